@@ -24,7 +24,7 @@ from omnillm.config.substitution import Substitution
 from omnillm.gateway.counters import Counters, Series, Tally
 from omnillm.providers.heads import RETURNED
 from omnillm.providers.passing import PASSED
-from omnillm.server.metrics import CALL_LABELS, read_metrics, render_metrics
+from omnillm.server.metrics import CALL_LABELS, render_metrics
 from omnillm.server.paths import ROUTES
 from omnillm.testing import FAULTS, FakeProvider
 
@@ -118,8 +118,9 @@ def test_every_metric_is_told() -> None:
     counters.callers["team-a", "openai", "m"] = Tally()
     counters.losses["openai_chat", "openai", "dropped"] = 1
     counters.refuse("bad_request")
-    read = read_metrics(counters, [sample(KeySnapshot)], is_ledger_healthy=True, log_lines_dropped=0, names_callers=True)
-    rendered = render_metrics(read, [sample(BudgetSnapshot)]).decode()
+    rendered = render_metrics(
+        counters, [sample(KeySnapshot)], [sample(BudgetSnapshot)], is_ledger_healthy=True, log_lines_dropped=0, names_callers=True
+    ).decode()
     told = {names(cells[0])[0]: cells[1] for cells in rows(USAGE, "metric")}
     assert told.keys() == set(re.findall(r"^# TYPE (\w+)", rendered, re.MULTILINE))
     assert told["omnillm_calls_total"] == ", ".join(CALL_LABELS)

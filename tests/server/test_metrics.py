@@ -9,7 +9,7 @@ from tests.server.test_call_log import ROW
 from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
 from omnillm.gateway.counters import Counters
 from omnillm.protocols.loss import LossReason
-from omnillm.server.metrics import read_metrics, render_metrics
+from omnillm.server.metrics import render_metrics
 from omnillm.usage import Usage
 
 KEY = KeySnapshot(
@@ -39,8 +39,9 @@ class Scraped:
     """What a scrape of these says: `scraped(name, *label values)`."""
 
     def __init__(self, counters: Counters, keys=(), budgets=(), *, is_healthy: bool = True, names_callers: bool = True) -> None:
-        read = read_metrics(counters, keys, is_ledger_healthy=is_healthy, log_lines_dropped=7, names_callers=names_callers)
-        text = render_metrics(read, budgets).decode()
+        text = render_metrics(
+            counters.copied(), keys, budgets, is_ledger_healthy=is_healthy, log_lines_dropped=7, names_callers=names_callers
+        ).decode()
         self.text = text
         self._samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
@@ -106,13 +107,30 @@ def test_cost_and_tokens_are_counted_by_caller() -> None:
     scraped = Scraped(counters)
     assert scraped("omnillm_caller_calls_total", *labels) == 2
     assert scraped("omnillm_caller_cost_usd_total", *labels) == pytest.approx(0.002469)
-    kinds = ("input", "cache_read", "cache_write", "output", "reasoning", "input_audio", "output_audio")
-    assert [scraped("omnillm_caller_tokens_total", *labels, kind) for kind in kinds] == [12, 3, 0, 30, 4, 5, 6]
+    kinds = ("input", "cache_read", "output", "reasoning", "input_audio", "output_audio")
+    assert [scraped("omnillm_caller_tokens_total", *labels, kind) for kind in kinds] == [12, 3, 30, 4, 5, 6]
+    assert "cache_write" not in scraped.text, "a kind that no call has had is no series"
     aborted = ("openai_chat", "openai", "gpt-4.1-mini", "aborted")
     assert (scraped("omnillm_images_total", *aborted), scraped("omnillm_tool_calls_total", *aborted)) == (2, 3)
     assert "team-b" in scraped.text
     assert "team-c" not in scraped.text
     assert "team-" not in Scraped(counters, names_callers=False).text
+
+
+def test_a_scrape_is_of_one_moment() -> None:
+    """Its thread reads a copy: what calls add meanwhile comes with the next one."""
+    counters = Counters()
+    counters.observe([ROW])
+    counters.refuse("bad_request")
+    copy = counters.copied()
+    counters.observe([ROW, replace(ROW, caller="team-b", model="other")])
+    counters.refuse("bad_request")
+    labels = ("openai_chat", "openai", "gpt-4.1-mini", "success")
+    for read, calls, refused in ((copy, 1, 1), (counters, 3, 2)):
+        scraped = Scraped(read)
+        assert (scraped("omnillm_calls_total", *labels), scraped("omnillm_call_duration_seconds_bucket", *labels, "+Inf")) == (calls, calls)
+        assert scraped("omnillm_caller_calls_total", "team-a", "openai", "gpt-4.1-mini") == min(calls, 2)
+        assert scraped("omnillm_refusals_total", "bad_request") == refused
 
 
 def test_losses_are_counted_by_kind() -> None:

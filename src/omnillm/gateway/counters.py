@@ -97,6 +97,12 @@ class Series:
         for line in lines:
             buckets[bisect_left(BUCKETS_MS, line[DURATION])] += 1
 
+    def copied(self) -> "Series":
+        copy = Series()
+        copy.tally += self.tally
+        copy.buckets = [*self.buckets]
+        return copy
+
     def add(self, other: "Series") -> None:
         self.tally.add(other.counts)
         self.buckets = list(map(add, self.buckets, other.buckets))
@@ -119,6 +125,14 @@ class Counters:
         """By error code: calls that ended before any attempt."""
         self.failures: dict[tuple[str, str, str], int] = {}
         """By provider, key, verdict: attempts that failed, also those that another one hid from the caller."""
+
+    def copied(self) -> "Counters":
+        """As they stand, for another thread to read: of 2,000 series in some milliseconds."""
+        copy = Counters()
+        copy.series = {labels: series.copied() for labels, series in self.series.items()}
+        copy.callers = {sender: Tally(tally) for sender, tally in self.callers.items()}
+        copy.losses, copy.refusals, copy.failures = {**self.losses}, {**self.refusals}, {**self.failures}
+        return copy
 
     def count_failures(self, attempts: Iterable[AttemptRow]) -> None:
         """Of all attempts of a call those that did not succeed."""

@@ -23,18 +23,23 @@ KEY_LABELS = ["provider", "key"]
 FAILURE_LABELS = [*KEY_LABELS, "verdict"]
 
 
-def read_metrics(
-    counters: Counters, keys: Sequence[KeySnapshot], *, is_ledger_healthy: bool, log_lines_dropped: int, names_callers: bool
-) -> list[Metric]:
-    """Those that calls change all the time: read on the event loop. `names_callers`: the reader may know the names of virtual keys."""
+def render_metrics(
+    counters: Counters,
+    keys: Sequence[KeySnapshot],
+    budgets: Sequence[BudgetSnapshot],
+    *,
+    is_ledger_healthy: bool,
+    log_lines_dropped: int,
+    names_callers: bool,
+) -> bytes:
+    """To be called in a thread, with counters that nobody else has: thousands of series and budgets take a second or more.
+
+    `names_callers`: the reader may know the names of virtual keys.
+    """
     callers = _callers(counters) if names_callers else ()
-    return [*_calls(counters), *callers, *_keys(keys), _ledger(is_ledger_healthy), _log(log_lines_dropped)]
-
-
-def render_metrics(read: list[Metric], budgets: Sequence[BudgetSnapshot]) -> bytes:
-    """To be called in a thread: with the budgets of ten thousand virtual keys it takes a quarter of a second."""
+    families = [*_calls(counters), *callers, *_keys(keys), _ledger(is_ledger_healthy), _log(log_lines_dropped), *_budgets(budgets)]
     registry = CollectorRegistry()
-    registry.register(_Snapshot([*read, *_budgets(budgets)]))
+    registry.register(_Snapshot(families))
     return generate_latest(registry)
 
 
@@ -56,16 +61,19 @@ def _calls(counters: Counters) -> Iterator[Metric]:
     characters = CounterMetricFamily("omnillm_characters", "Characters spoken, of models paid by them.", labels=CALL_LABELS)
     audio = CounterMetricFamily("omnillm_audio_seconds", "Length of audio read, of models paid by it.", labels=CALL_LABELS)
     duration = HistogramMetricFamily("omnillm_call_duration_seconds", "From the body's last byte to the reply's.", labels=CALL_LABELS)
-    for labels, series in list(counters.series.items()):
+    for labels, series in counters.series.items():
         counts = series.counts
         calls.add_metric(labels, counts.calls)
         attempts.add_metric(labels, counts.attempts)
         cost.add_metric(labels, counts.cost_nanousd / NANO_PER_USD)
         _add_tokens(tokens, labels, counts)
-        images.add_metric(labels, counts.images)
-        tool_calls.add_metric(labels, counts.tool_calls)
-        characters.add_metric(labels, counts.characters)
-        audio.add_metric(labels, counts.audio_ms / 1000)
+        for family, amount in (
+            (images, counts.images),
+            (tool_calls, counts.tool_calls),
+            (characters, counts.characters),
+            (audio, counts.audio_ms / 1000),
+        ):
+            _add_if_any(family, labels, amount)
         duration.add_metric(list(labels), _cumulative(series.buckets), counts.duration_ms / 1000)
     refusals = CounterMetricFamily("omnillm_refusals", "Requests refused before any attempt, by error code.", labels=["code"])
     for code, count in counters.refusals.items():
@@ -83,8 +91,8 @@ def _callers(counters: Counters) -> Iterator[Metric]:
     calls = CounterMetricFamily("omnillm_caller_calls", "Calls that were sent, by who asked.", labels=CALLER_LABELS)
     cost = CounterMetricFamily("omnillm_caller_cost_usd", "Their cost in USD.", labels=CALLER_LABELS)
     tokens = CounterMetricFamily("omnillm_caller_tokens", "Their tokens.", labels=[*CALLER_LABELS, "kind"])
-    for labels, series in list(counters.callers.items()):
-        counts = series.counts
+    for labels, tally in counters.callers.items():
+        counts = tally.counts
         calls.add_metric(labels, counts.calls)
         cost.add_metric(labels, counts.cost_nanousd / NANO_PER_USD)
         _add_tokens(tokens, labels, counts)
@@ -93,8 +101,14 @@ def _callers(counters: Counters) -> Iterator[Metric]:
 
 def _add_tokens(tokens: CounterMetricFamily, labels: Sequence[str], counts: Counts) -> None:
     for kind in TOKEN_KINDS:
-        tokens.add_metric([*labels, kind], getattr(counts, kind))
-    tokens.add_metric([*labels, "cache_write"], counts.cache_write_short + counts.cache_write_long)
+        _add_if_any(tokens, [*labels, kind], getattr(counts, kind))
+    _add_if_any(tokens, [*labels, "cache_write"], counts.cache_write_short + counts.cache_write_long)
+
+
+def _add_if_any(family: CounterMetricFamily, labels: Sequence[str], amount: float) -> None:
+    """A series of its own begins with its first count: most calls have two kinds of tokens of thirteen, and no image."""
+    if amount:
+        family.add_metric(labels, amount)
 
 
 def _cumulative(buckets: Sequence[int]) -> list[tuple[str, float]]:

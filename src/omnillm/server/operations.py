@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol as Interface
 
 import msgspec
@@ -18,7 +19,7 @@ from omnillm.gateway.counters import Counters
 from omnillm.money import format_usd
 from omnillm.records import EVERY_REQUEST, AttemptRow, Entry, RequestFilter, RequestRow, UsageRow
 from omnillm.server import reports
-from omnillm.server.metrics import read_metrics, render_metrics
+from omnillm.server.metrics import render_metrics
 from omnillm.server.openapi import description
 from omnillm.server.virtual_keys import VirtualKeys, virtual_key_routes
 
@@ -101,15 +102,16 @@ class Probes:
     async def metrics(self, request: Request) -> Response:
         instruments = self._instruments
         is_admin = instruments.is_admin(dict(request.headers.raw))
-        read = read_metrics(
-            instruments.counters(),
+        render = partial(
+            render_metrics,
+            instruments.counters().copied(),
             instruments.keys(),
+            instruments.budgets() if is_admin else [],
             is_ledger_healthy=instruments.reports.is_healthy,
             log_lines_dropped=instruments.log_lines_dropped(),
             names_callers=is_admin,
         )
-        shown = instruments.budgets() if is_admin else []
-        body = await asyncio.get_running_loop().run_in_executor(self._scribe, render_metrics, read, shown)
+        body = await asyncio.get_running_loop().run_in_executor(self._scribe, render)
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def openapi(self, request: Request) -> Response:  # noqa: ARG002
