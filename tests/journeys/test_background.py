@@ -63,8 +63,9 @@ class Host:
 async def host() -> AsyncIterator[tuple[Host, str]]:
     """And its base URL."""
     host = Host()
-    async with await asyncio.start_server(host.answer, "127.0.0.1", 0) as server:
-        yield host, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(host.answer, "127.0.0.1", 0)
+    yield host, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()  # as a context it would wait, from Python 3.12 on, for the connections that a gateway keeps until it closes
 
 
 async def ask(gateway: Running, method: str, path: str, body: Any = None) -> Reply:

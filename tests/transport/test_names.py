@@ -103,7 +103,8 @@ async def test_a_look_up_that_cannot_be_begun_is_told_and_the_next_one_begins(re
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         with pytest.raises(OSError, match="no thread can be started") as told:
-            await asyncio.wait_for(names.find("api.test", 80), 5)
+            async with asyncio.timeout(5):
+                await names.find("api.test", 80)
     assert told.value.errno in OUR_OWN_LIMITS
     assert await names.find("api.test", 80) == FOUND
 

@@ -52,12 +52,14 @@ class Names:
     def _look_up(self, name: tuple[str, int], now: float) -> tuple[float, Found]:
         loop = asyncio.get_running_loop()
         pending: Found = loop.create_future()
-        self._pending[name] = begun = now, pending
-        pending.add_done_callback(lambda found: self._note(name, found))
+        begun = now, pending
         try:
             Thread(target=_ask, args=(loop, pending, name), name="look-up", daemon=True).start()
-        except (RuntimeError, MemoryError):  # nobody else would tell those who wait, now or ever
+        except (RuntimeError, MemoryError):  # nobody else would tell who waits, and whoever comes next tries again
             pending.set_exception(OSError(errno.EAGAIN, "no thread can be started"))
+        else:
+            self._pending[name] = begun
+            pending.add_done_callback(lambda found: self._note(name, found))
         return begun
 
     def _note(self, name: tuple[str, int], found: Found) -> None:
