@@ -19,7 +19,7 @@ from benchmarks.processes import missing_programs
 def hardware() -> dict[str, str]:
     model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    return {"cpu": model, "cores": str(os.cpu_count()), "python": platform.python_version(), "commit": commit}
+    return {"cpu": model, "cores": str(os.cpu_count()), "python": f"{platform.python_version()} of {sys.base_prefix}", "commit": commit}
 
 
 def run(bench: Bench, names: list[str]) -> list[Row]:
