@@ -59,15 +59,14 @@ def test_a_price_of_the_configurations_own_is_the_price() -> None:
 
 
 def test_an_announced_price_holds_from_its_first_second() -> None:
-    """In a book and a quoter that are in use, with all that they keep; in one that is made later from the start."""
+    """In the book of that day, whatever the one before has kept; in one that is made later from the start."""
     settings = parse("server: {auth: none}\nproviders: {p: {kind: gemini, keys: [{label: a, key: token}]}}\n", {})
     new_year = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
     prices = make_prices(settings, new_year - 1)
     before = prices.find(("p", "gemini-3.8-flash"))
-    assert not prices.turn(day_at(new_year - 1))
+    assert prices.on(day_at(new_year - 1)) is prices
+    after = prices.on(day_at(new_year)).find(("p", "gemini-3.8-flash"))
     assert prices.find(("p", "gemini-3.8-flash")) is before
-    assert prices.turn(day_at(new_year))
-    after = prices.find(("p", "gemini-3.8-flash"))
     assert before is not None
     assert after is not None
     assert (before.input, before.output, after.input, after.output) == (750_000_000, 3_750_000_000, 1_500_000_000, 7_500_000_000)

@@ -194,6 +194,28 @@ async def test_prices_that_change_while_a_file_goes_up_bound_no_batch_of_it_too_
                 assert (await program.primitive_async_job(of_file(ran.task.result().json()["id"]))).reply.cost_nanousd == 2 * bound
 
 
+async def test_an_announced_price_that_comes_into_force_while_a_file_goes_up_bounds_no_batch_of_it_too_low(
+    provider: FakeProvider,
+) -> None:
+    """As with a price that a reload brings: no bound is the old prices' and is taken for the new ones'."""
+    prices = [{"openai": {"fake-small": {"input": rate, "output": 4 * rate, "max_output": 1000}}} for rate in (400_000_000, 800_000_000)]
+    told = {"version": "1", "date": "1", "source": "", "models": prices[0], "aliases": {}, "announced": {"2027-03-01": prices[1]}}
+    form = PrimitiveForm(file=b"\n".join([line()] * 1000), filename="in.jsonl", fields={"purpose": "batch"})
+    bounds = set()
+    for at in range(5):
+        async with Gateway(ProviderEndpoint(kind="openai", base_url=provider.base_url), keys=KEYS, budget_limit_usd="1") as program:
+            program._program.settlement.quoter.prices.catalog._load = lambda: json.dumps(told).encode()
+            assert program._program._ticker is not None
+            program._program._ticker.cancel()  # the day is told here
+            program._program._follow_prices("2027-02-28" if at else "2027-03-01")
+            upload = program.primitive_call(PrimitiveRequest(path="/v1/files", body=form))
+            ran = await run(upload, partial(program._program._follow_prices, "2027-03-01"), at=at)
+            assert ran.has_acted == bool(at)
+            with suppress(BadRequest):
+                bounds.add((await program.primitive_async_job(of_file(ran.task.result().json()["id"]))).reply.cost_nanousd)
+    assert len(bounds) == 1
+
+
 async def test_a_provider_that_is_gone_while_a_file_goes_up_is_told_as_that(provider: FakeProvider) -> None:
     """No defect, and nothing is sent."""
     form = PrimitiveForm(file=b"\n".join([line()] * 1000), filename="in.jsonl", fields={"purpose": "batch"})

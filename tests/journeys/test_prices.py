@@ -219,3 +219,24 @@ async def test_a_tool_that_nobody_can_cap_is_refused_and_nothing_is_sent(serve: 
         await sdk.responses.create(**asked, max_tool_calls=2)
     _, [attempt] = await gateway.last()
     assert attempt.price_version.endswith(";tools=web_search")
+
+
+async def test_a_call_that_waits_over_the_day_of_an_announced_price_costs_what_was_reserved_for_it(serve: Serve) -> None:
+    """It was promised the old price, and no more is held for it: by the new one it would exceed a hard budget."""
+    clock, asked = ManualClock(wall=datetime(2026, 12, 31, 23, 59, 30, tzinfo=UTC).timestamp()), "gemini/gemini-3.8-flash"
+    async with FakeProvider(keys={"*": Behaviour(words=1_000)}, clock=SystemClock()) as provider:
+        text = configuration(provider, keys={"good": "key: sk-good, rpm: 1"}, queue="2m", limit_usd="0.0095")
+        gateway = await serve(text, clock=clock)
+        question = ask_raw("gemini", "hello", model=asked, cap=1_000)
+        assert (await exchange(gateway.port, question)).status == 200
+        waiting = asyncio.create_task(exchange(gateway.port, question))
+        await until(lambda: gateway.waiting == 1)
+        clock.advance(62)
+        assert (await waiting).status == 200
+        _, [attempt] = await gateway.last()
+        assert "@" not in attempt.price_version
+        [budget] = [each for each in gateway.program.controller.budgets() if each.name == "everything"]
+        assert budget.settled_nanousd <= budget.limit_nanousd
+        refused = await exchange(gateway.port, question)
+        assert (refused.status, refused.json["error"]["details"][0]["reason"]) == (402, "budget_exceeded")
+        await gateway.books()

@@ -211,14 +211,13 @@ SOON = (
 
 
 def test_an_announced_price_comes_into_force_on_its_day():
-    """By every name of its model, in a catalogue that is in use; other models keep theirs."""
+    """By every name of its model; other models keep theirs, and whoever holds the catalog of the day before goes on with that."""
     catalog = Catalog({}, lambda: SOON, "2026-12-31")
     assert [catalog.find("p", "k", name).input for name in "amn"] == [10, 10, 1]
-    assert not catalog.turn("2026-12-31")
-    assert catalog.turn("2027-01-01")
-    assert [catalog.find("p", "k", name).input for name in "amn"] == [20, 20, 1]
-    catalog.turn("2028-01-01")
-    assert catalog.find("p", "k", "m").input == 30
+    assert catalog.on("2026-12-31") is catalog
+    assert [catalog.on("2027-01-01").find("p", "k", name).input for name in "amn"] == [20, 20, 1]
+    assert catalog.on("2027-01-01").on("2028-01-01").find("p", "k", "m").input == 30
+    assert catalog.find("p", "k", "m").input == 10
 
 
 def test_rows_of_before_and_after_a_price_changed_can_be_computed_again():

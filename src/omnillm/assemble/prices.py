@@ -17,7 +17,7 @@ from omnillm.providers.places import place_of
 
 
 def make_prices(settings: Settings, wall: float) -> PriceBook:
-    """`wall`: the time, in Unix seconds; `PriceBook.turn` tells of later days."""
+    """`wall`: the time, in Unix seconds; `PriceBook.on` is that of another day."""
     endpoints = configured.endpoints(settings)
     sections = {name: section_of(endpoint.kind, urlsplit(endpoint.origin_url).hostname or "") for name, endpoint in endpoints.items()}
     return PriceBook(make_catalog(settings, wall), sections, {name: place_of(endpoint) for name, endpoint in endpoints.items()})

@@ -43,6 +43,7 @@ from omnillm.gateway.native.batch_look import BatchLook
 from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.gateway.native.lists import NativeLists
+from omnillm.gateway.quote import Quoter
 from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.settlement import Settlement
@@ -211,8 +212,7 @@ class Program:
     def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:
         assert self._batches is not None
         assert self._batch_bounds is not None
-        self._batch_bounds.configure(self.settlement.quoter)
-        self._batches.configure(self.settlement.quoter.prices)
+        self._price_batches(self.settlement.quoter)
         self.native_engine = NativeEngine(
             router=self.router,
             settlement=self.settlement,
@@ -227,6 +227,20 @@ class Program:
         labels = {name: tuple(key.label for key in configured.keys_of(provider)) for name, provider in settings.providers.items()}
         self.native_lists = NativeLists(self.native_engine, self.bindings, labels)
         self.batch_looks.configure(BatchLook(self.native_engine, self._batches, self.clock), self._batches, self.endpoints)
+
+    def _price_batches(self, quoter: Quoter) -> None:
+        assert self._batches is not None
+        assert self._batch_bounds is not None
+        self._batch_bounds.configure(quoter)
+        self._batches.configure(quoter.prices)
+
+    def _follow_prices(self, day: str) -> None:
+        """A price that was announced comes into force on its ISO day in UTC, for what is quoted from then on."""
+        for each in (self, *self._siblings):
+            quoter = each.settlement.quoter.on(day)
+            if quoter is not each.settlement.quoter:
+                each.settlement.quoter = quoter
+                self._price_batches(quoter)
 
     def _is_well(self, provider: str, label: str) -> bool:
         """Whether a key is ready. Whether it has recovered is left to a caller's call, which can go on with other keys."""
@@ -290,7 +304,7 @@ class Program:
         self._ticks += 1
         # A defect in one of them must not stand in the way of all the others, at every tick from now on.
         acts = [partial(self.deadlines.sweep, now), partial(self.controller.tick, now), partial(self.calendar.roll, wall)]
-        acts += [partial(each.settlement.quoter.turn, day_at(wall)) for each in (self, *self._siblings)]
+        acts.append(partial(self._follow_prices, day_at(wall)))
         alert = () if self._ticks % ALERT_TICKS else (self._alert,)
         do_all([*acts, *alert, *self.on_tick])
 

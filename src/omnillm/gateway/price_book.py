@@ -33,12 +33,10 @@ class PriceBook:
                 self._found[key] = price
             return price
 
-    def turn(self, day: str) -> bool:
-        """Tell the ISO day in UTC. True: it is another, and a price that was found before may be, too."""
-        is_new = self.catalog.turn(day)
-        if is_new:
-            self._found.clear()
-        return is_new
+    def on(self, day: str) -> "PriceBook":
+        """The book of an ISO day in UTC: this one, if it is its own."""
+        catalog = self.catalog.on(day)
+        return self if catalog is self.catalog else PriceBook(catalog, self.sections, self._places)
 
     def _find(self, provider: str, model: str, terms: Terms) -> Price | None:
         """Where the provider's place has no price of its own, the model costs the same there. A provider that is gone has no price."""

@@ -108,10 +108,18 @@ class Quoter:
         self._tariffs: dict[tuple[Target, ...], Tariff] = {}
         """Of calls that ask for tokens alone, by the targets of their plans. Model names can come from strangers."""
 
-    def turn(self, day: str) -> None:
-        """Tell the ISO day in UTC, now and then: a price that was announced comes into force on its own."""
-        if self.prices.turn(day):
-            self._tariffs.clear()
+    def on(self, day: str) -> "Quoter":
+        """The quoter of an ISO day in UTC: this one, if it is its own. What it has quoted is charged by its prices, whenever it ends."""
+        prices = self.prices.on(day)
+        if prices is self.prices:
+            return self
+        return Quoter(
+            prices,
+            default_output_tokens=self._default_output_tokens,
+            default_tool_calls=self._default_tool_calls,
+            unknown=self._unknown,
+            apart_fields=self._apart_fields,
+        )
 
     def price(self, quote: Quote, target: tuple[str, str]) -> Price | None:
         """What an attempt at a target of the quote costs. Terms without a price, where nothing must be kept, cost the standard one."""

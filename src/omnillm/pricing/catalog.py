@@ -75,16 +75,15 @@ class Catalog:
     """An unlisted model has no price: a guess could exceed a budget."""
 
     def __init__(self, overrides: Mapping[str, Listing], load: Callable[[], bytes], day: str = "") -> None:
-        """`overrides` by "provider/model"; `load` brings the bytes of `catalog.json` when they are first needed; `day`: as in `turn`."""
+        """`overrides` by "provider/model"; `load` brings the bytes of `catalog.json` when they are first needed; `day`: as in `on`."""
         self._overrides = overrides
         self._load = load
         self._price_list: PriceList | None = None
         self._day = day
 
-    def turn(self, day: str) -> bool:
-        """Tell the ISO day in UTC: what was announced comes into force on its own. True: it is another, and prices may be, too."""
-        before, self._day = self._day, day
-        return day != before
+    def on(self, day: str) -> "Catalog":
+        """The catalog of an ISO day in UTC, by which what was announced is in force: this one, if it is its own."""
+        return self if day == self._day else Catalog(self._overrides, self._load, day)
 
     @property
     def price_list(self) -> PriceList:
