@@ -573,6 +573,23 @@ async def test_a_foreign_key_that_does_not_fit_is_not_in_force(
     assert "'ada', which the ledger keeps: budgets[0] names an unknown budget 'elsewhere'" in caplog.text
 
 
+async def test_a_key_that_a_reload_brings_back_into_force_has_its_limits_and_its_budget(serve: Serve, provider: FakeProvider) -> None:
+    """It fits the file again, and its secret is good: a caller whom the controller did not know would have no limits."""
+    gateway = await serve(configuration(provider))
+    secret = await make(gateway, "ada", rpm=3, budget={"limit_usd": "1"})
+    assert (await call(gateway, secret)).status == 200
+    kept = await gateway.program.store.virtual_keys.get("ada")
+    await gateway.program.store.virtual_keys.put(replace(kept, budgets=("team",)))
+    await gateway.service.keyring._poll()
+    assert (await call(gateway, secret)).status == 401
+    gateway.service._read_settings = lambda: parse(team(configuration(provider)), {})
+    await gateway.service.reload()
+    assert [(await call(gateway, secret)).status for _ in range(3)] == [200, 200, 429]
+    spent = {budget.name: budget.settled_nanousd for budget in gateway.program.controller.budgets()}
+    one = provider.invoice.total_nanousd // 3
+    assert spent == {"team": 2 * one, "everything": 3 * one, "key:ada": 3 * one}
+
+
 async def test_a_file_that_does_not_fit_the_kept_keys_changes_nothing(serve: Serve, provider: FakeProvider) -> None:
     """A budget that a key draws on must stay, and a name cannot be given again; a revoked key asks for its name only."""
     gateway = await serve(team(configuration(provider)))

@@ -75,6 +75,10 @@ class Keyring:
         if found:
             raise ConfigError("\n".join(found), path="virtual_keys")
 
+    def returning(self) -> list[VirtualKeyTerms]:
+        """The kept keys that are not in force: they did not fit the present configuration."""
+        return [terms_of(key) for key in self._live() if not self._program.has_enrolled(key.name)]
+
     def rebuild(self, settings: Settings) -> dict[bytes, Caller]:
         """Digest -> callers, under this configuration."""
         callers = {self._digest(key.key): make_caller(settings, key) for key in settings.virtual_keys}

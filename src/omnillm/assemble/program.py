@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from functools import partial
 
@@ -247,9 +247,13 @@ class Program:
         keys = self.controller.keys(self.clock.now())
         return any(key.state == "ready" and key.is_available for key in keys if (key.provider, key.label) == (provider, label))
 
-    def apply(self, settings: Settings) -> None:
-        """Apply a changed configuration: key and budget state is kept by label and name. The store and the listeners stay as they are."""
+    def apply(self, settings: Settings, returning: Iterable[VirtualKeyTerms] = ()) -> None:
+        """Apply a changed configuration: key and budget state is kept by label and name. The store and the listeners stay as they are.
+
+        `returning`: suspended keys that are enrolled again.
+        """
         check_unchangeable(self.settings, settings)
+        self._enrolled |= {key.name: key for key in returning}
         self.build(settings)
         stored = self._enrolled.values()
         self.controller.configure(configured.controller(settings, stored), self.clock.now())
@@ -262,6 +266,9 @@ class Program:
         if key.budget is not None:
             self.alerts.add(configured.own_budget(key.name), key.budget.warn_permille)
             self.calendar.add(scheduled(configured.own_budget(key.name), key.budget), self.clock.wall())
+
+    def has_enrolled(self, name: str) -> bool:
+        return name in self._enrolled
 
     def suspend(self, name: str) -> None:
         """An enrolled key that makes no calls for now; its limits bind those under way, and it finds them when it comes back."""

@@ -153,7 +153,7 @@ class Service:
         settings = self._read_settings()
         self.keyring.check(settings)
         make_server_tls(settings)
-        self.program.apply(settings)
+        self.program.apply(settings, self.keyring.returning())
         if self._tls is not None and settings.server.tls is not None:
             renew(self._tls, settings.server.tls)
         wiring = make_wiring(self.program, self.keyring, self.uploads)
