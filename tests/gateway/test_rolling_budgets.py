@@ -49,6 +49,7 @@ class Trace:
         self.window_s = window_s
         self.width_s = bucket_of(bucket_at(window_s, NOON).id)[1]
         self.wall = NOON
+        self.now = 5000.0
         self.ledger = {}
         self.open = []
         self.log = []
@@ -65,7 +66,7 @@ class Trace:
         )
         balances = [Balance(budget="b", period=bucket, settled_nanousd=settled) for bucket, settled in self.ledger.items()]
         self.dice.shuffle(balances)
-        self.calendar.load(balances, self.wall)
+        self.calendar.load(balances, self.wall, self.now)
 
     def kill(self):
         """What is open is settled in full, in the bucket where it was reserved; then it starts again."""
@@ -76,14 +77,26 @@ class Trace:
         self.late_s = 2 * self.width_s + TICK_S
         self.start()
 
+    def look(self, *, ahead_s=0.0):
+        """At a wall clock that may be wrong."""
+        self.calendar.roll(self.wall + ahead_s, self.now)
+
+    def wait(self, seconds):
+        """And look once, when it is over."""
+        self.wall += seconds
+        self.now += seconds
+        self.look()
+
     def pass_time(self, seconds):
         """In looks at the clock that are never more than a tick apart, and calls between them."""
         until = self.wall + seconds
         while self.wall < until:
-            self.wall += min(until - self.wall, self.dice.choice([1.0, TICK_S]) if seconds < 600 else TICK_S)
+            step = min(until - self.wall, self.dice.choice([1.0, TICK_S]) if seconds < 600 else TICK_S)
+            self.wall += step
+            self.now += step
             if self.dice.random() < 0.9 or seconds >= 600:
-                self.calendar.roll(self.wall)
-        self.calendar.roll(self.wall - self.dice.choice([0.0, TICK_S]))
+                self.look()
+        self.look(ahead_s=-self.dice.choice([0.0, TICK_S]))
 
     def reserve(self, amount):
         period = self.budget.current
@@ -217,18 +230,19 @@ def test_a_refusal_knows_when_enough_slides_out():
 def test_a_bucket_that_was_closed_late_slides_out_late(is_killed):
     """A call that came after its bucket's end, before anybody looked at the clock, counts for a whole window all the same."""
     trace = Trace(9)
-    trace.wall += WIDTH_S + TICK_S - 1
+    late_s = WIDTH_S + TICK_S - 1
+    trace.wall += late_s
+    trace.now += late_s
     trace.reserve(LIMIT)
-    reserved_at = trace.wall
     trace.open[0].period.settle(LIMIT, LIMIT)
     if is_killed:
         trace.ledger = {trace.open[0].bucket: LIMIT}
         trace.start()
     trace.open.clear()
-    trace.calendar.roll(NOON + WIDTH_S + TICK_S)
-    trace.calendar.roll(reserved_at + WINDOW_S - 0.5)
+    trace.wait(1)
+    trace.wait(WINDOW_S - 1.5)
     assert not trace.budget.current.has_room(1)
-    trace.calendar.roll(reserved_at + WINDOW_S + (2 if is_killed else 1) * WIDTH_S)
+    trace.wait(0.5 + (2 if is_killed else 1) * WIDTH_S)
     assert trace.budget.current.has_room(LIMIT)
 
 
@@ -269,7 +283,7 @@ def test_a_clock_that_steps_back_frees_nothing_and_brings_no_bucket_back():
     grant.period.settle(400, 400)
     latest = trace.budget.current.pair
     trace.ledger = {latest[1]: 400}
-    trace.calendar.roll(trace.wall - HOUR)
+    trace.look(ahead_s=-HOUR)
     assert trace.budget.current.pair == latest
     trace.open.clear()
     trace.wall -= HOUR
@@ -283,23 +297,64 @@ def test_a_clock_that_steps_back_frees_nothing_and_brings_no_bucket_back():
 def test_a_clock_that_was_years_ahead_is_followed_back():
     """What was spent meanwhile counts for a window from then on, also over a restart, and not until those years have come."""
     trace = Trace(7)
-    trace.calendar.roll(trace.wall + 24_000 * HOUR)
+    trace.look(ahead_s=24_000 * HOUR)
     ahead = trace.budget.current
     ahead.reserve(400)
     ahead.settle(400, 400)
     trace.ledger = {ahead.pair[1]: 400}
-    trace.calendar.roll(trace.wall)
+    trace.look()
     assert trace.budget.current.pair == ("b", bucket_at(WINDOW_S, trace.wall).id)
     for is_restarted in (False, True):
         if is_restarted:
             trace.start()
         assert trace.budget.current.span.settled == 400
-        trace.wall += WINDOW_S - 1
-        trace.calendar.roll(trace.wall)
+        trace.wait(WINDOW_S - 1)
         assert trace.budget.current.span.settled == 400
-        trace.wall += 1 + WIDTH_S * is_restarted
-        trace.calendar.roll(trace.wall)
+        trace.wait(1 + WIDTH_S * is_restarted)
         assert trace.budget.current.span.settled == 0
+
+
+def spend(trace, amount):
+    trace.budget.current.reserve(amount)
+    trace.budget.current.settle(amount, amount)
+
+
+@pytest.mark.parametrize("ahead_s", [-100 * HOUR, -3 * HOUR, 2 * HOUR, 100 * HOUR])
+def test_a_clock_that_is_wrong_for_a_while_lets_nothing_slide_out(ahead_s):
+    """Set back or forward, and set right again: all that was spent, meanwhile too, counts for the window that it would have counted for."""
+    trace = Trace(7)
+    spend(trace, 400)
+    trace.pass_time(HOUR)
+    spend(trace, 300)
+    trace.look(ahead_s=ahead_s)
+    assert trace.budget.current.span.settled == 700
+    trace.wall += ahead_s
+    for _ in range(4):
+        spend(trace, 50)
+        trace.pass_time(HOUR / 4)
+    trace.wall -= ahead_s
+    trace.look()
+    assert trace.budget.current.span.settled == 900
+    trace.pass_time(4 * HOUR - 60)
+    assert trace.budget.current.span.settled == 900
+    trace.pass_time(60 + 2 * WIDTH_S)
+    assert trace.budget.current.span.settled == 500
+    trace.pass_time(5 * HOUR)
+    assert trace.budget.current.span.settled == 0
+
+
+def test_a_start_by_a_clock_that_is_behind_forgets_nothing_when_it_is_set_right():
+    """A machine without a battery for its clock: what was spent an hour ago lies in times to come, and counts all the same."""
+    trace = Trace(7)
+    trace.ledger = {bucket_at(WINDOW_S, trace.wall - HOUR).id: 900}
+    trace.wall -= 24_000 * HOUR
+    trace.start()
+    assert trace.budget.current.span.settled == 900
+    trace.wall += 24_000 * HOUR
+    trace.look()
+    assert trace.budget.current.span.settled == 900
+    trace.pass_time(WINDOW_S + 2 * WIDTH_S)
+    assert trace.budget.current.span.settled == 0
 
 
 def test_a_bucket_that_was_left_too_early_is_gone_on_with():
@@ -308,13 +363,12 @@ def test_a_bucket_that_was_left_too_early_is_gone_on_with():
     trace.budget.current.reserve(100)
     trace.budget.current.settle(100, 100)
     before = trace.budget.current
-    trace.calendar.roll(trace.wall + 2 * HOUR)
+    trace.look(ahead_s=2 * HOUR)
     trace.budget.current.reserve(50)
     trace.budget.current.settle(50, 50)
-    trace.calendar.roll(trace.wall + 60)
+    trace.wait(60)
     assert trace.budget.current is before
     assert trace.budget.current.span.settled == 150
-    trace.wall += 60
     trace.pass_time(WINDOW_S - 60)
     assert trace.budget.current.span.settled == 150
     trace.pass_time(2 * WIDTH_S)
@@ -327,7 +381,7 @@ def test_a_bucket_that_was_left_too_early_is_gone_on_with():
 def test_a_bucket_that_was_begun_too_early_is_current_when_its_time_comes(is_restarted):
     """What was spent in it by the clock that was ahead and what is spent then slide out together, once."""
     trace = Trace(7)
-    trace.calendar.roll(trace.wall + 2 * HOUR)
+    trace.look(ahead_s=2 * HOUR)
     early = trace.budget.current
     early.reserve(50)
     early.settle(50, 50)
@@ -353,7 +407,8 @@ def test_whatever_the_clock_does_each_bucket_counts_once(seed):
         trace.wall += trace.dice.choice([60.0, 600.0, HOUR, -60.0, -HOUR, -2 * HOUR, 2 * WINDOW_S, -2 * WINDOW_S])
         if trace.dice.random() < 0.05:
             trace.kill()
-        trace.calendar.roll(trace.wall)
+        trace.now += trace.dice.choice([60.0, HOUR, 2 * WINDOW_S])
+        trace.look()
         trace.budget.current.reserve(7)
         trace.budget.current.settle(7, 7)
         trace.ledger[trace.budget.current.pair[1]] = trace.ledger.get(trace.budget.current.pair[1], 0) + 7
@@ -369,8 +424,8 @@ def test_a_machine_that_slept_wakes_with_an_empty_window():
     trace = Trace(8)
     trace.reserve(900)
     trace.settle()
-    trace.calendar.roll(trace.wall + 10 * WINDOW_S)
-    trace.calendar.roll(trace.wall + 12 * WINDOW_S)
+    trace.wait(10 * WINDOW_S)
+    trace.wait(2 * WINDOW_S)
     assert trace.budget.current.span.settled == 0
 
 
@@ -380,13 +435,13 @@ def test_a_budget_that_comes_back_with_another_period_begins_anew():
     calendar = BudgetCalendar(
         [Scheduled(name="b", period="day", zone="UTC")], lambda *period: told.append(period), lambda *gone: told.append(gone)
     )
-    calendar.load([], NOON)
-    calendar.reschedule([], NOON)
+    calendar.load([], NOON, 0.0)
+    calendar.reschedule([], NOON, 0.0)
     rolling = Scheduled(name="b", period="rolling 6h", zone="UTC", window_s=WINDOW_S)
-    calendar.reschedule([rolling], NOON)
-    calendar.roll(NOON + WIDTH_S)
+    calendar.reschedule([rolling], NOON, 0.0)
+    calendar.roll(NOON + WIDTH_S, 0.0)
     calendar.remove("b")
-    calendar.add(rolling, NOON + WIDTH_S + 1)
+    calendar.add(rolling, NOON + WIDTH_S + 1, 0.0)
     assert [period for _, period, *_ in told] == ["2026-11-25", "2026-11-25T12:00Z/PT5M", "2026-11-25T12:05Z/PT5M"]
-    calendar.reschedule([Scheduled(name="b", period="month", zone="UTC")], NOON)
+    calendar.reschedule([Scheduled(name="b", period="month", zone="UTC")], NOON, 0.0)
     assert told[-1][1] == "2026-11"

@@ -122,7 +122,7 @@ class Program:
         self.dice.seed()  # anew: two processes that were forked from the one that made this would give their calls the same ids
         settings = self.settings
         opened = await open_in_turn(self.store, self.clock, wait_s=settings.store.wait_s)
-        self.calendar.load(opened.balances, self.clock.wall())
+        self.calendar.load(opened.balances, self.clock.wall(), self.clock.now())
         self._journal = Journal(
             self.store,
             epoch=opened.epoch,
@@ -257,7 +257,7 @@ class Program:
         self.build(settings)
         stored = self._enrolled.values()
         self.controller.configure(configured.controller(settings, stored), self.clock.now())
-        self.calendar.reschedule(scheduled_budgets(settings, stored), self.clock.wall())
+        self.calendar.reschedule(scheduled_budgets(settings, stored), self.clock.wall(), self.clock.now())
 
     def enrol(self, key: VirtualKeyTerms) -> None:
         """Put the limits and the own budget of a virtual key that the file does not have in force; they stay when the file changes."""
@@ -265,7 +265,7 @@ class Program:
         self.controller.enrol(configured.caller(key), configured.budget(key))
         if key.budget is not None:
             self.alerts.add(configured.own_budget(key.name), key.budget.warn_permille)
-            self.calendar.add(scheduled(configured.own_budget(key.name), key.budget), self.clock.wall())
+            self.calendar.add(scheduled(configured.own_budget(key.name), key.budget), self.clock.wall(), self.clock.now())
 
     def has_enrolled(self, name: str) -> bool:
         return name in self._enrolled
@@ -310,7 +310,7 @@ class Program:
         now, wall = self.clock.now(), self.clock.wall()
         self._ticks += 1
         # A defect in one of them must not stand in the way of all the others, at every tick from now on.
-        acts = [partial(self.deadlines.sweep, now), partial(self.controller.tick, now), partial(self.calendar.roll, wall)]
+        acts = [partial(self.deadlines.sweep, now), partial(self.controller.tick, now), partial(self.calendar.roll, wall, now)]
         acts.append(partial(self._follow_prices, day_at(wall)))
         alert = () if self._ticks % ALERT_TICKS else (self._alert,)
         do_all([*acts, *alert, *self.on_tick])

@@ -1,7 +1,12 @@
-"""Keeps each budget in its current period. The controller never looks at a calendar: it is told when a new period begins, and with what."""
+"""Keeps each budget in its current period. The controller never looks at a calendar: it is told when a new period begins, and with what.
+
+The wall clock says which period a moment is in. How long a bucket of a rolling budget counts is measured by the monotonic one, which never
+steps: whoever sets the wall clock, forward or back, lets nothing slide out and keeps nothing for longer.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from math import inf
 
 import msgspec
 
@@ -16,6 +21,14 @@ class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
     window_s: int = 0
     """Of a rolling budget; 0: it follows the calendar."""
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """A bucket that still counts and is no longer reserved in."""
+
+    id: str
+    due: float
+    """When it slides out, monotonic seconds."""
 
 
 LONGEST_LOOK_S = 3600
@@ -37,33 +50,35 @@ class BudgetCalendar:
         self._expire = expire
         self._kinds: dict[str, str] = {}
         self._current: dict[str, Period] = {}
-        self._closed: dict[str, deque[Period]] = {}
-        """Of rolling budgets: the buckets that still count, oldest first; each `ends_wall` is when it slides out."""
+        self._closed: dict[str, deque[Closed]] = {}
+        """Of rolling budgets, oldest first."""
         self._settled: dict[str, dict[str, int]] = {}
         """What the ledger said at the start and nobody has asked for yet, by budget and period."""
         self._next_wall = 0.0
+        """When the next period ends, as the clock stands; and when the next bucket slides out."""
+        self._next_due = inf
         self._latest_wall = 0.0
         """The latest moment that the clock told, since it was last found wrong."""
         self._schedule(scheduled)
 
-    def load(self, balances: Iterable[Balance], wall: float) -> None:
-        """Begin, with what the ledger says was settled in each period."""
+    def load(self, balances: Iterable[Balance], wall: float, now: float) -> None:
+        """Begin, with what the ledger says was settled in each period. `wall`, here and below: Unix seconds; `now`: monotonic ones."""
         self._settled = {}
         for balance in balances:
             self._settled.setdefault(balance.budget, {})[balance.period] = balance.settled_nanousd
-        self.roll(wall)
+        self.roll(wall, now)
 
-    def reschedule(self, scheduled: Iterable[Scheduled], wall: float) -> None:
+    def reschedule(self, scheduled: Iterable[Scheduled], wall: float, now: float) -> None:
         """Follow a changed configuration. A budget whose period stays the same keeps its balance."""
         self._scheduled.clear()
         self._schedule(scheduled)
         self._next_wall = 0.0
-        self.roll(wall)
+        self.roll(wall, now)
 
-    def add(self, scheduled: Scheduled, wall: float) -> None:
+    def add(self, scheduled: Scheduled, wall: float, now: float) -> None:
         """One budget more."""
         self._schedule([scheduled])
-        self._follow(scheduled, wall)
+        self._follow(scheduled, wall, now)
 
     def remove(self, name: str) -> None:
         """It begins no new period, unless it comes back."""
@@ -74,20 +89,20 @@ class BudgetCalendar:
         for known in (self._scheduled, self._kinds, self._current, self._closed, self._settled):
             known.pop(name, None)
 
-    def roll(self, wall: float) -> None:
-        """Renew every budget whose period is over, or was begun by a clock that was wrong."""
+    def roll(self, wall: float, now: float) -> None:
+        """Renew every budget whose period is over, or was begun by a clock that was wrong, and let slide out what is due."""
         was_wrong = wall < self._latest_wall - WRONG_S
         if was_wrong or wall > self._latest_wall:
             self._latest_wall = wall
-        if wall < self._next_wall and not was_wrong:
+        if wall < self._next_wall and now < self._next_due and not was_wrong:
             return
-        self._next_wall = wall + LONGEST_LOOK_S
+        self._next_wall, self._next_due = wall + LONGEST_LOOK_S, inf
         for each in self._scheduled.values():
             if was_wrong and each.name in self._current:
-                self._go_back(each, self._current[each.name], wall)
-            self._follow(each, wall)
+                self._go_back(each, self._current[each.name], wall, now)
+            self._follow(each, wall, now)
 
-    def _go_back(self, each: Scheduled, current: Period, wall: float) -> None:
+    def _go_back(self, each: Scheduled, current: Period, wall: float, now: float) -> None:
         """Leave a period that is still to come; the machine has kept what was spent in the one before it."""
         soon = wall + WRONG_S
         if not each.window_s:
@@ -95,12 +110,7 @@ class BudgetCalendar:
             if period.ends_wall and period_at(each.period, each.zone, soon).ends_wall < current.ends_wall:
                 self._begin(each, period, period.ends_wall)
         elif bucket_at(each.window_s, soon).ends_wall < current.ends_wall:
-            # When it was spent, by a clock that is right, nobody knows: it counts for a window from now.
-            latest = wall + each.window_s
-            closed = deque(Period(id=one.id, ends_wall=min(one.ends_wall, latest)) for one in self._closed[each.name])
-            closed.append(Period(id=current.id, ends_wall=latest))
-            self._closed[each.name] = closed
-            self._begin_bucket(each, wall)
+            self._next_bucket(each, current, wall, now)
 
     def _schedule(self, scheduled: Iterable[Scheduled]) -> None:
         """A budget that comes back with another kind of period begins anew."""
@@ -111,9 +121,9 @@ class BudgetCalendar:
             self._kinds[each.name] = each.period
             self._scheduled[each.name] = each
 
-    def _follow(self, each: Scheduled, wall: float) -> None:
+    def _follow(self, each: Scheduled, wall: float, now: float) -> None:
         if each.window_s:
-            self._slide(each, wall)
+            self._slide(each, wall, now)
             return
         period = period_at(each.period, each.zone, wall)
         current = self._current.get(each.name)
@@ -126,31 +136,34 @@ class BudgetCalendar:
         self._current[each.name] = period
         self._renew(each.name, period.id, self._settled.get(each.name, {}).pop(period.id, 0), resets_at_wall)
 
-    def _begin_bucket(self, each: Scheduled, wall: float) -> Period:
+    def _next_bucket(self, each: Scheduled, current: Period, wall: float, now: float) -> Period:
         """The bucket of this moment. One that was begun too early, by a clock that was ahead, goes on."""
         bucket = bucket_at(each.window_s, wall)
-        self._closed[each.name] = deque(one for one in self._closed[each.name] if one.id != bucket.id)
+        closed = deque(one for one in self._closed[each.name] if one.id != bucket.id)
+        # It slides out a window after this moment, not after its end: calls have reserved in it until now.
+        closed.append(Closed(current.id, now + each.window_s))
+        self._closed[each.name] = closed
         self._begin(each, bucket, bucket.ends_wall + each.window_s)
         return bucket
 
-    def _slide(self, each: Scheduled, wall: float) -> None:
+    def _slide(self, each: Scheduled, wall: float, now: float) -> None:
         current = self._current.get(each.name)
         if current is None:
-            current = self._remember(each, wall)
+            current = self._remember(each, wall, now)
         elif current.ends_wall <= wall:
-            # It slides out a window after this moment, not after its end: calls have reserved in it until now.
-            self._closed[each.name].append(Period(id=current.id, ends_wall=wall + each.window_s))
-            current = self._begin_bucket(each, wall)
+            current = self._next_bucket(each, current, wall, now)
         closed = self._closed[each.name]
-        while closed and closed[0].ends_wall <= wall:
+        while closed and closed[0].due <= now:
             self._expire(each.name, closed.popleft().id)
-        self._next_wall = min(self._next_wall, current.ends_wall, closed[0].ends_wall if closed else current.ends_wall)
+        self._next_wall = min(self._next_wall, current.ends_wall)
+        if closed:
+            self._next_due = min(self._next_due, closed[0].due)
 
-    def _remember(self, each: Scheduled, wall: float) -> Period:
+    def _remember(self, each: Scheduled, wall: float, now: float) -> Period:
         """The buckets of earlier runs that still count, whatever their width; then the current one, which is never before those.
 
-        Each counts for a width longer: nobody knows how late it was closed, nor what a call was granted after it. What a clock that was
-        wrong has spent in times to come counts from now.
+        Each counts for a width longer: nobody knows how late it was closed, nor what a call was granted after it. What lies in times to
+        come counts from now: the clock was wrong when it was spent, or is wrong now.
         """
         named = map(bucket_of, self._settled.get(each.name, ()))
         counted = sorted(
@@ -160,12 +173,12 @@ class BudgetCalendar:
         current = bucket_at(each.window_s, wall)
         if counted and current.ends_wall <= counted[-1][0].ends_wall <= bucket_at(each.window_s, wall + WRONG_S).ends_wall:
             current = counted.pop()[0]
-        self._closed[each.name] = closed = deque[Period]()
+        self._closed[each.name] = closed = deque[Closed]()
         for bucket, width_s in counted:
             if bucket.id == current.id:
                 continue
-            slides_out = min(bucket.ends_wall, wall) + width_s + each.window_s
-            self._begin(each, bucket, slides_out)
-            closed.append(Period(id=bucket.id, ends_wall=slides_out))
+            left_s = min(bucket.ends_wall - wall, 0.0) + width_s + each.window_s
+            self._begin(each, bucket, wall + left_s)
+            closed.append(Closed(bucket.id, now + left_s))
         self._begin(each, current, current.ends_wall + each.window_s)
         return current
