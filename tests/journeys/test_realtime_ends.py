@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -413,6 +414,54 @@ async def test_the_end_of_the_grace_cuts_what_is_left(gateway: Running, fake: Fa
     await until(lambda: gateway.in_flight == 0)
     request, [attempt] = await gateway.last()
     assert (request.status, request.outcome, attempt.is_estimated) == (503, "shutting_down", True)
+
+
+async def test_who_needs_a_slice_when_the_grace_is_over_is_told_of_the_end(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
+    """Strict: no slice gets on disk any more. The session ends as one that is cut; a slice that was asked for ahead is nobody's error."""
+    path = tmp_path / "ledger.db"
+    gateway = await serve(configuration(fake, keys=ONE_KEY, store=f"sqlite:///{path}", durability="strict"))
+    journal = gateway.program._journal
+    talk = await began(gateway.port)
+    await until(lambda: not journal._waiting)
+    with closing(sqlite3.connect(path, isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        talk.say({"type": "conversation.item.create", "item": {"content": [{"type": "input_text", "text": "w" * 900_000}]}})
+        await until(lambda: bool(journal._waiting))
+        gateway.program.interrupt()
+        lock.execute("ROLLBACK")
+    code, reason, _ = await talk.end()
+    assert (code, reason.partition(":")[0]) == (1001, "shutting_down")
+    await until(lambda: gateway.in_flight == 0)
+    request, _ = await gateway.last()
+    assert (request.status, request.outcome) == (503, "shutting_down")
+    assert (await gateway.books())[2] == 0
+
+
+async def test_a_slice_that_is_asked_for_ahead_when_the_grace_is_over_is_nobodys_error(
+    serve: Serve, fake: FakeProvider, tmp_path: Path
+) -> None:
+    """Nobody waits for it, so nobody hears of it, and the loop has no exception to tell."""
+    path = tmp_path / "ledger.db"
+    gateway = await serve(configuration(fake, keys=ONE_KEY, store=f"sqlite:///{path}", durability="strict"))
+    journal = gateway.program._journal
+    talk = await began(gateway.port)
+    await until(lambda: not journal._waiting)
+    with closing(sqlite3.connect(path, isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        said = 0
+        while not journal._waiting:
+            talk.say({"type": "conversation.item.create", "item": {"content": [{"type": "input_text", "text": "w" * 20_000}]}})
+            said += 1
+            await until(lambda: bool(journal._waiting) or len(fake.sessions[0].heard) == said)  # noqa: B023  before the next
+        [ahead] = journal._waiting
+        assert ahead.get_name() == "advance"
+        gateway.program.interrupt()
+        await until(ahead.done)
+        lock.execute("ROLLBACK")
+    assert ahead.exception() is None
+    talk.reset()
+    await until(lambda: gateway.in_flight == 0)
+    assert (await gateway.books())[2] == 0
 
 
 async def test_draining_ends_an_idle_session_at_once(gateway: Running) -> None:

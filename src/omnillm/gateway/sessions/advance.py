@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from omnillm.admission.asks import Refusal
-from omnillm.errors import LedgerUnavailable
+from omnillm.errors import Unavailable
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import Case
@@ -32,7 +32,7 @@ class Advance:
         self._is_closed = not case.periods
 
     async def cover(self) -> None:
-        """Reserve what may be spent next; in `strict` wait until that is on disk. Raises BudgetExceeded or LedgerUnavailable."""
+        """Reserve what may be spent next; in `strict` wait until that is on disk. Raises BudgetExceeded or Unavailable."""
         if self._is_closed:
             return
         lack, turn = self._meter.needed_nanousd - self._held, self._meter.turn_nanousd
@@ -60,7 +60,7 @@ class Advance:
                 raise budget_error(refusal, "another turn of the session")
 
     async def _grow_ahead(self) -> None:
-        with suppress(LedgerUnavailable):  # whoever needs the slice finds the same, and says so
+        with suppress(Unavailable):  # whoever needs the slice finds the same, and says so
             async with self._growing:
                 self._is_short = not self._is_closed and await self._add(self._meter.turn_nanousd) is not None
         self._task = None

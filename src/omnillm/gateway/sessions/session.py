@@ -6,7 +6,7 @@ provider is over at that moment: `failure` says why, and both raise it. Messages
 
 import msgspec
 
-from omnillm.errors import BudgetExceeded, Defect, LedgerUnavailable, OmniError, RequestTimeout, UpstreamLost, shutting_down
+from omnillm.errors import BudgetExceeded, Defect, OmniError, RequestTimeout, Unavailable, UpstreamLost, shutting_down
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
@@ -151,7 +151,7 @@ class Session:
         """Reserve for what comes next. Where that fails the session is over; what was said so far is still delivered."""
         try:
             await self._advance.cover()
-        except (BudgetExceeded, LedgerUnavailable) as error:
+        except (BudgetExceeded, Unavailable) as error:  # no room, no ledger, or the gateway ends
             self._fail(error, Verdict.ABORTED)
 
     # endings
