@@ -146,11 +146,12 @@ async def test_one_that_came_to_nothing(serve: Serve, host: tuple[Host, str], st
     assert await is_proven(gateway)
 
 
-@pytest.mark.parametrize(("thinks", "open_s", "saved"), [("true", 0.5, 500 - 16 - 250 - 20), ("true", 60, 0), ("false", 60, 500 - 16 - 20)])
+@pytest.mark.parametrize("thinks", ["true", "false"])
+@pytest.mark.parametrize(("open_s", "saved"), [(0.5, 500 - 16 - 250 - 20), (60, 0)])
 async def test_one_that_was_cancelled_costs_what_it_can_have_used(
     serve: Serve, host: tuple[Host, str], thinks: str, open_s: float, saved: int
 ) -> None:
-    """OpenAI tells no usage of it: what it shows, and what a model that thinks can have thought until then, as of a stream that was left."""
+    """OpenAI tells no usage of it: what it shows, and what any model can have written until then that nobody has seen."""
     told, url = host
     clock = ManualClock()
     gateway = await serve(

@@ -94,7 +94,8 @@ class Attempt(msgspec.Struct, eq=False):
             return 0, False
         prompt, output, units = quote.bounds((self.lease.provider, self.lease.model), price)
         if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0 and quote.is_paid_by_piece:
-            output = min(output, self.observed_bytes + quote.choices * unseen_tokens(price, self.left_at - self.sent_at))
+            unseen_s = self.left_at - self.sent_at if price.thinks else 0.0
+            output = min(output, self.observed_bytes + quote.choices * unseen_tokens(unseen_s))
         self.price_version = bounded(price.version, prompt, output, units)
         return bound(prompt, output, price, units), True
 
@@ -123,6 +124,6 @@ class Attempt(msgspec.Struct, eq=False):
         )
 
 
-def unseen_tokens(price: Price, open_s: float) -> int:
-    """Tokens a choice that may be billed and were not shown, of an answer that was given up after so long: on their way, and thoughts."""
-    return ABORT_SLACK_TOKENS + int((open_s if price.thinks else 0.0) * UNSEEN_TOKENS_A_SECOND)
+def unseen_tokens(unseen_s: float) -> int:
+    """Tokens a choice that an answer which was given up may be billed for unseen: on their way, or written in so many seconds."""
+    return ABORT_SLACK_TOKENS + int(unseen_s * UNSEEN_TOKENS_A_SECOND)

@@ -1,7 +1,8 @@
 """What a response costs that was cancelled while its provider wrote it in the background, and of which no usage is told.
 
-As a stream that its client has left (decision 0024): its prompt, what is shown of it, and what a model that thinks may have thought until
-then. Whoever cancels it before it has begun pays its prompt, because nobody tells of that either.
+Its prompt, what is shown of it, and what may have been written until then without being shown: as of a stream that its client has left
+(decision 0024), but whether the model thinks or not, because nobody has seen any of it come. Whoever cancels it before it has begun pays
+its prompt, because nobody tells of that either.
 """
 
 from collections.abc import Mapping
@@ -34,5 +35,5 @@ def most_of(cancelled: Cancelled, attempt: AttemptRow, price: Price, *, wall_ms:
     """
     prompt, completion, *units = map(int, attempt.price_version.partition(BOUND)[2].split("+"))
     open_s = max(wall_ms - attempt.wall_ms, 0) / 1000
-    output = min(completion, cancelled.shown_bytes + unseen_tokens(price, open_s))
+    output = min(completion, cancelled.shown_bytes + unseen_tokens(open_s))
     return bound(prompt, output, price, Units(*units)), bounded(price.version, prompt, output, Units(*units))
