@@ -319,6 +319,20 @@ def test_a_key_that_is_added_serves_those_who_wait():
     assert desk.served["x"].key == "b"
 
 
+def test_a_lease_that_leaves_after_its_key_was_moved_counts_from_then_on():
+    """It was granted before, and connects for a while: until a minute after it has left its new group has no more room than the old one."""
+    desk = Desk(pool(key("a", rpm=1)))
+    lease = desk.ask_lease()
+    desk.configure(pool(key("a", group="g", rpm=1), key("b", group="g", rpm=1)))
+    desk.now += 30.0
+    assert isinstance(desk.ask_lease(), Refusal)
+    desk.controller.sent(lease.lease_id, desk.now)
+    desk.now += 59.0
+    assert isinstance(desk.ask_lease(), Refusal)
+    desk.now += 2.0
+    assert isinstance(desk.ask_lease(), Lease)
+
+
 def test_a_revived_key_serves_those_who_wait_at_the_next_tick():
     """An administrator's word."""
     desk = Desk(pool(key("a")))

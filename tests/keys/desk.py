@@ -20,9 +20,9 @@ class Desk:
         self.now = now
         self._last_id = 0
 
-    def configure(self, *keys, **terms):
+    def configure(self, *keys, grants=(), **terms):
         self.terms = PoolConfigured(provider="p", keys=keys, **terms)
-        self.pool.configure(self.terms, self.now)
+        self.pool.configure(self.terms, self.now, grants)
 
     def lease(self, model="m", tokens=1, *, passed=(), is_sent=True, **wish):
         """A grant, already sent unless said otherwise; None when no key has room."""

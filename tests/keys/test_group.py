@@ -215,6 +215,28 @@ def test_a_key_that_leaves_its_group_has_used_what_the_group_has():
     assert (leased(desk, "a"), leased(desk, "b")) == (2, 2)
 
 
+def test_what_a_call_comes_to_after_its_key_was_moved_counts_in_its_new_group():
+    """More tokens than were reserved for it, or fewer; one that never left gives its room back; also if the key came back once more."""
+    shared = (key("a", group="g", rpm=9, tpm=100), key("b", group="g", rpm=9, tpm=100))
+    apart = (key("a", group="h", rpm=9, tpm=100), shared[1])
+    for moves in ([shared], [shared, apart, shared]):
+        desk = Desk(key("a", rpm=9, tpm=100), key("b", rpm=9, tpm=100))
+        long, short = desk.lease(tokens=10, pinned="a"), desk.lease(tokens=60, pinned="a")
+        unsent = desk.lease(tokens=20, is_sent=False, pinned="a")
+        for keys in moves:
+            desk.configure(*keys, grants=[long, short, unsent])
+        assert desk.lease(tokens=11, pinned="b") is None
+        desk.now += 3.0
+        desk.end(unsent, Verdict.NOT_SENT)
+        desk.end(short, tokens=5)
+        desk.end(long, tokens=70)
+        used = desk.pool.keys["b"].group.window
+        if moves == [shared]:
+            assert (used.requests_left(desk.now), used.tokens_left(desk.now)) == (7, 25)
+        desk.now += 61.0
+        assert (used.requests_left(desk.now), used.tokens_left(desk.now)) == (9, 100)
+
+
 def test_a_cooldown_goes_with_the_key_into_its_new_group():
     """The provider does not heed what its accounts are called here."""
     desk = Desk(key("a"), key("b"))

@@ -323,15 +323,18 @@ def test_a_window_that_absorbs_another_holds_what_both_have_sent(steps, later):
             assert sum(size for at, size in log if now - 60.0 < at) <= 3 * LIMIT
 
 
-def test_what_is_pending_in_an_absorbed_window_counts_as_sent_now():
-    """It leaves at any moment, and may be told of to nobody but the window that it was granted in."""
-    one, other = Window(5, inf), Window(5, inf)
-    other.reserve(1)
+def test_what_is_pending_in_an_absorbed_window_is_left_to_who_holds_it():
+    """It leaves at a moment that only its holder knows."""
+    one, other = Window(5, 50), Window(5, 50)
+    for window in (one, other):
+        window.reserve(7)
     other.charge(1, 100.0)
+    other.charge(2, 130.0)
     one.absorb(other, 130.0)
-    assert one.requests_left(130.0) == 3
-    assert one.requests_left(161.0) == 4
-    assert one.requests_left(191.0) == 5
+    assert (one.requests_left(130.0), one.tokens_left(130.0)) == (2, 40)
+    one.give_back(7)
+    assert (one.requests_left(161.0), one.tokens_left(161.0)) == (4, 48)
+    assert (one.requests_left(191.0), one.tokens_left(191.0)) == (5, 50)
 
 
 def test_no_two_counts_of_a_provider_are_too_large_together():

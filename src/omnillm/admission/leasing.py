@@ -37,7 +37,7 @@ class Leasing:
             if pool is None:
                 self.pools[terms.provider] = Pool(terms, self._dice)
             else:
-                pool.configure(terms, now)
+                pool.configure(terms, now, self.grants.values())
         configured = {terms.provider for terms in pools}
         for pool in [pool for provider, pool in self.pools.items() if provider not in configured]:
             pool.retire_all()

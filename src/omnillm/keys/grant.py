@@ -23,7 +23,7 @@ NEVER_LEFT = frozenset({Verdict.NOT_SENT, Verdict.ABORTED, Verdict.CALLER_FAULT}
 
 
 class Grant(Struct, kw_only=True, eq=False):
-    """What `Pool.lease` took: a slot, and room in windows. They are those of that moment, whatever is configured later."""
+    """What `Pool.lease` took: a slot, and room in windows. They are those of that moment, and those that have absorbed one of them."""
 
     case_id: str
     model: str
@@ -60,6 +60,14 @@ class Grant(Struct, kw_only=True, eq=False):
         for circuit in self.probes:
             circuit.free(self)
         self.probes = ()
+
+    def follow(self, absorbed: Iterable[tuple[Window, Window]]) -> None:
+        """Count in the windows that have absorbed one of its own as well: when it is sent, and what it comes to."""
+        for window, into in absorbed:
+            if window in self.windows and into not in self.windows:
+                self.windows += (into,)
+                if self.sent_at == UNSENT:
+                    into.reserve(self.tokens)
 
     def send(self, now: float) -> None:
         """Its slot and tokens count from now. Sent again, after a stale connection, they move here."""

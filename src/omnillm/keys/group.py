@@ -54,13 +54,19 @@ class Group:
     def classes(self) -> list[ModelClass]:
         return list(self._classes.values())
 
-    def absorb(self, other: "Group", now: float) -> None:
-        """A key that was of the other group is of this one now: what was used there may have been used of this account."""
+    def absorb(self, other: "Group", now: float) -> list[tuple[Window, Window]]:
+        """A key that was of the other group is of this one now: what was used there may have been used of this account.
+
+        Returns (window that was absorbed, the one that did) of all.
+        """
+        absorbed: list[tuple[Window, Window]] = []
         if self.window is not None and other.window is not None:
             self.window.absorb(other.window, now)
+            absorbed.append((other.window, self.window))
         for theirs in other.classes():
             if not theirs.is_idle(now):
-                self.class_of(theirs.name, now).absorb(theirs, now)
+                absorbed += self.class_of(theirs.name, now).absorb(theirs, now)
+        return absorbed
 
     def forget_health(self) -> None:
         for model_class in self._classes.values():

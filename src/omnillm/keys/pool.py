@@ -4,7 +4,7 @@ Keys that are plainly ready stand in a list to draw from, those that rest or awa
 at a few keys, however many there are.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from math import inf
 from operator import itemgetter
 
@@ -50,13 +50,16 @@ class Pool:
 
     # -- configuration
 
-    def configure(self, terms: PoolTerms, now: float) -> None:
-        """State is kept by label; a changed secret is another key with the same label."""
+    def configure(self, terms: PoolTerms, now: float, grants: Iterable[Grant] = ()) -> None:
+        """State is kept by label; a changed secret is another key with the same label. `grants`: those that are out."""
         self.max_cooldown_s = terms.max_cooldown_s
         self._select = SELECTIONS[terms.selection]
         before, self.keys = self.keys, {}
         before_breaker, self._breaker = self._breaker, terms.breaker
-        self._regroup(terms, before, now)
+        for group, left in self._regroup(terms, before):
+            absorbed = group.absorb(left, now)
+            for grant in grants:
+                grant.follow(absorbed)
         for group in self._groups.values():
             group.keys.clear()
         for rank, key_terms in enumerate(terms.keys):
@@ -74,7 +77,8 @@ class Pool:
         self._retire(before)
         self._place_all(now)
 
-    def _regroup(self, terms: PoolTerms, before: dict[str, Key], now: float) -> None:
+    def _regroup(self, terms: PoolTerms, before: dict[str, Key]) -> list[tuple[Group, Group]]:
+        """(group, the one that was left for it) of each move."""
         members: dict[str, list[KeyTerms]] = {}
         for key_terms in terms.keys:
             members.setdefault(group_name(key_terms), []).append(key_terms)
@@ -89,9 +93,7 @@ class Pool:
                 moved[group, key.group] = None
             elif not key_terms.group:
                 group.forget_health()
-        for group, left in moved:
-            if group is not left:
-                group.absorb(left, now)
+        return [(group, left) for group, left in moved if group is not left]
 
     def _retire(self, keys: dict[str, Key]) -> None:
         for key in keys.values():

@@ -109,7 +109,10 @@ class Window:
         self.tokens -= tokens
 
     def absorb(self, other: "Window", now: float) -> None:
-        """What another window of the same width counts counts here, too, at the moments of sending; what is pending there, as sent now."""
+        """What was sent and counts in another window of the same width counts here, too, at the moments of sending.
+
+        What is pending there is not: whoever holds it reserves it here as well, or it would never slide out.
+        """
         own, theirs = self.past(now), other.past(now)
         merged: dict[int, tuple[int, int]] = {}
         for ends, requests, tokens in (*own, *theirs):
@@ -117,10 +120,16 @@ class Window:
             merged[ends] = before[0] + requests, min(before[1] + tokens, MOST_TOKENS)
         self._past = array("q", [figure for ends in sorted(merged) for figure in (ends, *merged[ends])])
         uncounted = sum([each[2] for each in (*own, *theirs)]) - sum([tokens for _, tokens in merged.values()])
-        self.requests += other.requests
-        self.tokens += other.tokens - uncounted
-        self._requests_elsewhere += sum([requests for _, requests, _ in theirs])
-        self._tokens_elsewhere += sum([tokens for _, _, tokens in theirs]) - uncounted
+        requests_past, tokens_past = sum([requests for _, requests, _ in theirs]), sum([tokens for _, _, tokens in theirs])
+        requests_here, tokens_here = other.present()
+        self.requests += requests_past + requests_here
+        self.tokens += tokens_past + tokens_here - uncounted
+        self._requests_elsewhere += requests_past
+        self._tokens_elsewhere += tokens_past - uncounted
+
+    def present(self) -> tuple[int, int]:
+        """Requests and tokens of the current bucket."""
+        return self.requests - self._requests_elsewhere, self.tokens - self._tokens_elsewhere
 
     def past(self, now: float) -> list[tuple[int, int, int]]:
         """The buckets before the current one: when each was over, its requests and tokens."""
