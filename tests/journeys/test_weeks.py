@@ -8,6 +8,7 @@ import pytest
 import trustme
 from tests.journeys.running import Running, Serve, configuration, until
 from tests.journeys.wire import Line, ask, exchange
+from trustme import KeyType
 
 from omnillm.admission.tickets import MOST_RETIRED
 from omnillm.config.settings import BudgetSettings, VirtualKeyTerms
@@ -17,8 +18,8 @@ from omnillm.testing import FakeProvider, ManualClock
 HOUR_S = 3600
 
 
-def write_certificate(path: Path, authority: trustme.CA) -> None:
-    certificate = authority.issue_cert("localhost")
+def write_certificate(path: Path, authority: trustme.CA, *, key_type: KeyType = KeyType.ECDSA) -> None:
+    certificate = authority.issue_cert("localhost", key_type=key_type)
     certificate.cert_chain_pems[0].write_to_path(path / "cert.pem")
     certificate.private_key_pem.write_to_path(path / "key.pem")
 
@@ -50,6 +51,23 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(serve: Serve, pr
     (tmp_path / "key.pem").write_bytes(after)
     await gateway.service.reload()
     assert await shown(gateway, authority) != first
+
+
+@pytest.mark.parametrize("key_types", [(KeyType.ECDSA, KeyType.RSA), (KeyType.RSA, KeyType.ECDSA)], ids=["to RSA", "to ECDSA"])
+async def test_a_certificate_with_a_key_of_another_kind_takes_the_place_of_the_one_before(
+    serve: Serve, provider: FakeProvider, tmp_path: Path, key_types: tuple[KeyType, KeyType]
+) -> None:
+    """Whichever of the two a client would rather see: OpenSSL keeps one of each kind, and the old one will expire."""
+    authority = trustme.CA()
+    write_certificate(tmp_path, authority, key_type=key_types[0])
+    tls = f"tls: {{cert: {tmp_path}/cert.pem, key: {tmp_path}/key.pem}}"
+    gateway = await serve(configuration(provider).replace("drain: 2s", f"drain: 2s, {tls}"))
+    seen = [await shown(gateway, authority)]
+    for key_type in key_types:
+        write_certificate(tmp_path, authority, key_type=key_type)
+        await gateway.service.reload()
+        seen.append(await shown(gateway, authority))
+    assert len(set(seen)) == 3
 
 
 async def test_a_machine_that_slept_wakes_to_new_connections(serve: Serve, provider: FakeProvider) -> None:

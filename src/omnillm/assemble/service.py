@@ -152,10 +152,10 @@ class Service:
         """Apply the configuration as it is now; a ConfigError changes nothing."""
         settings = self._read_settings()
         self.keyring.check(settings)
-        make_server_tls(settings)
+        tls = make_server_tls(settings)
         self.program.apply(settings, self.keyring.returning())
-        if self._tls is not None and settings.server.tls is not None:
-            renew(self._tls, settings.server.tls)
+        if self._tls is not None and tls is not None:
+            renew(self._tls, tls)
         wiring = make_wiring(self.program, self.keyring, self.uploads)
         for app in self._apps:
             app.wiring = wiring

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from omnillm.config import configured
-from omnillm.config.settings import Settings, TlsSettings
+from omnillm.config.settings import Settings
 from omnillm.errors import ConfigError
 from omnillm.transport.tls import system_trust
 
@@ -40,25 +40,25 @@ def make_server_tls(settings: Settings) -> ssl.SSLContext | None:
         except OSError as error:
             raise ConfigError(f"cannot be read: {error.strerror}", path=path) from error
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    _load(context, tls)
-    return context
-
-
-def renew(context: ssl.SSLContext, tls: TlsSettings) -> None:
-    """Show who connects from now on what the files hold by now: a certificate lasts weeks, a process may serve for longer.
-
-    They have been proven a moment ago, by a context of their own: half of a renewed pair would be shown to nobody's use.
-    """
-    _load(context, tls)
-
-
-def _load(context: ssl.SSLContext, tls: TlsSettings) -> None:
     try:
         context.load_cert_chain(tls.cert, tls.key, password=_locked)
     except ssl.SSLError as error:
         is_mismatch = error.reason == "KEY_VALUES_MISMATCH"
         reason = "the key is not the certificate's" if is_mismatch else "cert must be a certificate in PEM, with its chain, and key its key"
         raise ConfigError(reason, path="server.tls") from error
+    return context
+
+
+def renew(context: ssl.SSLContext, renewed: ssl.SSLContext) -> None:
+    """Show who connects from now on what another context holds: a certificate lasts weeks, a process may serve for longer.
+
+    It is not loaded into the context that listens: that would keep a certificate with a key of another kind beside it, until it expires.
+    """
+
+    def show(handshake: ssl.SSLObject | ssl.SSLSocket, _name: str, _context: ssl.SSLContext) -> None:
+        handshake.context = renewed
+
+    context.sni_callback = show  # called without a name, too
 
 
 def _locked() -> NoReturn:
