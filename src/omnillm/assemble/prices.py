@@ -5,9 +5,9 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
+from omnillm.clock import civil_day
 from omnillm.config import configured
 from omnillm.config.settings import PriceSettings, RateSettings, Settings, TierSettings
-from omnillm.gateway.periods import period_at
 from omnillm.gateway.price_book import PriceBook
 from omnillm.gateway.quote import Quoter
 from omnillm.pricing.catalog import Catalog
@@ -37,7 +37,7 @@ def make_quoter(settings: Settings, wall: float) -> Quoter:
 
 def day_at(wall: float) -> str:
     """The day that prices go by."""
-    return period_at("day", "UTC", wall).id
+    return civil_day(int(wall // 86_400))
 
 
 def make_catalog(settings: Settings, wall: float = 0.0) -> Catalog:
