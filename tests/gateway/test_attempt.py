@@ -6,7 +6,7 @@ from tests.in_turn import in_turn
 
 from omnillm.admission.asks import Lease
 from omnillm.gateway.attempt import ABORT_SLACK_TOKENS, UNBILLED, UNSEEN_TOKENS_A_SECOND, Attempt
-from omnillm.gateway.quote import FREE, Quote
+from omnillm.gateway.quote import Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.protocols.protocol import Failure
@@ -60,7 +60,7 @@ def test_what_was_not_sent_or_has_no_price_costs_nothing() -> None:
     """Provably, or because nobody can know."""
     assert attempt(is_sent=False).charge(Outcome(verdict=Verdict.LOST), 0, QUOTE) == (0, False)
     assert attempt(price=None).charge(reported(Verdict.SUCCESS), 200, QUOTE) == (0, False)
-    assert attempt().charge(Outcome(verdict=Verdict.ABORTED), 0, FREE) == (0, False)
+    assert attempt().charge(Outcome(verdict=Verdict.ABORTED), 0, Quote(is_charged=False)) == (0, False)
 
 
 @in_turn(("observed", "output"), [(0, ABORT_SLACK_TOKENS), (10, 10 + ABORT_SLACK_TOKENS), (49, 50), (10_000, 50)])

@@ -14,7 +14,7 @@ from omnillm.gateway.bridge import Bridge, Bridged
 from omnillm.gateway.call import Call
 from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.idempotency import Claim
-from omnillm.gateway.quote import Quote, Quoter
+from omnillm.gateway.quote import Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.loss import LossReason, joined, long_form
 from omnillm.protocols.protocol import Bound
@@ -41,8 +41,6 @@ class Case(msgspec.Struct, eq=False):
     call: Call
     request_id: str
     quote: Quote
-    quoter: Quoter
-    """Who made the quote, and by whose prices it is charged: what has come into force since was not reserved."""
     targets: tuple[tuple[str, str], ...]
     """(provider, model) of the targets that may be tried, best first."""
     queue_until: float
@@ -136,7 +134,7 @@ class Case(msgspec.Struct, eq=False):
         self.attempts += 1
         self.losses = ()  # those of an attempt that failed do not count
         settlement = self.settlement
-        price = self.quoter.price(self.quote, (lease.provider, lease.model))
+        price = self.quote.price((lease.provider, lease.model))
         self.last_lease = lease
         number, version = self.attempts + self.unsent, "" if price is None else price.version
         self.attempt = attempt = Attempt(lease, number, price, version, int(settlement.wall() * 1000))
@@ -154,7 +152,7 @@ class Case(msgspec.Struct, eq=False):
         """Price the attempt by the service tier and the place that its reply names, whatever was asked for."""
         attempt = self.attempt
         if attempt is not None:
-            price = self.quoter.served(self.quote, (attempt.lease.provider, attempt.lease.model), tier)
+            price = self.quote.served((attempt.lease.provider, attempt.lease.model), tier)
             if price is not None:
                 attempt.price, attempt.price_version = price, price.version
 

@@ -45,3 +45,7 @@ class PriceBook:
             return None
         placed = self.catalog.find(provider, section, model, replace(terms, place=place)) if place and not terms.place else None
         return placed or self.catalog.find(provider, section, model, terms)
+
+
+NO_PRICES = PriceBook(Catalog({}, bytes), {})
+"""Of nobody's models."""

@@ -11,7 +11,7 @@ from omnillm.gateway.bridge import Bridge
 from omnillm.gateway.call import Call, has_ambiguous_body
 from omnillm.gateway.extras import NO_EXTRAS, Extras, extras_of
 from omnillm.gateway.family_bridge import FamilyBridge
-from omnillm.gateway.price_book import PriceBook
+from omnillm.gateway.price_book import NO_PRICES, PriceBook
 from omnillm.gateway.sessions.turns import LONGEST_CONTEXT, turn_bound
 from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
 from omnillm.pricing.estimate import prompt_tokens
@@ -30,6 +30,9 @@ MOST_TARIFFS = 4096
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a call may cost, and the prices that it was reckoned by. It is charged by those, whatever has come into force since."""
+
+    prices: PriceBook = NO_PRICES
     tokens: int = 0
     """TPM to reserve: estimated prompt + output cap."""
     prompt_bound: int = 0
@@ -54,6 +57,27 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """False: counting tokens, which is free, and native calls, which settle themselves."""
     is_paid_by_piece: bool = True
     """A stream that was given up costs what was seen of it. An endpoint family is made, and paid, as a whole, and so is what goes on."""
+
+    def price(self, target: tuple[str, str]) -> Price | None:
+        """What an attempt at a target costs. Terms without a price, where nothing must be kept, cost the standard one."""
+        if not self.extras:
+            return self.prices.find(target)
+        terms = self.extras.get(target, NO_EXTRAS).terms
+        return self.prices.find(target, terms) or self.prices.find(target)
+
+    def served(self, target: tuple[str, str], told: Any) -> Price | None:
+        """What an attempt costs that was served under other terms than the call asked for; None: it was not, or nobody knows the price.
+
+        A busy provider serves a call that asks for priority as a standard one, and a project's setting may do the reverse, or have all of
+        its calls served in one country.
+        """
+        asked = self.extras.get(target, NO_EXTRAS).terms
+        word, place = told if isinstance(told, Served) else (told, asked.place)
+        tier = served_tier(word)
+        served = replace(asked, tier=asked.tier if tier is None else tier, place=place)
+        if served == asked:
+            return None
+        return self.prices.find(target, served) or self.prices.find(target, replace(served, place=asked.place))
 
     def counted(self, target: tuple[str, str], price: Price) -> Usage | None:
         """What a call has used as far as its request alone tells: the characters to be spoken, where those are what is paid."""
@@ -84,9 +108,6 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return bound(prompt, completion, price, units)
 
 
-FREE = Quote(is_charged=False)
-
-
 class Quoter:
     """Quotes calls; `unknown` is what happens without a price: refuse_if_budgeted, refuse or allow."""
 
@@ -101,6 +122,7 @@ class Quoter:
     ) -> None:
         """`apart_fields`: of a request's head, that ask for what is paid apart, at a price that nobody knows."""
         self.prices = prices
+        self._free = Quote(prices=prices, is_charged=False)
         self._apart_fields = apart_fields
         self._default_output_tokens = default_output_tokens
         self._default_tool_calls = default_tool_calls
@@ -109,7 +131,7 @@ class Quoter:
         """Of calls that ask for tokens alone, by the targets of their plans. Model names can come from strangers."""
 
     def on(self, day: str) -> "Quoter":
-        """The quoter of an ISO day in UTC: this one, if it is its own. What it has quoted is charged by its prices, whenever it ends."""
+        """The quoter of an ISO day in UTC: this one, if it is its own."""
         prices = self.prices.on(day)
         if prices is self.prices:
             return self
@@ -121,31 +143,10 @@ class Quoter:
             apart_fields=self._apart_fields,
         )
 
-    def price(self, quote: Quote, target: tuple[str, str]) -> Price | None:
-        """What an attempt at a target of the quote costs. Terms without a price, where nothing must be kept, cost the standard one."""
-        if not quote.extras:
-            return self.prices.find(target)
-        terms = quote.extras.get(target, NO_EXTRAS).terms
-        return self.prices.find(target, terms) or self.prices.find(target)
-
-    def served(self, quote: Quote, target: tuple[str, str], told: Any) -> Price | None:
-        """What an attempt costs that was served under other terms than the call asked for; None: it was not, or nobody knows the price.
-
-        A busy provider serves a call that asks for priority as a standard one, and a project's setting may do the reverse, or have all of
-        its calls served in one country.
-        """
-        asked = quote.extras.get(target, NO_EXTRAS).terms
-        word, place = told if isinstance(told, Served) else (told, asked.place)
-        tier = served_tier(word)
-        served = replace(asked, tier=asked.tier if tier is None else tier, place=place)
-        if served == asked:
-            return None
-        return self.prices.find(target, served) or self.prices.find(target, replace(served, place=asked.place))
-
     def quote(self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None = None) -> tuple[Quote, Pairs]:
         """The quote, and (provider, model) of the targets that may be tried: one without a price is none for a caller with a budget."""
         if call.operation != GENERATE and not call.protocol.family:
-            return self._quote_session(call, plan) if call.operation == REALTIME else (FREE, plan.pairs)
+            return self._quote_session(call, plan) if call.operation == REALTIME else (self._free, plan.pairs)
         if (call.caller.budgets or call.caller.models) and has_ambiguous_body(call):
             raise BadRequest("A member stands twice in the body, or in odd letters; what is asked must be sure.", code="repeated_member")
         if self._apart_fields and call.caller.budgets and not self._apart_fields.isdisjoint(call.headers):
@@ -170,6 +171,7 @@ class Quoter:
         output = (cap or self._default_output_tokens) * peek.n
         needs_price = call.caller.budgets or self._unknown == "refuse"
         quote = Quote(
+            prices=self.prices,
             tokens=estimate if cap == 0 else estimate + output,  # a family whose reply is no text: vectors, scores
             prompt_bound=prompt_bound,
             output_bound=output,
@@ -202,7 +204,7 @@ class Quoter:
 
     def _quote_session(self, call: Call, plan: Plan) -> tuple[Quote, Pairs]:
         """Of a live session: its first turn. What comes after is reserved as it comes."""
-        quote = Quote(tokens=self._default_output_tokens)
+        quote = Quote(prices=self.prices, tokens=self._default_output_tokens)
         if not call.caller.budgets and self._unknown != "refuse":
             return quote, plan.pairs
         session = SESSIONS[call.protocol.name]
@@ -249,7 +251,7 @@ class Quoter:
             price = self.prices.find(key, extras.terms)
             if price is None:
                 if self._unknown == "allow":
-                    priced.append((key, self.price(quote, key)))
+                    priced.append((key, quote.price(key)))
             elif call.caller.budgets and (why := extras.why_unbounded(price)):
                 unbounded, code = unbounded or why, code or extras.unbounded_code
             else:

@@ -58,12 +58,11 @@ class Settlement:
         plan, bridge = self._bridged(call, plan)
         if bridge is not None and pin is None:
             pin = bridge.pin
-        quoter = self.quoter
-        quote, targets = quoter.quote(call, plan, bridge)
+        quote, targets = self.quoter.quote(call, plan, bridge)
         queue_until = call.started_at + self._queue_s
         if call.deadline < queue_until:
             queue_until = call.deadline
-        return Case(self, call, self.make_id(call.wall), quote, quoter, targets, queue_until, pin, bridge, claim)
+        return Case(self, call, self.make_id(call.wall), quote, targets, queue_until, pin, bridge, claim)
 
     def estimate(self, call: Call, plan: Plan) -> Estimate:
         """What the call would take. Nothing is opened; raises what can be refused of it in any case."""

@@ -195,7 +195,7 @@ def _bound(quoter: Quoter, call: Call, line: Line, *, provider: str, model: str)
     key = (provider, model)
     asked = quote.extras.get(key, NO_EXTRAS).terms
     terms = msgspec.structs.replace(asked, tier=BATCH_TIER.tier)
-    price = quoter.prices.find(key, terms) or quoter.price(quote, key)
+    price = quote.prices.find(key, terms) or quote.price(key)
     if price is None:
         raise BadRequest(f"Model {model!r} of the batch has no known price.", code="unbounded_cost")
     return quote.most_nanousd(key, price), model, (str(terms), str(asked), str(PLAIN))

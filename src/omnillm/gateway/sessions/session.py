@@ -68,7 +68,7 @@ class Session:
         self._waiting: Message | None = dialled.first
         self._deadlines = deadlines
         provider = dialled.attempt.lease.provider
-        self._meter = Meter(self.protocol.watch(), dialled.attempt.price, lambda model: case.quoter.prices.find((provider, model)))
+        self._meter = Meter(self.protocol.watch(), dialled.attempt.price, lambda model: case.quote.prices.find((provider, model)))
         if case.call.body:
             self._meter.to_provider(case.call.body)
             self._meter.sent()
