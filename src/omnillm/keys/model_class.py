@@ -1,6 +1,5 @@
 """A model class: what one quota group may spend on some models, and whether the provider lets it."""
 
-from collections.abc import Iterator
 from math import inf
 
 from omnillm.keys.cap import Cap
@@ -114,15 +113,17 @@ class ModelClass:
         """Tokens of the largest call that fits a whole limit; inf: any."""
         return min([window.tokens_limit for window in self.windows], default=inf)
 
-    def absorb(self, other: "ModelClass", now: float) -> Iterator[tuple[Window, Window]]:
-        """What is used, and how long nobody is let in, is the same account's. Yields (window that was absorbed, the one that did)."""
+    def absorb(self, other: "ModelClass", now: float) -> list[tuple[Window, Window]]:
+        """What is used, and how long nobody is let in, is the same account's. Returns (window that was absorbed, the one that did)."""
+        absorbed: list[tuple[Window, Window]] = []
         for own, theirs in ((self.minute, other.minute), (self.day, other.day)):
             if own is not None and theirs is not None:
                 own.absorb(theirs, now)
-                yield theirs, own
+                absorbed.append((theirs, own))
         if other.circuit.rest_s(now):
             self.cool(other.circuit.until)
             self.is_exhausted = self.is_exhausted or other.is_exhausted
+        return absorbed
 
     def is_idle(self, now: float) -> bool:
         """Nothing is lost when it is forgotten."""
