@@ -94,7 +94,7 @@ class MethodNotAllowed(CallerFault):
     code = "method_not_allowed"
 
     def __init__(self, path: str, method: str, allowed: tuple[str, ...]) -> None:
-        super().__init__(f"{path[:200]} takes {allowed[0]}, not {method}.")
+        super().__init__(f"{path[:200]} takes {', '.join(allowed)}, not {method}.")
         self.allowed = allowed
 
 

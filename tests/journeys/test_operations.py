@@ -4,6 +4,9 @@ import asyncio
 import csv
 import io
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from msgspec.structs import asdict
@@ -271,6 +274,26 @@ async def test_the_admin_api_is_the_administrators(gateway: Running) -> None:
         reply = await get(gateway, path, method=method)
         assert (reply.status, method in reply.headers["allow"]) == (405, False)
         assert reply.json["error"]["message"] == f"{path} takes {reply.headers['allow']}, not {method}."
+
+
+async def test_an_error_of_the_admin_api_has_the_fields_of_every_error(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """An id of its own, whether to come again, and when: a ledger that is down for a report is a 503 as for a call."""
+    gateway = await serve(configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db"))
+    wrong = {"/admin/v1/nothing": 404, "/admin/v1/requests/none": 404, "/admin/v1/usage?x=1": 400, "/nothing": 404}
+    wrong |= {"/admin/v1/pools/openai/none/revive": 404, "/admin/v1/virtual-keys/none": 404, "/admin/v1/reload": 405}
+    ids = set()
+    for path, status in wrong.items():
+        reply = await get(gateway, path, method="POST" if path.endswith("revive") else "GET")
+        assert (reply.status, reply.headers["x-should-retry"]) == (status, "false")
+        assert set(reply.json["error"]) >= {"code", "message"}
+        ids.add(reply.headers["x-omnillm-request-id"])
+    assert len(ids) == len(wrong)
+    assert {len(each) for each in ids} == {32}
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as damaged:
+        damaged.execute("DROP TABLE daily")
+    down = await get(gateway, "/admin/v1/usage")
+    assert (down.status, down.json["error"]["code"], down.headers["retry-after"]) == (503, "ledger_unavailable", "1")
+    assert "x-should-retry" not in down.headers
 
 
 async def test_a_reload_is_asked_for(serve: Serve, provider: FakeProvider) -> None:

@@ -17,6 +17,7 @@ from omnillm.errors import (
     UnknownModel,
     UpstreamLost,
     UpstreamTimeout,
+    shutting_down,
 )
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.server.problems import render_problem, should_retry
@@ -56,9 +57,21 @@ def test_whoever_may_come_again_is_told_when(error: OmniError, status: int) -> N
     assert "x-should-retry" not in told
 
 
-@in_turn("error", [BadRequest("x"), UnknownModel("x"), BudgetExceeded("x"), Unauthenticated("x")])
+@in_turn("error", [Unavailable("busy", code="provider_overloaded"), NoAvailableKey("refused"), LedgerUnavailable("down"), shutting_down()])
+def test_trouble_whose_end_nobody_knows_may_be_over_in_a_second(error: OmniError) -> None:
+    """Every 503 says when to come again, also after our own retries; a 502 and a 504 tell of one call, and say nothing."""
+    for error.attempts in (0, 2):
+        assert (fields(error)["retry-after"], fields(error)["retry-after-ms"]) == ("1", "1000")
+    for other in (UpstreamLost("gone"), UpstreamTimeout("late", phase="total")):
+        assert "retry-after" not in fields(other)
+
+
+@in_turn(
+    "error",
+    [BadRequest("x"), UnknownModel("x"), BudgetExceeded("x"), Unauthenticated("x"), NoAvailableKey("x", code="no_key_serves_model")],
+)
 def test_whoever_can_only_fail_again_is_told_so(error: OmniError) -> None:
-    """The caller's own mistakes, and an empty budget."""
+    """The caller's own mistakes, an empty budget, and a model that the configuration has no key for."""
     assert fields(error)["x-should-retry"] == "false"
     assert "retry-after" not in fields(error)
 

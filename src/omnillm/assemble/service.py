@@ -113,7 +113,7 @@ class Service:
             clock=program.clock,
             operations=operations,
             counters=program.counters,
-            make_id=lambda: program.settlement.make_id(program.clock.wall()),
+            make_id=self._make_id,
         )
         limits = program.settings.server.limits
         front = Front(
@@ -143,7 +143,11 @@ class Service:
             is_draining=lambda: self.server.is_draining,
             is_admin=self._is_admin,
             log_lines_dropped=lambda: self.call_log.dropped if self.call_log else 0,
+            make_id=self._make_id,
         )
+
+    def _make_id(self) -> str:
+        return self.program.settlement.make_id(self.program.clock.wall())
 
     def _is_admin(self, headers: Mapping[bytes, bytes]) -> bool:
         return self._apps[0].wiring.admin.is_admin(headers)

@@ -14,13 +14,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
-from omnillm.errors import BadRequest, ConfigError, OmniError
+from omnillm.errors import BadRequest, CallerFault, ConfigError, MethodNotAllowed, OmniError
 from omnillm.gateway.counters import Counters
 from omnillm.money import format_usd
 from omnillm.records import EVERY_REQUEST, AttemptRow, Entry, RequestFilter, RequestRow, UsageRow
 from omnillm.server import reports
 from omnillm.server.metrics import render_metrics
 from omnillm.server.openapi import description
+from omnillm.server.problems import problem_fields
 from omnillm.server.virtual_keys import VirtualKeys, virtual_key_routes
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -52,11 +53,13 @@ class Instruments(msgspec.Struct, frozen=True, kw_only=True):
     is_draining: Callable[[], bool]
     is_admin: Callable[[Mapping[bytes, bytes]], bool]
     log_lines_dropped: Callable[[], int]
+    make_id: Callable[[], str]
 
 
 def build_operations(instruments: Instruments) -> Starlette:
     admin = AdminApi(instruments)
     probes = Probes(instruments)
+    problems = Problems(instruments)
     app = Starlette(
         routes=[
             Route("/", probes.root, methods=["GET", "HEAD"]),
@@ -73,7 +76,7 @@ def build_operations(instruments: Instruments) -> Starlette:
             Route("/admin/v1/reload", admin.reload, methods=["POST"]),
             *virtual_key_routes(instruments.virtual_keys),
         ],
-        exception_handlers={OmniError: _problem, 404: _not_found, 405: _not_allowed},
+        exception_handlers={OmniError: problems.tell, 404: problems.not_found, 405: problems.not_allowed},
     )
     app.router.redirect_slashes = False  # its target would be made of `Host`
     return app
@@ -128,7 +131,7 @@ class AdminApi:
     async def revive(self, request: Request) -> Response:
         provider, label = request.path_params["provider"], request.path_params["label"]
         if not self._instruments.revive(provider, label):
-            return _missing(f"There is no key {label!r} of provider {provider!r}.")
+            raise _missing(f"There is no key {label!r} of provider {provider!r}.")
         return _json({"revived": f"{provider}/{label}"})
 
     async def budgets(self, request: Request) -> Response:  # noqa: ARG002
@@ -159,7 +162,7 @@ class AdminApi:
         attempts = await read.attempts(request_id)
         entries = await read.entries(request_id)
         if not (ended or attempts or entries):
-            return _missing(f"There is no request {request_id[:64]!r}.")
+            raise _missing(f"There is no request {request_id[:64]!r}.")
         return _json(reports.request_document(ended, attempts, entries))
 
     async def reload(self, request: Request) -> Response:  # noqa: ARG002
@@ -167,12 +170,34 @@ class AdminApi:
         return _json({"status": "applied"})
 
 
-def _json(content: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status_code=status, media_type="application/json")
+class Problems:
+    """Errors as replies of the admin API: a code, a message, and the header fields of every error."""
+
+    def __init__(self, instruments: Instruments) -> None:
+        self._instruments = instruments
+
+    async def tell(self, request: Request, error: Exception) -> Response:  # noqa: ARG002  the signature of a handler
+        assert isinstance(error, OmniError)
+        message = str(error) if isinstance(error, ConfigError) else error.message
+        status = 422 if isinstance(error, ConfigError) else error.status
+        fields = problem_fields(error, self._instruments.make_id())
+        return _json({"error": {"code": error.code, "message": message}}, status=status, fields=fields)
+
+    async def not_found(self, request: Request, error: Exception) -> Response:  # noqa: ARG002
+        return await self.tell(request, _missing(f"There is nothing at {request.scope['path'][:200]!r}."))
+
+    async def not_allowed(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        allowed = tuple((error.headers or {})["Allow"].split(", "))
+        return await self.tell(request, MethodNotAllowed(request.scope["path"], request.method, allowed))
 
 
-def _missing(message: str) -> Response:
-    return _json({"error": {"code": "not_found", "message": message}}, status=404)
+def _json(content: object, status: int = 200, fields: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status_code=status, media_type="application/json", headers=fields)
+
+
+def _missing(message: str) -> CallerFault:
+    return CallerFault(message, code="not_found", status=404)
 
 
 def _csv(text: str) -> Response:
@@ -201,23 +226,3 @@ def _budget(budget: BudgetSnapshot) -> dict[str, object]:
         "left_usd": format_usd(budget.left_nanousd),
         "resets_at": budget.resets_at_wall or None,
     }
-
-
-async def _problem(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    assert isinstance(error, OmniError)
-    message = str(error) if isinstance(error, ConfigError) else error.message
-    status = 422 if isinstance(error, ConfigError) else error.status
-    return _json({"error": {"code": error.code, "message": message}}, status=status)
-
-
-async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    return _missing(f"There is nothing at {request.scope['path'][:200]!r}.")
-
-
-async def _not_allowed(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    fields = error.headers or {}
-    message = f"{request.scope['path']} takes {fields.get('Allow')}, not {request.method}."
-    reply = _json({"error": {"code": "method_not_allowed", "message": message}}, status=405)
-    reply.headers.update(fields)
-    return reply

@@ -9,33 +9,50 @@ from omnillm.protocols.protocol import Protocol
 from omnillm.server.front.requests import Rendered
 
 IN_FLIGHT = "idempotency_in_flight"
+CONFIGURED = "no_key_serves_model"
+"""Of the 503s the one that stays as it is until the configuration is another."""
 UPGRADE_REQUIRED = 426
+UNKNOWN_WAIT_S = 1.0
+"""What a 503 says whose end nobody knows."""
 
 
 def render_problem(error: OmniError, protocol: Protocol, request_id: str) -> Rendered:
     status = client_status(error, protocol)
-    fields = b"content-type: application/json\r\nx-omnillm-request-id: %b\r\n" % request_id.encode()
-    fields += protocol.write_fault_fields(fault_of(error, status, request_id))
-    if error.attempts:
-        fields += b"x-omnillm-attempts: %d\r\n" % error.attempts
-    if error.code == IN_FLIGHT:
-        fields += b"x-should-retry: true\r\n"  # SDKs need not know that a 409 may pass
-    elif not should_retry(error):
-        fields += b"x-should-retry: false\r\n"
-    if ORIGINAL in error.details:
-        fields += f"x-omnillm-original-request-id: {error.details[ORIGINAL]}\r\n".encode()
-    if error.retry_after_s is not None:
-        milliseconds = max(ceil(error.retry_after_s * 1000), 1)  # up: who comes a millisecond early is refused again
-        fields += b"retry-after: %d\r\nretry-after-ms: %d\r\n" % (-(-milliseconds // 1000), milliseconds)
-    if isinstance(error, MethodNotAllowed):
-        fields += b"allow: %b\r\n" % ", ".join(error.allowed).encode()
-    if error.status == UPGRADE_REQUIRED:
-        fields += b"upgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    fields = b"content-type: application/json\r\n" + protocol.write_fault_fields(fault_of(error, status, request_id))
+    fields += "".join([f"{name}: {value}\r\n" for name, value in problem_fields(error, request_id).items()]).encode()
     return Rendered(status=status, fields=fields, body=error_body(error, protocol, request_id))
+
+
+def problem_fields(error: OmniError, request_id: str) -> dict[str, str]:
+    """What the head of an error's reply says, in every protocol and the admin API: which call it was, whether to come again, and when."""
+    fields = {"x-omnillm-request-id": request_id}
+    if error.attempts:
+        fields["x-omnillm-attempts"] = str(error.attempts)
+    if error.code == IN_FLIGHT:
+        fields["x-should-retry"] = "true"  # SDKs need not know that a 409 may pass
+    elif not should_retry(error):
+        fields["x-should-retry"] = "false"
+    if ORIGINAL in error.details:
+        fields["x-omnillm-original-request-id"] = str(error.details[ORIGINAL])
+    wait_s = _wait_s(error)
+    if wait_s is not None:
+        milliseconds = max(ceil(wait_s * 1000), 1)  # up: who comes a millisecond early is refused again
+        fields |= {"retry-after": str(-(-milliseconds // 1000)), "retry-after-ms": str(milliseconds)}
+    if isinstance(error, MethodNotAllowed):
+        fields["allow"] = ", ".join(error.allowed)
+    if error.status == UPGRADE_REQUIRED:
+        fields |= {"upgrade": "websocket", "sec-websocket-version": "13"}
+    return fields
+
+
+def _wait_s(error: OmniError) -> float | None:
+    if error.retry_after_s is None and error.status == 503 and error.code != CONFIGURED:
+        return UNKNOWN_WAIT_S
+    return error.retry_after_s
 
 
 def should_retry(error: OmniError) -> bool:
     """After our own retries, and where a repetition can only fail again, the SDK is told not to add its own."""
     if isinstance(error, Refused):
         return error.status == 429 or error.code == "budget_held"
-    return not (error.attempts or isinstance(error, CallerFault))
+    return not (error.attempts or isinstance(error, CallerFault) or error.code == CONFIGURED)
