@@ -1,4 +1,4 @@
-"""Fails when a source file is over 360 lines or a function over 60; prints the ten largest of each, so that growth is seen.
+"""Fails when a source file is over 325 lines or a function over 60; prints the ten largest of each, so that growth is seen.
 
 A file ought to have under 300. The maximum stands just above the longest there is: whoever shortens that one lowers it.
 """
@@ -7,7 +7,7 @@ import ast
 import sys
 from pathlib import Path
 
-GOOD_FILE, MAX_FILE, MAX_FUNCTION = 300, 360, 60
+GOOD_FILE, MAX_FILE, MAX_FUNCTION = 300, 325, 60
 ROOT = Path(__file__).parents[1] / "src" / "omnillm"
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, TooLarge
-from omnillm.gateway.call import Call, Caller
+from omnillm.gateway.call import AFFINITY_PREFIX_BYTES, Call, Caller, affinity_of
 from omnillm.gateway.quote import Quote
 from omnillm.gateway.wording import Rewording, Wording, splice
 from omnillm.protocols.members import LARGE_BODY, MOST_MEMBERS, check_shape, emit, has_repeated_members, read_members
@@ -122,6 +122,39 @@ def test_a_repeated_member_is_always_found(body: dict[str, object], data: st.Dat
     compact = json.dumps(body, separators=separators)
     spelt = f"{compact[:-1]},{key}:{json.dumps(again, separators=separators)}}}".encode()
     assert has_repeated_members(spelt, read_members(spelt))
+
+
+LONG = "x" * AFFINITY_PREFIX_BYTES
+PROMPTS = {
+    "openai_chat": {"tools": [LONG], "messages": ["one"]},
+    "openai_responses": {"instructions": LONG, "input": "one"},
+    "anthropic_messages": {"system": LONG, "messages": ["one"]},
+    "gemini_generate_content": {"systemInstruction": {"parts": [LONG]}, "contents": ["one"]},
+    "bedrock_converse": {"system": [LONG], "messages": ["one"]},
+    "canonical": {"instructions": LONG, "input": ["one"]},
+}
+
+
+@in_turn("prompt", PROMPTS.values(), ids=PROMPTS)
+def test_calls_that_begin_alike_are_known_by_the_beginning_of_their_prompt(prompt: dict[str, object]) -> None:
+    """The system's words and the tools first, as the provider's cache has them: not the order of a body, nor what stands before them."""
+    [first, last] = prompt
+
+    def affinity(body: dict[str, object]) -> int:
+        return affinity_of("prefix", "", read_members(json.dumps(body).encode()))
+
+    alike = {affinity({"temperature": heat, "user": "someone", last: [heat], first: prompt[first]}) for heat in range(24)}
+    assert alike == {affinity(prompt)}
+    assert affinity(prompt | {first: "y" + LONG}) != affinity(prompt)
+    assert affinity({first: "short", last: "one"}) != affinity({first: "short", last: "other"})
+
+
+def test_without_a_prompt_or_a_wish_no_key_is_preferred() -> None:
+    """Nothing to know a call by, or nobody who asked for it."""
+    members = read_members(b'{"model": "m", "messages": [1]}')
+    assert affinity_of("prefix", "session", read_members(b'{"model": "m"}')) == affinity_of("none", "session", members) == 0
+    assert affinity_of("session", "", members) == 0
+    assert affinity_of("session", "session", members) == affinity_of("session", "session", {}) > 0
 
 
 def test_a_body_that_needs_no_change_is_sent_as_it_came() -> None:

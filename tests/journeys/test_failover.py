@@ -365,3 +365,23 @@ async def test_a_call_whose_time_ends_while_it_connects_is_late_and_not_lost(ser
         reply = await exchange(gateway.port, ask("openai_chat", "hello"))
         assert (reply.status, reply.json["error"]["code"]) == (504, "upstream_timeout")
         assert await gateway.books() == (0, 0, 0)
+
+
+LONG = "Be brief. " * 500
+SYSTEM = {
+    "openai_chat": {"tools": [{"type": "function", "function": {"name": "f", "description": LONG}}]},
+    "openai_responses": {"instructions": LONG},
+    "anthropic_messages": {"system": LONG},
+    "gemini": {"systemInstruction": {"parts": [{"text": LONG}]}},
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_calls_that_begin_alike_go_to_one_key(serve: Serve, dialect: str) -> None:
+    """What a provider's prompt cache holds are the system's words and the tools, which stand behind the conversation in most bodies."""
+    keys = [f"sk-{number}" for number in range(8)]
+    async with FakeProvider(keys={key: Behaviour(words=1) for key in keys}, prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of(keys), calls="affinity: prefix"))
+        for number in range(6):
+            assert (await exchange(gateway.port, ask(dialect, f"Question {number}", more=SYSTEM[dialect]))).is_answer
+        assert len({logged.key for logged in fake.log}) == 1

@@ -7,8 +7,9 @@ from contextlib import closing
 from itertools import pairwise
 
 import pytest
-from tests.journeys.running import PRICES, Running, Serve, configuration, until
-from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Reply, ask, exchange
+from tests.journeys.live import began
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
+from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Question, Reply, ask, ask_count, exchange
 
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Hint, Logged, ManualClock
 
@@ -159,6 +160,26 @@ async def test_a_document_of_unknown_length_fits_a_small_limit(serve: Serve, sou
         dear = configuration(fake, keys={"a": "key: sk-a, tpm: 20000"}, limit_usd="0.18")  # 460,000 tokens cost 0.184 USD
         reply = await exchange((await serve(dear)).port, question)
         assert reply.status == 402
+
+
+async def test_what_a_caller_has_left_is_told_in_whatever_it_asks(serve: Serve) -> None:
+    """A native call, a list, a count of tokens and a session count as a request each, and their replies say so; a spent budget, too."""
+    async with FakeProvider(prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, caller="rpm: 9, tpm: 100000", limit_usd="0.00004", hard=False))
+        assert (await exchange(gateway.port, ask("openai_chat", "hello", cap=60))).is_answer
+        gateway.program._alert()
+        head = f"HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: 0\r\n\r\n"
+        heads = [
+            (await exchange(gateway.port, Question("openai_chat", f"GET /providers/openai/v1/{path} {head}".encode()))).headers
+            for path in ("models", "files")
+        ]
+        heads.append((await exchange(gateway.port, ask_count("anthropic_messages", "hello"))).headers)
+        talk = await began(gateway.port)
+        heads.append(talk.headers)
+        talk.reset()
+    assert [told["x-ratelimit-remaining-requests"] for told in heads] == ["7", "6", "5", "4"]
+    assert {told["x-ratelimit-limit-tokens"] for told in heads} == {"100000"}
+    assert {told["x-omnillm-budget-warning"] for told in heads} == {"everything=80%"}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

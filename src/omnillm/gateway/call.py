@@ -74,7 +74,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return f"Call({self.protocol.name}, {self.model!r} for {self.caller.name!r})"
 
 
-AFFINITY_PREFIX_BYTES = 4096
+AFFINITY_PREFIX_BYTES: Final = 4096
+PROMPT: Final = (
+    *("system", "instructions", "systemInstruction", "system_instruction"),
+    *("tools", "toolConfig", "capabilities"),
+    *("messages", "input", "contents"),
+)
+"""What a provider's prompt cache knows a call by, in whichever protocol: the system's words, the tools, and then the conversation."""
 LONGEST_IDEMPOTENCY_KEY: Final = 255
 
 
@@ -105,9 +111,18 @@ def _repeats_within(call: Call, holder: str) -> bool:
     return raw is not None and bytes(raw) != b"null" and has_repeated_members(bytes(raw), read_members(bytes(raw)))
 
 
-def affinity_of(kind: str, session: str, body: bytes) -> int:
-    """A hash that is equal for calls which share a session, or the beginning of a prompt. `kind`: none, session or prefix."""
+def affinity_of(kind: str, session: str, members: Members) -> int:
+    """A hash that is equal for calls which share a session, or the beginning of a prompt; 0: none. `kind`: none, session or prefix."""
     if kind == "none":
         return 0
-    shared = session.encode() if kind == "session" else body[:AFFINITY_PREFIX_BYTES]
+    shared = session.encode() if kind == "session" else _beginning(members)
     return int.from_bytes(blake2b(shared, digest_size=7).digest(), "big") + 1 if shared else 0
+
+
+def _beginning(members: Members) -> bytes:
+    """Of the prompt, wherever in the body its parts stand, and whatever stands before them."""
+    beginning = b""
+    for name in PROMPT:
+        if name in members:
+            beginning += bytes(memoryview(members[name])[: AFFINITY_PREFIX_BYTES - len(beginning)])
+    return beginning

@@ -110,7 +110,7 @@ class Calls:
             wall=program.clock.wall(),
             deadline=now + program.settings.calls.deadline_s,
             session=session,
-            affinity=affinity_of(program.settings.calls.affinity, session, body),
+            affinity=affinity_of(program.settings.calls.affinity, session, members),
             tags=ledger_text(request.tags, "tags"),
             idempotency_key=read_idempotency_key(check_text(key, "idempotency_key"), route) if key else None,
         )

@@ -103,7 +103,7 @@ def _call(route: Route, headers: Fields, session: str, affinity: str, tags: str)
         wall=0.0,
         deadline=0.0,
         session=session,
-        affinity=affinity_of(affinity, session, b""),
+        affinity=affinity_of(affinity, session, {}),
         tags=tags,
     )
 
@@ -137,7 +137,7 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
         started_at=now,
         wall=clock.wall(),
         deadline=now + head.timeout_s,
-        affinity=affinity_of("prefix", "", request.body) if head.is_by_prefix else call.affinity,
+        affinity=affinity_of("prefix", "", members) if head.is_by_prefix else call.affinity,
     )
 
 

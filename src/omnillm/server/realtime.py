@@ -88,7 +88,7 @@ async def respond(opening: Opening, reply: Reply) -> None:
     model, intent = _asked(request.query)
     session = await opening.wiring.engine.converse(opening.call(model, intent=intent))
     try:
-        await _join(session, reply.switch(session_fields(session)))
+        await _join(session, reply.switch(session_fields(session, opening.wiring.alerts)))
     finally:
         session.close()
 

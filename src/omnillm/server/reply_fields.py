@@ -3,6 +3,7 @@
 Those of an error stand in `problems.py`.
 """
 
+from omnillm.admission.asks import Ticket
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.case import Case
 from omnillm.gateway.idempotency import Replay
@@ -28,10 +29,7 @@ def call_fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes
     if alerts.reached and (warned := alerts.header(call.caller.budgets)):
         own += f"x-omnillm-budget-warning: {warned}\r\n"
     if ticket is not None and (ticket.requests_limit or ticket.tokens_limit):
-        own += (
-            f"x-ratelimit-limit-requests: {ticket.requests_limit}\r\nx-ratelimit-remaining-requests: {ticket.requests_left}\r\n"
-            f"x-ratelimit-limit-tokens: {ticket.tokens_limit}\r\nx-ratelimit-remaining-tokens: {ticket.tokens_left}\r\n"
-        )
+        own += _left(ticket)
     if call.protocol.is_native_only:
         own += f"x-amzn-requestid: {case.request_id}\r\n"
         return reply_fields(relay.upstream_headers, is_native=True) + own.encode()
@@ -57,14 +55,27 @@ def native_fields(case: Case, alerts: BudgetAlerts) -> bytes:
     )
     if case.is_closed:
         own += f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n"
-    warned = alerts.header(case.call.caller.budgets)
-    return (own + (f"x-omnillm-budget-warning: {warned}\r\n" if warned else "")).encode()
+    return (own + _of_caller(case, alerts)).encode()
 
 
-def session_fields(session: Session) -> bytes:
+def session_fields(session: Session, alerts: BudgetAlerts) -> bytes:
     """Of the 101 that begins a live session."""
     case, lease = session.case, session.attempt.lease
     return (
         f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
-        f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n"
+        f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n" + _of_caller(case, alerts)
     ).encode()
+
+
+def _of_caller(case: Case, alerts: BudgetAlerts) -> str:
+    """As `call_fields` has it in line, which stands on the path of every call."""
+    warned, ticket = alerts.header(case.call.caller.budgets), case.ticket
+    own = f"x-omnillm-budget-warning: {warned}\r\n" if warned else ""
+    return own + _left(ticket) if ticket is not None and (ticket.requests_limit or ticket.tokens_limit) else own
+
+
+def _left(ticket: Ticket) -> str:
+    return (
+        f"x-ratelimit-limit-requests: {ticket.requests_limit}\r\nx-ratelimit-remaining-requests: {ticket.requests_left}\r\n"
+        f"x-ratelimit-limit-tokens: {ticket.tokens_limit}\r\nx-ratelimit-remaining-tokens: {ticket.tokens_left}\r\n"
+    )
