@@ -126,7 +126,7 @@ def test_a_store_is_what_its_url_says(tmp_path) -> None:
         ("port: 0", "port: 0, drain: 1s", "server.drain"),
         ("port: 0", "port: 0, log: {level: debug}", "server.log"),
         ("memory://", "sqlite:///x.db", "store"),
-        ('"memory://"', '"memory://", pepper: other', "store"),
+        ('"memory://"', '"memory://", pepper: another-pepper-of-ours', "store"),
         ("period: month", "period: week", "budgets.everything.period"),
         ("limit_usd: 5, period: day", "limit_usd: 5, period: month", "budgets.key:rich.period"),
     ],

@@ -124,23 +124,38 @@ def test_names_that_point_nowhere_are_told_with_the_nearest(complaint, text, tol
             "budgets[0].tz (line 2): means nothing beside period: total, which has no midnight; remove it",
         ),
         ("budgets: [{name: a, limit_usd: 1, tz: UTC}]", "budgets[0].tz (line 2): means nothing beside period: total"),
-        ("virtual_keys: [{name: a, key: x, budget: {limit_usd: 1, tz: UTC}}]", "virtual_keys[0].budget.tz (line 2): means nothing"),
         (
-            "virtual_keys: [{name: a, key: x, budget: {limit_usd: 1, period: rolling 7d, tz: Asia/Tokyo}}]",
+            "virtual_keys: [{name: a, key: xxxxxxxxxxxxxxxx, budget: {limit_usd: 1, tz: UTC}}]",
+            "virtual_keys[0].budget.tz (line 2): means nothing",
+        ),
+        (
+            "virtual_keys: [{name: a, key: xxxxxxxxxxxxxxxx, budget: {limit_usd: 1, period: rolling 7d, tz: Asia/Tokyo}}]",
             "virtual_keys[0].budget.tz (line 2): means nothing beside period: rolling 7d",
         ),
         (
-            f"virtual_keys: [{{name: a, key: x, tags: {{a: {'x' * 1500}, b: {'x' * 600}}}}}]",
+            f"virtual_keys: [{{name: a, key: xxxxxxxxxxxxxxxx, tags: {{a: {'x' * 1500}, b: {'x' * 600}}}}}]",
             "virtual_keys[0].tags (line 2): have more than 2048 bytes",
         ),
-        ("virtual_keys: [{name: a, key: x, budgets: [b]}]", "virtual_keys[0].budgets[0] (line 2): names an unknown budget 'b'"),
         (
-            "budgets: [{name: all, limit_usd: 1}]\nvirtual_keys: [{name: a, key: x, budgets: [all]}]",
+            "virtual_keys: [{name: a, key: xxxxxxxxxxxxxxxx, budgets: [b]}]",
+            "virtual_keys[0].budgets[0] (line 2): names an unknown budget 'b'",
+        ),
+        (
+            "budgets: [{name: all, limit_usd: 1}]\nvirtual_keys: [{name: a, key: xxxxxxxxxxxxxxxx, budgets: [all]}]",
             "virtual_keys[0].budgets[0] (line 3): need not name all: every call draws on it",
         ),
-        ("virtual_keys: [{name: a, key: x, budget: {name: b, limit_usd: 1}}]", "virtual_keys[0].budget (line 2): is the key's own"),
-        ("virtual_keys: [{name: a, key: x}, {name: a, key: y}]", "virtual_keys[1].name (line 2): is the same as virtual_keys[0].name"),
-        ("virtual_keys: [{name: a, key: x}, {name: b, key: x}]", "virtual_keys[1].key (line 2): is the same as virtual_keys[0].key"),
+        (
+            "virtual_keys: [{name: a, key: xxxxxxxxxxxxxxxx, budget: {name: b, limit_usd: 1}}]",
+            "virtual_keys[0].budget (line 2): is the key's own",
+        ),
+        (
+            "virtual_keys: [{name: a, key: xxxxxxxxxxxxxxxx}, {name: a, key: yyyyyyyyyyyyyyyy}]",
+            "virtual_keys[1].name (line 2): is the same as virtual_keys[0].name",
+        ),
+        (
+            "virtual_keys: [{name: a, key: xxxxxxxxxxxxxxxx}, {name: b, key: xxxxxxxxxxxxxxxx}]",
+            "virtual_keys[1].key (line 2): is the same as virtual_keys[0].key",
+        ),
         (
             f"server: {{admin_key: {'k' * 16}}}\nvirtual_keys: [{{name: a, key: {'k' * 16}}}]",
             "virtual_keys[0].key (line 3): is the same as server.admin_key",
@@ -168,9 +183,15 @@ def test_on_loopback_nothing_is_needed(read, host):
     assert read(f"server: {{host: '{host}', auth: none}}").server.auth == "none"
 
 
-def test_a_short_admin_key_and_a_shared_listener_are_told(complaint):
-    """And an admin listener that others can reach needs the key as well."""
+def test_what_proves_who_somebody_is_cannot_be_guessed(complaint):
+    """Every secret that the gateway itself compares, not only the administrator's: `sk-1234` is tried by everybody."""
     assert "server.admin_key (line 2): must have at least 16 characters" in complaint("server: {admin_key: short}")
+    assert "store.pepper (line 2): must have at least 16 characters" in complaint("store: {pepper: salt}")
+    assert "virtual_keys[0].key (line 2): must have at least 16 characters" in complaint("virtual_keys: [{name: a, key: sk-1234}]")
+
+
+def test_a_shared_listener_is_told(complaint):
+    """And an admin listener that others can reach needs the key as well."""
     assert "server.admin.port (line 2): is the main listener's own" in complaint("server: {admin: {port: 4000}}")
     assert "server.admin.host (line 2): is beyond loopback" in complaint("server: {admin: {host: 0.0.0.0}}")
 

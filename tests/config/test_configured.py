@@ -7,7 +7,7 @@ from omnillm.routing.target import Target
 
 TEXT = """
 budgets: [{name: all, limit_usd: 5}, {name: team, scope: named, limit_usd: 1, hard: false}]
-virtual_keys: [{name: k, key: x, rpm: 5, budgets: [team], budget: {limit_usd: 0.5}}]
+virtual_keys: [{name: k, key: xxxxxxxxxxxxxxxx, rpm: 5, budgets: [team], budget: {limit_usd: 0.5}}]
 models:
   fast: {targets: [openai/a, openai/b]}
   smart: {strategy: weighted, targets: [{target: openai/a, weight: 3}, openai/b]}
@@ -72,7 +72,7 @@ def test_the_description_tells_every_limit_of_a_key_and_the_second_listener(read
     """Quota groups, the models that it serves, limits a model; and what a budget's limit is for."""
     text = (
         "providers: {p: {kind: openai, keys: [{label: a, key: b, rpm: 5, group: g, models: [m, 'n*'], limits: {'n*': {rpd: 1000}}}]}}\n"
-        "server: {admin: {port: 4001}}\nmodels_only: true\nvirtual_keys: [{name: k, key: x}]\n"
+        "server: {admin: {port: 4001}}\nmodels_only: true\nvirtual_keys: [{name: k, key: xxxxxxxxxxxxxxxx}]\n"
         "budgets: [{name: r, limit_usd: 5, period: rolling 1.5h}, {name: m, limit_usd: 5, period: month}]\n"
     )
     told = describe(parse(text, {}))

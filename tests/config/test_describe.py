@@ -25,7 +25,7 @@ def test_what_becomes_of_a_virtual_key_is_told() -> None:
     text = (
         "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\n"
         "models: {fast: {targets: [p/m]}, 'gpt-*': {targets: [p/*]}}\n"
-        "virtual_keys: [{name: a, key: secret-of-a, expires: 2027-01-01, models: [fast, fats, gpt-4, p/x, 's*']}]\n"
+        "virtual_keys: [{name: a, key: secret-of-somebody, expires: 2027-01-01, models: [fast, fats, gpt-4, p/x, 's*']}]\n"
     )
     told = describe(parse(text, {}))
     assert "virtual key a: no local limit; models fast, fats (there is none), gpt-4, p/x, s*; until 2027-01-01T00:00:00Z" in told

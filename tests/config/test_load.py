@@ -66,7 +66,7 @@ WHOLE_ENV = {
     "OPENAI_API_KEY": "canary-openai-1",
     "OPENAI_API_KEY_2": "canary-openai-2",
     "ANTHROPIC_API_KEY": "canary-anthropic",
-    "TEAM_A_KEY": "canary-team-a",
+    "TEAM_A_KEY": "canary-team-a-key",
 }
 
 
@@ -117,8 +117,8 @@ def test_an_unset_variable_takes_its_default_and_an_empty_one_too(read):
 
 def test_what_is_filled_in_is_not_read_again_and_a_doubled_dollar_is_literal(read):
     """A secret may hold ${...} of its own."""
-    settings = read("virtual_keys: [{name: a, key: '${K}', tags: {t: '$${K}'}}]", {"OPENAI_API_KEY": "x", "K": "a${B}c"})
-    assert settings.virtual_keys[0].key.reveal() == "a${B}c"
+    settings = read("virtual_keys: [{name: a, key: '${K}', tags: {t: '$${K}'}}]", {"OPENAI_API_KEY": "x", "K": "a${B}c-and-some-more"})
+    assert settings.virtual_keys[0].key.reveal() == "a${B}c-and-some-more"
     assert settings.virtual_keys[0].tags == {"t": "${K}"}
 
 
@@ -182,7 +182,7 @@ def test_the_comments_of_the_template_load_too():
     """Whoever uncomments a line finds that it works."""
     lines = [line.replace("# ", "", 1) if line.lstrip().startswith("# ") else line for line in template().splitlines()[4:]]
     kept = [line for line in lines if not line.lstrip().startswith(("Without rpm", "A key whose", "What callers", "models_only: true at"))]
-    env = {"OPENAI_API_KEY_2": "b", "OMNILLM_ADMIN_KEY": "k" * 16, "TEAM_A_KEY": "t", "GROQ_API_KEY": "g"}
+    env = {"OPENAI_API_KEY_2": "b", "OMNILLM_ADMIN_KEY": "k" * 16, "TEAM_A_KEY": "t" * 16, "GROQ_API_KEY": "g"}
     read = parse("\n".join(kept), env)
     assert read.virtual_keys[0].budget.limit_nanousd == 5 * 10**9
     assert "fast" in read.models

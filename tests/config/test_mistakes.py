@@ -154,10 +154,16 @@ def test_names_and_secrets_that_only_look_like_mistakes_are_taken(read):
     """A colon in a model's name, a bracket, a dot before a star; a secret with a dollar, a per cent sign or one quote."""
     names = ["llama3:8b", "claude-sonnet-4-5[1m]", "gpt-4.*", "anthropic.*", "@cf/meta/x"]
     models = ", ".join(f"'{name}': {{targets: ['openai/x']}}" for name in names)
-    keys = ["$ecret-0", "pa%ss%word", "'\"half'", "$x", "a$B"]
+    keys = [
+        "$ecret-0-of-somebody",
+        "pa%ss%word-of-somebody",
+        "'\"half-of-a-quotation'",
+        "$x-and-some-more-letters",
+        "a$B-and-some-more-letters",
+    ]
     settings = read(f"models: {{{models}}}\nvirtual_keys: [{', '.join(f'{{name: k{at}, key: {key}}}' for at, key in enumerate(keys))}]\n")
     assert [*settings.models] == names
     named = ["sk-hynix-chat-production-01", "xai-production-team-1", "hf_inference_endpoints", "AKIA-1"]
-    virtual_keys = ", ".join(f"{{name: {name}, key: secret-{at}}}" for at, name in enumerate(named))
+    virtual_keys = ", ".join(f"{{name: {name}, key: secret-of-number-{at}}}" for at, name in enumerate(named))
     assert [key.name for key in read(f"virtual_keys: [{virtual_keys}]\n").virtual_keys] == named
-    assert [key.key.reveal() for key in settings.virtual_keys] == ["$ecret-0", "pa%ss%word", '"half', "$x", "a$B"]
+    assert [key.key.reveal() for key in settings.virtual_keys] == [*keys[:2], '"half-of-a-quotation', *keys[3:]]

@@ -76,9 +76,9 @@ def test_sections_whose_lines_are_all_commented_out_are_empty(read):
 
 def test_quoted_and_plain_scalars_are_read_alike(read):
     """A port from the environment is quoted; a name may look like a number."""
-    read = read("server: {port: '4001'}\nvirtual_keys: [{name: 2027-01-01, key: 123456}]\n")
+    read = read("server: {port: '4001'}\nvirtual_keys: [{name: 2027-01-01, key: 1234567890123456}]\n")
     assert read.server.port == 4001
-    assert (read.virtual_keys[0].name, read.virtual_keys[0].key.reveal()) == ("2027-01-01", "123456")
+    assert (read.virtual_keys[0].name, read.virtual_keys[0].key.reveal()) == ("2027-01-01", "1234567890123456")
 
 
 @pytest.mark.parametrize("auth", ["bearer", "{header: X-Token}", "{query: api_key}"])

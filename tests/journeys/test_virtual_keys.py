@@ -631,7 +631,7 @@ async def test_another_pepper_is_told(serve: Serve, provider: FakeProvider, tmp_
     secret = await make(gateway, "ada")
     await gateway.service.server.drain()
     await gateway.service.aclose()
-    again = await serve(text.replace("durability: relaxed", "durability: relaxed, pepper: canary-pepper-1"))
+    again = await serve(text.replace("durability: relaxed", "durability: relaxed, pepper: canary-pepper-100"))
     assert "1 virtual keys were made with another pepper" in caplog.text
     assert (await call(again, secret)).status == 401
     rotated = (await admin(again, "POST", f"{KEYS}/ada/rotate")).json["secret"]

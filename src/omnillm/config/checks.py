@@ -17,7 +17,8 @@ from omnillm.secret import Secret
 from omnillm.spelling import hint, nearest
 
 Named = TypeVar("Named", str, Secret)
-SHORTEST_ADMIN_KEY: Final = 16
+SHORTEST_SECRET: Final = 16
+"""Characters of what proves who somebody is: fewer can be guessed, and the shortest are on every attacker's list."""
 MAX_TAGS_BYTES: Final = 2048
 """Usage is rolled up by the whole text of a call's tags, and PostgreSQL's indexes take no more."""
 STORES: Final = ("sqlite:///", "postgresql://", "memory://")
@@ -36,8 +37,7 @@ def check_server(settings: Settings, problems: Problems) -> None:
     if _is_no_host(server, problems):
         return  # as a name it would be one of elsewhere
     is_open = not is_loopback(server.host)
-    if server.admin_key is not None and len(server.admin_key.reveal()) < SHORTEST_ADMIN_KEY:
-        problems.add("server.admin_key", f"must have at least {SHORTEST_ADMIN_KEY} characters")
+    _check_length(server.admin_key, "server.admin_key", problems)
     if is_open and server.auth == "none":
         problems.add("server.auth", f"must be required: {server.host} can be reached from other machines")
     admin = server.admin
@@ -46,6 +46,11 @@ def check_server(settings: Settings, problems: Problems) -> None:
             problems.add(path, "is beyond loopback, which needs server.admin_key")
     if admin is not None and server.port and (admin.host, admin.port) == (server.host, server.port):
         problems.add("server.admin.port", "is the main listener's own")
+
+
+def _check_length(secret: Secret | None, path: str, problems: Problems) -> None:
+    if secret is not None and len(secret.reveal()) < SHORTEST_SECRET:
+        problems.add(path, f"must have at least {SHORTEST_SECRET} characters")
 
 
 def _is_no_host(server: ServerSettings, problems: Problems) -> bool:
@@ -63,6 +68,7 @@ def _is_no_host(server: ServerSettings, problems: Problems) -> bool:
 
 
 def check_store(settings: Settings, problems: Problems) -> None:
+    _check_length(settings.store.pepper, "store.pepper", problems)
     url = settings.store.url.reveal()
     if not url.startswith(STORES):
         close = nearest(url.partition(":")[0], (store.partition(":")[0] for store in STORES))
@@ -169,6 +175,7 @@ def check_virtual_keys(settings: Settings, problems: Problems) -> None:
         path = at("virtual_keys", place)
         _once(names, key.name, at(path, "name"), problems)
         _once(secrets, key.key, at(path, "key"), problems)
+        _check_length(key.key, at(path, "key"), problems)
         check_terms(key, path, settings, problems)
 
 
