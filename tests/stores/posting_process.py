@@ -1,17 +1,20 @@
-"""Processes that keep a ledger: one that is killed, and, as a program, one whose disk is full.
+"""Processes that keep a ledger: one that is killed, and, as a program, one whose disk is full or cannot be synced.
 
-The program's arguments are the file, and how many bytes its files may not grow beyond until it reads a line. It prints each request id once its
-reservation is on disk.
+The program's arguments are the file, and how many bytes its files may not grow beyond until it reads a line; 0: then it cannot be synced.
+It prints each request id once its reservation is on disk.
 """
 
 import asyncio
+import os
 import resource
 import signal
 import sys
 from itertools import count
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
+from tests.stores import failing_sync
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
@@ -59,8 +62,8 @@ async def keep_book(store, epoch, numbers, told):
         store.post(crowded_call(number))
 
 
-async def fill_the_disk(store, numbers):
-    """Until a durable posting is refused; then what was posted behind meanwhile must come through once there is room."""
+async def outlive_the_disk(store, numbers, heal):
+    """Until a durable posting is refused; then what was posted behind meanwhile must come through once it is healed."""
     refused = 0
     while not refused:
         number = next(numbers)
@@ -73,9 +76,12 @@ async def fill_the_disk(store, numbers):
     later = [next(numbers) for _ in range(5)]
     for number in later:
         store.post(call(number))
-    print("full", flush=True)
+    for number in [next(numbers) for _ in range(5)]:
+        with pytest.raises(LedgerUnavailable):
+            await store.post_durably(call(number))
+    print("refused", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
-    limit_files(resource.RLIM_INFINITY)
+    heal()
     while not store.is_healthy:
         await asyncio.sleep(0.01)
     await store.flush()
@@ -84,11 +90,20 @@ async def fill_the_disk(store, numbers):
 
 
 async def main(path, size):
+    taken = [] if size else failing_sync.take_low_numbers()
     store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
     await store.open()
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    limit_files(size)
-    await fill_the_disk(store, count(0))
+    numbers = count(0)
+    if size:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        limit_files(size)
+        await outlive_the_disk(store, numbers, lambda: limit_files(resource.RLIM_INFINITY))
+    else:
+        for number in range(5):
+            await store.post_durably(call(next(numbers)))
+            print(request_id(number), flush=True)
+        failing_sync.fail_syncs()
+        await outlive_the_disk(store, numbers, lambda: [os.close(each) for each in taken])
     await store.aclose()
 
 

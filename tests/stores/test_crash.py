@@ -13,6 +13,7 @@ from tests.forks import FORKS
 from tests.postgres import Postgres
 from tests.soak import FACTOR, rounds
 from tests.stores import posting_process
+from tests.stores.failing_sync import CAN_FAIL
 from tests.stores.posting_process import open_store
 from tests.stores.sql_suite import fold_soon, until
 
@@ -132,19 +133,27 @@ async def test_acknowledged_reservation_survives_a_crash_of_the_server(testrun_u
     postgres.close()
 
 
-async def test_full_disk_refuses_what_is_durable_and_keeps_the_rest(tmp_path):
-    """Nothing acknowledged is lost, nothing refused is booked, and with room again the ledger goes on by itself."""
+@pytest.mark.parametrize(
+    "most_bytes",
+    [
+        pytest.param(200_000, id="full"),
+        pytest.param(0, id="no sync", marks=pytest.mark.skipif(not CAN_FAIL, reason="the system's calls can be filtered on Linux only")),
+    ],
+)
+async def test_disk_that_fails_refuses_what_is_durable_and_keeps_the_rest(tmp_path, most_bytes):
+    """Full, or with an error at each sync: nothing acknowledged is lost, nothing refused is booked, and once it is well the ledger goes on by itself."""
     path = tmp_path / "omnillm.db"
-    with start(posting_process.__file__, str(path), "200000") as process:
+    with start("-m", posting_process.__name__, str(path), str(most_bytes)) as process:
         told = []
         for line in process.stdout:
-            if line == "full\n":
+            if line == "refused\n":
                 break
             told.append(line.strip())
         process.stdin.write("go on\n")
         process.stdin.flush()
         told += process.stdout.read().split()
     assert process.returncode == 0
+    assert len(told) > 5
     store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
     await store.open()
     assert [row.request_id for row in await store.requests(limit=10_000, before="")] == sorted(told, reverse=True)
