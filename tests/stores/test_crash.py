@@ -157,6 +157,11 @@ async def test_disk_that_fails_refuses_what_is_durable_and_keeps_the_rest(tmp_pa
     store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
     await store.open()
     assert [row.request_id for row in await store.requests(limit=10_000, before="")] == sorted(told, reverse=True)
+    for number in range(len(told) + 5):
+        kinds = [found.kind for found in await store.entries(request_id(number))]
+        assert (EntryKind.SETTLE in kinds) == (request_id(number) in told)
+        assert EntryKind.RESERVE not in kinds or len(kinds) == 2, "what was refused and written all the same is given back"
+    assert await balances(store) == {("team", "2026-11"): len(told) * COST}
     assert await store.verify() == []
     await store.aclose()
 
