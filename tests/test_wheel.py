@@ -1,0 +1,30 @@
+"""What is published: the package, whole, and nothing that runs by itself."""
+
+import zipfile
+from pathlib import Path
+
+from hatchling.builders.wheel import WheelBuilder
+
+import omnillm
+
+PACKAGE = Path(omnillm.__file__).parent
+ROOT = Path(__file__).parents[1]
+KINDS = {".py", ".sql", ".json", ".yaml", ".typed"}
+ABOUT = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE", "licenses/LICENSE-APACHE", "licenses/LICENSE-MIT"}
+
+
+def build(directory: Path) -> Path:
+    [path] = WheelBuilder(str(ROOT)).build(directory=str(directory), versions=["standard"])
+    return Path(path)
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
+    """No native code, no file that an interpreter runs at its start, no test, no key that lay about; and whoever builds it gets the same bytes."""
+    wheel = build(tmp_path / "one")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    sources = {str(path.relative_to(PACKAGE.parent)) for path in PACKAGE.rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
+    assert {Path(name).suffix for name in sources} == KINDS
+    assert set(names) == sources | {f"omnillm-{omnillm.__version__}.dist-info/{name}" for name in ABOUT}
+    assert len(names) == len(set(names))
+    assert build(tmp_path / "two").read_bytes() == wheel.read_bytes()
