@@ -7,11 +7,14 @@ import openai
 import pytest
 from google import genai
 from google.genai import errors, types
+from msgspec.structs import replace
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, still, until
 from tests.journeys.wire import DIALECTS, MARKS, Line, Reply, ask, exchange
 
 from omnillm.assemble import SystemClock
-from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
+from omnillm.config.load import parse
+from omnillm.secret import Secret
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, ManualClock
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 IDLE = "timeouts: {idle: 100ms}"
@@ -24,6 +27,54 @@ async def begun(gateway: Running, dialect: str, **how) -> tuple[Line, bytes]:
     line = await Line.open(gateway.port, ask(dialect, "hello", is_stream=True, **how))
     assert await line.head() == 200
     return line, await line.piece()
+
+
+class Chatterer:
+    """A provider that shows one word, and then says at each `chatter` that it is still there, without end."""
+
+    HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+    WORD = b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}\n\n'
+
+    def __init__(self) -> None:
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}}")
+        writer.write(self.HEAD + self.WORD)
+        self.writers.append(writer)
+
+    def chatter(self, text: bytes) -> None:
+        self.writers[0].write(text)
+
+
+@pytest.mark.parametrize("text", [b": keep-alive\n\n", b"\n\n", b"event: ping\ndata: {}\n\n"], ids=["comments", "empty", "pings"])
+async def test_a_provider_that_only_says_that_it_is_there_is_given_up(serve: Serve, text: bytes) -> None:
+    """However lively the stream is: after `timeouts.stream` it is an error event, the provider is let go, and the books are closed."""
+    chatterer, clock = Chatterer(), ManualClock()
+    async with FakeProvider(prices=PRICES) as fake, await asyncio.start_server(chatterer.answer, "127.0.0.1", 0) as server:
+        settings = parse(configuration(fake, pool="timeouts: {idle: 30s, stream: 60s}"), {})
+        at = Secret(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        providers = settings.providers | {"openai": replace(settings.providers["openai"], base_url=at)}
+        gateway = await serve(replace(settings, providers=providers), clock=clock)
+        line, first = await begun(gateway, "openai_chat")
+        for _ in range(2):
+            clock.advance(29)
+            chatterer.chatter(text)
+            if text.strip():
+                assert await line.piece() == text
+            else:
+                await asyncio.sleep(0)
+            gateway.program.deadlines.sweep(clock.now())
+        clock.advance(2)
+        gateway.program.deadlines.sweep(clock.now())
+        reply = await line.rest()
+        line.reset()
+        reply = Reply("openai_chat", 200, line.headers, first + reply.body, reply.is_whole)
+        assert (reply.is_whole, reply.is_answer, reply.error["code"]) == (True, False, "upstream_timeout")
+        request, [attempt] = await gateway.last()
+        assert (request.outcome, attempt.verdict, request.is_estimated) == ("upstream_timeout", "timeout", True)
+        assert (await gateway.books())[2] == 0
+        chatterer.writers[0].close()
 
 
 @pytest.mark.parametrize("name", ["error", "reset", "cut", "malformed", "idle", "no_terminal"])
