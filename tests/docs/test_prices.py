@@ -52,5 +52,6 @@ def test_every_statement_tells_where_and_when() -> None:
     ],
 )
 def test_what_is_no_statement_is_refused(told) -> None:
+    """Without a day, with a member too many, or with a rate that nobody charges."""
     with pytest.raises(ValueError):
         read_statements(json.dumps([told]))
