@@ -2,14 +2,14 @@
 
 import pytest
 from tests.journeys.live import began
-from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration, until
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Question, ask, exchange
 
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.native.relay import NativeRelay
 from omnillm.gateway.sessions.meter import Meter
 from omnillm.server import inference
-from omnillm.testing import FakeProvider, Fault
+from omnillm.testing import Behaviour, FakeProvider, Fault
 from omnillm.usage import NO_USAGE
 
 QUOTED = "sk-canary-of-a-defect"
@@ -60,6 +60,24 @@ async def test_a_call_for_which_no_memory_is_left_is_shed(
     assert "failed with" not in caplog.text
     assert (await gateway.books())[2] == gateway.in_flight == 0
     assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+
+
+async def test_a_reply_for_which_there_is_no_room_is_shed(serve: Serve) -> None:
+    """A provider that writes more than all replies may take of the memory together costs its own call, which it may bill, and nobody's health."""
+    async with FakeProvider(keys={"sk-good": Behaviour(words=200_000)}, prices=PRICES) as fake:
+        text = configuration(fake).replace("drain: 2s}", "drain: 2s, limits: {buffered: 256KiB}}")
+        gateway = await serve(text)
+        for dialect in DIALECTS:
+            reply = await exchange(gateway.port, ask(dialect, "hello", cap=400_000))
+            assert (reply.status, reply.headers["x-omnillm-attempts"], reply.headers["retry-after"]) == (503, "1", "1")
+            request, [attempt] = await gateway.last()
+            assert (request.outcome, attempt.verdict, attempt.is_estimated) == ("overloaded", "aborted", True)
+            assert gateway.keys(attempt.provider)["good"].state == "ready"
+        ledger, settled, reserved = await gateway.books()
+        assert ledger == settled >= fake.invoice.total_nanousd
+        assert (reserved, gateway.in_flight, gateway.program._room.held_bytes) == (0, 0, 0)
+        fake.script.behave("sk-good", Behaviour())
+        assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
 
 
 def broken_at_once(*_: object, **__: object) -> bytes:

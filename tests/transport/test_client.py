@@ -8,6 +8,7 @@ import pytest
 
 from omnillm.errors import NotSent, StaleConnection, Unavailable, UpstreamLost
 from omnillm.transport.client import Origin, TransportLimits
+from omnillm.transport.room import Room
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HELLO = OK + b"content-type: text/plain\r\ncontent-length: 5\r\n\r\nhello"
@@ -307,6 +308,39 @@ async def test_connection_closed_while_idle_is_passed_over(wire, replies):
         assert await (await client.send(wire.ask(origin))).read_all(100) == b"hello"
         await wire.until(lambda: client.idle_count(origin) == 0)
     assert wire.connections == 3
+
+
+async def test_replies_that_are_read_whole_share_a_room(wire):
+    """Each is within its own limit; the one that would be too much for all is refused, and what each held is given back, however it ends."""
+    halves = [asyncio.Event() for _ in range(3)]
+
+    async def half(reader, writer):
+        number = wire.connections - 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n" + b"x" * 100)
+        await halves[number].wait()
+        writer.write(b"x" * 100)
+        await reader.read()
+
+    client, room = wire.client(), Room(350)
+    origin = await wire.serve(half)
+    exchanges = [await client.send(wire.ask(origin)) for _ in range(3)]
+    reading = [asyncio.create_task(exchange.read_all(1000, room)) for exchange in exchanges]
+    await wire.until(lambda: room.held_bytes == 300)
+    halves[0].set()
+    with pytest.raises(Unavailable, match="Too much of providers' replies") as refused:
+        await reading[0]
+    assert (refused.value.code, refused.value.status, refused.value.retry_after_s) == ("overloaded", 503, 1.0)
+    assert not isinstance(refused.value, UpstreamLost)
+    assert room.held_bytes == 200
+    halves[1].set()
+    assert await reading[1] == b"x" * 200
+    assert room.held_bytes == 100
+    reading[2].cancel()
+    await asyncio.wait(reading)
+    assert room.held_bytes == 0
+    for exchange in exchanges:
+        exchange.close()
 
 
 async def test_body_above_the_callers_limit_is_refused(wire, replies):

@@ -52,6 +52,7 @@ from omnillm.gateway.upstream import Upstreams
 from omnillm.money import format_usd
 from omnillm.stores.store import Store
 from omnillm.transport.client import HttpClient, Proxies
+from omnillm.transport.room import Room
 from omnillm.transport.timeouts import Deadlines, do_all
 
 TICK_S = 0.05
@@ -89,6 +90,7 @@ class Program:
             tls=make_trust(settings, os.environ),
             proxies=Proxies.from_env(os.environ),
         )
+        self._room = Room(settings.server.limits.buffered_bytes)
         self.admission = LocalAdmission(configured.controller(settings), dice=self.dice, now=self.clock.now())
         self.controller = self.admission.controller
         self.store = store or open_store(settings, self.clock)
@@ -164,6 +166,7 @@ class Program:
             client=self.client,
             upstreams=self.upstreams,
             journal=self._journal,
+            room=self._room,
             settings=DispatchSettings(
                 hold_back_s=settings.calls.hold_back.time_s,
                 hold_back_bytes=settings.calls.hold_back.size_bytes,

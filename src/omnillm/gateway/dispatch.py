@@ -28,6 +28,7 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.paths import COUNT_TOKENS, REALTIME
 from omnillm.transport.client import Exchange, HttpClient
+from omnillm.transport.room import Room
 
 ERROR_BODY_LIMIT = 1024 * 1024
 SHORTEST_ATTEMPT_S = 0.005
@@ -44,12 +45,14 @@ class Dispatch:
         client: HttpClient,
         upstreams: Upstreams,
         journal: Journal,
+        room: Room,
         settings: DispatchSettings,
     ) -> None:
         self._admission = admission
         self._client = client
         self._upstreams = upstreams
         self._journal = journal
+        self._room = room
         self.settings = settings
 
     def send(self, case: Case) -> Coroutine[Any, Any, Answer]:
@@ -115,7 +118,7 @@ class Dispatch:
             if type(answer) is Answer:
                 self._admission.prove(lease.lease_id, self._upstreams.now())
             return answer
-        body = await exchange.read_all(self.settings.buffered_bytes)
+        body = await exchange.read_all(self.settings.buffered_bytes, self._room)
         attempt.exchange = None  # it is over, and nobody has to close it
         return self._read_whole(case, exchange, upstream, bridged, body)
 

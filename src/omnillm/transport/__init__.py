@@ -15,6 +15,7 @@
     reply       bytes in, one reply out: llhttp's parser and the rules that it leaves out
     body        replies that were compressed unasked
     limits      how much of a provider's reply is taken
+    room        how much of all replies that are read whole
     timeouts    the deadlines of all calls, and the one sweep that watches them
     handshake   how a WebSocket is asked for, on both sides
     websocket   one end of an open WebSocket: whole messages in and out

@@ -1,6 +1,7 @@
 """One reply, from its head to its last byte."""
 
 from collections.abc import Callable, Coroutine
+from sys import maxsize
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from omnillm.transport.body import Inflater
 from omnillm.transport.connection import Connection
 from omnillm.transport.limits import TransportLimits
 from omnillm.transport.reply import too_large
+from omnillm.transport.room import Room
 
 
 class Exchange(msgspec.Struct, eq=False):
@@ -61,8 +63,11 @@ class Exchange(msgspec.Struct, eq=False):
         if not connection.has_news:
             await connection.pour(sink)
 
-    async def read_all(self, limit: int) -> bytes:
-        """Await the whole body; more than `limit` bytes are UpstreamLost `upstream_too_large`. Does not suspend when all has come."""
+    async def read_all(self, limit: int, shared: Room | None = None) -> bytes:
+        """Await the whole body; more than `limit` bytes are UpstreamLost `upstream_too_large`. Does not suspend when all has come.
+
+        While it is not whole it takes of the `shared` room; Unavailable: there is none left.
+        """
         connection = self._connection
         if connection is not None and connection.reader.is_complete and self._inflater is None:
             body = connection.take()
@@ -71,7 +76,7 @@ class Exchange(msgspec.Struct, eq=False):
             if len(body) > limit:
                 raise too_large("body")
             return body
-        return await self._gather(limit)
+        return await self._gather(limit, shared or Room(maxsize))
 
     def close(self) -> None:
         """Give the connection back when the reply was complete, else cut it. Idempotent; an unread rest is dropped."""
@@ -91,16 +96,20 @@ class Exchange(msgspec.Struct, eq=False):
         self._is_read = True
         self.close()
 
-    async def _gather(self, limit: int) -> bytes:
+    async def _gather(self, limit: int, shared: Room) -> bytes:
         declared = self.headers.get(b"content-length", b"0")
         room = limit - int(declared) if self._connection is not None else limit
         next_piece = self._read_plain if self._inflater is None else self._read_inflated
         pieces: list[bytes] = []
         size = 0
-        while room >= 0 and (piece := await next_piece(is_patient=True)):
-            size += len(piece)
-            room = limit - size
-            pieces.append(piece)
+        try:
+            while room >= 0 and (piece := await next_piece(is_patient=True)):
+                size += len(piece)
+                room = limit - size
+                shared.take(len(piece))
+                pieces.append(piece)
+        finally:
+            shared.give_back(size)
         if room < 0:
             self.close()
             raise too_large("body")
