@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.in_turn import in_turn
 
 from omnillm.money import parse_usd
@@ -42,8 +43,7 @@ def test_the_list_knows_the_models_that_are_sold():
 def test_the_list_is_read_when_a_price_is_asked_for():
     """Not before: a process that prices nothing does not hold it."""
     loads = []
-    catalog = Catalog({"own/m": Listing(input=1, output=2, max_output=3, context=4)}, lambda: loads.append(1) or CONTENT)
-    assert catalog.find("own", "openai_compatible", "m").input == 1
+    catalog = Catalog({}, lambda: loads.append(1) or CONTENT)
     assert not loads
     assert {catalog.find("p", "openai", model).input for model in ("gpt-5", "gpt-4.1")} == {1_250_000_000, 2_000_000_000}
     assert len(loads) == 1
@@ -289,14 +289,23 @@ def test_a_configured_price_says_itself_whether_its_model_thinks():
 def test_configured_price_comes_first():
     """For that provider only; limits that it does not state are those of the list."""
     own = Listing(input=1, output=2)
-    catalog = catalog_of({"openai/gpt-4.1-mini": own, "local/llama": own})
+    catalog = catalog_of({"openai/gpt-4.1-mini": own, "short/gpt-4.1-mini": replace(own, context=8_000), "local/llama": own})
     found = catalog.find("openai", "openai", "gpt-4.1-mini")
-    assert (found.input, found.output, found.max_output) == (1, 2, 32_768)
+    assert (found.input, found.output, found.max_output, found.context) == (1, 2, 32_768, 1_047_576)
     assert found.version == f"configured-{digest(own)}:openai/gpt-4.1-mini"
+    short = catalog.find("short", "openai", "gpt-4.1-mini")
+    assert (short.max_output, short.context) == (32_768, 8_000)
     assert catalog.match("openai", "openai", "gpt-4.1-mini").rule == "configured"
     assert catalog.find("other", "openai", "gpt-4.1-mini").input == parse_usd("0.4")
     assert catalog.find("local", "openai_compatible", "llama").output == 2
     assert catalog.find("other", "openai_compatible", "llama") is None
+
+
+def test_a_configured_price_does_not_make_a_model_heed_a_cap():
+    """Whatever else it states: that tools have no bound there is known of the model, and no figure."""
+    own = Listing(input=1, output=2, tool_call=3, max_output=4, context=5)
+    found = catalog_of({"mine/deepseek-v4-flash": own}).find("mine", "deepseek", "deepseek-v4-flash")
+    assert (found.max_output, found.context, found.is_uncapped) == (4, 5, True)
 
 
 def test_a_changed_figure_is_another_version():
@@ -354,6 +363,15 @@ def test_terms_without_a_figure_have_no_price():
     assert entry.price(Terms(tier="flex"), "v").input == 10
     assert entry.price(Terms(place="us", tools=("web_search",)), "v").input == 11
     assert entry.price(Terms(tools=("web_search",)), "v").tool_call == 7
+
+
+def test_what_is_not_said_costs_as_the_dearest():
+    """Of several tools, of tools that nobody names, and of an image whose quality and size the list does not know."""
+    entry = Listing(input=1, output=2, tools={"web_search": 7, "file_search": 3}, tool_call=5, images={"low": 10, "hd": 80, "mid": 40})
+    assert entry.price(Terms(tools=("file_search", "other")), "v").tool_call == 5
+    assert entry.price(PLAIN, "v").tool_call == 7
+    assert replace(entry, tool_call=9).price(PLAIN, "v").tool_call == 9
+    assert [entry.price(Terms(image=image), "v").image for image in ("mid", "4k", "")] == [40, 80, 80]
 
 
 def test_image_tokens_have_their_own_rate_where_replies_tell_them_apart():

@@ -103,8 +103,7 @@ class Catalog:
         What a configured one does not say beside its rates is as listed.
         """
         configured = self._overrides.get(f"{provider}/{model}")
-        is_whole = configured is not None and configured.max_output and configured.context
-        listed = None if is_whole else self.price_list.find(section, model, self._day)
+        listed = self.price_list.find(section, model, self._day)
         if configured is None:
             if listed is None:
                 return None
