@@ -70,6 +70,7 @@ def test_the_same_period_renewed_takes_the_balance_and_keeps_what_is_held():
     made.current.reserve(5)
     made.renew("2026-11", 40, 3000.0)
     assert (made.current.settled, made.current.span.reserved, made.current.resets_at_wall) == (40, 5, 3000.0)
+    assert (made.current.has_room(55), made.current.has_room(56)) == (True, False)
 
 
 def test_a_lowered_limit_leaves_every_balance_as_it_is():

@@ -185,6 +185,15 @@ def test_a_day_counts_in_quarters_of_an_hour():
     assert window.requests_left(87_300.0) == 2
 
 
+def test_what_was_not_sent_is_taken_back_from_its_quarter_of_an_hour():
+    """It does not come back a second time when that quarter slides out, nor does that of another."""
+    window = Window(3, inf, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
+    for at in (100.0, 2_000.0):
+        window.charge(0, at)
+    window.take_back(0, 100.0)
+    assert [window.requests_left(now) for now in (4_000.0, 87_300.0, 89_099.0, 89_100.0)] == [2, 2, 2, 3]
+
+
 def test_what_is_pending_outlives_a_long_silence():
     """Only what was sent is forgotten."""
     window = Window(inf, LIMIT)
@@ -222,7 +231,7 @@ def test_requests_are_counted_as_tokens_are(steps):
             window.give_back(1)
             pending -= 1
         elif verb == "take_back" and sent:
-            window.take_back(1, sent.pop(which % len(sent)), now)
+            window.take_back(1, sent.pop(which % len(sent)))
         assert window.requests_left(now) == window.tokens_left(now)
         assert window.request_at(now) == window.tokens_at(1, now)
         assert window.requests >= pending + sum(now - 60.0 < at for at in sent)
@@ -234,9 +243,10 @@ def test_what_was_not_sent_after_all_counts_no_more():
     window = Window(LIMIT, 100)
     window.charge(30, 100.0)
     window.charge(40, 130.0)
-    window.take_back(30, 100.0, 140.0)
+    window.take_back(30, 100.0)
     assert (window.requests_left(140.0), window.tokens_left(140.0)) == (LIMIT - 1, 60)
-    window.take_back(40, 130.0, 191.0)
+    assert window.requests_left(191.0) == LIMIT
+    window.take_back(40, 130.0)
     assert (window.requests_left(191.0), window.tokens_left(191.0)) == (LIMIT, 100)
 
 
@@ -321,6 +331,7 @@ def test_a_window_that_absorbs_another_holds_what_both_have_sent(steps, later):
             one.charge(amount, now)
             log.append((now, amount))
             assert sum(size for at, size in log if now - 60.0 < at) <= 3 * LIMIT
+    assert one.tokens_left(now + 61.0) == one.tokens_left(now + 122.0) == 3 * LIMIT, "all has slid out, once"
 
 
 def test_what_is_pending_in_an_absorbed_window_is_left_to_who_holds_it():

@@ -34,7 +34,8 @@ def catalog(price):
 
 
 def test_every_figure_of_a_configured_price_is_used():
-    """1,000 x 1 + 100 x 2, a search at 0.02, and 0.005 for the attempt; then above the step; then in the dearer tier."""
+    """1,000 x 1 + 100 x 2, a search at 0.02, and 0.005 for the attempt; then above the step; then in the dearer tier,
+    whose step says nothing of the output: it costs as in the tier below the step."""
     own = catalog(WHOLE)
     short, long = Usage(input=1_000, output=100, tool_calls=1), Usage(input=1_001, output=100)
     search = Terms(tools=("web_search",))
@@ -42,7 +43,7 @@ def test_every_figure_of_a_configured_price_is_used():
     assert cost(short, own.find("openai", "openai", "own", Terms(tools=("other",)))) == 1_000_000 + 200_000 + 10_000_000 + 5_000_000
     assert cost(long, own.find("openai", "openai", "own")) == 3_003_000 + 400_000 + 5_000_000
     assert cost(short, own.find("openai", "openai", "own", Terms(tier="priority", tools=("web_search",)))) == 2_400_000 + 25_000_000
-    assert cost(long, own.find("openai", "openai", "own", Terms(tier="priority"))) == 6_006_000 + 200_000 + 5_000_000
+    assert cost(long, own.find("openai", "openai", "own", Terms(tier="priority"))) == 6_006_000 + 400_000 + 5_000_000
     found = own.find("openai", "openai", "own", PLAIN)
     heard = catalog(
         "{input: 4, output: 16, cache_read: 0.4, input_audio: 32, cache_read_audio: 0.5, input_image: 5, cache_read_image: 0.6}"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
-from omnillm.pricing.cost import MAX_COST_NANOUSD, Price, Units, bound, cost
+from omnillm.pricing.cost import MAX_COST_NANOUSD, Price, Units, bound, cost, cost_of_many
+from omnillm.pricing.estimate import prompt_tokens
 from omnillm.usage import MAX_COUNT, Usage
 
 KINDS = {
@@ -74,6 +75,16 @@ def test_cost_is_the_exact_sum_rounded_up_once(usage, price):
     assert cost(usage, price) == min(ceil(exact), MAX_COST_NANOUSD)
 
 
+def test_every_kind_costs_its_rate_where_there_is_nothing_else():
+    """A call of one kind alone, and its bound."""
+    price = Price.of(**{rate: (at + 1) * 10**6 for at, rate in enumerate(KINDS.values())}, request=5 * 10**5)
+    for at, kind in enumerate(KINDS):
+        assert cost(Usage(**{kind: 3}), price) == 3 * (at + 1) + 1, kind
+    units = (Units(3), Units(0, 3), Units(0, 0, 3), Units(0, 0, 0, 3))
+    rates = (price.tool_call, price.image, price.character, price.audio_ms)
+    assert [bound(0, 0, price, each) for each in units] == [3 * rate // 10**6 + 1 for rate in rates]
+
+
 @given(usage=usages, price=prices)
 def test_cost_is_an_integer(usage, price):
     """Nothing in it has been a float."""
@@ -118,6 +129,12 @@ def test_example_of_a_cached_call():
     assert cost(Usage(input=1_000, cache_read=9_000, output=500), price) == 2_100_000
 
 
+def test_a_prompt_is_estimated_at_four_bytes_a_token_and_bounded_by_its_bytes():
+    """Media weigh what they usually do in the estimate, what they may at most in the bound, with what the provider adds unseen."""
+    assert [prompt_tokens(text, 5, 50, "anthropic_messages") for text in (0, 1, 4, 5)] == [(5, 750), (6, 751), (6, 754), (7, 755)]
+    assert prompt_tokens(8, 0, 0, "embeddings") == (2, 8)
+
+
 def test_unstated_rate_is_that_of_its_kind():
     """Cache and whatever comes in cost as input, reasoning and whatever goes out as output; images, tool calls and units are free."""
     stated = asdict(Price.of(input=3, output=7))
@@ -152,6 +169,15 @@ def test_long_prompt_costs_its_own_rates_throughout():
     assert cost(Usage(input=60, cache_read=40, output=10), price) == 110
     assert cost(Usage(input=61, cache_read=40, output=10), price) == 2 * 101 + 30
     assert (bound(100, 10, price), bound(101, 10, price)) == (110, 2 * 101 + 30)
+
+
+def test_many_requests_together_cost_what_each_of_them_would():
+    """At the rates of their longest, because nobody knows which were long; and a fee for each."""
+    price = Price.of(input=1_000_000, output=2_000_000, request=7_000_000)
+    price = replace(price, steps=((100, Price.of(input=3_000_000, output=4_000_000)), (200, Price.of(input=5_000_000, output=6_000_000))))
+    used = Usage(input=300, output=10)
+    told = [cost_of_many(used, price, requests=3, longest=longest) for longest in (100, 101, 200, 201)]
+    assert told == [300 + 20 + 21, 900 + 40 + 21, 900 + 40 + 21, 1500 + 60 + 21]
 
 
 def test_absurd_usage_costs_what_an_int64_holds():

@@ -14,7 +14,7 @@ from omnillm.gateway.quote import Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Units
-from omnillm.pricing.listing import Listing
+from omnillm.pricing.listing import Listing, Rates
 from omnillm.pricing.reference import Reference, bounded
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.usage import Usage
@@ -97,8 +97,16 @@ def test_figures_that_have_changed_are_not_taken_for_those_of_the_row():
     for version in ("1999-01-01:openai/gpt-5", "configured-000000000000:p/own", "configured-000000000000:p/gone"):
         with pytest.raises(LookupError):
             Reference(CATALOG.figures).cost(version, Usage(input=1))
-    with pytest.raises(ValueError, match="not the version"):
-        Reference(CATALOG.figures).cost("configured", Usage(input=1))
+    for version in ("configured", "1999-01-01:gpt-5", "openai/gpt-5", f"{CATALOG.price_list.version}:openai/gpt-5;bound=1+2+3+4+5+6+7"):
+        with pytest.raises(ValueError, match="not the version"):
+            Reference(CATALOG.figures).cost(version, Usage(input=1))
+
+
+def test_turns_together_cost_at_least_their_sum_where_no_turns_length_matters():
+    """A session whose turns may each cost another rate has no such least."""
+    flat, stepped = (Reference(lambda *_, steps=steps: Listing(input=1, output=2, steps=steps)) for steps in ({}, {"9": Rates(input=3)}))
+    assert flat.least("v:s/m", Usage(input=10**7)) == 10
+    assert stepped.least("v:s/m", Usage(input=10**7)) == 0
 
 
 def test_a_row_of_before_image_tokens_were_told_apart_is_computed_as_it_was():

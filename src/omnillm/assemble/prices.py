@@ -57,8 +57,8 @@ def listing_of(price: PriceSettings) -> Listing:
         for name in ("tools", "images", "tool_call", "request", "max_output", "context", "thinks")
         if (value := getattr(price, name)) is not None
     }
-    tiers = {name: Tier(**_rates(tier), steps=_steps(tier)) for name, tier in price.tiers.items()}
-    return Listing(**_rates(price), steps=_steps(price), tiers=tiers, **given)
+    tiers = {name: Tier(**_rates(tier), steps=_steps(tier, _rates(tier))) for name, tier in price.tiers.items()}
+    return Listing(**_rates(price), steps=_steps(price, {}), tiers=tiers, **given)
 
 
 def _rates(given: RateSettings) -> dict[str, Any]:
@@ -67,5 +67,6 @@ def _rates(given: RateSettings) -> dict[str, Any]:
     return rates if second is None else rates | {"audio_ms": -(-second // 1000)}
 
 
-def _steps(given: TierSettings) -> dict[str, Rates]:
-    return {str(step.tokens): Rates(**_rates(step)) for step in given.steps}
+def _steps(given: TierSettings, below: dict[str, Any]) -> dict[str, Rates]:
+    """`below`: what holds where a step says nothing else. Without it that is the model's own rate, also in a tier that has another."""
+    return {str(step.tokens): Rates(**(below | _rates(step))) for step in given.steps}

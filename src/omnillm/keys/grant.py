@@ -73,7 +73,7 @@ class Grant(Struct, kw_only=True, eq=False):
         """Its slot and tokens count from now. Sent again, after a stale connection, they move here."""
         tokens = self.tokens
         if self.sent_at != UNSENT:
-            self._take_back(now)
+            self._take_back()
             for window in self.windows:
                 window.reserve(tokens)
         self.sent_at = now
@@ -83,9 +83,9 @@ class Grant(Struct, kw_only=True, eq=False):
         for window in self.windows:
             window.send(tokens, now)
 
-    def _take_back(self, now: float) -> None:
+    def _take_back(self) -> None:
         for window in self.windows:
-            window.take_back(self.tokens, self.sent_at, now)
+            window.take_back(self.tokens, self.sent_at)
 
     def close(self, outcome: Outcome, now: float) -> bool:
         """Gives back what the verdict does not keep, and corrects the tokens. True: there is more room than before."""
@@ -103,7 +103,7 @@ class Grant(Struct, kw_only=True, eq=False):
             if self.model_class.cap.update(headroom, self.requests_mark, self.tokens_mark, at if at < now else now):
                 is_roomier = True
         if outcome.verdict is NOT_SENT:
-            self._take_back(now)
+            self._take_back()
             return True
         if outcome.tokens is not None:
             surplus = outcome.tokens - tokens

@@ -99,10 +99,8 @@ class Window:
             return
         self.tokens += tokens
 
-    def take_back(self, tokens: int, at: float, now: float) -> None:
+    def take_back(self, tokens: int, at: float) -> None:
         """What seemed to be sent at `at` was not. If its bucket is gone it no longer counts anyway."""
-        if now >= self.ends:
-            self.advance(now)
         if at < self.ends - self._width_s and not self._amend(-1, -tokens, at):
             return
         self.requests -= 1

@@ -67,10 +67,10 @@ class Reference:
         return price
 
     def _price(self, version: str) -> Price:
-        figures, colon, rest = version.partition(":")
+        figures, _, rest = version.partition(":")
         place, _, terms = rest.partition(";")
         section, slash, model = place.partition("/")
-        if not (colon and slash):
+        if not slash:
             raise ValueError(f"not the version of a price: {version!r}")
         listing = self._find(figures, section, model)
         is_folded = figures <= _LAST_FOLDED and not figures.startswith(_CONFIGURED)
