@@ -9,10 +9,11 @@ from tests.in_turn import in_turn
 from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.call import Call, Caller
+from omnillm.gateway.extras import Extras
 from omnillm.gateway.price_book import NO_PRICES, PriceBook
-from omnillm.gateway.quote import LONGEST_CONTEXT, Quoter
+from omnillm.gateway.quote import LONGEST_CONTEXT, Quote, Quoter
 from omnillm.pricing.catalog import Catalog
-from omnillm.pricing.cost import bound, cost
+from omnillm.pricing.cost import Price, Units, bound, cost
 from omnillm.pricing.estimate import HIDDEN_TOKENS
 from omnillm.pricing.listing import Listing, Rates, Tier
 from omnillm.pricing.terms import PLAIN, Terms
@@ -198,6 +199,21 @@ def test_a_translated_call_is_weighed_by_what_its_targets_are_sent(protocol, spo
     assert both.tokens == max(alone.tokens, native.tokens)
 
 
+def test_a_translated_call_is_bounded_by_the_longest_answer_that_a_target_is_asked_for():
+    """Responses writes 16 tokens at least, and Messages needs a cap where the others have none: the order of the targets changes nothing."""
+    for targets in ((MESSAGES, RESPONSES), (RESPONSES, MESSAGES)):
+        assert quoted(CHAT, targets=targets, max_tokens=5)[1].output_bound == 16
+        assert quoted(CHAT, targets=targets, max_tokens=None)[1].uncapped_choices == 1
+
+
+@in_turn("targets", [(RESPONSES, MESSAGES), (MESSAGES, RESPONSES)])
+def test_the_clients_own_words_are_capped_beside_a_translation(targets):
+    """Each target is told how often it may call tools, in the words that it is sent."""
+    quote = quoted(RESPONSES, targets=targets, tools=[{"type": "web_search"}])[1]
+    assert {name: bytes(raw) for name, raw in quote.tool_caps.items()} == {"max_tool_calls": b"4"}
+    assert {extras.units.tool_calls for extras in quote.extras.values()} == {4}
+
+
 @in_turn(("protocol", "extra", "named"), UNBOUNDED)
 def test_a_budgeted_call_without_a_bound_is_refused(protocol, extra, named):
     """Others go on: nothing of theirs must be kept."""
@@ -274,6 +290,86 @@ def test_a_tier_without_a_price_is_none_for_a_budgeted_call():
     assert refused.value.code == "price_unknown"
     _, quote = quoted(CHAT, service_tier="ultrafast", budgets=())
     assert quote.price(("p", "m")).input == 1_000_000
+
+
+def test_who_refuses_every_unknown_price_refuses_it_to_callers_without_a_budget():
+    """And what has a price goes on, nothing of it kept."""
+    call = call_of(CHAT, budgets=())
+    with pytest.raises(BudgetExceeded, match="no known price"):
+        quoter_of("refuse", m=ENTRY).quote(call, plan_of(CHAT, "unknown"))
+    quote, targets = quoter_of("refuse", m=ENTRY).quote(call, plan_of(CHAT, "unknown", "m"))
+    assert (quote.amount_nanousd, targets) == (0, (("p", "m"),))
+    assert quoter_of(m=ENTRY).quote(call, plan_of(CHAT, "unknown"))[1] == (("p", "unknown"),)
+
+
+def test_a_price_that_was_announced_is_reserved_from_its_day_on():
+    """What is kept of targets is of the day on which it was found."""
+    rates = {"input": 1_000_000, "output": 2_000_000}
+    dearer = {"2026-12-01": {"k": {"m": {name: 3 * rate for name, rate in rates.items()}}}}
+    listed = {"version": "1", "date": "1", "source": "s", "models": {"k": {"m": rates}}, "aliases": {}, "announced": dearer}
+    catalog = Catalog({}, lambda: msgspec.json.encode(listed), "2026-11-30")
+    quoter = Quoter(PriceBook(catalog, {"p": "k"}), default_output_tokens=50, default_tool_calls=4, unknown="refuse")
+    amounts = []
+    for day in ("2026-11-30", "2026-12-01"):
+        amounts.append(quoter.on(day).quote(call_of(CHAT), plan_of(CHAT, "m"))[0].amount_nanousd)
+    assert amounts[1] == 3 * amounts[0] > 0
+
+
+@in_turn("caller", [Caller(budgets=("b",)), Caller(models=("m",)), Caller()])
+def test_what_can_be_read_in_two_ways_is_refused_where_something_rests_on_it(caller):
+    """A budget, or the models that a virtual key may ask for; others are none of the gateway's affair."""
+    plain = call_of(CHAT)
+    twice = msgspec.structs.replace(plain, caller=caller, body=plain.body.replace(b'"model":"m"', b'"model":"m","model":"n"'))
+    if caller == Caller():
+        assert quoter_of(m=ENTRY).quote(twice, plan_of(CHAT, "m"))
+        return
+    with pytest.raises(BadRequest) as refused:
+        quoter_of(m=ENTRY).quote(twice, plan_of(CHAT, "m"))
+    assert refused.value.code == "repeated_member"
+
+
+def test_what_a_header_asks_for_and_is_paid_apart_is_refused_to_a_budget():
+    """Whoever has none may ask for it."""
+    prices = quoter_of(m=ENTRY).prices
+    quoter = Quoter(prices, default_output_tokens=50, default_tool_calls=4, unknown="allow", apart_fields=frozenset({b"x-guarded"}))
+    guarded = msgspec.structs.replace(call_of(CHAT), headers={b"x-guarded": b"1"})
+    with pytest.raises(BadRequest, match="x-guarded"):
+        quoter.quote(guarded, plan_of(CHAT, "m"))
+    assert quoter.quote(call_of(CHAT), plan_of(CHAT, "m"))
+    assert quoter.quote(msgspec.structs.replace(guarded, caller=Caller()), plan_of(CHAT, "m"))
+
+
+@in_turn(
+    ("protocol", "extra", "is_paid_by_piece"),
+    [
+        (CHAT, {}, True),
+        (CHAT, {"web_search_options": {}}, True),
+        (RESPONSES, {"background": False}, True),
+        (RESPONSES, {"background": True}, False),
+    ],
+)
+def test_what_goes_on_without_its_client_is_paid_as_a_whole(protocol, extra, is_paid_by_piece):
+    """Of everything else that is given up, what was seen is paid."""
+    assert quoted(protocol, **extra)[1].is_paid_by_piece is is_paid_by_piece
+
+
+def test_characters_are_the_usage_only_where_they_are_paid():
+    """A speech that is paid by tokens, and reports none, is charged its bound."""
+    quote = Quote(extras={("p", "m"): Extras(units=Units(characters=7))})
+    assert quote.counted(("p", "m"), Price.of(input=1, output=1, character=3)) == Usage(characters=7)
+    assert quote.counted(("p", "m"), Price.of(input=1, output=1)) is None
+    assert quote.counted(("p", "other"), Price.of(input=1, output=1, character=3)) is None
+
+
+def test_searches_that_no_reply_counts_are_added_once():
+    """Not to those that it does count, nor where each attempt has their fee, nor where they have no price."""
+    quote = Quote(extras={("p", "m"): Extras(untold_calls=2)})
+    priced, used = Price.of(input=1, output=1, tool_call=5, version="v:p/m;tools=web_search"), Usage(input=3)
+    assert quote.completed(("p", "m"), priced, used) == Usage(input=3, tool_calls=2)
+    assert quote.completed(("p", "m"), priced, Usage(input=3, tool_calls=1)) == Usage(input=3, tool_calls=1)
+    assert quote.completed(("p", "m"), msgspec.structs.replace(priced, request=1), used) == used
+    assert quote.completed(("p", "m"), msgspec.structs.replace(priced, version="v:p/m"), used) == used
+    assert quote.completed(("p", "other"), priced, used) == used
 
 
 CASES = [
