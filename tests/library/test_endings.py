@@ -180,13 +180,14 @@ async def test_a_gateway_closes_under_a_stream_that_nobody_reads(provider: FakeP
     async with gateway, gateway.primitive_stream(faulty("stall_mid_body", is_stream=True)) as events:
         await anext(events)
         await gateway.aclose()
+        settled, reserved, in_flight = books(gateway)
+        assert settled >= provider.invoice.total_nanousd > 0
+        assert (reserved, in_flight) == (0, 0)
         with pytest.raises(Unavailable) as raised:
             async for _ in events:
                 pass
         assert raised.value.code == "shutting_down"
-        settled, reserved, in_flight = books(gateway)
-        assert settled >= provider.invoice.total_nanousd > 0
-        assert (reserved, in_flight) == (0, 0)
+        assert books(gateway) == (settled, 0, 0)
 
 
 AT_ONCE = (
