@@ -47,6 +47,7 @@ def test_a_failure_that_tells_its_usage_costs_it_unless_it_lies(tokens: int, is_
     """A count beyond all bounds tells nothing: the attempt is charged by its bound, and sums stay within an int64."""
     failure = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="server_error", message="", usage=Usage(input=tokens))
     outcome = attempt().outcome_of(failure)
+    assert (outcome.tokens, outcome.usage.total_tokens) == ((tokens, tokens) if is_exact else (None, 0))
     assert attempt().charge(outcome, 200, QUOTE) == ((cost(Usage(input=30), PRICE), False) if is_exact else (QUOTE.amount_nanousd, True))
 
 
@@ -98,3 +99,31 @@ def test_a_charge_never_exceeds_its_reservation_but_by_what_was_reported() -> No
     assert attempt().charge(reported(Verdict.SUCCESS, lying), 200, QUOTE)[0] > QUOTE.amount_nanousd
     for verdict in Verdict:
         assert attempt(observed=5).charge(Outcome(verdict=verdict), 0, QUOTE)[0] <= QUOTE.amount_nanousd
+
+
+@in_turn(
+    ("verdict", "status", "charged"),
+    [
+        (Verdict.SUCCESS, 200, (700, True)),
+        (Verdict.LOST, 0, (700, True)),
+        (Verdict.CALLER_FAULT, 0, (0, False)),
+        (Verdict.SERVER_FAULT, 400, (0, False)),
+        (Verdict.SERVER_FAULT, 500, (0, False)),
+    ],
+)
+def test_a_batch_costs_its_bound_until_its_provider_tells_more(verdict: Verdict, status: int, charged: tuple[int, bool]) -> None:
+    """From the moment it may have been made; one that was refused is none."""
+    quote = msgspec.structs.replace(QUOTE, fixed_nanousd=700)
+    assert attempt(price=None).charge(Outcome(verdict=verdict), status, quote) == charged
+    assert attempt(is_sent=False).charge(Outcome(verdict=verdict), status, quote) == (0, False)
+
+
+@in_turn("verdict", Verdict)
+def test_what_may_be_billed_is_not_repeated(verdict: Verdict) -> None:
+    """What cost something, what had shown content, and all that was sent but what no provider bills."""
+    assert attempt().may_be_billed(verdict, 1)
+    assert attempt().may_be_billed(verdict, 0) is (verdict not in UNBILLED)
+    assert not attempt(is_sent=False).may_be_billed(verdict, 0)
+    shown = attempt()
+    shown.has_content = True
+    assert shown.may_be_billed(verdict, 0)

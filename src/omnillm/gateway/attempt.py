@@ -64,11 +64,12 @@ class Attempt(msgspec.Struct, eq=False):
     def outcome_of(self, failure: Failure) -> Outcome:
         """What a judged failure means for the key. A usage beyond all bounds tells nothing."""
         usage = failure.usage
-        tokens = None if usage is None or usage.total_tokens >= MOST_OF_ONE else usage.total_tokens
+        if usage is not None and usage.total_tokens >= MOST_OF_ONE:
+            usage = None
         return Outcome(
             verdict=failure.verdict,
-            usage=NO_USAGE if usage is None or tokens is None else usage,
-            tokens=tokens,
+            usage=NO_USAGE if usage is None else usage,
+            tokens=None if usage is None else usage.total_tokens,
             retry_after_s=failure.retry_after_s,
             first_byte_s=self.first_byte_s,
         )

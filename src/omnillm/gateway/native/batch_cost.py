@@ -26,11 +26,10 @@ def cost_of_usages(prices: PriceBook, attempt: AttemptRow, usages: Usages, *, is
     """
     total, versions = 0, dict[str, None]()
     for (named, longest, place, tier), (usage, requests) in usages.items():
-        is_served = attempt.provider in prices.sections  # a reload may have taken the provider away
-        names = [name for name in (named, attempt.model) if name and is_served]
+        names = (named or attempt.model, attempt.model) if is_batch else (attempt.model,)
         placed = msgspec.structs.replace(BATCH_TIER, place=place)
         terms = (placed, BATCH_TIER, PLAIN) if is_batch else (served_terms(attempt.price_version, tier), PLAIN)
-        found = (prices.find((attempt.provider, name), each) for name in (names if is_batch else names[-1:]) for each in terms)
+        found = (prices.find((attempt.provider, name), each) for name in names for each in terms)
         price = next((each for each in found if each is not None), None)
         if price is None:
             return None, named or attempt.model
