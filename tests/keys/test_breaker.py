@@ -60,6 +60,7 @@ class Watch:
         ("......x.x.x.x", 0.0, False),  # 4 of 13
         (".x.x.x.x.x", 4.0, False),  # 10 in 40 s: never 10 in 30 s
         (".x.x.x.x.x", 3.0, True),
+        (".x.x.x.x.x", 3.3, True),  # 10 in 29.7 s
     ],
 )
 def test_what_trips_it(marks, gap, is_open):
@@ -90,6 +91,7 @@ def test_it_opens_twice_as_long_each_time_a_probe_fails_and_never_longer_than_a_
     for _ in range(9):
         watch.probe(is_good=False)
         rests.append(watch.rest())
+    assert watch.breaker.consecutive == 5 + 9
     for k, rest in enumerate(rests):
         whole = min(60.0, 2.0**k)
         assert 0.75 * whole < rest <= whole
@@ -112,7 +114,7 @@ def test_half_open_only_the_probe_decides():
     assert watch.breaker.circuit.admits(watch.now)
     assert watch.breaker.circuit.take(PROBE, watch.now)
     watch.outcomes("xx..")
-    assert watch.state is HALF_OPEN
+    assert (watch.state, watch.breaker.consecutive) == (HALF_OPEN, 5)
     watch.breaker.succeeded(PROBE, watch.now)
     assert watch.state is CLOSED
 

@@ -32,6 +32,7 @@ BODIES = {
     GEMINI: {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 10}},
 }
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}
+BASH = {"type": "bash_20250124", "name": "bash"}
 ENTRY = Listing(
     input=1_000_000,
     output=2_000_000,
@@ -226,8 +227,8 @@ def test_a_budgeted_call_without_a_bound_is_refused(protocol, extra, named):
 CAPPED = [
     (
         MESSAGES,
-        {"tools": [SEARCH, {"name": "own", "input_schema": {}}]},
-        {"tools": [SEARCH | {"max_uses": 4}, {"name": "own", "input_schema": {}}]},
+        {"tools": [SEARCH, {"name": "own", "input_schema": {}}, BASH]},
+        {"tools": [SEARCH | {"max_uses": 4}, {"name": "own", "input_schema": {}}, BASH]},
     ),
     (
         MESSAGES,
