@@ -53,6 +53,16 @@ def test_small_calls_have_what_the_large_one_can_spare():
     assert isinstance(office.desk.served[large.case_id], Lease)
 
 
+def test_room_is_kept_for_one_call_of_an_account_at_a_time():
+    """Two would both count on the same tokens to slide out, and leave nothing to anybody."""
+    office = Office()
+    large = office.ask("agent", 400, queue=60.0)
+    office.ask("agent", 400, queue=60.0, targets=("p/other",))
+    assert office.flood(24) == 10
+    office.flood(6)
+    assert isinstance(office.desk.served[large.case_id], Lease)
+
+
 def test_other_keys_go_on():
     """Room is kept on one key alone."""
     office = Office("a", "b")

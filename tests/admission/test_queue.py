@@ -4,6 +4,7 @@ import pytest
 from tests.admission.desk import Desk, budget, caller, key, pool
 
 from omnillm.admission.asks import Lease, Refusal, Wait
+from omnillm.outcome import Headroom
 
 CALLERS = (caller("flood"), caller("calm"), caller("third"))
 
@@ -216,6 +217,19 @@ def test_a_call_that_only_one_key_will_do_for_does_not_hold_up_those_that_any_wi
     assert desk.order == ["easy"]
     desk.release(leases["a"])
     assert desk.order == ["easy", "choosy"]
+
+
+def test_who_waits_for_what_a_header_said_is_served_when_a_later_one_says_more():
+    """At once, and not when the earlier one's time is up."""
+    desk = Desk()
+    early, late = desk.lease(), desk.lease()
+    desk.now += 1.0
+    desk.release(early, headroom=Headroom(requests_left=0))
+    waiting = desk.ask_lease(queue=100.0)
+    assert isinstance(waiting, Wait)
+    desk.now += 1.0
+    desk.release(late, headroom=Headroom(requests_left=5))
+    assert isinstance(desk.served[waiting.case_id], Lease)
 
 
 def test_a_full_queue_refuses_who_would_have_to_wait_and_nobody_else():

@@ -103,6 +103,15 @@ def test_an_older_probe_that_ends_without_an_answer_leaves_the_place_to_the_newe
     assert circuit.admits(21.0)
 
 
+def test_the_newest_probe_that_ends_without_an_answer_keeps_nobody_away_any_more():
+    """The older one is silent, and has kept others away for its time."""
+    circuit = half_opened(PROBE)
+    assert circuit.take(OTHER, 20.0)
+    circuit.free(OTHER)
+    assert circuit.take(object(), 21.0)
+    assert not circuit.admits(30.999)
+
+
 def test_any_of_its_probes_that_fails_opens_it():
     """And what the others find later does not count."""
     circuit = half_opened(PROBE)

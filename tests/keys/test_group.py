@@ -104,6 +104,15 @@ def test_headers_narrow_and_never_widen(headroom, tokens, most):
     assert leased(desk, "a", tokens=tokens) == most
 
 
+def test_headers_count_requests_and_tokens_apart():
+    """What was granted before the header was made is in neither."""
+    desk = Desk(key("a", rpm=1000, tpm=100_000))
+    for _ in range(5):
+        desk.end(desk.lease(tokens=30))
+    desk.end(desk.lease(tokens=30), headroom=Headroom(requests_left=3, tokens_left=70))
+    assert [desk.lease(tokens=tokens) is not None for tokens in (30, 30, 11, 10, 0)] == [True, True, False, True, False]
+
+
 @in_turn(("reset", "until"), [(5.0, 5.0), (None, 60.0), (-3.0, 0.0), (1e9, 3600.0)])
 def test_headers_bind_until_they_reset(reset, until):
     """A minute when they do not tell, an hour at most."""

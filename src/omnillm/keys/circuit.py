@@ -115,8 +115,6 @@ class Circuit:
         if grant in self.probes:
             self.probes = ()
             self._move(PASSED)
-            if self.state is CLOSED:
-                self.until = 0.0
 
     def free(self, grant: object) -> None:
         """`grant` ended and tells nothing: the next one may probe. Were it trusted meanwhile, the strikes are over too."""

@@ -36,6 +36,5 @@ class Earmark:
         self._kept.clear()
 
     def drop(self) -> None:
-        """Its call waits no more."""
-        self.lift()
+        """It was lifted, and its call waits no more."""
         self.group.earmark = None
