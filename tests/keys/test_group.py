@@ -246,6 +246,24 @@ def test_what_a_call_comes_to_after_its_key_was_moved_counts_in_its_new_group():
         assert (used.requests_left(desk.now), used.tokens_left(desk.now)) == (9, 100)
 
 
+def test_a_key_without_limits_comes_into_a_group_that_has_some():
+    """Nobody has counted what it used; from now on it is counted."""
+    desk = Desk(key("a"))
+    desk.call()
+    desk.configure(key("a", group="g", rpm=3))
+    assert leased(desk, "a") == 3
+
+
+def test_a_pattern_that_comes_later_binds_the_models_that_were_used_before_it():
+    """And one that goes binds them no more."""
+    desk = Desk(key("a"))
+    assert leased(desk, "a", "gpt-5") == 100
+    desk.configure(key("a", limits=(ModelLimits(pattern="gpt-*", rpm=2),)))
+    assert leased(desk, "a", "gpt-5") == 2
+    desk.configure(key("a"))
+    assert leased(desk, "a", "gpt-5") == 100
+
+
 def test_a_cooldown_goes_with_the_key_into_its_new_group():
     """The provider does not heed what its accounts are called here."""
     desk = Desk(key("a"), key("b"))

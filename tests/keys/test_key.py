@@ -9,6 +9,7 @@ from tests.keys.desk import Desk, key
 from omnillm.admission.asks import BreakerConfigured
 from omnillm.keys.circuit import CLOSED, OPEN
 from omnillm.keys.group import MODELS_MOST
+from omnillm.keys.key import MODELS_MOST as DENIALS_MOST
 from omnillm.outcome import Verdict
 
 GAPS = [0.0, 0.0, 0.2, 0.7, 1.0, 4.0, 10.0, 31.0]
@@ -111,3 +112,12 @@ def test_a_key_knows_the_classes_of_its_group_when_some_were_forgotten():
     desk.configure(key("a", rpm=MODELS_MOST + 4))
     assert desk.lease("made-up-0") is not None
     assert desk.lease("made-up-0") is None
+
+
+def test_denials_of_made_up_models_are_forgotten_the_oldest_first():
+    """A caller may name whatever it likes; what was denied last is still known."""
+    desk = Desk(key("a"))
+    for number in range(DENIALS_MOST + 1):
+        desk.call(Verdict.NOT_FOUND, model=f"m{number}")
+    assert len(desk.pool.keys["a"].denials) == DENIALS_MOST
+    assert [desk.is_leasable("a", f"m{number}") for number in (0, 1, DENIALS_MOST)] == [True, False, False]
