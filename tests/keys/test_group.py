@@ -93,6 +93,7 @@ def test_the_probe_of_a_class_is_one_for_the_whole_group():
         (Headroom(requests_left=3), 1, 3),
         (Headroom(tokens_left=100), 30, 3),
         (Headroom(requests_left=3, tokens_left=30), 30, 1),
+        (Headroom(requests_left=3, tokens_left=1000), 1, 3),
         (Headroom(requests_left=500), 1, 20),
         (Headroom(), 1, 20),
     ],
@@ -206,13 +207,13 @@ def test_patterns(pattern, model, is_match):
 
 def test_a_key_takes_what_it_has_used_into_another_group():
     """By a reload its account is told to be shared: the minute, the day and the cooldown that it has run up are the account's."""
-    limits = (ModelLimits(pattern="m", rpm=9, rpd=4),)
+    limits = (ModelLimits(pattern="m", rpm=9, rpd=4), ModelLimits(pattern="d", rpd=1))
     desk = Desk(key("a", rpm=5), key("b", rpm=5, limits=limits), key("c"))
-    assert (leased(desk, "a"), leased(desk, "b")) == (5, 4)
+    assert (leased(desk, "a"), leased(desk, "b"), leased(desk, "b", "d")) == (5, 4, 1)
     desk.configure(key("a", group="g", rpm=12), key("b", group="g", rpm=12, limits=limits), key("c"))
-    assert leased(desk, "b", "n") == 3
+    assert leased(desk, "b", "n") == 2
     desk.now += 61.0
-    assert leased(desk, "a", "m") == 0, "the day's limit was used up"
+    assert (leased(desk, "a", "m"), leased(desk, "a", "d")) == (0, 0), "the day's limits were used up"
     assert leased(desk, "a", "n") == 12
 
 

@@ -99,6 +99,42 @@ def test_a_key_that_fails_in_two_spans_counts_once():
     assert not desk.pool.outage.spans_most(desk.now)
 
 
+def test_keys_that_answer_again_are_the_same_keys():
+    """Three that were well ten seconds ago are not three more beside the two that fail now."""
+    desk = Desk(*KEYS)
+    for label in "abc":
+        desk.call(on=label)
+    desk.now += 10.0
+    for label in "ab":
+        desk.call(Verdict.LOST, on=label)
+    assert state(desk) is OPEN
+
+
+@in_turn("pause", [10.0, 100.0])
+def test_a_key_that_fails_on_is_one_that_fails(pause):
+    """In the next ten seconds and long after: two of three."""
+    desk = Desk(*KEYS)
+    desk.call(on="c")
+    desk.call(Verdict.LOST, on="a")
+    desk.now += pause
+    for label, verdict in (("c", Verdict.SUCCESS), ("a", Verdict.LOST), ("b", Verdict.LOST)):
+        assert state(desk) is CLOSED
+        desk.call(verdict, on=label)
+    assert state(desk) is OPEN
+
+
+def test_a_probe_that_reaches_nobody_sets_it_aside_again():
+    """Though the other keys were well."""
+    desk = Desk(*KEYS)
+    desk.call(Verdict.NOT_SENT, on="a")
+    desk.now = desk.pool.outage.circuit.until
+    probe = desk.lease(pinned="b")
+    for label in "cd":
+        desk.pool.outage._count(desk.pool.keys[label])
+    desk.end(probe, Verdict.NOT_SENT)
+    assert state(desk) is OPEN
+
+
 def test_it_returns_with_one_probe_whose_success_ends_it():
     """And whose failure sets it aside for twice as long, half a minute at most."""
     desk = Desk(*KEYS)
