@@ -57,11 +57,12 @@ def steps(ask: Callable[[], object]) -> int:
         taken += 1
         return count
 
+    before = sys.gettrace()  # coverage's
     sys.settrace(count)
     try:
         ask()
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
     return taken
 
 
