@@ -17,6 +17,7 @@ from omnillm.pricing.cost import Units
 from omnillm.pricing.listing import Listing, Rates
 from omnillm.pricing.reference import Reference, bounded
 from omnillm.pricing.terms import PLAIN, Terms
+from omnillm.protocols.extras import Asked
 from omnillm.usage import Usage
 
 OWN = Listing(input=3, output=5, tool_call=11)
@@ -72,7 +73,9 @@ def test_every_row_is_computed_again_bit_for_bit(model, usage, verdict, is_known
     attempt.has_begun = True
     attempt.observed_bytes = observed
     outcome = Outcome(verdict=verdict, usage=usage, tokens=usage.total_tokens) if is_known else Outcome(verdict=verdict)
-    quote = Quote(prompt_bound=bounds[0], output_bound=bounds[1], extras={("p", name): Extras(terms=terms, units=Units(3, *bounds))})
+    quote = Quote(
+        prompt_bound=bounds[0], output_bound=bounds[1], extras={("p", name): Extras(asked=Asked(), terms=terms, units=Units(3, *bounds))}
+    )
     charged, _ = attempt.charge(outcome, 200, quote)
     assert Reference(CATALOG.figures).cost(attempt.price_version, outcome.usage if outcome.tokens is not None else None) == charged
 

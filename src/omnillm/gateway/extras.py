@@ -14,37 +14,28 @@ from omnillm.routing.target import Target
 
 
 class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a call asks of one target beyond tokens that its body shows. Counts are upper bounds."""
+    """What a call asks of one target beyond tokens that its body shows, as it was read and as prices call it. Counts are upper bounds."""
 
+    asked: Asked
     terms: Terms = PLAIN
     units: Units = NO_UNITS
-    untold_calls: int = 0
-    """Tool calls that are made and paid, and that no reply counts."""
-    goes_on: bool = False
-    """The provider generates to the end, whoever hangs up."""
-    turns: int = 0
-    """How often the whole context may be read as prompt; 0: only the body is."""
-    output_turns: int = 1
-    more_output: int = 0
-    """Tokens that may be paid as output beside what the cap bounds."""
-    unbounded: str = ""
-    """What has no bound."""
-    unbounded_code: str = ""
-    """What clients know that by, where they have a word for it."""
-    unbounded_output: str = ""
-    """What has none where output is paid and the model's own maximum is not known; and `unbounded_audio` where audio is."""
-    unbounded_audio: str = ""
+
+    @property
+    def context_reads(self) -> int:
+        """How often the whole context may be read as prompt; 0: only the body is."""
+        return self.asked.turns if self.asked.has_unseen_input or self.asked.turns > 1 else 0
 
     def why_unbounded(self, price: Price) -> str:
         """What has no bound at this price; nothing: all of it has one."""
-        if self.unbounded_output and price.dearest_output and not price.max_output:
-            return self.unbounded_output
+        asked = self.asked
+        if asked.unbounded_output and price.dearest_output and not price.max_output:
+            return asked.unbounded_output
         if price.is_uncapped and (self.terms.tools or self.units.tool_calls):
             return "tools (this provider lets no request bound how often its own are called)"
-        return self.unbounded or (self.unbounded_audio if price.audio_ms else "")
+        return asked.unbounded or (asked.unbounded_audio if price.audio_ms else "")
 
 
-NO_EXTRAS = Extras()
+NO_EXTRAS = Extras(asked=Asked())
 
 
 def extras_of(targets: Sequence[Target], sent: Sequence[Call | Bridged]) -> dict[tuple[str, str], Extras]:
@@ -61,15 +52,7 @@ def extras_of(targets: Sequence[Target], sent: Sequence[Call | Bridged]) -> dict
 
 def _of_asked(asked: Asked) -> Extras:
     return Extras(
+        asked=asked,
         terms=Terms(tier=asked.tier, place=asked.place, tools=tuple(sorted(asked.tools)), image=asked.image),
         units=Units(asked.calls, asked.images, asked.characters, asked.audio_ms),
-        untold_calls=asked.untold_calls,
-        goes_on=asked.goes_on,
-        turns=asked.turns if asked.has_unseen_input or asked.turns > 1 else 0,
-        output_turns=asked.output_turns,
-        more_output=asked.more_output,
-        unbounded=asked.unbounded,
-        unbounded_code=asked.unbounded_code,
-        unbounded_output=asked.unbounded_output,
-        unbounded_audio=asked.unbounded_audio,
     )

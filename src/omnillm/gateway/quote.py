@@ -13,12 +13,12 @@ from omnillm.gateway.extras import NO_EXTRAS, Extras, extras_of
 from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.price_book import NO_PRICES, PriceBook
 from omnillm.gateway.sessions.turns import LONGEST_CONTEXT, turn_bound
+from omnillm.gateway.weights import weigh, weigh_all
 from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
-from omnillm.pricing.estimate import prompt_tokens
 from omnillm.pricing.terms import PLAIN, has_tools
 from omnillm.protocols.extras import Served
 from omnillm.protocols.priced import served_tier
-from omnillm.protocols.protocol import Members, Protocol, RequestPeek
+from omnillm.protocols.protocol import Members
 from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.protocols.tool_caps import tool_caps
 from omnillm.providers.paths import GENERATE, REALTIME
@@ -89,7 +89,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
         And Bedrock's guardrails; neither where its price is not known.
         """
-        calls = self.extras[target].untold_calls if target in self.extras else 0
+        calls = self.extras[target].asked.untold_calls if target in self.extras else 0
         is_paid = calls and not (usage.tool_calls or price.request) and has_tools(price.version)
         return replace(usage, tool_calls=calls) if is_paid else usage
 
@@ -99,8 +99,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         extras = self.extras.get(target) if self.extras else None
         if extras is None:
             return self.prompt_bound, output, NO_UNITS
-        prompt = max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.turns)
-        return prompt, output * extras.output_turns + extras.more_output, extras.units
+        prompt = max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.context_reads)
+        return prompt, output * extras.asked.output_turns + extras.asked.more_output, extras.units
 
     def most_nanousd(self, target: tuple[str, str], price: Price) -> int:
         """nano-USD that an attempt at this target can cost at most."""
@@ -153,17 +153,14 @@ class Quoter:
             raise self._paid_apart(call)
         if bridge is None:
             text = call.outline or call
-            estimate, prompt_bound = _weigh(call.protocol, text.members, len(call.body) - len(text.body))
+            estimate, prompt_bound = weigh(call.protocol, text.members, len(call.body) - len(text.body))
             peek, extras = call.peek, {}
             if peek.price_members or call.protocol.asks is not None:
                 extras = extras_of(plan.targets, [call] * len(plan.targets))
         else:
             sent = [bridge.find(target) or call for target in plan.targets]
-            body = sent[0] if sent else call
-            (estimate, prompt_bound), peek, extras = _weigh(body.protocol, body.members), body.peek, extras_of(plan.targets, sent)
-            for body in sent[1:]:
-                estimate, prompt_bound = _heavier((estimate, prompt_bound), _weigh(body.protocol, body.members))
-                peek = _wider(peek, body.peek)
+            estimate, prompt_bound, peek = weigh_all(sent or [call])
+            extras = extras_of(plan.targets, sent)
         caps = None
         if extras and call.caller.budgets and not call.protocol.family:
             extras, caps = self._with_capped_tools(call, plan, bridge)
@@ -179,7 +176,7 @@ class Quoter:
             uncapped_choices=peek.n if cap is None and needs_price else 0,
             extras=extras,
             tool_caps=caps,
-            is_paid_by_piece=not (call.protocol.family or (extras and any(each.goes_on for each in extras.values()))),
+            is_paid_by_piece=not (call.protocol.family or (extras and any(each.asked.goes_on for each in extras.values()))),
         )
         return self._bounded(call, plan.targets, quote, bridge) if needs_price else (quote, plan.pairs)
 
@@ -253,7 +250,7 @@ class Quoter:
                 if self._unknown == "allow":
                     priced.append((key, quote.price(key)))
             elif call.caller.budgets and (why := extras.why_unbounded(price)):
-                unbounded, code = unbounded or why, code or extras.unbounded_code
+                unbounded, code = unbounded or why, code or extras.asked.unbounded_code
             else:
                 priced.append((key, price))
         if priced:
@@ -294,21 +291,3 @@ def _terms_named(quote: Quote) -> str:
     """The terms that were asked for, as they are named in a price's version."""
     named = next((str(extras.terms) for extras in quote.extras.values() if extras.terms != PLAIN), "")
     return f" under these terms ({named.removeprefix(';').replace(';', ', ')})" if named else ""
-
-
-def _heavier(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
-    """Of what two targets are sent, which count in their own ways."""
-    return max(one[0], other[0]), max(one[1], other[1])
-
-
-def _wider(one: RequestPeek, other: RequestPeek) -> RequestPeek:
-    """The longer cap, or none if one of them has none, and more choices."""
-    is_open = one.output_cap is None or other.output_cap is None
-    cap = None if is_open else max(one.output_cap or 0, other.output_cap or 0)
-    return replace(one, output_cap=cap, n=max(one.n, other.n))
-
-
-def _weigh(protocol: Protocol, members: Members, prose: int = 0) -> tuple[int, int]:
-    """(tokens by estimate, tokens at most) of a body's prompt, and of so many bytes of prose beside it."""
-    text, media = protocol.weigh(members)
-    return prompt_tokens(text + prose, media.usual, media.most, protocol.name)
