@@ -4,8 +4,10 @@ import asyncio
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 
 import omnillm.model
@@ -29,7 +31,12 @@ from omnillm import (
     user,
 )
 from omnillm.model import (
+    Audio,
     Finished,
+    ImageBase64,
+    InlineSource,
+    Message,
+    MessageRole,
     PartStarted,
     Reasoning,
     ReasoningCapability,
@@ -129,6 +136,37 @@ async def test_reasoning_and_tools_make_the_round(provider: FakeProvider, protoc
         told = await gateway.call(ask("[[think]] [[tools]] How deep is the lake?", asked.message, *results, **wish))
         assert told.content_text
         assert not told.message.tool_calls
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("kind", [ImageBase64, Audio])
+async def test_a_signed_picture_or_sound_goes_back_to_its_issuer(tmp_path: Path, kind: type) -> None:
+    """As signed text does: whoever made it goes on with it, and to anybody else its signature would be lost."""
+    async with FakeProvider(keys={"*": Behaviour()}) as provider:
+        path = tmp_path / "omnillm.yaml"
+        spoken = f"kind: gemini, base_url: {provider.base_url}"
+        path.write_text(
+            f"providers: {{one: {{{spoken}, keys: [{{label: a, key: key-a}}]}}, other: {{{spoken}, keys: [{{label: b, key: key-b}}]}}}}\n"
+            "models: {drawn: {targets: [one/fake-small, other/fake-small]}}\nstore: {url: 'memory://'}\n"
+        )
+        async with Gateway.from_config(path, env={}) as gateway:
+            thinking = CapabilitySet(reasoning=ReasoningCapability(effort="low", summary="auto"))
+            thought = await gateway.call(LlmRequest(model="other/fake-small", input=(user("[[think]] Hi"),), capabilities=thinking))
+            signature = next(
+                found for part in thought.message.parts if (found := getattr(part, "opaque", getattr(part, "signature", None)))
+            )
+            made = (
+                ImageBase64(data=PICTURE, media_type="image/png", signature=signature)
+                if kind is ImageBase64
+                else Audio(source=InlineSource(data=PICTURE, media_type="audio/wav"), format="wav", signature=signature)
+            )
+            turns = (user("Draw a lake."), Message(role=MessageRole.ASSISTANT, parts=(made,)), user("Now with a boat."))
+            reply = await gateway.call(LlmRequest(model="drawn", input=turns))
+        assert (reply.provider, reply.loss_reasons) == ("other", ())
+        sent = msgspec.json.decode(provider.log[-1].body)
+        assert sent["contents"][1]["parts"][0]["thoughtSignature"] == signature.value
 
 
 @everywhere

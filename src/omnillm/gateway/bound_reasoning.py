@@ -9,7 +9,6 @@ the caller.
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from operator import attrgetter
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,7 +16,7 @@ from msgspec.structs import replace
 from omnillm.admission.asks import Lease
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
-from omnillm.model.message import Issuer, Message, Opaque, Reasoning, RequestItem, Text, ToolCall
+from omnillm.model.message import Audio, ImageBase64, Issuer, Message, Opaque, Reasoning, RequestItem, Text, ToolCall
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.bound import KEY_BOUND, without_reasoning
 from omnillm.protocols.loss import LossReason
@@ -26,15 +25,14 @@ from omnillm.routing.target import Plan
 
 NOBODY = Issuer(protocol="omnillm")
 ISSUERS_ONLY = "only the key that issued it can read it"
-_OPAQUE_OF: dict[type, Callable[[Any], Opaque | None]] = {
-    Reasoning: attrgetter("opaque"),
-    Text: attrgetter("signature"),
-    ToolCall: attrgetter("signature"),
+_OPAQUE_IN: dict[type, str] = {
+    Reasoning: "opaque",
+    Text: "signature",
+    ToolCall: "signature",
+    ImageBase64: "signature",
+    Audio: "signature",
 }
-
-
-def _nothing(part: Any) -> None:
-    """Of a part that has no opaque value."""
+"""The parts that can hold an opaque value, each with the field in which it does."""
 
 
 @lru_cache(maxsize=1024)
@@ -59,12 +57,8 @@ def _checked(item: RequestItem, checked: Callable[[Opaque | None], Opaque | None
         return item
     parts: list[Any] = []
     for part in item.parts:
-        if isinstance(part, Reasoning):
-            parts.append(replace(part, opaque=checked(part.opaque)))
-        elif isinstance(part, Text | ToolCall):
-            parts.append(replace(part, signature=checked(part.signature)))
-        else:
-            parts.append(part)
+        field = _OPAQUE_IN.get(type(part))
+        parts.append(part if field is None else replace(part, **{field: checked(getattr(part, field))}))
     return replace(item, parts=tuple(parts))
 
 
@@ -79,8 +73,13 @@ def pin_of(issuers: Sequence[Issuer], plan: Plan) -> Pin | None:
 
 def issuers_in(request: LlmRequest) -> tuple[Issuer, ...]:
     """Of the opaque values in it, the newest first."""
-    found = [opaque.issuer for part in request.parts if (opaque := _OPAQUE_OF.get(type(part), _nothing)(part)) is not None]
-    return tuple(reversed(found)) if found else ()
+    found: list[Issuer] = []
+    for part in request.parts:
+        field = _OPAQUE_IN.get(type(part))
+        opaque: Opaque | None = None if field is None else getattr(part, field)
+        if opaque is not None:
+            found.append(opaque.issuer)
+    return tuple(reversed(found))
 
 
 def readable(call: Call, pin: Pin | None, lease: Lease) -> tuple[Call, tuple[LossReason, ...]]:

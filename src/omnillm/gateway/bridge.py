@@ -52,6 +52,10 @@ class Bridged(msgspec.Struct, frozen=True, kw_only=True):
     names: Mapping[str, str]
     """Functions that had to be renamed: the provider's name -> the client's."""
 
+    def __repr__(self) -> str:
+        """Without what was asked."""
+        return f"Bridged({self.protocol.name})"
+
 
 class Bridge(msgspec.Struct, eq=False):
     """One call, emitted for several targets. `plan` has those for which it can be."""

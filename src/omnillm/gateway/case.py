@@ -264,7 +264,7 @@ class Case(msgspec.Struct, eq=False):
 
     def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
         """The translator of a stream. What the request lost is noted now, what the stream loses when it has ended."""
-        assert self.bridge is not None
+        assert isinstance(self.bridge, Bridge)  # of a family no stream is translated
         self.losses = bridged.reasons
         return self.bridge.stream(bridged, lease, self.request_id)
 

@@ -1,6 +1,7 @@
 """A call of an endpoint family whose provider has another wire format of it: read once, said again for each such target.
 
-What stands to `bridge.py` as `endpoints/transcode.py` stands to `protocols/transcode.py`.
+What stands to `bridge.py` as `endpoints/transcode.py` stands to `protocols/transcode.py`. No family's request has tools or bears an output
+cap, and those that have streams have one wire format, so nothing of that is here.
 """
 
 from typing import Any
@@ -15,7 +16,6 @@ from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import Call
 from omnillm.protocols.loss import ConversionReport
 from omnillm.protocols.members import read_members
-from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage
 
@@ -66,14 +66,6 @@ class FamilyBridge:
     def find_for(self, lease: Lease) -> Bridged | None:
         return self._bridged.get((lease.provider, lease.model))
 
-    def cap(self, tokens: int) -> None:
-        """Never asked: no family's request can bear an output cap (`Protocol.output_cap_member`)."""
-        raise AssertionError(tokens)
-
-    def cap_tools(self, calls: int) -> None:
-        """Never asked: no family has tools."""
-        raise AssertionError(calls)
-
     def reply(
         self,
         bridged: Bridged,
@@ -85,7 +77,3 @@ class FamilyBridge:
         """A whole reply for the client, and what was lost in it. UpstreamLost: it is garbled."""
         response = transcode.parse_api_response(bridged.protocol.name, body)
         return transcode.emit_api_response(self._call.protocol.name, response, self._request)
-
-    def stream(self, bridged: Bridged, lease: Lease, request_id: str) -> StreamTranscoder:  # noqa: ARG002 - the signature of `Bridge.stream`
-        """Never asked: families that have streams have one format, and that is not translated."""
-        raise AssertionError(bridged.protocol.name)

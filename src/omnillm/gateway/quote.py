@@ -196,7 +196,8 @@ class Quoter:
         own = replace(call, members=call.members | caps) if caps else call
         if bridge is None:
             return extras_of(plan.targets, [own] * len(plan.targets)), caps or None
-        bridge.cap_tools(self._default_tool_calls)
+        if isinstance(bridge, Bridge):
+            bridge.cap_tools(self._default_tool_calls)
         return extras_of(plan.targets, [bridge.find(target) or own for target in plan.targets]), caps or None
 
     def _quote_session(self, call: Call, plan: Plan) -> tuple[Quote, Pairs]:
@@ -226,7 +227,7 @@ class Quoter:
             tariff = self._tariff(call, targets, quote)
         if quote.uncapped_choices and tariff.has_open_end and call.protocol.output_cap_member:
             quote = replace(quote, injected_cap=self._default_output_tokens)
-            if bridge is not None:
+            if isinstance(bridge, Bridge):
                 bridge.cap(self._default_output_tokens)
         return replace(quote, amount_nanousd=tariff.most_nanousd(quote)) if is_budgeted else quote, tariff.targets
 

@@ -35,6 +35,10 @@ class NativeAsk(msgspec.Struct, frozen=True, kw_only=True):
     is_named: bool = True
     """The caller named this provider; False: a prefix or a path without one stands for it, and what the call names may lie elsewhere."""
 
+    def __repr__(self) -> str:
+        """Without what was asked."""
+        return f"NativeAsk({self.method} {self.asked.path} of {self.provider!r})"
+
 
 def check_path(written: str) -> None:
     """BadRequest: a path, without its query, that two readers could read in two ways."""
