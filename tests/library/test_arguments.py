@@ -3,7 +3,9 @@
 import pytest
 from tests.in_turn import in_turn
 
-from omnillm import ConfigError, Gateway, KeyConfig, PoolConfig, ProviderEndpoint
+from omnillm import Bearer, ConfigError, Entra, Gateway, Header, KeyConfig, PoolConfig, PriceConfig, ProviderEndpoint, Query
+from omnillm.config.settings import AuthSettings, ProviderSettings
+from omnillm.library.endpoints import provider_settings
 
 KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
 
@@ -49,6 +51,14 @@ KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
         ({"keys": KEYS, "request_timeout_s": float("nan")}, "request_timeout_s"),
         ({"keys": KEYS, "pool": PoolConfig(queue_s=None)}, "pool.queue_s"),
         ({"keys": KEYS, "pool": PoolConfig(open_s=90)}, "pool.max_open_s"),
+        ({"keys": [KeyConfig(label="a", key="sk-canary", models=None)]}, "keys.a.models"),
+        ({"keys": [KeyConfig(label="a", key="sk-canary", models=(None,))]}, "keys.a.models"),
+        ({"keys": [KeyConfig(label="a", key="sk-canary", limits=None)]}, "keys.a.limits"),
+        ({"keys": [KeyConfig(label="a", key="sk-canary", limits={"gpt-*": 5})]}, "keys.a.limits.gpt-*"),
+        ({"keys": [KeyConfig(label="a", key="sk-canary", limits={None: {"rpm": 5}})]}, "keys.a.limits"),
+        ({"keys": [KeyConfig(label="a", key="sk-canary", limits={"gpt-*": {5: 5}})]}, "keys.a.limits.gpt-*"),
+        ({"keys": KEYS, "prices": [("m", 1)]}, "prices"),
+        ({"keys": KEYS, "prices": {None: PriceConfig(input=1, output=1)}}, "prices"),
     ],
 )
 def test_a_wrong_configuration_names_its_place(arguments, place: str) -> None:
@@ -66,6 +76,10 @@ def test_a_wrong_configuration_names_its_place(arguments, place: str) -> None:
         (ProviderEndpoint.openai("not a url"), "base_url"),
         (ProviderEndpoint.custom("http://127.0.0.1:1/x", protocol="esperanto"), "protocol"),
         (ProviderEndpoint(kind="opena1"), "kind"),
+        (ProviderEndpoint(kind="openai", headers=[("x-token", "canary")]), "headers"),
+        (ProviderEndpoint(kind="openai", headers={"x-token": None}), "headers.x-token"),
+        (ProviderEndpoint(kind="openai", headers={None: "canary"}), "headers"),
+        (ProviderEndpoint.custom("http://127.0.0.1:1/x", protocol="openai_chat", auth="canary"), "auth"),
     ],
 )
 def test_a_wrong_endpoint_names_its_place(endpoint: object, place: str) -> None:
@@ -76,6 +90,23 @@ def test_a_wrong_endpoint_names_its_place(endpoint: object, place: str) -> None:
     with pytest.raises(ConfigError) as wrong:
         Gateway(ProviderEndpoint.openai(), primitive_endpoint=endpoint, keys=KEYS)
     assert wrong.value.path in {place, f"primitive_{place}"}
+    assert "canary" not in str(wrong.value)
+
+
+@in_turn(
+    ("endpoint", "settings"),
+    [
+        (ProviderEndpoint.vertex_ai("lake", "europe-west4"), {"kind": "vertex_ai", "project": "lake", "region": "europe-west4"}),
+        (ProviderEndpoint.bedrock("eu-central-1"), {"kind": "bedrock", "region": "eu-central-1"}),
+        (ProviderEndpoint(kind="openai", auth=Bearer()), {"kind": "openai", "auth": AuthSettings(scheme="bearer")}),
+        (ProviderEndpoint(kind="azure_openai", auth=Entra()), {"kind": "azure_openai", "auth": AuthSettings(scheme="entra")}),
+        (ProviderEndpoint(kind="openai", auth=Header("x-key")), {"kind": "openai", "auth": AuthSettings(header="x-key")}),
+        (ProviderEndpoint(kind="openai", auth=Query("key")), {"kind": "openai", "auth": AuthSettings(query="key")}),
+    ],
+)
+def test_an_endpoint_is_a_provider_of_the_configuration(endpoint: ProviderEndpoint, settings: dict) -> None:
+    """What its constructor says is what `omnillm.yaml` would say below the provider's name."""
+    assert provider_settings(endpoint) == ProviderSettings(**settings)
 
 
 def test_an_endpoint_shows_no_secret() -> None:

@@ -281,6 +281,18 @@ async def test_from_config(provider: FakeProvider, tmp_path: Path) -> None:
     assert (reply.model, reply.key) == ("fake-small", "a")
 
 
+async def test_a_keys_limit_for_a_model_is_kept(provider: FakeProvider) -> None:
+    """By a pattern of models: the second call of a minute is refused at once where nobody may wait, and another model's is not."""
+    keys = [KeyConfig(label="a", key="key-a", limits={"fake-s*": {"rpm": 1}})]
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=keys, pool=PoolConfig(queue_s=0)) as gateway:
+        await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+        with pytest.raises(RateLimited) as refused:
+            await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+        assert refused.value.code == "all_keys_limited"
+        await gateway.primitive_call(PrimitiveRequest.json({**CHAT, "model": "fake-large"}))
+    assert len(provider.log) == 2
+
+
 def test_no_repr_shows_a_key() -> None:
     """Neither a key's configuration nor the gateway's own objects tell the secret."""
     gateway = Gateway(ProviderEndpoint.openai(), keys=[KeyConfig(label="a", key="sk-canary-in-repr")])

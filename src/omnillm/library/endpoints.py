@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from omnillm.config.settings import AuthSettings, ProviderSettings
-from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header
+from omnillm.errors import ConfigError
+from omnillm.library.pool import as_text, named
+from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header, Query
 from omnillm.providers.kinds import CUSTOM
 from omnillm.secret import Secret
 
@@ -91,7 +93,7 @@ def provider_settings(endpoint: ProviderEndpoint) -> ProviderSettings:
         is_compat=endpoint.is_compat,
         api_version=endpoint.api_version,
         auth=None if endpoint.auth is None else _auth(endpoint.auth),
-        headers={name: Secret(value) for name, value in endpoint.headers.items()},
+        headers={name: Secret(as_text(value, f"headers.{name}")) for name, value in named(endpoint.headers, "headers").items()},
         passthrough=endpoint.passthrough,
         region=endpoint.region,
         project=endpoint.project,
@@ -103,4 +105,8 @@ def _auth(auth: AuthScheme) -> AuthSettings:
         return AuthSettings(scheme="bearer")
     if isinstance(auth, Entra):
         return AuthSettings(scheme="entra")
-    return AuthSettings(header=auth.name) if isinstance(auth, Header) else AuthSettings(query=auth.name)
+    if isinstance(auth, Header):
+        return AuthSettings(header=auth.name)
+    if isinstance(auth, Query):
+        return AuthSettings(query=auth.name)
+    raise ConfigError("must be Bearer(), Header(name), Query(name) or Entra()", path="auth")

@@ -1,6 +1,6 @@
 """Keys and pools as the library's user configures and sees them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, TypeVar
 
 import msgspec
@@ -92,28 +92,25 @@ class KeyStatus(msgspec.Struct, frozen=True, kw_only=True):
 def key_settings(key: KeyConfig) -> KeySettings:
     """ConfigError, its path `keys.LABEL.FIELD`, by the rules of the configuration file."""
     path = _place(key)
-    patterns: object = key.models
-    if isinstance(patterns, str):
-        raise ConfigError("must be a tuple of patterns, not one", path=f"{path}.models")
     return KeySettings(
-        label=read(values.name, _text(key.label, f"{path}.label"), f"{path}.label"),
+        label=read(values.name, as_text(key.label, f"{path}.label"), f"{path}.label"),
         key=read(values.secret, secret_text(key), f"{path}.key"),
         rpm=_limit(key.rpm, f"{path}.rpm"),
         tpm=_limit(key.tpm, f"{path}.tpm"),
         max_concurrency=_limit(key.max_concurrency, f"{path}.max_concurrency"),
         weight=read(values.positive, key.weight, f"{path}.weight"),
         group=None if key.group is None else read(values.name, key.group, f"{path}.group"),
-        models=tuple(read(values.model_name, pattern, f"{path}.models") for pattern in key.models),
+        models=_models(key.models, f"{path}.models"),
         limits={
             read(values.model_name, pattern, f"{path}.limits"): _model_limits(given, f"{path}.limits.{pattern}")
-            for pattern, given in key.limits.items()
+            for pattern, given in named(key.limits, f"{path}.limits").items()
         },
     )
 
 
 def secret_text(key: KeyConfig) -> str:
     """ConfigError: it is no text. A variable that is not set is None, and `None` would be sent as the key."""
-    return _text(key.key.reveal() if isinstance(key.key, Secret) else key.key, f"{_place(key)}.key")
+    return as_text(key.key.reveal() if isinstance(key.key, Secret) else key.key, f"{_place(key)}.key")
 
 
 def _place(key: KeyConfig) -> str:
@@ -121,7 +118,7 @@ def _place(key: KeyConfig) -> str:
     return "keys.(a secret)" if values.is_like_a_secret(str(key.label)) else f"keys.{key.label}"
 
 
-def _text(value: str, path: str) -> str:
+def as_text(value: str, path: str) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"must be a str, not a {type(value).__name__}", path=path)
     return value
@@ -131,9 +128,24 @@ def _limit(given: int | None, path: str) -> int:
     return 0 if given is None else read(values.limit, given, path)
 
 
+def _models(patterns: object, path: str) -> tuple[str, ...]:
+    if isinstance(patterns, str) or not isinstance(patterns, Iterable):
+        raise ConfigError("must be a tuple of patterns, not one", path=path)
+    return tuple(read(values.model_name, as_text(pattern, path), path) for pattern in patterns)
+
+
+def named(given: Mapping[str, T], path: str) -> Mapping[str, T]:
+    """What maps names to something. ConfigError: it does not."""
+    if not isinstance(given, Mapping):
+        raise ConfigError("must be a mapping", path=path)
+    for name in given:
+        as_text(name, path)
+    return given
+
+
 def _model_limits(given: Mapping[str, int], path: str) -> ModelLimitSettings:
     known = ModelLimitSettings.__struct_fields__
-    for name in given:
+    for name in named(given, path):
         if name not in known:
             raise ConfigError(f"is unknown{hint(name, known)}", path=f"{path}.{name}")
     return ModelLimitSettings(**{name: read(values.limit, value, f"{path}.{name}") for name, value in given.items()})

@@ -19,7 +19,7 @@ from omnillm.config.settings import (
 )
 from omnillm.errors import ConfigError
 from omnillm.library.endpoints import ProviderEndpoint, provider_settings
-from omnillm.library.pool import KeyConfig, PoolConfig, call_settings, key_settings, pool_settings, read_seconds, secret_text
+from omnillm.library.pool import KeyConfig, PoolConfig, call_settings, key_settings, named, pool_settings, read_seconds, secret_text
 from omnillm.library.prices import PriceConfig, price_settings, read_usd
 from omnillm.secret import Secret
 
@@ -99,5 +99,7 @@ def with_ledger(
         settings,
         store=StoreSettings(url=Secret(store), durability="strict" if budget_limit_usd is not None else "relaxed"),
         budgets=() if budget_limit_usd is None else (_budget(budget_limit_usd),),
-        pricing=PricingSettings(overrides={f"{PROVIDER}/{model}": price_settings(model, price) for model, price in prices.items()}),
+        pricing=PricingSettings(
+            overrides={f"{PROVIDER}/{model}": price_settings(model, price) for model, price in named(prices, "prices").items()}
+        ),
     )

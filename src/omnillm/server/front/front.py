@@ -22,7 +22,7 @@ class Front:
 
     def __init__(self, application: Application, *, clock: Clock, deadlines: Deadlines, limits: FrontLimits | None = None) -> None:
         self._crowd = Crowd(application, clock, deadlines, limits or FrontLimits())
-        self._servers: list[asyncio.Server] = []
+        self._server: asyncio.Server | None = None
         self._ends_at = float("inf")
         self._on_over: Callable[[], None] | None = None
         self.due = float("inf")
@@ -44,23 +44,21 @@ class Front:
     async def listen(
         self, host: str, port: int, *, tls: ssl.SSLContext | None = None, sock: socket.socket | None = None
     ) -> tuple[str, int]:
-        """Accept connections on `host:port`, or on `sock`, open and bound already. Answers the address."""
+        """Accept connections on `host:port`, or on `sock`, open and bound already; once. Answers the address."""
         crowd = self._crowd
-        if self.due == float("inf"):
-            crowd.deadlines.add(self)
-            self.expire(crowd.clock.now())
+        crowd.deadlines.add(self)
+        self.expire(crowd.clock.now())
         loop = asyncio.get_running_loop()
         handshake_s = crowd.limits.header_deadline_s if tls else None
         if sock is None:
-            server = await loop.create_server(
+            self._server = await loop.create_server(
                 lambda: Connection(crowd), host, port, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake_s
             )
         else:
-            server = await loop.create_server(
+            self._server = await loop.create_server(
                 lambda: Connection(crowd), sock=sock, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake_s
             )
-        self._servers.append(server)
-        address = server.sockets[0].getsockname()
+        address = self._server.sockets[0].getsockname()
         return address[0], address[1]
 
     async def drain(self, grace_s: float, *, on_over: Callable[[], None] | None = None) -> None:
@@ -116,9 +114,9 @@ class Front:
         await asyncio.shield(crowd.gone)
 
     def _stop_listening(self) -> None:
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
 
     def _cut_all(self) -> None:
         for connection in tuple(self._crowd.connections):
