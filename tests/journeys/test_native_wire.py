@@ -8,6 +8,8 @@ import pytest
 from tests.journeys.running import Running, Serve
 from tests.journeys.wire import Line, Question, Reply
 
+from omnillm.gateway.native.lists import MOST_PAGES
+
 KEY = "sk-omni-ada-0123456789"
 CONFIG = f"""
 server: {{port: 0, auth: required, native: {{gemini: gemini}}}}
@@ -195,3 +197,45 @@ async def test_how_often_to_ask_again_is_told(ask: Asking) -> None:
     )
     assert told.headers["openai-poll-after-ms"] == "250"
     assert re.fullmatch(r"[0-9a-f]{32}", told.headers["x-omnillm-request-id"])
+
+
+def json_of(body: bytes) -> bytes:
+    return reply("200 OK", body, content_type="application/json")
+
+
+FILES, GEMINIS = "/providers/openai/v1/files", "/providers/gemini/v1beta/files"
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        (FILES, b"[]"),
+        (FILES, b'{"data": {}}'),
+        (FILES, b'{"data": ["file-1"]}'),
+        (FILES, b'{"data": '),
+        (FILES, b"\xff"),
+        (GEMINIS, b'{"files": [{}], "nextPageToken": 5}'),
+        (GEMINIS, b'{"files": [5]}'),
+    ],
+)
+async def test_a_list_that_is_none_is_the_providers_fault(ask: Asking, path: str, page: bytes) -> None:
+    """It is read here, so whatever else its provider sends is a garbled reply, as anywhere; never an error of ours."""
+    told = await ask("GET", path, json_of(page))
+    assert told.status == 502
+    assert b'"garbled_reply"' in told.body
+
+
+async def test_a_list_of_others_comes_to_an_end(ask: Asking, host: Host) -> None:
+    """Of a provider that goes on for ever only so many pages are asked for."""
+    told = await ask("GET", FILES, json_of(b'{"data": [{"id": "file-another"}], "has_more": true}'))
+    assert (told.status, told.error["code"]) == (502, "upstream_too_large")
+    assert len(host.heard) == MOST_PAGES + 2
+
+
+@pytest.mark.parametrize("url", ["https://elsewhere.example/v1beta/files/x", "https://[/upload/x", "/upload/\xe9"])
+async def test_an_upload_goes_on_at_a_path_for_uploads_only(ask: Asking, url: str) -> None:
+    """What a provider names beside it is a garbled reply: nobody is told an address that leads nowhere."""
+    begun = reply("200 OK", x_goog_upload_url=url)
+    told = await ask("POST", "/providers/gemini/upload/v1beta/files", begun, x_goog_upload_command="start")
+    assert (told.status, told.error["code"]) == (502, "garbled_reply")
+    assert "x-goog-upload-url" not in told.headers

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from omnillm.clock import Clock
-from omnillm.errors import OmniError
+from omnillm.errors import OmniError, UpstreamLost
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.faults import fault_of, report_defect
@@ -231,7 +231,7 @@ def _upload_field(native: Native, relay: NativeRelay, request: Request) -> bytes
         return b""
     upload = Upload.of(url.decode("latin-1"), provider=native.provider, key=relay.lease.key, holder=native.holder)
     if upload is None:
-        raise OmniError("The provider names a place for the upload that is none of its own paths.", code="internal_error")
+        raise UpstreamLost("The provider names a place for the upload that is none of its own paths.", code="garbled_reply")
     token = native.wiring.uploads.add(upload)
     here = _here(native, request, request.path.partition(UPLOADS)[0])
     return f"x-goog-upload-url: {here}{upload.path}?upload_id={token}&upload_protocol=resumable\r\n".encode()

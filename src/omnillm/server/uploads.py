@@ -24,8 +24,11 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, url: str, *, provider: str, key: str, holder: bytes) -> "Upload | None":
-        """None: the URL has no path of an upload."""
-        parts = urlsplit(url)
+        """None: it is no URL of an upload."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return None
         if not parts.path.startswith(UPLOADS) or not url.isascii():
             return None
         return cls(provider=provider, key=key, holder=holder, path=parts.path, query=parts.query)

@@ -5,7 +5,7 @@ in their order, and what is not the caller's is left out. A page goes on where t
 tokens of its own (Gemini), the list comes whole.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
@@ -27,8 +27,35 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 LARGEST_PAGE: Final = 100
 PARTLY: Final = (b"if-", b"range")
 """Fields that ask for a page only if it has changed, or for part of it: the provider's page, which clients do not see."""
-_page = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_entries = msgspec.json.Decoder(list[msgspec.Raw]).decode
+NO_TOKEN: Final = msgspec.Raw(b'""')
+Entry = tuple[msgspec.Raw, dict[str, Any]]
+"""As its provider wrote it, and read."""
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_verbatim = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_read = msgspec.json.Decoder(list[dict[str, Any]]).decode
+_text = msgspec.json.Decoder(str | None).decode
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a key's own list."""
+
+    members: dict[str, msgspec.Raw]
+    name: str
+    """Of the member that holds the entries."""
+    entries: list[Entry]
+    token: str
+    """Of the next page, where the provider pages by those."""
+
+    @classmethod
+    def read(cls, body: bytes, name: str) -> "Page":
+        """UpstreamLost: it is no page of a list."""
+        try:
+            members = _members(body)
+            entries = bytes(members.setdefault(name, msgspec.Raw(b"[]")))
+            token = _text(members.get("nextPageToken", NO_TOKEN))
+            return cls(members=members, name=name, entries=list(zip(_verbatim(entries), _read(entries), strict=True)), token=token or "")
+        except UNREADABLE as error:
+            raise UpstreamLost("The provider's list is none.", code="garbled_reply") from error
 
 
 class PageStart(msgspec.Struct, frozen=True):
@@ -58,18 +85,17 @@ class NativeLists:
     async def _walk(self, case: Case, ask: NativeAsk) -> bytes:
         labels, how = self._labels[ask.provider], listing(ask.endpoint)
         start: PageStart | None = await self._start(ask, how, labels, caller=case.call.caller.name)
-        kept: list[msgspec.Raw] = []
+        kept: list[Entry] = []
         for _ in range(MOST_PAGES + len(labels)):
             assert start is not None
             label = labels[start.key]
-            page, name = await self._ask(case, ask, how, label, start.cursor)
-            entries = _entries(page[name])
-            kept += [entry async for entry in self._visible(case, ask, entries, label)]
-            following = _following(page, how, entries, start, id_member(ask.endpoint))
+            page = await self._ask(case, ask, how, label, start.cursor)
+            kept += [entry async for entry in self._visible(case, ask, page, label)]
+            following = _following(page, how, start, id_member(ask.endpoint))
             if following is None or (kept and not how.has_tokens):
                 is_last = following is None and start.key + 1 >= len(labels)
                 if is_last or following is not None:
-                    return _written(page, name, kept, has_more=following is not None)
+                    return _written(page, kept, has_more=following is not None)
             start = following or PageStart(start.key + 1)
         raise UpstreamLost("The provider's list has too many pages.", code="upstream_too_large")
 
@@ -84,8 +110,7 @@ class NativeLists:
             return PageStart(0, cursor)  # what was made elsewhere is nobody's, and shown to nobody else
         raise BadRequest(f"{how.cursor} names no page of this list.")
 
-    async def _ask(self, case: Case, ask: NativeAsk, how: Listing, label: str, cursor: str) -> tuple[dict[str, msgspec.Raw], str]:
-        """(a page as the provider wrote it, the member that holds its entries)."""
+    async def _ask(self, case: Case, ask: NativeAsk, how: Listing, label: str, cursor: str) -> Page:
         replaced = {how.cursor, how.size} if how.has_tokens else {how.cursor}
         kept = [part for part in ask.query.split("&") if part and part.partition("=")[0] not in replaced]
         if how.has_tokens:
@@ -95,26 +120,17 @@ class NativeLists:
         exchange = await self._engine.send(case, msgspec.structs.replace(ask, query=query))
         body = await exchange.read_all(MOST_BYTES)
         case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
-        try:
-            page = _page(body)
-            name = list_member(ask.endpoint, ask.asked.operation)
-            page.setdefault(name, msgspec.Raw(b"[]"))
-            _entries(page[name])
-        except UNREADABLE as error:
-            raise UpstreamLost("The provider's list is none.", code="garbled_reply") from error
-        return page, name
+        return Page.read(body, list_member(ask.endpoint, ask.asked.operation))
 
-    async def _visible(self, case: Case, ask: NativeAsk, entries: list[msgspec.Raw], label: str) -> Any:
+    async def _visible(self, case: Case, ask: NativeAsk, page: Page, label: str) -> AsyncIterator[Entry]:
         member, kind, caller = id_member(ask.endpoint), ask.asked.operation.lists, case.call.caller.name
-        for raw in entries:
-            entry = msgspec.json.decode(raw)
-            found = str(entry.get(member, "")) if isinstance(entry, dict) else ""
-            binding = await self._bindings.owner((kind, found))
+        for raw, entry in page.entries:
+            binding = await self._bindings.owner((kind, str(entry.get(member, ""))))
             is_own = not caller if binding is None else (binding.caller, binding.key) == (caller, label)
             if is_own:
                 if caller:
                     await self._bind_results(case, ask, entry, label)
-                yield raw
+                yield raw, entry
 
     async def _bind_results(self, case: Case, ask: NativeAsk, entry: object, label: str) -> None:
         """Bind a batch's result files to its owner, also where a list tells of them."""
@@ -124,27 +140,20 @@ class NativeLists:
             case.bind(attempt, tuple(fresh))
 
 
-def _following(page: dict[str, msgspec.Raw], how: Listing, entries: list[msgspec.Raw], start: PageStart, member: str) -> PageStart | None:
+def _following(page: Page, how: Listing, start: PageStart, member: str) -> PageStart | None:
     """Where this key's list goes on; None at its end."""
     if how.has_tokens:
-        token = msgspec.json.decode(page.get("nextPageToken", msgspec.Raw(b'""')))
-        return PageStart(start.key, token) if token else None
-    has_more = bytes(page.get("has_more", msgspec.Raw(b"false"))) == b"true"
-    last = msgspec.json.decode(entries[-1]).get(member) if entries else None
+        return PageStart(start.key, page.token) if page.token else None
+    has_more = bytes(page.members.get("has_more", msgspec.Raw(b"false"))) == b"true"
+    last = page.entries[-1][1].get(member) if page.entries else None
     return PageStart(start.key, last) if has_more and isinstance(last, str) else None
 
 
-def _written(page: dict[str, msgspec.Raw], name: str, kept: list[msgspec.Raw], *, has_more: bool) -> bytes:
+def _written(page: Page, kept: list[Entry], *, has_more: bool) -> bytes:
     """A page with the caller's entries, verbatim, and whether there is more."""
-    changed: dict[str, Any] = {**page, name: kept}
+    changed: dict[str, Any] = {**page.members, page.name: [raw for raw, _ in kept]}
     changed.pop("nextPageToken", None)
-    if "has_more" in page:
-        ids = list(_ids(kept))
+    if "has_more" in changed:
         changed["has_more"] = has_more
-        changed |= {each: (found[0] if found else None) for each, found in (("first_id", ids[:1]), ("last_id", ids[-1:])) if each in page}
+        changed |= {each: kept[at][1].get("id") if kept else None for each, at in (("first_id", 0), ("last_id", -1)) if each in changed}
     return msgspec.json.encode(changed)
-
-
-def _ids(entries: list[msgspec.Raw]) -> Iterator[str]:
-    for raw in entries:
-        yield msgspec.json.decode(raw)["id"]
