@@ -292,3 +292,68 @@ async def test_sealed_reasoning_goes_back_to_its_key_or_is_left_out(serve: Serve
         assert "dropped:input[1].parts[0]" in third.headers["x-omnillm-loss"]
     request, _ = await gateway.last()
     assert "only the key that issued it can read it" in request.loss
+
+
+async def test_encrypted_reasoning_does_not_wait_for_a_key_that_is_busy(serve: Serve, three_keys: FakeProvider) -> None:
+    """Its issuer is preferred, no more: at its limit another key answers at once, without what it cannot read."""
+    gateway = await serve(configuration(three_keys, keys={label: f"{rest}, rpm: 1" for label, rest in KEYS.items()}, queue="0s"))
+    thinks: Any = {"include": ["reasoning.encrypted_content"], "store": False}
+    question = {"role": "user", "content": "[[think]] How deep is the lake?"}
+    async with client(gateway) as sdk:
+        first, key = await ask(sdk, input=[question], **thinks)
+        history = [question, *(item.model_dump(exclude_none=True) for item in first.output), {"role": "user", "content": "And?"}]
+        raw = await sdk.responses.with_raw_response.create(model="fast", input=history, **thinks)
+    assert raw.headers["x-omnillm-key"] != key
+    assert raw.headers["x-omnillm-loss"] == "dropped:input[1]"
+    assert raw.headers["x-omnillm-attempts"] == "1"
+
+
+async def test_one_call_cannot_have_what_two_keys_made(serve: Serve, three_keys: FakeProvider) -> None:
+    """No account knows both: it is refused here, and the sentence names the two."""
+    gateway = await serve(configuration(three_keys, keys=KEYS))
+    made = {"caller": "journey", "provider": "openai", "expires_wall_ms": 4_000_000_000_000}
+    kept = (Binding(kind="response", upstream_id="resp_1", key="a", **made), Binding(kind="file", upstream_id="file-1", key="b", **made))
+    await gateway.program.store.post_durably(Posting(bindings=kept))
+    content = [{"type": "input_file", "file_id": "file-1"}]
+    async with client(gateway) as sdk:
+        with pytest.raises(openai.BadRequestError) as refused:
+            await ask(sdk, input=[{"role": "user", "content": content}], previous_response_id="resp_1")
+    assert refused.value.code == "bound_to_two_keys"
+    assert "'resp_1'" in refused.value.message
+    assert "'file-1'" in refused.value.message
+    assert not three_keys.log
+
+
+async def test_a_provider_that_does_not_serve_the_model_is_told(serve: Serve, three_keys: FakeProvider) -> None:
+    """What a call names was made by a provider to which its model never goes."""
+    gateway = await serve(configuration(three_keys, keys=KEYS))
+    made = Binding(kind="response", upstream_id="resp_1", provider="gemini", key="a", caller="journey", expires_wall_ms=4_000_000_000_000)
+    await gateway.program.store.post_durably(Posting(bindings=(made,)))
+    async with client(gateway) as sdk:
+        with pytest.raises(openai.BadRequestError) as refused:
+            await ask(sdk, input="And how wide?", previous_response_id="resp_1")
+    assert refused.value.code == "bound_to_another_provider"
+    assert "'gemini', which does not serve 'fast'" in refused.value.message
+
+
+async def test_reasoning_goes_on_while_the_ledger_cannot_be_read(serve: Serve, three_keys: FakeProvider, tmp_path: Path) -> None:
+    """Whose it is matters less than an answer; what a call must not do without is refused, and may be asked for again."""
+    path = tmp_path / "ledger.db"
+    text = configuration(three_keys, keys={"a": KEYS["a"]}, store=f"sqlite:///{path}", hard=False)
+    thinks: Any = {"include": ["reasoning.encrypted_content"], "store": False}
+    question = {"role": "user", "content": "[[think]] How deep is the lake?"}
+    gateway = await serve(text)
+    async with client(gateway) as sdk:
+        first, _ = await ask(sdk, input=[question], **thinks)
+    await gateway.service.aclose()
+    gateway = await serve(text.replace("durability:", "when_down: allow, durability:"))
+    path.rename(tmp_path / "away.db")
+    history = [question, *(item.model_dump(exclude_none=True) for item in first.output), {"role": "user", "content": "And?"}]
+    async with client(gateway) as sdk:
+        second, _ = await ask(sdk, input=history, **thinks)
+        assert second.output_text
+        with pytest.raises(openai.InternalServerError) as refused:
+            await ask(sdk, input="And how wide?", previous_response_id="resp_nobodys")
+    (tmp_path / "away.db").rename(path)
+    assert refused.value.status_code == 503
+    assert "it alone knows who made what this call names" in refused.value.message
