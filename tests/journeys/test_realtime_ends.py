@@ -7,11 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import websockets
 from tests.forks import FORKS
 from tests.journeys import serving_process
 from tests.journeys.live import LIVE, SETUP, Talk, began, began_live, handshake
 from tests.journeys.running import PRICES, Running, Serve, configuration, still, until
 from tests.journeys.wire import ask, exchange
+from websockets.asyncio.server import Request, Response, ServerConnection
 
 from omnillm.assemble import SystemClock
 from omnillm.gateway.attempt import UNSEEN_TOKENS_A_SECOND
@@ -593,3 +595,67 @@ async def test_a_budget_without_room_for_a_turn_opens_nothing(serve: Serve, fake
     talk = await Talk.open(gateway.port)
     assert await talk.answer() == 402
     assert fake.log == []
+
+
+ERROR = {"type": "error", "event_id": "event_1", "error": {"type": "server_error", "code": "rate_limit_exceeded", "message": "Slow down."}}
+BEGINNINGS = {"says an error first": "rate_limited", "says nothing": "timeout", "answers as if it were no handshake": "server_fault"}
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+async def test_a_session_that_does_not_begin_is_hidden_by_another_key(serve: Serve, beginning: str) -> None:
+    """Until a provider has said something of the session nothing is relayed, so the client meets the one that does."""
+    strange = list(BEGINNINGS).index(beginning)
+    asked = 0
+
+    def no_handshake(connection: ServerConnection, _: Request) -> Response | None:
+        nonlocal asked
+        asked += 1
+        return connection.respond(200, "Welcome.") if asked == 1 and strange == 2 else None
+
+    async def begin(connection: ServerConnection) -> None:
+        if asked > 1:
+            await connection.send(json.dumps({"type": "session.created", "event_id": "event_1", "session": {"type": "realtime"}}))
+        elif strange == 0:
+            await connection.send(json.dumps(ERROR))
+        await connection.wait_closed()
+
+    async with websockets.serve(begin, "127.0.0.1", 0, process_request=no_handshake) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        keys = "[{label: a, key: sk-a}, {label: b, key: sk-b}]"
+        gateway = await serve(
+            "server: {port: 0, auth: none}\nstore: {url: 'memory://'}\nproviders:\n"
+            f"  openai: {{kind: openai, base_url: 'http://127.0.0.1:{port}', keys: {keys}, timeouts: {{first_byte: 100ms}}}}\n"
+            "models: {fast: {targets: [openai/fake-small]}}\n"
+        )
+        talk = await began(gateway.port)
+        await talk.close()
+        await until(lambda: gateway.in_flight == 0)
+    request, attempts = await gateway.last()
+    assert (request.status, request.outcome) == (101, "success")
+    assert [attempt.verdict for attempt in attempts] == [BEGINNINGS[beginning], "success"]
+    assert len({attempt.key for attempt in attempts}) == 2
+
+
+async def test_an_orderly_farewell_of_the_provider_is_a_success(gateway: Running, fake: FakeProvider) -> None:
+    """A session that its provider ends in good order has not failed; its client is told as it was told."""
+    fake.enqueue(Fault(name="bye", close_code=1000, message="that is all", after=3))
+    talk = await began(gateway.port)
+    talk.say(ASK)
+    code, reason, _ = await talk.end()
+    assert (code, reason) == (1000, "that is all")
+    request, [attempt] = await gateway.last()
+    assert (request.status, request.outcome, attempt.verdict) == (101, "success", "success")
+    await check_free(gateway, fake)
+
+
+async def test_a_farewell_without_a_code_is_repeated_without_one(gateway: Running, fake: FakeProvider) -> None:
+    """A client may close and say nothing of why: 1005, which no frame can hold, goes to its provider as it came."""
+    talk = await began(gateway.port)
+    talk.protocol.send_close()
+    talk.flush()
+    code, _, _ = await talk.end()
+    assert code == 1005
+    await until(lambda: gateway.in_flight == 0)
+    request, _ = await gateway.last()
+    assert (request.status, request.outcome) == (101, "success")
+    await check_free(gateway, fake)
