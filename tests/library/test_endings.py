@@ -216,6 +216,33 @@ async def test_a_gateway_closes_under_a_stream_whose_end_had_come() -> None:
             assert b"[DONE]" in [getattr(event, "data", b"") for event in [event async for event in events]]
 
 
+@pytest.mark.parametrize("waits", ["while it waits", "before it reads on"])
+async def test_a_gateway_closes_under_a_download(waits: str) -> None:
+    """A file on its way is no inference, and ends as one does: its reader is told why, and nothing is held."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: 9\r\n\r\ndeep")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        gateway = Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE)
+        request = PrimitiveRequest(method="GET", path="/v1/files/file-1/content")
+        async with gateway, gateway.primitive_stream(request) as events:
+            assert (await anext(events)).data == b"deep"
+            if waits == "while it waits":
+                reading = asyncio.ensure_future(anext(events))
+                await asyncio.sleep(0)
+            await gateway.aclose()
+            with pytest.raises(Unavailable) as raised:
+                await (reading if waits == "while it waits" else anext(events))
+            assert raised.value.code == "shutting_down"
+            assert raised.value.request_id
+            assert books(gateway) == (0, 0, 0)
+
+
 async def test_a_gateway_closes_while_a_call_connects(silent_tls) -> None:
     """The end does not wait for the handshake."""
     url, arrived = silent_tls
