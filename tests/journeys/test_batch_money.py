@@ -25,7 +25,7 @@ from omnillm import (
     PrimitiveRequest,
     ProviderEndpoint,
 )
-from omnillm.config.settings import PricingSettings
+from omnillm.config.prices import PricingSettings
 from omnillm.gateway.native.batch_lines import uploaded_lines
 from omnillm.gateway.native.batch_results import Results
 from omnillm.library.prices import price_settings

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from omnillm.clock import civil_day
 from omnillm.config import configured
-from omnillm.config.settings import PriceSettings, RateSettings, Settings, TierSettings
+from omnillm.config.prices import PriceSettings, RateSettings, TierSettings
+from omnillm.config.settings import Settings
 from omnillm.gateway.price_book import PriceBook
 from omnillm.gateway.quote import Quoter
 from omnillm.pricing.catalog import Catalog

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from omnillm.config import values
-from omnillm.config.settings import PriceSettings
+from omnillm.config.prices import PriceSettings
 from omnillm.errors import ConfigError
 from omnillm.library.pool import read
 from omnillm.money import NANO_PER_USD

@@ -7,10 +7,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from omnillm.config.configured import endpoint_of
+from omnillm.config.prices import PricingSettings
 from omnillm.config.settings import (
     BudgetSettings,
     ModelSettings,
-    PricingSettings,
     ProviderSettings,
     Settings,
     StoreSettings,
