@@ -15,7 +15,7 @@ from tests.in_turn import in_turn
 import omnillm
 from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
 from omnillm.assemble import Service
-from omnillm.config import settings
+from omnillm.config import prices, settings
 from omnillm.config.document import read_document
 from omnillm.config.load import parse
 from omnillm.config.problems import Problems
@@ -37,7 +37,7 @@ SECTIONS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "models": (settings.ModelSettings,),
     "budgets": (settings.BudgetSettings,),
     "virtual_keys": (settings.VirtualKeySettings,),
-    "pricing": (settings.PricingSettings, settings.PriceSettings),
+    "pricing": (prices.PricingSettings, prices.PriceSettings),
 }
 ADMIN_KEY = "admin-key-0123456789"
 NEW_KEY = {
