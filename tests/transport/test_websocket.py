@@ -240,6 +240,66 @@ async def test_a_peer_that_takes_nothing_is_cut(wire):
     assert socket.ended.code == 1006
 
 
+async def test_a_peer_that_is_slow_is_waited_for(wire):
+    """Whoever writes waits while too much is unsent, for as long as some of it leaves, and then goes on; all of it arrives."""
+    heard, hears = 0, asyncio.Event()
+
+    async def slow(reader, writer):
+        nonlocal heard
+        await shake(reader, writer)
+        await hears.wait()
+        protocol = ServerProtocol(state=State.OPEN, max_size=None)
+        while data := await reader.read(1 << 20):
+            protocol.receive_data(data)
+            heard += sum(len(event.data) for event in protocol.events_received() if event.opcode is Opcode.BINARY)
+
+    socket = await open_socket(wire, wire.client(), await wire.serve(slow))
+    written = 0
+    while not socket._is_write_paused:
+        socket.write(Message(bytes(1 << 20), is_text=False))
+        written += 1
+    waiting = [asyncio.create_task(socket.drain()) for _ in range(2)]
+    await wire.settle()
+    assert not any(task.done() for task in waiting)
+    wire.pass_time(59)
+    hears.set()
+    await asyncio.gather(*waiting)
+    wire.pass_time(2)  # the minute in which nothing might have left is over, and something has
+    assert socket.ended is None
+    socket.write(Message(b"last", is_text=False))
+    await wire.until(lambda: heard == (written << 20) + len(b"last"))
+    socket.cut()
+    await wire.until(lambda: socket.is_gone)
+
+
+async def test_a_socket_is_cut_whatever_waits_in_it(wire):
+    """What the kernel does not take is dropped, so that a gateway ends though a peer takes nothing; twice is once."""
+
+    async def deaf(reader, writer):
+        await shake(reader, writer)
+        writer.transport.pause_reading()
+        await asyncio.get_running_loop().create_future()
+
+    socket = await open_socket(wire, wire.client(), await wire.serve(deaf))
+    while not socket._is_write_paused:
+        socket.write(Message(bytes(1 << 20), is_text=False))
+    socket.cut()
+    await wire.until(lambda: socket.is_gone)
+    socket.write(Message(b"too late"))
+    socket.cut()
+    assert (socket.ended.code, socket.ended.is_ours) == (1001, True)
+
+
+async def test_a_farewell_may_have_no_code(wire):
+    """1005 says that there was none, and stands in no frame."""
+    server = Echo()
+    socket = await open_socket(wire, wire.client(), await wire.serve(server))
+    socket.close(1005)
+    assert await socket.read() is None
+    await wire.until(lambda: socket.is_gone)
+    assert server.ended[0].code == 1005
+
+
 async def test_the_client_closes_its_sockets(wire):
     """With a farewell."""
     server = Echo()
