@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.in_turn import in_turn
+from tests.journeys.running import until
 from tests.leaving.stepping import run
 
 from omnillm import (
@@ -26,7 +28,8 @@ from omnillm import (
     ProviderEndpoint,
 )
 from omnillm.config.prices import PricingSettings
-from omnillm.gateway.native.batch_lines import uploaded_lines
+from omnillm.gateway.native.batch_bounds import MOST_BYTES
+from omnillm.gateway.native.batch_lines import LONGEST_LINE, SLICE_BYTES, uploaded_lines
 from omnillm.gateway.native.batch_results import Results
 from omnillm.library.prices import price_settings
 from omnillm.providers.kinds import KINDS
@@ -152,6 +155,25 @@ async def test_who_leaves_while_a_batch_is_settled_does_not_keep_it_from_being_s
         asked.cancel()
         with suppress(asyncio.CancelledError):
             await asked
+        await program.primitive_async_job(made.status_request)
+        assert spent(program) == COST
+        assert await is_proven(program)
+
+
+async def test_a_batch_is_settled_once_the_ledger_can_be_read_again(provider: FakeProvider, tmp_path: Path) -> None:
+    """While it cannot, whoever asks is answered all the same, and the bound stands; the next who asks hears of its end."""
+    path = tmp_path / "ledger.db"
+    async with gateway(provider, store=f"sqlite:///{path}") as program:
+        made = await made_of_file(program, provider, line())
+        bound = spent(program)
+        await program._program.store.flush()
+        tell(provider, "batches", made.id, status="completed", usage=USED, model="fake-small")
+        path.rename(tmp_path / "away.db")
+        async with asyncio.timeout(5):
+            assert (await program.primitive_async_job(made.status_request)).status == "succeeded"
+        assert spent(program) == bound
+        (tmp_path / "away.db").rename(path)
+        await until(lambda: program._program.store.is_healthy)
         await program.primitive_async_job(made.status_request)
         assert spent(program) == COST
         assert await is_proven(program)
@@ -354,6 +376,7 @@ async def test_every_part_of_a_form_that_may_be_the_file_counts(form: bytes) -> 
 @pytest.mark.parametrize(
     "form",
     [
+        b'--x\r\ncontent-disposition: form-data; name="file"\r\n\r\n{"url": 5, "method": "POST", "body": {}}\r\n--x--\r\n',
         b'--x\r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\n--x\ncontent-disposition: form-data; name="purpose"\n\n{}\r\n--x--\r\n',
         b'--y\r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\r\n--y--\r\n',
         b"",
@@ -361,8 +384,60 @@ async def test_every_part_of_a_form_that_may_be_the_file_counts(form: bytes) -> 
 )
 async def test_a_form_that_hides_its_file_has_no_bound(form: bytes) -> None:
     """A delimiter that only we would see, or none that we know."""
-    with pytest.raises(BadRequest):
-        _ = [each async for each in uploaded_lines(form % line() if form else form, b"multipart/form-data; boundary=x")]
+    for kind in (b"multipart/form-data; boundary=x", b"multipart/form-data"):
+        with pytest.raises(BadRequest):
+            _ = [each async for each in uploaded_lines(form % line() if b"%b" in form else form, kind)]
+
+
+async def test_a_form_may_end_with_its_last_delimiter() -> None:
+    """Some clients write no line feed behind it; and a line that nobody would hold has no bound."""
+    form = b'--x\r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\r\n--x--'
+    assert len([each async for each in uploaded_lines(form % line(), b"multipart/form-data; boundary=x")]) == 1
+    with pytest.raises(BadRequest, match="too long"):
+        _ = [each async for each in uploaded_lines(form % bytes(LONGEST_LINE + SLICE_BYTES), b"multipart/form-data; boundary=x")]
+
+
+GEMINIS = "/v1beta/models/fake-small:batchGenerateContent"
+BOUNDLESS = [
+    ("anthropic", "/v1/messages/batches", b'{"messages": []}'),
+    ("anthropic", "/v1/messages/batches", b'{"requests": [], "Requests": []}'),
+    ("anthropic", "/v1/messages/batches", b'{"requests": []}' + b" " * MOST_BYTES),
+    ("openai", "/v1/batches", b'{"endpoint": "/v1/chat/completions"}'),
+    ("openai", "/v1/batches", b'{"input_file_id": 5, "endpoint": "/v1/chat/completions"}'),
+    ("gemini", GEMINIS, b'{"batch": {"inputConfig": {"fileName": "files/x"}}}'),
+    ("gemini", GEMINIS, b'{"batch": {"input_config": {"requests": {"requests": []}, "fileName": "files/x"}}}'),
+]
+
+
+@in_turn(("kind", "path", "body"), BOUNDLESS)
+async def test_a_batch_whose_requests_cannot_be_found_has_no_bound(kind: str, path: str, body: bytes) -> None:
+    """Under a hard budget it is refused before anything is sent, with the code of whatever has no bound."""
+    async with FakeProvider(keys={"*": Behaviour()}) as provider, gateway(provider, kind) as program:
+        with pytest.raises(BadRequest) as refused:
+            await program.primitive_async_job(PrimitiveRequest(body=body, path=path))
+        assert refused.value.code == "unbounded_cost"
+        assert (provider.log, spent(program)) == ([], 0)
+
+
+@pytest.mark.parametrize("is_hard", [True, False])
+async def test_a_batch_whose_price_is_unknown_is_for_budgets_that_only_count(
+    provider: FakeProvider, tmp_path: Path, *, is_hard: bool
+) -> None:
+    """With `pricing.unknown: allow` a call without a price is free; what a batch may cost must be known all the same where a limit is hard."""
+    (tmp_path / "omnillm.yaml").write_text(
+        f"providers: {{claude: {{kind: anthropic, base_url: {provider.base_url}, keys: [{{label: a, key: key-a}}]}}}}\n"
+        f"store: {{url: 'memory://'}}\nbudgets: [{{name: all, limit_usd: 1, hard: {str(is_hard).lower()}}}]\npricing: {{unknown: allow}}\n"
+    )
+    async with Gateway.from_config(tmp_path / "omnillm.yaml", env={}) as program:
+        asked = inline("nobodys-model")
+        if is_hard:
+            with pytest.raises(BadRequest) as refused:
+                await program.primitive_async_job(asked)
+            assert refused.value.code == "unbounded_cost"
+            assert "'nobodys-model'" in refused.value.message
+            assert provider.log == []
+        else:
+            assert (await program.primitive_async_job(asked)).reply.cost_nanousd == 0
 
 
 async def test_a_look_at_the_head_of_results_settles_nothing(provider: FakeProvider) -> None:
