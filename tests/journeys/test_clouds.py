@@ -20,6 +20,7 @@ from omnillm import (
     GenerationConfig,
     KeyConfig,
     LlmRequest,
+    NoAvailableKey,
     PriceConfig,
     PrimitiveRequest,
     ProtocolError,
@@ -441,6 +442,12 @@ async def test_credentials_that_cannot_be_had_send_nothing(
     again = await put(gateway, "nova")
     assert f"{reason}; asked for again in " in again.error["message"]
     assert caplog.text.count(reason) == 1
+    native = PrimitiveRequest(path="/model/meta.llama4/invoke", body=b'{"prompt":"hi"}')
+    endpoint = ProviderEndpoint.bedrock("us-east-1", base_url=cloud_provider.base_url)
+    async with Gateway(endpoint, keys=[KeyConfig(label="a", key="profile:nobody")]) as library:
+        with pytest.raises(NoAvailableKey, match=r"credential chain failed \(ProfileNotFound\)"):
+            await library.primitive_call(native)
+    assert cloud_provider.log == []
     assert await gateway.books() == (0, 0, 0)
     mixed = await serve(configuration(cloud_provider, "profile:nobody", SIGNED))
     for _ in range(3):
@@ -529,6 +536,19 @@ async def test_library_reads_event_streams_of_models_that_go_through_unread(clou
         assert last.usage == cloud_provider.invoice.lines[0].usage
         with pytest.raises(BadRequest, match="answers with a stream"):
             await library.primitive_call(asked)
+
+
+async def test_what_is_signed_is_sent_from_memory(cloud_provider: FakeProvider, tmp_path: Path) -> None:
+    """Its signature covers every byte, so a file that lies on the disk is refused before anything is held."""
+    path = tmp_path / "prompt.json"
+    path.write_bytes(b'{"prompt":"hi"}')
+    endpoint = ProviderEndpoint.bedrock("us-east-1", base_url=cloud_provider.base_url)
+    async with Gateway(endpoint, keys=[KeyConfig(label="a", key=SIGNED)]) as library:
+        with pytest.raises(BadRequest) as refused:
+            await library.primitive_call(PrimitiveRequest(path="/model/meta.llama4/invoke", body=path))
+        assert refused.value.code == "unsigned_body"
+        assert (await library.primitive_call(PrimitiveRequest(path="/model/meta.llama4/invoke", body=path.read_bytes()))).status == 200
+    assert len(cloud_provider.log) == 1
 
 
 @pytest.mark.parametrize("is_stream", [False, True])

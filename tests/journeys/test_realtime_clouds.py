@@ -195,6 +195,21 @@ async def test_a_token_that_a_session_finds_expired_is_renewed(serve: Serve, acc
         assert (server.given, gateway.keys("vertex")["good"].state) == (2, "ready")
 
 
+async def test_a_session_without_a_token_is_not_begun(serve: Serve, account: Path, server: TokenServer) -> None:
+    """Nothing is sent to the provider, and its client is told why."""
+    server.is_broken = True
+    async with cloud("") as fake:
+        gateway = await serve(configuration(fake, f"service_account:{account}"))
+        talk = await Talk.open(gateway.port, handshake(STUDIO_PATH))
+        assert await talk.answer() == 101
+        talk.say({"setup": {"model": "models/gemini", **TEXT}})
+        code, reason, [message] = await talk.end()
+        assert (code, reason.partition(":")[0]) == (1011, "no_available_key")
+        assert "Google's credentials cannot be had" in json.loads(message)["message"]
+        assert fake.log == []
+        assert await gateway.books() == (0, 0, 0)
+
+
 async def test_the_library_holds_a_session_at_vertex() -> None:
     """The setup is the request's body."""
     async with cloud("") as fake:
