@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 from tests.journeys.families import wav
 
 from omnillm import (
@@ -63,7 +64,7 @@ async def streaming(*pieces: bytes, content_type: str = "text/event-stream") -> 
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        size = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        size = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
         await reader.readexactly(size)
         writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
         for piece in (*pieces, b""):
@@ -300,6 +301,69 @@ async def test_a_file_that_cannot_be_read_is_told(provider: FakeProvider, tmp_pa
         with pytest.raises(BadRequest, match=r"'none\.bin' cannot be read") as refused:
             await gateway.primitive_call(PrimitiveRequest(path="/v1/files", body=tmp_path / "none.bin"))
         assert refused.value.code == "unreadable_file"
+
+
+DEEP = b'data: {"x_tokens":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n\n"
+
+
+async def test_a_frame_that_cannot_be_read_has_no_usage() -> None:
+    """Whatever it nests, or leaves open: at a path that nobody knows its bytes are the program's, and the stream goes on to its end."""
+    async with streaming(b'data: {"x_tokens"\n\n', DEEP, FRAMES[0]) as url:
+        endpoint = ProviderEndpoint(kind="openai", base_url=url, passthrough=("/odd*",))
+        async with Gateway(endpoint, keys=KEYS) as gateway:
+            request = PrimitiveRequest.json({}, path="/v1/odd").with_stream("sse")
+            async with gateway.primitive_stream(request) as events:
+                told = [event async for event in events]
+    assert [type(event) for event in told] == [StreamFrame, StreamFrame, StreamFrame, Completed]
+
+
+async def test_json_that_is_a_files_content_is_streamed() -> None:
+    """A download comes as bytes, also where it is small, and of a type that is read here."""
+    content = b'{"lines": 3}'
+    async with streaming(content, content_type="application/json") as url, openai(url) as gateway:
+        async with gateway.primitive_stream(PrimitiveRequest.get("/v1/files/file-1/content")) as events:
+            told = [event async for event in events]
+    assert [event.data for event in told[:-1]] == [content]
+    assert isinstance(told[-1], Completed)
+
+
+async def test_a_reply_too_large_to_be_held_is_for_a_stream() -> None:
+    """A whole reply has a limit, which is told with the way around it."""
+    piece = bytes(1024 * 1024)
+    async with streaming(*[piece] * 65, content_type="video/mp4") as url, openai(url) as gateway:
+        request = PrimitiveRequest.get("/v1/files/file-1/content")
+        with pytest.raises(UpstreamLost, match="primitive_stream gives it in pieces") as refused:
+            await gateway.primitive_call(request)
+        assert refused.value.code == "upstream_too_large"
+        async with gateway.primitive_stream(request) as events:
+            assert sum([len(event.data) async for event in events if isinstance(event, BinaryChunk)]) == 65 * len(piece)
+
+
+async def test_a_batch_that_is_none_is_a_garbled_reply() -> None:
+    """What its provider tells of it is read, and has to be JSON."""
+    async with streaming(b"{", content_type="application/json") as url, openai(url) as gateway:
+        with pytest.raises(UpstreamLost) as lost:
+            await gateway.primitive_async_job(PrimitiveRequest.get("/v1/batches/batch_1"))
+        assert lost.value.code == "garbled_reply"
+
+
+@in_turn(
+    ("asked", "code", "told"),
+    [
+        ({"path": "/v1/files", "method": "GET", "idempotency_key": "k"}, "invalid_idempotency_key", "for inference"),
+        ({"path": "/v1/chat/completions", "body": Path("x.json")}, "bad_request", "sent JSON bytes"),
+        ({"path": "/v1/files", "body": PrimitiveForm(file=b"x", filename='a"b', fields=FORM)}, "bad_request", "head of a form's part"),
+        ({"path": "/v1/files", "body": PrimitiveForm(file=b"x", fields={"a\r\nb": "c"})}, "bad_request", "head of a form's part"),
+        ({"path": "/v1/chat/completions", "body": b'{"stream":'}, "invalid_json", "not valid JSON"),
+        ({"path": "/v1/images/generations", "body": b'{"stream":'}, "invalid_json", "not valid JSON"),
+    ],
+)
+async def test_what_cannot_be_sent_is_told(asked: dict, code: str, told: str) -> None:
+    """Before anything is: nobody listens there."""
+    async with openai("http://127.0.0.1:1") as gateway:
+        with pytest.raises(BadRequest, match=told) as refused:
+            await gateway.primitive_call(PrimitiveRequest(**asked))
+        assert refused.value.code == code
 
 
 def test_a_request_is_built_step_by_step() -> None:

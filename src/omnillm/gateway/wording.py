@@ -7,6 +7,7 @@ import msgspec
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import Call
 from omnillm.gateway.quote import Quote
+from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.members import emit, spelling
 from omnillm.protocols.protocol import Members, Protocol
 
@@ -84,5 +85,5 @@ def _with_usage(options: msgspec.Raw | None) -> bytes:
 def _object(raw: msgspec.Raw, name: str) -> dict[str, msgspec.Raw]:
     try:
         return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BadRequest(f"{name} must be an object.") from error

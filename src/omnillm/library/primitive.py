@@ -11,6 +11,7 @@ from omnillm.framing.sse import Frame
 from omnillm.library.response import GatewayResponse
 from omnillm.model import events
 from omnillm.money import format_usd
+from omnillm.protocols.counts import UNREADABLE
 from omnillm.usage import Usage
 
 StreamMode = Literal["", "none", "sse", "binary", "eventstream", "websocket", "webrtc"]
@@ -279,7 +280,7 @@ def raw_usage(frame: Frame) -> bytes | None:
         return None
     try:
         found = msgspec.json.decode(frame.data, type=_Reporting)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     nested = found.message or found.response or _Nested()
     reported = (bytes(raw) for raw in (found.usage, found.usage_metadata, nested.usage))
