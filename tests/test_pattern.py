@@ -16,6 +16,7 @@ from omnillm.pattern import Pattern, is_allowed
         ("*-mini", "gpt-4-mini", True),
         ("a*a", "a", False),
         ("a*b*a", "aba", True),
+        ("a*b*a", "aca", False),
         ("*", "", True),
         ("a.c", "abc", False),
         ("a?c", "abc", False),

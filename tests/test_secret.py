@@ -36,7 +36,7 @@ def test_a_secret_is_revealed_only_when_asked():
 def test_secrets_are_equal_when_their_texts_are(one, other):
     """Hash and digest agree; nothing else equals a secret."""
     assert (Secret(one) == Secret(other)) == (one == other)
-    assert Secret(one) == copy.deepcopy(Secret(one))
+    assert Secret(one) == copy.copy(Secret(one)) == copy.deepcopy(Secret(one))
     assert hash(Secret(one)) == hash(Secret(one))
     assert (Secret(one).digest == Secret(other).digest) == (one == other)
     assert Secret(one) != one

@@ -29,7 +29,7 @@ def explain(
         price = "no price"
         if line.input_usd:
             price = f"{line.input_usd} in, {line.output_usd} out USD per million tokens ({line.price_match}; {line.price_version})"
-        typer.echo(f"  {number}. {line.target}  {line.protocol or '-'}  {line.reason}; {price}")
+        typer.echo(f"  {number}. {line.target}  {line.protocol}  {line.reason}; {price}")
 
 
 def _client_protocol(spelt: str) -> str:

@@ -114,8 +114,8 @@ class Router:
         """Whether a call for this name would have a target: many more names than can be listed."""
         return is_allowed(model, allowed) and self._match(model) is not None
 
-    def explain(self, model: str, *, protocol: str = "", operation: str = GENERATE) -> Explanation:
-        """Tell which rule matched and what became of each target; `protocol` "": whatever the client speaks."""
+    def explain(self, model: str, *, protocol: str = "") -> Explanation:
+        """Tell which rule matched and where each target is asked to generate; `protocol` "": whatever the client speaks."""
         match = self._match(model)
         if match is None:
             self._refuse(model, ())
@@ -125,7 +125,7 @@ class Router:
             rule=match.rule,
             route=match.route,
             strategy="weighted" if match.weights else "ordered",
-            targets=tuple(self._consider(*each, protocol, operation) for each in zip(match.targets, weights, strict=True)),
+            targets=tuple(self._consider(*each, protocol) for each in zip(match.targets, weights, strict=True)),
         )
 
     def _permit(self, model: str, allowed: tuple[str, ...]) -> None:
@@ -135,20 +135,13 @@ class Router:
             self._permitted.clear()
         self._permitted.add((model, allowed))
 
-    def _consider(self, target: Target, weight: int, protocol: str, operation: str) -> Considered:
-        endpoint = self._endpoints[target.provider]
-        protocols = endpoint.protocols_for(target.model)
-        spoken = ", ".join(protocols)
-        if protocol and not self._can_serve(target, protocol, operation):
-            reason = f"left out: {target.provider} speaks {spoken}, and {operation} is not translated"
-            if protocol in protocols:
-                reason = f"left out: {target.provider} has no {operation}"
-            return Considered(target=target, weight=weight, protocol="", reason=reason)
+    def _consider(self, target: Target, weight: int, protocol: str) -> Considered:
+        protocols = self._endpoints[target.provider].protocols_for(target.model)
         return Considered(
             target=target,
             weight=weight,
             protocol=self.protocol_for(target, protocol),
-            reason=f"{target.provider} speaks {spoken}"
+            reason=f"{target.provider} speaks {', '.join(protocols)}"
             + (f"; translated from {protocol}" if protocol and protocol not in protocols else "")
             + (f"; drawn first with weight {weight}" if weight else ""),
         )

@@ -58,7 +58,7 @@ class Considered(msgspec.Struct, frozen=True, kw_only=True):
     weight: int
     """0: the route is ordered."""
     protocol: str
-    """What would go upstream; "" when the target is left out."""
+    """What would go upstream."""
     reason: str
 
 
