@@ -13,7 +13,8 @@ def test_an_amount_is_read_as_it_was_written(nanousd: int) -> None:
     """To the nano-dollar, and in no more digits than that takes."""
     written = format_usd(nanousd)
     assert parse_usd(written) == nanousd
-    assert not (("." in written and written.endswith(("0", "."))) or written.startswith(("-.", ".")))
+    assert "." not in written or not written.endswith(("0", "."))
+    assert not written.startswith((".", "-."))
 
 
 @in_turn(
