@@ -104,12 +104,15 @@ def answered(reply: LlmResponse, target: str) -> Outcome:
     return judged(emit_response(target, reply, CONTEXT).loss_reasons)
 
 
-def events_of(reply: LlmResponse) -> Iterator[LlmStreamEvent]:
-    """The stream of a provider that answers this, word by word."""
+def events_of(reply: LlmResponse, *, is_whole: bool = False) -> Iterator[LlmStreamEvent]:
+    """The stream of a provider that answers this, word by word; or each part whole at its start."""
     yield ResponseStarted(id=reply.id, model=reply.model, created=reply.created)
     for number, candidate in enumerate(reply.candidates):
         for index, part in enumerate(candidate.message.parts):
-            yield from _part_events(part, index, number, candidate.logprobs)
+            if is_whole:
+                yield from (PartStarted(index=index, candidate=number, part=part), PartEnded(index=index, candidate=number))
+            else:
+                yield from _part_events(part, index, number, candidate.logprobs)
         yield Finished(
             reason=candidate.finish_reason,
             candidate=number,

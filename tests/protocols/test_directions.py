@@ -26,6 +26,8 @@ from omnillm.protocols.transcode import emit_request, emit_response, parse_reque
 
 request_cases = in_turn("case", REQUESTS, ids=[case.feature for case in REQUESTS])
 reply_cases = in_turn("case", REPLIES, ids=[case.feature for case in REPLIES])
+WITHOUT_LOGPROBS = [case for case in REPLIES if all(candidate.logprobs is None for candidate in case.reply.candidates)]
+"""They are of the words of a text, and a text that comes whole has none."""
 targets = pytest.mark.parametrize("target", PROTOCOLS)
 sources = pytest.mark.parametrize("source", PROTOCOLS)
 
@@ -122,6 +124,18 @@ def test_stream_is_read_by_the_official_sdk_and_comes_back(case: ReplyCase, targ
     if not reasons and not has_foreign_opaque(case.reply, target):
         read, written = compared_replies(back, case.reply)
         assert read == written
+
+
+@in_turn("case", WITHOUT_LOGPROBS, ids=[case.feature for case in WITHOUT_LOGPROBS])
+@targets
+def test_part_may_come_whole_at_its_start(case: ReplyCase, target: str) -> None:
+    """As those do that a program of the model's wrote: the client reads the same reply as if it had grown, and the same is lost."""
+    grown, lost = streamed(events_of(case.reply), target)
+    whole, lost_whole = streamed(events_of(case.reply, is_whole=True), target)
+    assert sdk_reads_events(target, whole)
+    read, grown_read = compared_replies(reassembled(whole, target)[0], reassembled(grown, target)[0])
+    assert read == grown_read
+    assert lost_whole == lost
 
 
 @reply_cases

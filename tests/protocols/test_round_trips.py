@@ -21,7 +21,14 @@ from tests.protocols.directions import (
 from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import Frame
 from omnillm.model import LlmRequest, LlmResponse, LlmStreamEvent, ResponseAssembler
-from omnillm.protocols.stream_transcoder import StreamTranscoder
+from omnillm.protocols.stream_transcoder import (
+    StreamTranscoder,
+    emit_stream_event,
+    parse_stream_event,
+    stream_decoder,
+    stream_encoder,
+    transcode_stream_event,
+)
 from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response
 from omnillm.testing import strategies
 
@@ -86,6 +93,25 @@ def test_stream_is_the_same_however_it_is_split(protocol: str, number: int, cuts
     assert read_pieces(protocol, [raw[begin:end] for begin, end in pairwise(edges)]) == whole
     if not cuts:
         assert read_pieces(protocol, [raw[at : at + 1] for at in range(len(raw))]) == whole
+
+
+@protocols
+def test_stream_can_be_translated_event_by_event(protocol: str) -> None:
+    """By the halves of a translation, or by its transcoder: the client gets the same bytes. What is garbled is the provider's mistake."""
+    frames = raw_stream("openai_chat", 2)
+    whole = StreamTranscoder("openai_chat", protocol, context=CONTEXT)
+    expected = b"".join(whole.feed(frame.raw) for frame in frames) + whole.feed(b"")
+    by_event = StreamTranscoder("openai_chat", protocol, context=CONTEXT)
+    reports = [transcode_stream_event(by_event, frame) for frame in frames]
+    assert b"".join(report.value for report in reports) + by_event.finish() == expected
+    assert {(report.wire_format, report.bridged) for report in reports} == {(protocol, protocol != "openai_chat")}
+    assert reports[-1].loss_reasons == whole.losses.reasons
+    decoder, encoder = stream_decoder("openai_chat"), stream_encoder(protocol, context=CONTEXT)
+    events = [event for frame in frames for event in parse_stream_event(decoder, frame)] + [*decoder.finish()]
+    assert b"".join(emit_stream_event(encoder, event) for event in events) == expected
+    for garbled in (b"{", b'{"choices":5}'):
+        with pytest.raises(UpstreamLost, match="answered what its protocol does not allow"):
+            parse_stream_event(stream_decoder("openai_chat"), Frame(b"data: %b\n\n" % garbled, garbled, b""))
 
 
 @protocols

@@ -5,29 +5,25 @@ speaks it. Bytes are base64 in JSON, opaque values keep the name of their issuer
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import msgspec
 
-from omnillm.errors import BadRequest
+from omnillm.errors import BadRequest, ProtocolError
 from omnillm.framing.sse import Frame
-from omnillm.model.events import Completed, Failed, LlmStreamEvent, PartStarted, UsageReported
+from omnillm.model.events import Completed, Failed, LlmStreamEvent, PartStarted
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
-from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.bound import responses_named
 from omnillm.protocols.codec import Codec, Dialect, ReplyContext
-from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import retry_hint_s, verdict_of_status
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.protocol import WEIGHTLESS, Failure, Fault, Members, Protocol, ReplyPeek, RequestPeek, Sight, Weight
+from omnillm.protocols.protocol import Fault, Members, Protocol, RequestPeek
 from omnillm.protocols.shapes import Unfit, typed
 from omnillm.usage import Usage
 
 NAME = "canonical"
 _EVENT = msgspec.json.Decoder(LlmStreamEvent)
-_REPLY = msgspec.json.Decoder(LlmResponse)
 _GENERATION = "generation"
 
 
@@ -59,38 +55,6 @@ class CanonicalEncoder:
         if type(event) is PartStarted and self._names:
             event = msgspec.structs.replace(event, part=_own_name(event.part, self._names))
         return b"data: " + msgspec.json.encode(event) + b"\n\n"
-
-
-class CanonicalWatch:
-    next_sequence: ClassVar = 0
-    skims: ClassVar = None
-    response_id: ClassVar = ""
-    tier: ClassVar = None
-
-    def __init__(self, withholds: bool) -> None:  # noqa: ARG002, FBT001 - the signature of `Protocol.watch`
-        self.usage: Usage | None = None
-        self.failure: Failure | None = None
-        self._is_complete = False
-
-    def see(self, frame: Frame) -> int:
-        if not frame.data:
-            return Sight.NOTHING
-        try:
-            event = _EVENT.decode(frame.data)
-        except UNREADABLE:
-            event = Failed(code="malformed_event", message="an event of the stream is none of this protocol", status=200)
-        if type(event) is Failed:
-            self.failure = Failure(verdict=verdict_of_status(event.status), status=event.status, code=event.code, message=event.message)
-            return Sight.FAILED
-        if type(event) is UsageReported:
-            self.usage = event.usage
-        elif type(event) is Completed:
-            self._is_complete = True
-            return Sight.END
-        return Sight.CONTENT if type(event) is PartStarted else Sight.NOTHING
-
-    def at_end_of_stream(self) -> bool:
-        return self._is_complete
 
 
 def _own_name(part: Any, names: Mapping[str, str]) -> Any:
@@ -135,47 +99,25 @@ def peek_request(members: Members) -> RequestPeek:
     )
 
 
-def peek_reply(body: bytes) -> ReplyPeek:
-    try:
-        reply = _REPLY.decode(body)
-    except UNREADABLE:
-        return ReplyPeek(usage=None, is_complete=False)
-    return ReplyPeek(usage=reply.usage, is_complete=True)
-
-
-def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall: float) -> Failure:
-    message = body[:2000].decode("utf-8", "replace")
-    verdict = verdict_of_status(status) if status >= 400 else Verdict.SERVER_FAULT
-    return Failure(verdict=verdict, status=status, code="garbled_reply", message=message, retry_after_s=retry_hint_s(headers, wall))
-
-
 def write_fault(fault: Fault) -> bytes:
     return msgspec.json.encode(Failed(code=fault.code, message=fault.message, status=fault.status))
 
 
-def write_stream_fault(fault: Fault, next_sequence: int) -> bytes:  # noqa: ARG001 - this protocol numbers no events
-    return b"data: " + write_fault(fault) + b"\n\n"
-
-
-def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:  # noqa: ARG001 - no provider sends any
-    return None
-
-
-def weigh(members: Members) -> tuple[int, Weight]:  # noqa: ARG001 - it is weighed in the words of its targets
-    return 0, WEIGHTLESS
+def _no_wire(*given: Any) -> NoReturn:  # noqa: ARG001 - the place of what HTTP alone needs
+    raise ProtocolError("No provider speaks the canonical model, and no client over HTTP.", reason="unsupported_wire_format")
 
 
 PROTOCOL = Protocol(
     name=NAME,
     peek_request=peek_request,
-    peek_reply=peek_reply,
-    watch=CanonicalWatch,
-    read_failure=read_failure,
+    peek_reply=_no_wire,
+    watch=_no_wire,
+    read_failure=_no_wire,
     write_fault=write_fault,
-    write_stream_fault=write_stream_fault,
+    write_stream_fault=_no_wire,
     output_cap_member="generation.max_output_tokens",
-    read_headroom=read_headroom,
-    weigh=weigh,
+    read_headroom=_no_wire,
+    weigh=_no_wire,  # it is weighed in the words of its targets
     named_ids=responses_named,
 )
 CODEC = Codec(
