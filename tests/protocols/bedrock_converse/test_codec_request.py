@@ -1,6 +1,7 @@
 """Requests written for Converse: what botocore's model of the service accepts, and what the report says of the rest."""
 
 import json
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -19,8 +20,10 @@ from omnillm.model import (
     EndOfMessage,
     ExplicitKey,
     File,
+    FileSource,
     GenerationConfig,
     ImageBase64,
+    ImageFile,
     ImageUrl,
     InlineSource,
     Issuer,
@@ -28,13 +31,16 @@ from omnillm.model import (
     LlmRequest,
     Message,
     MessageRole,
+    Native,
     Opaque,
     PromptCachePolicy,
     PromptCacheRetention,
     Reasoning,
     ReasoningCapability,
+    Refusal,
     StructuredOutputConfig,
     Text,
+    TextSource,
     ToolCall,
     ToolChoice,
     ToolDefinition,
@@ -170,6 +176,115 @@ def test_media_go_inline_or_by_s3() -> None:
     assert "dropped:input[0].parts[2]" in losses(request)
 
 
+def shown(part: Any, *, role: MessageRole = MessageRole.USER) -> LlmRequest:
+    """A part between two texts, at `input[1].parts[1]`."""
+    return asked(user("hi"), Message(role=role, parts=(Text(text="a"), part, Text(text="b"))), user("go on"))
+
+
+def inline(media_type: str, data: bytes = b"data", **members: Any) -> File:
+    return File(source=InlineSource(data=data, media_type=media_type), filename="f", **members)
+
+
+DATA = {"bytes": "ZGF0YQ=="}
+FOREIGN = Opaque(value="x", issuer=Issuer(protocol="gemini_generate_content"))
+PART = "input[1].parts[1]"
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+@in_turn(
+    ("part", "block", "lost"),
+    [
+        (ImageBase64(data=b"data", media_type="image/webp"), {"image": {"format": "webp", "source": DATA}}, ""),
+        (ImageBase64(data=b"GIF89a", media_type=""), {"image": {"format": "gif", "source": {"bytes": "R0lGODlh"}}}, "defaulted:media_type"),
+        (ImageBase64(data=b"data", media_type="image/tiff"), None, "dropped:"),
+        (
+            ImageBase64(data=b"data", media_type="image/png", signature=FOREIGN),
+            {"image": {"format": "png", "source": DATA}},
+            "dropped:signature",
+        ),
+        (ImageUrl(url="s3://b/a", media_type="image/gif"), {"image": {"format": "gif", "source": {"s3Location": {"uri": "s3://b/a"}}}}, ""),
+        (inline(WORD), {"document": {"format": "docx", "source": DATA, "name": "f"}}, ""),
+        (
+            inline("application/pdf", title="Depths", context="Of lakes.", has_citations=True),
+            {"document": {"format": "pdf", "source": DATA, "name": "Depths", "context": "Of lakes.", "citations": {"enabled": True}}},
+            "dropped:filename",
+        ),
+        (inline("text/x-python"), {"document": {"format": "txt", "source": DATA, "name": "f"}}, "approximated:source.media_type"),
+        (
+            inline("", b"%PDF"),
+            {"document": {"format": "pdf", "source": {"bytes": "JVBERg=="}, "name": "f"}},
+            "defaulted:source.media_type",
+        ),
+        (inline("image/png"), {"image": {"format": "png", "source": DATA}}, "approximated:"),
+        (inline("application/zip"), None, "dropped:"),
+        (
+            File(source=TextSource(text="data", media_type="text/x-rst"), filename="f"),
+            {"document": {"format": "txt", "source": DATA, "name": "f"}},
+            "approximated:source.media_type",
+        ),
+        (
+            File(source=UrlSource(url="s3://b/a.pdf")),
+            {"document": {"format": "pdf", "source": {"s3Location": {"uri": "s3://b/a.pdf"}}, "name": "document"}},
+            "defaulted:filename",
+        ),
+        (File(source=UrlSource(url="https://example.com/a.pdf")), None, "dropped:"),
+        (File(source=FileSource(file_id="file-1")), None, "dropped:"),
+        (ImageFile(file_id="file-1"), None, "dropped:"),
+        (Audio(source=InlineSource(data=b"data", media_type="audio/mpeg")), {"audio": {"format": "mp3", "source": DATA}}, ""),
+        (Audio(source=InlineSource(data=b"data"), format="flac"), {"audio": {"format": "flac", "source": DATA}}, ""),
+        (Audio(source=InlineSource(data=b"data", media_type="audio/amr")), None, "dropped:"),
+        (Audio(audio_id="audio_1", transcript="Nine."), {"text": "Nine."}, "approximated:"),
+        (Video(source=InlineSource(data=b"data", media_type="video/3gpp")), {"video": {"format": "three_gp", "source": DATA}}, ""),
+        (
+            Video(source=UrlSource(url="s3://b/a", media_type="video/webm"), metadata={"fps": 1}),
+            {"video": {"format": "webm", "source": {"s3Location": {"uri": "s3://b/a"}}}},
+            "dropped:metadata",
+        ),
+        (Video(source=UrlSource(url="s3://b/a.avi")), None, "dropped:"),
+        (Json(value={"depth": 9}), {"text": '{"depth":9}'}, "approximated:value"),
+        (Refusal(text="No."), {"text": "No."}, "approximated:"),
+        (Refusal(text=""), None, "dropped:"),
+        (Text(text=" \n"), None, "dropped:"),
+        (Text(text="Nine.", signature=FOREIGN), {"text": "Nine."}, "dropped:signature"),
+        (Native(protocol="openai_chat", kind="video_url", value={"type": "video_url"}), None, "dropped:"),
+        (
+            Native(protocol="bedrock_converse", kind="guardContent", value={"guardContent": {"text": {"text": "hm"}}}),
+            {"guardContent": {"text": {"text": "hm"}}},
+            "",
+        ),
+    ],
+)
+def test_each_kind_of_part_has_its_block_or_a_reason(part: Any, block: dict[str, Any] | None, lost: str) -> None:
+    """In the formats that the service names; what it has no place for is left out, and the rest of the message said."""
+    request = shown(part)
+    [message] = body(request)["messages"]
+    assert message["content"][2:-2] == ([] if block is None else [block])
+    kind, _, member = lost.partition(":")
+    told = {each for each in losses(request) if PART in each}
+    assert told == ({f"{kind}:{PART}{'.' if member else ''}{member}"} if lost else set())
+
+
+@in_turn(
+    ("part", "content", "lost"),
+    [
+        (Audio(source=InlineSource(data=b"RIFF", media_type="audio/wav")), [], {"dropped:input[2].content[0]"}),
+        (
+            Audio(source=InlineSource(data=b"RIFF", media_type="audio/wav"), transcript="Nine."),
+            [{"text": "Nine."}],
+            {"approximated:input[2].content[0]"},
+        ),
+        (Video(source=InlineSource(data=b"data", media_type="video/mp4")), [{"video": {"format": "mp4", "source": DATA}}], set()),
+        (Json(value=[9]), [{"text": "[9]"}], {"approximated:input[2].content[0].value"}),
+    ],
+)
+def test_result_of_a_tool_holds_what_converse_lets_it(part: Any, content: list[Any], lost: set[str]) -> None:
+    """Text, JSON objects, images, documents and videos, but no sound, for which the service would refuse the whole call."""
+    call = Message(role=MessageRole.ASSISTANT, parts=(ToolCall(call_id="t1", name="search", arguments="{}"),))
+    request = asked(user("hi"), call, ToolResult(call_id="t1", content=(part,)), capabilities=CapabilitySet(tools=(SEARCH,)))
+    assert body(request)["messages"][2]["content"] == [{"toolResult": {"toolUseId": "t1", "content": content}}]
+    assert losses(request) == lost
+
+
 @in_turn(
     ("choice", "expected", "lost"),
     [
@@ -184,6 +299,146 @@ def test_tool_choice_is_said(choice: ToolChoice, expected: dict[str, Any], lost:
     request = asked(capabilities=CapabilitySet(tools=(SEARCH,), tool_choice=choice))
     assert body(request)["toolConfig"]["toolChoice"] == expected
     assert losses(request) == lost
+
+
+def said(*parts: Any) -> Message:
+    return Message(role=MessageRole.ASSISTANT, parts=parts)
+
+
+CALL = ToolCall(call_id="t1", name="search", arguments="{}")
+TOOLS = CapabilitySet(tools=(SEARCH,))
+LONG_ID = "call." + "x" * 70
+
+
+@in_turn(
+    ("request", "system", "messages", "lost"),
+    [
+        (
+            asked(Message.text(MessageRole.SYSTEM, "Be brief."), Message.text(MessageRole.SYSTEM, "Be kind.")),
+            None,
+            [{"role": "user", "content": [{"text": "Be brief."}, {"text": "Be kind."}]}],
+            {"moved:input[1]"},
+        ),
+        (
+            asked(user("hi"), instructions="Be brief."),
+            [{"text": "Be brief."}],
+            [{"role": "user", "content": [{"text": "hi"}]}],
+            {"moved:instructions"},
+        ),
+        (asked(user("hi"), instructions=" "), None, [{"role": "user", "content": [{"text": "hi"}]}], {"dropped:instructions"}),
+        (
+            asked(Message(role=MessageRole.SYSTEM, parts=(Text(text=" "), Text(text="Be kind."))), user("hi")),
+            [{"text": "Be kind."}],
+            [{"role": "user", "content": [{"text": "hi"}]}],
+            {"dropped:input[0].parts[0]"},
+        ),
+        (
+            asked(user("hi"), said(Reasoning(summary=("One.", "Two."), opaque=Opaque(value="s", issuer=OWN))), user("go on")),
+            None,
+            [{"reasoningContent": {"reasoningText": {"text": "One.\n\nTwo.", "signature": "s"}}}],
+            {"approximated:input[1].parts[0].summary"},
+        ),
+        (
+            asked(user("hi"), said(Reasoning(text="Hm.", opaque=Opaque(value="s", issuer=OWN), cache_control=CacheControl())), user("ok")),
+            None,
+            [{"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "s"}}}],
+            {"dropped:input[1].parts[0].cache_control"},
+        ),
+        (
+            asked(user("hi"), said(replace(CALL, signature=FOREIGN)), ToolResult(call_id="t1", name="other"), capabilities=TOOLS),
+            None,
+            [{"toolUse": {"toolUseId": "t1", "name": "search", "input": {}}}],
+            {"dropped:input[1].parts[0].signature", "dropped:input[2].name"},
+        ),
+        (
+            asked(user("hi"), said(replace(CALL, call_id=LONG_ID)), ToolResult(call_id=LONG_ID), capabilities=TOOLS),
+            None,
+            None,
+            {"approximated:input[1].parts[0].call_id", "approximated:input[2].call_id"},
+        ),
+    ],
+)
+def test_what_is_said_differently_is_told(
+    request: LlmRequest, system: list[Any] | None, messages: list[Any] | None, lost: set[str]
+) -> None:
+    """The first or second message, as the case is about the user or the assistant; ids of a call and its result stay the same."""
+    written = body(request)
+    assert written.get("system") == system
+    assert losses(request) == lost
+    if messages is None:
+        [call], [result] = written["messages"][1]["content"], written["messages"][2]["content"]
+        assert call["toolUse"]["toolUseId"] == result["toolResult"]["toolUseId"]
+        assert re.fullmatch("[a-zA-Z0-9_-]{1,64}", call["toolUse"]["toolUseId"])
+    elif "role" in messages[0]:
+        assert written["messages"] == messages
+    else:
+        assert written["messages"][1]["content"] == messages
+
+
+THINKING = CapabilitySet(reasoning=ReasoningCapability(mode="enabled", budget_tokens=2000), tools=(SEARCH,))
+MARKED = Message(role=MessageRole.USER, parts=(Text(text="hi", cache_control=CacheControl(ttl="5m")),))
+NOVA = "us.amazon.nova-2-lite-v1:0"
+
+
+@in_turn(
+    ("request", "dialect", "expected", "lost"),
+    [
+        (
+            asked(generation=GenerationConfig(temperature=0.5, top_p=0.5, top_k=5)),
+            {"accepts_sampling": False},
+            {},
+            {"dropped:generation.temperature", "dropped:generation.top_p", "dropped:generation.top_k"},
+        ),
+        (
+            asked(generation=GenerationConfig(temperature=1.5, top_k=5, stop=("END", "\n"))),
+            {},
+            {"inferenceConfig": {"temperature": 1.0, "stopSequences": ["END"]}, "additionalModelRequestFields": {"top_k": 5}},
+            {"approximated:generation.temperature", "dropped:generation.stop"},
+        ),
+        (
+            asked(capabilities=replace(THINKING, tool_choice=ToolChoice(mode="required")), generation=GenerationConfig(max_output_tokens=4000)),
+            {},
+            {"toolChoice": {"auto": {}}},
+            {"approximated:capabilities.tool_choice"},
+        ),
+        (
+            asked(capabilities=CapabilitySet(structured_output=StructuredOutputConfig(name="d", schema={"type": "string"}, strict=False))),
+            {},
+            {},
+            {"approximated:capabilities.structured_output.strict"},
+        ),
+        (
+            asked(metadata={"team": "water"}, vendor_extensions={"requestMetadata": {"team": "air", "run": "7"}}),
+            {},
+            {"requestMetadata": {"team": "water", "run": "7"}},
+            set(),
+        ),
+        (
+            asked(model=NOVA, capabilities=CapabilitySet(reasoning=ReasoningCapability(effort="none"))),
+            {},
+            {"additionalModelRequestFields": {"reasoningConfig": {"type": "disabled"}}},
+            set(),
+        ),
+        (
+            asked(MARKED, capabilities=CapabilitySet(prompt_cache=PromptCachePolicy(breakpoint=EndOfMessage(index=0)))),
+            {},
+            {"messages": [{"role": "user", "content": [{"text": "hi"}, {"cachePoint": {"type": "default", "ttl": "5m"}}]}]},
+            set(),
+        ),
+        (
+            asked(MARKED, model=NOVA),
+            {},
+            {"messages": [{"role": "user", "content": [{"text": "hi"}, {"cachePoint": {"type": "default"}}]}]},
+            set(),
+        ),
+    ],
+)
+def test_option_that_cannot_be_had_is_told(request: LlmRequest, dialect: dict[str, Any], expected: dict[str, Any], lost: set[str]) -> None:
+    """And what can be had beside it stays."""
+    written = body(request, **dialect)
+    written |= written.get("toolConfig", {})
+    assert {name: written.get(name) for name in expected} == expected
+    assert losses(request, **dialect) == lost
 
 
 def test_no_call_is_wanted() -> None:

@@ -27,7 +27,7 @@ def emit_conversation(
         item = request.input[number]
         if type(item) is ToolResult:
             conversation.add_result(item, number)
-        elif type(item) is Message:
+        else:
             conversation.add_message(item, number)
     if not writer.is_own:
         turns.end(takes_last_word=dialect.takes_last_word)

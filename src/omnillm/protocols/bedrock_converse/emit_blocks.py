@@ -32,7 +32,7 @@ from omnillm.protocols.bedrock_converse.emit_media import (
     emit_image_url,
     emit_video,
 )
-from omnillm.protocols.bedrock_converse.writer import NAME, Writer
+from omnillm.protocols.bedrock_converse.writer import IN_RESULT, NAME, Writer
 from omnillm.protocols.differences.arguments import input_of
 from omnillm.protocols.differences.tool_names import plain_id, short_id
 from omnillm.protocols.differences.turns import Block, Place, path_of
@@ -133,18 +133,17 @@ def result_content(result: ToolResult, item: int, writer: Writer) -> list[Block]
     """Write what a tool answered."""
     blocks: list[Block] = []
     for number, part in enumerate(result.content):
-        place = ("input", item, "content", number)
+        place = ("input", item, IN_RESULT, number)
         if part.cache_control is not None:
             writer.drop(place, "a tool's result bears a mark as a whole", "cache_control")
-        if type(part) is Json and type(part.value) is dict:
-            block: Block | None = {"json": part.value}
-        else:
-            block = emit_block(part, place, writer)
+        block = emit_block(part, place, writer)
         blocks += [] if block is None else [block]
     return blocks
 
 
 def _json(part: Json, place: Place, writer: Writer) -> Block:
+    if type(part.value) is dict and place[2] == IN_RESULT:
+        return {"json": part.value}
     writer.approximate(place, "JSON is said as text", "value")
     return {"text": msgspec.json.encode(part.value).decode()}
 

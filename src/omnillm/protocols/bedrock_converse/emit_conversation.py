@@ -22,7 +22,7 @@ def emit_conversation(request: LlmRequest, dialect: Dialect, writer: Writer, anc
         item = request.input[number]
         if type(item) is ToolResult:
             conversation.add_result(item, number)
-        elif type(item) is Message:
+        else:
             conversation.add_message(item, number)
     turns.end(takes_last_word=dialect.takes_last_word)
     if system and not turns.messages:

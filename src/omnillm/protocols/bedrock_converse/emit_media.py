@@ -8,7 +8,7 @@ from omnillm.model.media import AS_USUAL, FileSource, InlineSource, TextSource, 
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
 from omnillm.protocols.anthropic_messages.media import kind_of
 from omnillm.protocols.base64_text import encode
-from omnillm.protocols.bedrock_converse.writer import Writer
+from omnillm.protocols.bedrock_converse.writer import IN_RESULT, Writer
 from omnillm.protocols.differences.turns import Block, Place, path_of
 
 IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
@@ -149,12 +149,12 @@ def _kept_file(source: FileSource, place: Place, writer: Writer) -> None:  # noq
 
 
 def emit_audio(part: Audio, place: Place, writer: Writer) -> Block | None:
-    if isinstance(part.source, InlineSource):
+    if isinstance(part.source, InlineSource) and place[2] != IN_RESULT:
         form = SOUNDS.get(part.source.media_type, part.format)
         if form in SOUNDS.values():
             return {"audio": {"format": form, "source": {"bytes": encode(part.source.data)}}}
     if not part.transcript:
-        writer.drop(place, "Converse has no such sound")
+        writer.drop(place, "Converse has no such sound there")
         return None
     writer.approximate(place, "the transcript in place of the sound")
     return {"text": part.transcript}

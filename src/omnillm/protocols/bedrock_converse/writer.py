@@ -7,6 +7,8 @@ from omnillm.protocols.differences.turns import Block, Place, path_of
 from omnillm.protocols.loss import Losses
 
 NAME = "bedrock_converse"
+IN_RESULT = "content"
+"""The member of a `Place` whose parts are a tool's result, which may hold JSON, but no sound."""
 
 _TTLS = frozenset({"5m", "1h"})
 _CACHING = frozenset({"claude", "nova"})

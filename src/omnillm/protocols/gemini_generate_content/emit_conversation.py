@@ -97,7 +97,7 @@ class _Turns:
                 results = []
             if type(item) is ToolResult:
                 self._add_stray(item, number)
-            elif type(item) is Message:
+            else:
                 self._add_message(item, number)
         if results:
             self._add_results(results)
