@@ -396,7 +396,9 @@ NOVA = "us.amazon.nova-2-lite-v1:0"
             {"approximated:generation.temperature", "dropped:generation.stop"},
         ),
         (
-            asked(capabilities=replace(THINKING, tool_choice=ToolChoice(mode="required")), generation=GenerationConfig(max_output_tokens=4000)),
+            asked(
+                capabilities=replace(THINKING, tool_choice=ToolChoice(mode="required")), generation=GenerationConfig(max_output_tokens=4000)
+            ),
             {},
             {"toolChoice": {"auto": {}}},
             {"approximated:capabilities.tool_choice"},

@@ -11,10 +11,13 @@ from tests.protocols.bedrock_converse.oracle import event as as_the_sdk_reads
 from omnillm.errors import UpstreamLost
 from omnillm.framing.eventstream import Kind, Message, Value, event, exception, write_message
 from omnillm.model import (
+    Citation,
+    CitationAdded,
     Completed,
     Failed,
     Finished,
     FinishReason,
+    ImageBase64,
     Issuer,
     LlmStreamEvent,
     Native,
@@ -58,6 +61,7 @@ def stop(number: int) -> bytes:
     return said("contentBlockStop", contentBlockIndex=number)
 
 
+START = said("messageStart", role="assistant")
 THINKING = [
     delta(0, reasoningContent={"text": "Hm"}),
     delta(0, reasoningContent={"text": "."}),
@@ -76,7 +80,7 @@ CALLING = [
     stop(4),
 ]
 ENDING = [said("messageStop", stopReason="tool_use"), said("metadata", usage=USAGE, metrics={"latencyMs": 5})]
-WHOLE = [said("messageStart", role="assistant"), *THINKING, *SAYING, *CALLING, *ENDING]
+WHOLE = [START, *THINKING, *SAYING, *CALLING, *ENDING]
 
 
 def decoded(raw: bytes) -> list[LlmStreamEvent]:
@@ -121,6 +125,58 @@ def test_whole_life_of_a_stream_is_read() -> None:
         Finished(reason=FinishReason.TOOL_CALL),
         Completed(),
     ]
+
+
+CITED = {"title": "Depths", "source": "doc-1", "sourceContent": [{"text": "9 m"}], "location": {"web": {"url": "https://example.com"}}}
+RARER = [
+    START,
+    delta(0, text=""),
+    delta(0, text="Nine."),
+    delta(0, citation=CITED),
+    stop(0),
+    delta(1, citation={"title": "Lakes"}),
+    stop(1),
+    said("contentBlockStart", contentBlockIndex=2, start={"image": {"format": "png"}}),
+    delta(2, image={"source": {"bytes": "iVBO"}}),
+    delta(2, image={"source": {"bytes": "Rw=="}}),
+    stop(2),
+    said("contentBlockStart", contentBlockIndex=3, start={"toolUse": {"toolUseId": "t1", "name": "now"}}),
+    delta(3, toolUse={"input": ""}),
+    stop(3),
+    said("contentBlockStart", contentBlockIndex=4, start={"image": {"format": "png"}}),
+    stop(4),
+    said("messageStop", stopReason="end_turn"),
+    said("metadata", metrics={"latencyMs": 5}),
+    said("somethingAfterwards"),
+]
+
+
+def test_citations_and_images_are_read() -> None:
+    """A citation comes after its words, or opens its text; an image in pieces. A block that says nothing is nothing, nor is what follows the end."""
+    buffer = EventStreamBuffer()
+    buffer.add_data(b"".join(RARER[:-1]))
+    assert all(as_the_sdk_reads(message) for message in buffer)
+    events = decoded(b"".join(RARER))
+    citation = Citation(url="https://example.com", title="Depths", cited_text="9 m", protocol="bedrock_converse", native=CITED)
+    assert events == [
+        ResponseStarted(protocol="bedrock_converse"),
+        PartStarted(index=0, part=Text(text="")),
+        TextDelta(index=0, text="Nine."),
+        CitationAdded(index=0, citation=citation),
+        PartEnded(index=0),
+        PartStarted(index=1, part=Text(text="")),
+        CitationAdded(index=1, citation=Citation(title="Lakes", protocol="bedrock_converse", native={"title": "Lakes"})),
+        PartEnded(index=1),
+        PartStarted(index=2, part=ImageBase64(data=b"\x89PNG", media_type="image/png")),
+        PartEnded(index=2),
+        PartStarted(index=3, part=ToolCall(call_id="t1", name="now")),
+        ToolCallDelta(index=3, arguments="{}"),
+        PartEnded(index=3),
+        Finished(reason=FinishReason.STOP),
+        Completed(),
+    ]
+    client = StreamTranscoder("bedrock_converse", "openai_chat", context=CONTEXT, issuer=ISSUER)
+    assert b'"url":"https://example.com"' in client.feed(b"".join(RARER))
 
 
 @pytest.mark.parametrize("target", ["openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"])
@@ -189,7 +245,6 @@ def test_error_of_the_framing_service_is_a_failure() -> None:
     assert watch.failure.message == "lost"
 
 
-START = WHOLE[0]
 IMPOSSIBLE = {
     "no start": SAYING,
     "two starts": [START, START],
@@ -201,6 +256,9 @@ IMPOSSIBLE = {
     "metadata before the end": [START, ENDING[1]],
     "words after the end": [START, ENDING[0], delta(0, text="x")],
     "no block number": [START, said("contentBlockDelta", delta={"text": "x"})],
+    "an image in a text": [START, delta(0, text="x"), delta(0, image={"source": {"bytes": "iVBO"}})],
+    "redacted words in a text": [START, delta(0, text="x"), delta(0, reasoningContent={"redactedContent": "cmVk"}), stop(0)],
+    "no end": [START, *SAYING],
     "a number for a text": [START, delta(0, text=7)],
     "another's role": [said("messageStart", role="user")],
 }

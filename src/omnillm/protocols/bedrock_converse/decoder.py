@@ -21,12 +21,12 @@ from omnillm.model.events import (
     ToolCallDelta,
     UsageReported,
 )
-from omnillm.model.message import Issuer, MessagePart, Native, Opaque, Reasoning, Text, ToolCall
+from omnillm.model.message import ImageBase64, Issuer, MessagePart, Native, Opaque, Reasoning, Text, ToolCall
 from omnillm.protocols.base64_text import decode, encode
 from omnillm.protocols.bedrock_converse.failure import STATUSES, failure_of
 from omnillm.protocols.bedrock_converse.finish import read_finish
 from omnillm.protocols.bedrock_converse.frames import EXCEPTION
-from omnillm.protocols.bedrock_converse.parse_reply import SERVER_TOOL, parse_citation
+from omnillm.protocols.bedrock_converse.parse_reply import MEDIA_TYPES, SERVER_TOOL, parse_citation
 from omnillm.protocols.bedrock_converse.usage import usage_of_counts
 from omnillm.protocols.bedrock_converse.writer import NAME
 from omnillm.protocols.loss import Losses
@@ -41,12 +41,15 @@ _STOP = frozenset({"stopReason", "p"})
 class _Block:
     """A content block that is open. `index` is its part's; -1: no part was started for it yet."""
 
-    __slots__ = ("index", "kind", "lacks_arguments", "redacted", "signature")
+    __slots__ = ("form", "index", "kind", "lacks_arguments", "picture", "redacted", "signature")
 
     def __init__(self) -> None:
         self.index = -1
         self.kind: type | None = None
         self.lacks_arguments = False
+        self.form = ""
+        """Of an image."""
+        self.picture: list[bytes] = []
         self.signature: list[str] = []
         self.redacted: list[bytes] = []
 
@@ -104,7 +107,9 @@ class ConverseDecoder:
             )
             return self._begin(block, part)
         kind = next(iter(start), "text")
-        return () if kind == "text" else self._begin(block, Native(protocol=NAME, kind=kind, value=start))
+        if kind == "image":
+            block.form = text(mapping(start[kind], "start.image").get("format"), "start.image.format")
+        return () if kind in {"text", "image"} else self._begin(block, Native(protocol=NAME, kind=kind, value=start))
 
     def _delta(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         block = self._block_of(event)
@@ -148,6 +153,18 @@ class ConverseDecoder:
         started = self._opening(block, Text, Text(text=""))
         return (*started, CitationAdded(index=block.index, citation=parse_citation(mapping(value, "delta.citation"))))
 
+    def _image_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+        """An image is told when it is whole: no event grows one."""
+        if not block.form:
+            raise Unfit("contentBlockIndex", "that of an image")
+        path = "delta.image.source"
+        source = mapping(mapping(value, "delta.image").get("source"), path)
+        if "bytes" in source:
+            block.picture.append(decode(text(source["bytes"], f"{path}.bytes"), f"{path}.bytes"))
+        else:
+            self._losses.drop("events", "a picture that is not here")
+        return ()
+
     def _opening(self, block: _Block, kind: type, part: MessagePart) -> Sequence[LlmStreamEvent]:
         """The start of a part that its first delta opens."""
         if block.kind is None:
@@ -173,6 +190,8 @@ class ConverseDecoder:
                 raise Unfit("delta", "of its block's own kind")
             opaque = Opaque(value=encode(b"".join(block.redacted)), issuer=self._issuer)
             events += self._begin(block, Reasoning(opaque=opaque, is_redacted=True))
+        if block.picture:
+            events += self._begin(block, ImageBase64(data=b"".join(block.picture), media_type=MEDIA_TYPES.get(block.form, "")))
         if block.kind is None:
             return ()  # a text without a word
         if block.signature:
@@ -227,4 +246,5 @@ class ConverseDecoder:
         "toolUse": _tool_delta,
         "reasoningContent": _reasoning_delta,
         "citation": _citation_delta,
+        "image": _image_delta,
     }

@@ -28,7 +28,7 @@ from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, opti
 from omnillm.usage import Usage
 
 _KNOWN = frozenset({"output", "stopReason", "usage", "metrics", "serviceTier"})
-_MEDIA_TYPES = {form: media_type for media_type, form in IMAGES.items() if media_type != "image/jpg"}
+MEDIA_TYPES = {form: media_type for media_type, form in IMAGES.items() if media_type != "image/jpg"}
 
 
 def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
@@ -116,7 +116,7 @@ def parse_citation(value: dict[str, Any]) -> Citation:
 
 def _image(value: Any, issuer: Issuer, path: str) -> MessagePart:  # noqa: ARG001
     image = mapping(value, path)
-    media_type = _MEDIA_TYPES.get(text(image.get("format"), f"{path}.format"), "")
+    media_type = MEDIA_TYPES.get(text(image.get("format"), f"{path}.format"), "")
     inline = mapping(image.get("source"), f"{path}.source").get("bytes")
     if inline is None:
         return Native(protocol=NAME, kind="image", value={"image": image})
