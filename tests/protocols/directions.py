@@ -177,7 +177,10 @@ def reassembled(frames: list[Frame], source: str) -> tuple[LlmResponse, tuple[Lo
 
 
 def compared_requests(back: LlmRequest, request: LlmRequest) -> tuple[LlmRequest, LlmRequest]:
-    """Both without what says the same in another way: names of results, which stand at their calls; a policy, which becomes marks."""
+    """Both without what says the same in another way: names of results, which stand at their calls; a policy, which becomes marks.
+
+    The ids of Responses' items are no content either.
+    """
     return _bare(back), _bare(request)
 
 
@@ -211,12 +214,14 @@ def _bare_schema(schema: Any) -> Any:
 
 def _bare_item(item: RequestItem) -> RequestItem:
     if isinstance(item, ToolResult):
-        return msgspec.structs.replace(item, name="")
+        return msgspec.structs.replace(item, name="", item_id="")
     return msgspec.structs.replace(item, parts=tuple(_bare_part(part) for part in item.parts))
 
 
 def _bare_part(part: MessagePart) -> MessagePart:
     part = msgspec.structs.replace(part, cache_control=None)
+    if isinstance(part, ToolCall) and not part.arguments:
+        return msgspec.structs.replace(part, arguments="{}")
     if isinstance(part, Audio) and isinstance(part.source, InlineSource):
         return msgspec.structs.replace(part, source=InlineSource(data=part.source.data, media_type=""))
     if isinstance(part, ImageUrl | ImageBase64 | ImageFile) and part.detail == "auto":

@@ -7,6 +7,7 @@ import pytest
 from tests.in_turn import in_turn
 from tests.protocols.cases import PROTOCOLS, REPLIES, REQUESTS, ReplyCase, RequestCase, answers, can
 from tests.protocols.directions import CONTEXT, events_of, streamed
+from tests.protocols.rare_cases import RARE_REQUESTS
 
 from omnillm.errors import ProtocolError, UpstreamLost
 from omnillm.framing.sse import SseReader
@@ -15,10 +16,11 @@ from omnillm.protocols import canonical
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response, transcode_response
 
+FEATURES = (*REQUESTS, *RARE_REQUESTS)
 LONG = "search_the_manual_of_the_old_lighthouse_for_everything_that_it_says_of_the_lake"
 
 
-@in_turn("case", REQUESTS, ids=[case.feature for case in REQUESTS])
+@in_turn("case", FEATURES, ids=[case.feature for case in FEATURES])
 def test_every_request_comes_back_as_it_was(case: RequestCase) -> None:
     """Nothing is lost, for it is the model itself."""
     report = emit_request("canonical", case.request)

@@ -19,14 +19,16 @@ from tests.protocols.directions import (
     streamed,
     translated,
 )
+from tests.protocols.rare_cases import RARE_REPLIES, RARE_REQUESTS
 
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.model import Message, Opaque, Reasoning, Text, ToolCall
 from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response, transcode_request
 
-request_cases = in_turn("case", REQUESTS, ids=[case.feature for case in REQUESTS])
-reply_cases = in_turn("case", REPLIES, ids=[case.feature for case in REPLIES])
-WITHOUT_LOGPROBS = [case for case in REPLIES if all(candidate.logprobs is None for candidate in case.reply.candidates)]
+ASKED, ANSWERED = (*REQUESTS, *RARE_REQUESTS), (*REPLIES, *RARE_REPLIES)
+request_cases = in_turn("case", ASKED, ids=[case.feature for case in ASKED])
+reply_cases = in_turn("case", ANSWERED, ids=[case.feature for case in ANSWERED])
+WITHOUT_LOGPROBS = [case for case in ANSWERED if all(candidate.logprobs is None for candidate in case.reply.candidates)]
 """They are of the words of a text, and a text that comes whole has none."""
 targets = pytest.mark.parametrize("target", PROTOCOLS)
 sources = pytest.mark.parametrize("source", PROTOCOLS)
@@ -138,7 +140,7 @@ def test_part_may_come_whole_at_its_start(case: ReplyCase, target: str) -> None:
     assert lost_whole == lost
 
 
-@reply_cases
+@in_turn("case", REPLIES, ids=[case.feature for case in REPLIES])
 @targets
 def test_opaque_value_comes_back_through_a_foreign_client(case: ReplyCase, target: str) -> None:
     """The client sends the reply back as it came, whole or streamed, and the issuer's value is the issuer's again."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tests.in_turn import in_turn
 from tests.protocols.bedrock_converse.oracle import CLAUDE, problems
 from tests.protocols.cases import REQUESTS, RequestCase
+from tests.protocols.rare_cases import RARE_REQUESTS
 
 from omnillm.errors import ProtocolError
 from omnillm.model import (
@@ -54,6 +55,7 @@ from omnillm.protocols.loss import ConversionReport
 from omnillm.protocols.transcode import emit_request, parse_request
 from omnillm.testing.strategies import requests
 
+FEATURES = (*REQUESTS, *RARE_REQUESTS)
 SEARCH = ToolDefinition(name="search", description="Search.", input_schema={"type": "object", "properties": {"q": {"type": "string"}}})
 OWN = Issuer(protocol="bedrock_converse", provider="aws")
 
@@ -76,7 +78,7 @@ def losses(request: LlmRequest, **dialect: Any) -> set[str]:
     return {f"{reason.kind}:{reason.path}" for reason in emit(request, **dialect).loss_reasons}
 
 
-@in_turn("case", REQUESTS, ids=[case.feature for case in REQUESTS])
+@in_turn("case", FEATURES, ids=[case.feature for case in FEATURES])
 def test_every_feature_is_written_as_the_service_accepts_it(case: RequestCase) -> None:
     """Whatever can be asked, botocore's validator finds nothing wrong with what is sent."""
     try:

@@ -37,10 +37,6 @@ _SILENT = frozenset({ToolCall, Reasoning})
 """What OpenAI's own first chunk has null for content before: clients begin a text wherever it is a string."""
 
 
-_NO_SUMMARY = -1
-"""In the place of the number of a summary's part: the reasoning itself is being said, behind a summary."""
-
-
 class CandidateWriter:
     __slots__ = (
         "_calls",
@@ -77,7 +73,7 @@ class CandidateWriter:
         return self._delta(_FIRST | {"content": None} if type(first) is PartStarted and type(first.part) in _SILENT else _FIRST)
 
     def write(self, event: Any) -> bytes:
-        """Write an event about a part. One about a part that was left out says nothing."""
+        """Write an event about a part. The end of one that was left out says nothing."""
         if self._order.growing == event.index and type(event) is not PartEnded:
             return _WRITERS[type(event)](self, event)
         return b"".join([_WRITERS[type(one)](self, one) for one in self._order.let(event)])
@@ -104,9 +100,7 @@ class CandidateWriter:
         return self._place
 
     def _write_text(self, event: TextDelta) -> bytes:
-        part = self._open.get(event.index)
-        if part is None:
-            return b""
+        part = self._open[event.index]
         size = len(event.text)
         part.length += size
         self._length += size
@@ -115,39 +109,30 @@ class CandidateWriter:
         return b'%b{"content":%b},"logprobs":%b,"finish_reason":null}]}\n\n' % (self._prefix, _encode(event.text), _encode(event.logprobs))
 
     def _write_refusal(self, event: RefusalDelta) -> bytes:
-        return self._delta({"refusal": event.text}) if event.index in self._open else b""
+        return self._delta({"refusal": event.text})
 
     def _write_reasoning(self, event: ReasoningDelta) -> bytes:
-        part = self._open.get(event.index)
-        if part is None:
-            return b""
+        part = self._open[event.index]
         said = event.text
-        if event.summary_index is not None:
-            if part.summary_index is None:
+        if event.summary_index != part.summary_index:
+            part.summary_index = event.summary_index
+            if event.summary_index is not None:
                 place = self._stand(event.index)
                 place.losses.approximate(place.here(".summary"), "a summary, as the reasoning itself")
-            elif part.summary_index != event.summary_index:
+            if part.thought:
                 said = "\n\n" + said
-            part.summary_index = event.summary_index
-        elif part.summary_index is not None and part.summary_index >= 0:
-            said = "\n\n" + said
-            part.summary_index = _NO_SUMMARY
         part.think(said)
         return self._prefix + b'{"reasoning_content":' + _encode(said) + b"}" + _END
 
     def _write_arguments(self, event: ToolCallDelta) -> bytes:
-        part = self._open.get(event.index)
-        if part is None:
-            return b""
+        part = self._open[event.index]
         if part.member == "custom":
             return self._delta({"tool_calls": [{"index": part.call, "custom": {"input": event.arguments}}]})
         arguments = _encode(event.arguments)
         return b'%b{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}%b' % (self._prefix, part.call, arguments, _END)
 
     def _write_opaque(self, event: OpaqueAdded) -> bytes:
-        part = self._open.get(event.index)
-        if part is None:
-            return b""
+        part = self._open[event.index]
         if type(part.part) is Reasoning:
             part.opaque = event.opaque  # written with the whole text, at the part's end
             return b""
@@ -159,17 +144,14 @@ class CandidateWriter:
         return self._delta({"tool_calls": [{"index": part.call, "extra_content": extra_content(signature or "")}]})
 
     def _write_citation(self, event: CitationAdded) -> bytes:
-        part = self._open.get(event.index)
-        if part is None:
-            return b""
+        part = self._open[event.index]
         place = self._stand(event.index)
-        written = write_annotation(event.citation, part.offset, part.length, (place, 0))
+        written = write_annotation(event.citation, part.offset, part.length, (place, part.citations))
+        part.citations += 1
         return b"" if written is None else self._delta({"annotations": [written]})
 
     def _write_sound(self, event: AudioDelta) -> bytes:
-        part = self._open.get(event.index)
-        if part is None:
-            return b""
+        part = self._open[event.index]
         audio: dict[str, Any] = {}
         sound = part.sound(event.data)
         if sound:

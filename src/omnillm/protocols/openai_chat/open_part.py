@@ -7,13 +7,15 @@ from omnillm.protocols import base64_text
 
 
 class OpenPart:
-    __slots__ = ("_pieces", "_sound", "call", "length", "member", "offset", "opaque", "part", "summary_index")
+    __slots__ = ("_pieces", "_sound", "call", "citations", "length", "member", "offset", "opaque", "part", "summary_index")
 
     def __init__(self, part: Any, offset: int) -> None:
         self.part = part
         self.offset = offset
         """Where a text begins in the whole content, in characters."""
         self.length = 0
+        self.citations = 0
+        """Of the text so far."""
         self.call = 0
         """A call's index."""
         self.member = "function"

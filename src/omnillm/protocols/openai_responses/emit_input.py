@@ -97,6 +97,8 @@ class InputWriter:
             else:
                 write(self, part)
         self.end_message()
+        if not message.parts:
+            place.losses.drop(place.around(""), "a message without content")
         self._drop_name(message)
         for name in message.vendor_extensions:
             place.losses.drop(place.around(f".vendor_extensions.{name}"), "a turn of the assistant is no item of its own")
