@@ -1,11 +1,12 @@
 """What each wire format of an endpoint family supplies: for the straight line a `Protocol`, for translation a codec. Pure."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 import msgspec
 
 from omnillm.endpoints.shapes import Shape
+from omnillm.errors import ProtocolError
 from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE, USAGE
@@ -34,6 +35,13 @@ IMAGE_VARIATIONS = "image_variations"
 SPEECH = "speech"
 TRANSCRIPTIONS = "transcriptions"
 TRANSLATIONS = "translations"
+FORM_OPERATIONS: Final = frozenset({IMAGE_EDITS, IMAGE_VARIATIONS, TRANSCRIPTIONS, TRANSLATIONS})
+"""Families whose requests are multipart/form-data."""
+
+
+def no_json(*_: Any, **__: Any) -> NoReturn:
+    """`parse_request` of a format whose requests are forms."""
+    raise ProtocolError("A form is no JSON: emit_transport_request writes it whole.", reason="unsupported_wire_format")
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,15 +51,15 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     """Its name is the format's."""
     operation: str
     """The family."""
-    parse_request: Callable[..., Any]
-    """(members, model="") -> the family's canonical request. BadRequest names a member that does not fit; ProtocolError what only this
-    format can say."""
     emit_request: Callable[[Any, Losses], dict[str, Any]]
     """ProtocolError: it cannot be said."""
     parse_response: Callable[[bytes], Any]
     """(JSON) -> the family's canonical reply. Raises ValueError, or what decoding raises."""
     emit_response: Callable[[Any, Any, Losses], dict[str, Any]]
     """(response, the request that it answers)."""
+    parse_request: Callable[..., Any] = no_json
+    """(members, model="") -> the family's canonical request. BadRequest names a member that does not fit; ProtocolError what only this
+    format can say."""
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from omnillm.endpoints.format import (
     reply_peek,
     text_alone,
 )
-from omnillm.endpoints.forms import File, Flag, Part, UploadedFile, Whole, one
+from omnillm.endpoints.forms import Flag, Part, UploadedFile, Whole, one
 from omnillm.endpoints.images import ImageRequest, SeenImages, emit_request, emit_response, parse_response, usage_of, usage_seen
 from omnillm.endpoints.shapes import Shape
 from omnillm.protocols.extras import Asked
@@ -146,38 +146,6 @@ def _variation_asks(members: Members) -> Asked:
     return _asked(n=one("n", asked.n, MOST_IMAGES), size=asked.size, quality="", partial_images=0)
 
 
-def parse_edit(members: Members, *, model: str = "") -> ImageRequest:
-    """The canonical request, without the contents of the files, which stay in the spool."""
-    asked = EDIT.read(members)
-    images = asked.image if isinstance(asked.image, list) else [asked.image]
-    return ImageRequest(
-        model=model or asked.model,
-        prompt=asked.prompt,
-        images=tuple(File(filename=each.filename, content_type=each.content_type) for each in images),
-        mask=None if asked.mask is None else File(filename=asked.mask.filename, content_type=asked.mask.content_type),
-        n=one("n", asked.n, MOST_IMAGES),
-        size=asked.size,
-        quality=asked.quality,
-        response_format=asked.response_format or "",
-        is_stream=asked.stream == "true",
-        user=asked.user,
-        vendor_extensions=EDIT.rest(members),
-    )
-
-
-def parse_variation(members: Members, *, model: str = "") -> ImageRequest:
-    asked = VARIATION.read(members)
-    return ImageRequest(
-        model=model or asked.model,
-        images=(File(filename=asked.image.filename, content_type=asked.image.content_type),),
-        n=one("n", asked.n, MOST_IMAGES),
-        size=asked.size,
-        response_format=asked.response_format or "",
-        user=asked.user,
-        vendor_extensions=VARIATION.rest(members),
-    )
-
-
 _PARTS: Final[Part] = {
     "peek_reply": reply_peek(SeenImages, usage_seen, whole=("data",)),
     "watch": lambda _: EventWatch(usage_of),
@@ -205,7 +173,6 @@ OPENAI_IMAGE_EDITS: Final = Format(
         **_PARTS,
     ),
     operation=IMAGE_EDITS,
-    parse_request=parse_edit,
     **_CODEC,
 )
 OPENAI_IMAGE_VARIATIONS: Final = Format(
@@ -217,6 +184,5 @@ OPENAI_IMAGE_VARIATIONS: Final = Format(
         **_PARTS,
     ),
     operation=IMAGE_VARIATIONS,
-    parse_request=parse_variation,
     **_CODEC,
 )

@@ -3,7 +3,7 @@
 import msgspec
 
 from omnillm.endpoints.api import ApiRequest, ApiResponse
-from omnillm.endpoints.format import Format
+from omnillm.endpoints.format import FORM_OPERATIONS, Format, no_json
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.protocols.counts import UNREADABLE
@@ -31,10 +31,12 @@ def parse_api_request(wire_format: str, request: bytes | Members, *, model: str 
 
 
 def emit_api_request(wire_format: str, request: ApiRequest) -> ConversionReport[bytes]:
-    """A canonical request as the JSON body of a format. ProtocolError: it cannot be said in it."""
-    losses = Losses()
-    body = format_of(wire_format).emit_request(request, losses)
-    for name in request.vendor_extensions:
+    """A canonical request as the JSON body of a format. ProtocolError: it cannot be said in it, or is a form (`emit_transport_request`)."""
+    losses, spoken = Losses(), format_of(wire_format)
+    if spoken.operation in FORM_OPERATIONS:
+        no_json()
+    body = spoken.emit_request(request, losses)
+    for name in request.vendor_extensions.keys() - body.keys():
         losses.drop(name, f"{wire_format} has no such member")
     return _report(wire_format, msgspec.json.encode(body), losses)
 

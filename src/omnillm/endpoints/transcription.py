@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from omnillm.endpoints.audio import AudioWatch, ModelName, TranscriptionRequest, TranscriptionResponse, read_framed
 from omnillm.endpoints.embedding_formats import text_weight
 from omnillm.endpoints.format import ABSENT, TRANSCRIPTIONS, TRANSLATIONS, Format, is_there, openai_protocol, text_alone
-from omnillm.endpoints.forms import File, Flag, Part, UploadedFile
+from omnillm.endpoints.forms import Flag, Part, UploadedFile
 from omnillm.endpoints.images import detail
 from omnillm.endpoints.shapes import Shape, misfit
 from omnillm.protocols.counts import UNREADABLE
@@ -59,31 +59,6 @@ def _transcription_asks(members: Members) -> Asked:
         unbounded_output="the length of the text (max_output of the model under pricing.overrides says how many tokens it has at most)",
         has_unseen_input=True,
     )
-
-
-def _transcription(members: Members, model: str, *, is_translation: bool) -> TranscriptionRequest:
-    asked = _read(members)
-    return TranscriptionRequest(
-        model=model or asked.model,
-        file=File(filename=asked.file.filename, content_type=asked.file.content_type),
-        is_translation=is_translation,
-        language=asked.language,
-        prompt=asked.prompt,
-        response_format=asked.response_format,
-        temperature=None if asked.temperature is None else float(asked.temperature),
-        timestamp_granularities=tuple(asked.timestamp_granularities),
-        is_stream=asked.stream == "true",
-        vendor_extensions=HEARD.rest(members),
-    )
-
-
-def parse_transcription(members: Members, *, model: str = "") -> TranscriptionRequest:
-    """The canonical request, without the content of the file, which stays in the spool."""
-    return _transcription(members, model, is_translation=False)
-
-
-def parse_translation(members: Members, *, model: str = "") -> TranscriptionRequest:
-    return _transcription(members, model, is_translation=True)
 
 
 def emit_transcription(request: TranscriptionRequest, losses: Losses) -> dict[str, Any]:
@@ -179,7 +154,6 @@ _HEARD_PARTS: Final[Part] = {
 OPENAI_TRANSCRIPTIONS: Final = Format(
     protocol=openai_protocol("openai_transcriptions", **_HEARD_PARTS),
     operation=TRANSCRIPTIONS,
-    parse_request=parse_transcription,
     emit_request=emit_transcription,
     parse_response=parse_response,
     emit_response=emit_response,
@@ -187,7 +161,6 @@ OPENAI_TRANSCRIPTIONS: Final = Format(
 OPENAI_TRANSLATIONS: Final = Format(
     protocol=openai_protocol("openai_translations", **_HEARD_PARTS),
     operation=TRANSLATIONS,
-    parse_request=parse_translation,
     emit_request=emit_transcription,
     parse_response=parse_response,
     emit_response=emit_response,

@@ -13,6 +13,7 @@ from omnillm.endpoints import transcode
 from omnillm.endpoints.api import ApiRequest, ApiResponse, called_in
 from omnillm.endpoints.audio import ACCEPTED, SpeechRequest, SpeechResponse, TranscriptionRequest
 from omnillm.endpoints.embedding_gemini import gemini_resource
+from omnillm.endpoints.format import FORM_OPERATIONS
 from omnillm.endpoints.forms import File
 from omnillm.endpoints.images import ImageRequest
 from omnillm.endpoints.registry import FORMATS
@@ -26,7 +27,7 @@ from omnillm.money import format_usd
 from omnillm.protocols.loss import Losses, LossReason
 from omnillm.protocols.members import read_members
 from omnillm.protocols.protocol import Members
-from omnillm.providers.families import FAMILY_PATHS, FORM_OPERATIONS
+from omnillm.providers.families import FAMILY_PATHS
 from omnillm.replay import BinaryBody, JsonBody, TextBody, TransportRequest, TransportResponse
 from omnillm.transport.spool import Body
 from omnillm.usage import Usage

@@ -67,8 +67,6 @@ FAMILY_PATHS: Final[dict[tuple[str, str], str]] = {
 """(wire format, family) -> upstream path, also of formats that no kind has yet."""
 SERVED: Final = tuple(key for key in FAMILY_PATHS if key[0].startswith(("openai_", "gemini_")))
 """(wire format, family) that clients can ask in: there is an SDK for it, or a path in common use."""
-FORM_OPERATIONS: Final = frozenset({IMAGE_EDITS, IMAGE_VARIATIONS, TRANSCRIPTIONS, TRANSLATIONS})
-"""Families whose requests are multipart/form-data."""
 STREAMS: Final[dict[str, Literal["sse", "binary"]]] = {
     SPEECH: "binary",
     IMAGE_GENERATIONS: "sse",

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from omnillm.endpoints.format import FORM_OPERATIONS
 from omnillm.errors import ConfigError
 from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header, Query
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.families import FORM_OPERATIONS
 from omnillm.providers.passing import passing
 from omnillm.providers.url_rule import request_target
 from omnillm.secret import Secret

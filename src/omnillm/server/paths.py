@@ -2,12 +2,11 @@
 
 import msgspec
 
-from omnillm.endpoints.format import EMBEDDINGS, Format
+from omnillm.endpoints.format import EMBEDDINGS, FORM_OPERATIONS, Format
 from omnillm.endpoints.registry import FORMATS
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.families import FORM_OPERATIONS
 from omnillm.providers.own_paths import operation_at
 from omnillm.providers.paths import COUNT_TOKENS, GEMINI_FORMATS, GEMINI_SESSIONS, GENERATE, REALTIME
 
