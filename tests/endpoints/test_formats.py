@@ -38,6 +38,8 @@ from omnillm.endpoints.images import MadeImage
 from omnillm.endpoints.registry import FORMATS
 from omnillm.endpoints.rerank import Ranked
 from omnillm.errors import BadRequest, UpstreamLost
+from omnillm.framing.sse import Frame
+from omnillm.protocols.protocol import Sight
 from omnillm.replay import BinaryBody, JsonBody, TextBody, TransportResponse
 
 EMBEDDING_FORMATS = [name for name, each in FORMATS.items() if each.operation == "embeddings"]
@@ -102,7 +104,10 @@ LOSSES = {
     ("openai_embeddings", "title"): ("dropped", "title"),
     ("gemini_embed_content", "user"): ("dropped", "user"),
     ("cohere_embed", "title"): ("dropped", "title"),
+    ("cohere_embed", "user"): ("dropped", "user"),
+    ("cohere_embed", "task"): ("approximated", "taskType"),
     ("titan_embed", "task"): ("dropped", "taskType"),
+    ("titan_embed", "user"): ("dropped", "user"),
 }
 
 
@@ -110,9 +115,95 @@ LOSSES = {
 def test_what_a_format_cannot_say_is_told(case: tuple[str, str], told: tuple[str, str]) -> None:
     """And so is every member that only the client's own format has."""
     name, member = case
-    request = msgspec.structs.replace(ONE, **{member: "CLUSTERING"}, vendor_extensions={"odd": 1})
+    request = msgspec.structs.replace(ONE, **{member: "SEMANTIC_SIMILARITY"}, vendor_extensions={"odd": 1})
     reasons = emit_api_request(name, request).loss_reasons
     assert {told, ("dropped", "odd")} <= {(each.kind, each.path) for each in reasons}
+
+
+REFUSED = [
+    (
+        "gemini_batch_embed_contents",
+        "gemini_embed_content",
+        b'{"requests":[{"content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":"b"}]}}]}',
+        "batchEmbedContents takes several",
+    ),
+    ("cohere_embed", "openai_embeddings", b'{"model":"m","texts":["a"],"input_type":"search_query","embedding_types":["int8"]}', "'int8'"),
+    ("titan_embed", "openai_embeddings", b'{"inputText":"a","embeddingTypes":["binary"]}', "Binary"),
+    ("titan_embed", "openai_embeddings", b'{"inputText":"a","normalize":false}', "normalised"),
+]
+
+
+@in_turn(("source", "target", "body", "why"), REFUSED)
+def test_what_only_one_host_can_do_is_refused_by_others(source: str, target: str, body: bytes, why: str) -> None:
+    """Before anything is sent: another kind of vector is another answer, and no loss."""
+    with pytest.raises(ProtocolError, match=why):
+        transcode_api_request(source, target, body, model="m")
+
+
+@in_turn(
+    ("name", "body", "why"),
+    [
+        ("openai_embeddings", b'{"model":"m","input":[%b]}' % b",".join([b'"a"'] * 4097), "`input`: it has more than"),
+        ("openai_embeddings", b'{"model":"m","input":[]}', "`input`: it is empty"),
+        ("openai_moderations", b'{"input":[]}', "`input`: it must be a text"),
+        ("openai_moderations", b'{"input":["a",{"type":"text","text":"b"}]}', "`input`: it must be a text"),
+        ("openai_moderations", b'{"input":[{"type":"image_url","text":"b"}]}', "`input\\[0\\].image_url`: it is required"),
+        ("openai_moderations", b'{"input":[{"text":"b"}]}', "`input\\[0\\].type`: it is required"),
+        ("openai_moderations", b'{"input":"\xff"}', "`input`: it is not valid JSON"),
+        ("openai_moderations", b"[", "not a JSON object"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_what_does_not_fit_is_named(name: str, body: bytes, why: str) -> None:
+    """Where it stands, in the words of the client's own body."""
+    with pytest.raises(BadRequest, match=why):
+        parse_api_request(name, body)
+
+
+@in_turn(("name", "field"), [("openai_image_edits", "n"), ("openai_image_variations", "n"), ("openai_image_edits", "partial_images")])
+def test_number_of_a_form_has_its_range(name: str, field: str) -> None:
+    """A budget rests on it."""
+    members = {"model": "m", "prompt": "a", "image": {"filename": "a.png"}, field: "11"}
+    protocol = FORMATS[name].protocol
+    assert protocol.asks is not None
+    with pytest.raises(BadRequest, match=f"`{field}`: it must be a whole number"):
+        protocol.asks({each: msgspec.Raw(msgspec.json.encode(value)) for each, value in members.items()})
+
+
+def test_user_goes_along_to_openai() -> None:
+    """It takes one in its embeddings."""
+    asked = msgspec.structs.replace(ONE, user="u")
+    assert parse_api_request("openai_embeddings", emit_api_request("openai_embeddings", asked).value) == asked
+
+
+@in_turn(
+    ("name", "told"),
+    [("openai_rerank", {"dropped:max_tokens_per_doc"}), ("jina_rerank", {"dropped:max_tokens_per_doc"}), ("cohere_rerank", set())],
+)
+def test_length_of_documents_is_cohere_s_to_cut(name: str, told: set[str]) -> None:
+    """Others cut where the model does."""
+    report = emit_api_request(name, msgspec.structs.replace(RANKING, max_tokens_per_doc=9, top_n=None))
+    assert {f"{each.kind}:{each.path}" for each in report.loss_reasons} == told
+    body = json.loads(report.value)
+    assert (body.get("max_tokens_per_doc"), "top_n" in body) == (None if told else 9, False)
+
+
+@in_turn(
+    ("event", "code"),
+    [
+        (b'{"type":"error","error":{"message":"no","type":"server_error","code":"server_error"}}', "server_error"),
+        (b"{", "malformed_event"),
+    ],
+)
+def test_stream_of_pictures_that_fails_is_seen_to_fail(event: bytes, code: str) -> None:
+    """An error event, or what is none of the format; what came before it does not make the stream whole."""
+    watch = FORMATS["openai_image_generations"].protocol.watch(False)
+    assert watch.see(Frame(b": ping\n\n", b"")) == Sight.NOTHING
+    assert watch.see(Frame(b"", b'{"type":"image_generation.partial_image","b64_json":"aaaa"}')) == Sight.CONTENT
+    assert watch.see(Frame(b"", event)) == Sight.FAILED
+    assert watch.failure is not None
+    assert watch.failure.code == code
+    assert not watch.at_end_of_stream()
 
 
 def test_a_batch_of_unlike_requests_is_not_translated() -> None:
@@ -198,6 +289,8 @@ def after(chunk: bytes) -> bytes:
         (b"RIFF\0\0\0\0WAVE", 64_000, None),
         (b"ID3\x04", 10_000, 10_000),
         (b"\xff\xfb\x90\x00", 10_000, 10_000),
+        (wav(16_000, 2, coding=0xFFFE)[:36] + bytes([22, 0, 16, 0, 0, 0, 0, 0, 1, 0]) + b"\0" * 14, 64_000, 2_000),
+        (wav(16_000, 2)[:30], 64_000, None),
         (b"OggS", 10_000, None),
         (b"fLaC", 10_000, None),
         (b"", 0, None),

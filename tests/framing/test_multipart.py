@@ -48,6 +48,27 @@ def test_every_split_gives_the_same_parts():
         reader.finish()
 
 
+@in_turn(
+    ("told", "name"),
+    [
+        (b'filename="a.wav"', "a.wav"),
+        (b"filename=\"a.wav\"; filename*=utf-8''na%C3%AFve.wav", "na\u00efve.wav"),
+        (b"filename*=UTF-8'en'na%C3%AFve.wav", "na\u00efve.wav"),
+        (b"filename*=iso-8859-1''na%EFve.wav", None),
+        (b"filename*=a.wav", None),
+    ],
+)
+def test_name_of_a_file_may_be_spelt_out(told, name):
+    """As RFC 8187 has it: a character set, perhaps a language, and the name. .NET's clients send it beside the plain one."""
+    body = b"--b\r\ncontent-disposition: form-data; name=file; %b\r\n\r\nRIFF\r\n--b--\r\n" % told
+    if name is None:
+        with pytest.raises(BadRequest, match="character set"):
+            read(body)
+    else:
+        [(head, content, _)] = read(body)
+        assert (head.filename, content) == (name, b"RIFF")
+
+
 def test_nothing_but_the_start_of_a_delimiter_is_held_back():
     """A file of any size passes: what waits is never longer than a delimiter."""
     reader = MultipartReader("b")

@@ -190,8 +190,9 @@ def _filename(told: dict[str, str]) -> str | None:
     extended = told.get("filename*")
     if extended is None:
         return told.get("filename")
-    charset, _, value = extended.partition("''")
-    if charset.lower() != "utf-8":
+    charset, _, rest = extended.partition("'")
+    _, quote, value = rest.partition("'")  # behind the language
+    if not quote or charset.lower() != "utf-8":
         raise _malformed("a file's name is in an unknown character set")
     return unquote(value)
 
