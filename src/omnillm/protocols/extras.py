@@ -33,6 +33,8 @@ class Asked(msgspec.Struct, kw_only=True, gc=False):
     """How often the model reads its context, at most."""
     output_turns: int = 1
     """How often it writes up to the output cap, at most."""
+    compactions: int = 0
+    """How often it reads and writes beyond that, to shorten its context; `turns` and `output_turns` have them when all is read."""
     more_output: int = 0
     """Tokens that may be paid as output beyond the cap."""
     goes_on: bool = False

@@ -35,6 +35,8 @@ def read_asked(protocol: str, members: Members, price_members: tuple[str, ...], 
             read(asked, _value(members, name), members)
         except (msgspec.MsgspecError, AttributeError, LookupError, TypeError, ValueError):
             asked.refuse(name)
+    asked.turns += asked.compactions
+    asked.output_turns += asked.compactions
     asked.calls *= n
     asked.untold_calls *= n
     asked.more_output *= n
@@ -157,8 +159,7 @@ _RESPONSES_OWN: Final = frozenset(
 
 def _compaction(asked: Asked, value: Any, _: Members) -> None:
     if value:
-        asked.turns += 1
-        asked.output_turns += 1
+        asked.compactions += 1
         asked.has_unseen_input = True
 
 
