@@ -241,6 +241,40 @@ SAME = [
         ),
         id="an answer brought back with its annotations",
     ),
+    pytest.param(
+        converses(
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image_url", "image_url": {"url": "https://e.com/a.png", "detail": "low", "x": 1}},
+                    {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav", "x": 1}},
+                    {"type": "file", "file": {"file_data": "AAAA", "filename": "a", "x": 1}, "y": 2},
+                    {"type": "text", "text": "Hi", "y": 2},
+                ],
+            }
+        ),
+        id="members of parts without a field",
+    ),
+    pytest.param(
+        converses(
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "mcp", "mcp": {"x": 1}}]},
+            {"role": "tool", "tool_call_id": "c", "content": "a"},
+        ),
+        id="a call of a kind without a field",
+    ),
+    pytest.param(asks(web_search_options={"search_context_size": "low", "x": 1}), id="members of a search without a field"),
+    pytest.param(
+        asks(web_search_options={"user_location": {"type": "approximate", "approximate": {"city": "Bern"}, "x": 1}}),
+        id="members of a place without a field",
+    ),
+    pytest.param(
+        asks(
+            tools=[{"type": "function", "function": {"name": "f"}}],
+            tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{"type": "mcp", "mcp": {"x": 1}}]}},
+        ),
+        id="a choice of tools of a kind without a field",
+    ),
+    pytest.param({"safety_identifier": "u1", **asks(user="u2")}, id="two owners, the other way about"),
 ]
 
 
@@ -474,6 +508,79 @@ def test_images_of_results_follow_in_a_user_message():
 
 
 @in_turn(
+    "body",
+    [
+        converses({"role": "user", "content": [{"type": "file", "file": {"file_data": "https://e.com/a.pdf", "filename": "a.pdf"}}]}),
+        converses(
+            {"role": "user", "content": [{"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit", "ttl": "30m"}}]}
+        ),
+        converses({"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]}),
+        converses(
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {
+                        "id": "c",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": "{}"},
+                        "extra_content": {"google": {"thought_signature": "c2ln"}, "x": 1},
+                    }
+                ],
+            },
+            {"role": "tool", "tool_call_id": "c", "content": "a"},
+        ),
+        converses({"role": "assistant", "content": "a", "reasoning_details": "none"}, QUESTION),
+        converses(
+            {
+                "role": "assistant",
+                "content": "a",
+                "reasoning_content": "Hm.",
+                "thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}],
+            },
+            QUESTION,
+        ),
+    ],
+)
+def test_what_other_hosts_know_comes_back_as_it_was(body):
+    """OpenRouter's files, marks of both spellings, Google's signatures, and whatever else a client sends to its own host."""
+    request, read_losses = parsed(body)
+    assert emitted(request, HOST) == (body, [])
+    assert read_losses == []
+
+
+@in_turn(
+    ("said", "read"),
+    [
+        (
+            {"content": [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}, {"type": "text", "text": "a"}]},
+            {"reasoning_content": "Hm.", "thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}]},
+        ),
+        (
+            {"content": "a", "reasoning_content": "Hm.", "thinking_blocks": [{"type": "redacted_thinking", "data": "c2ln"}]},
+            {
+                "reasoning_content": "Hm.",
+                "thinking_blocks": [{"type": "thinking", "thinking": "Hm."}, {"type": "redacted_thinking", "data": "c2ln"}],
+            },
+        ),
+    ],
+)
+def test_reasoning_has_one_spelling(said, read):
+    """Whichever the client's host has."""
+    body, losses = emitted(parsed(converses({"role": "assistant"} | said, QUESTION))[0], HOST)
+    assert body["messages"][0] == {"role": "assistant", "content": "a"} | read
+    assert losses == []
+
+
+def test_pieces_of_reasoning_are_one():
+    """A host that takes no blocks has one member for them."""
+    parts = (Reasoning(text="Hm."), Reasoning(text="Ah."), Text(text="a"))
+    body, losses = emitted(foreign(Message(role=MessageRole.ASSISTANT, parts=parts)), HOST)
+    assert body["messages"][0] == {"role": "assistant", "content": "a", "reasoning_content": "Hm.\n\nAh."}
+    assert losses == ["approximated:input[0].parts[1]"]
+
+
+@in_turn(
     ("part", "written", "losses"),
     [
         (File(source=TextSource(text="149 m")), {"type": "text", "text": "149 m"}, ["approximated:input[0].parts[0].source"]),
@@ -531,6 +638,8 @@ def test_order_of_an_answer_that_chat_does_not_know():
     ("wanted", "effort", "losses"),
     [
         (ReasoningCapability(budget_tokens=2048), "low", ["approximated:capabilities.reasoning.budget_tokens"]),
+        (ReasoningCapability(budget_tokens=0), "none", ["approximated:capabilities.reasoning.budget_tokens"]),
+        (ReasoningCapability(budget_tokens=-1), "medium", ["approximated:capabilities.reasoning.budget_tokens"]),
         (ReasoningCapability(mode="disabled"), "none", ["approximated:capabilities.reasoning.mode"]),
         (ReasoningCapability(mode="adaptive"), None, ["dropped:capabilities.reasoning.mode"]),
         (
@@ -668,8 +777,9 @@ def test_breakpoint_of_the_policy_is_a_mark(place, number):
 def test_required_cache_is_refused_where_nothing_can_be_said():
     """Before anything is sent."""
     request = foreign(user("Hi"), capabilities=CapabilitySet(prompt_cache=PromptCachePolicy.required()))
-    with pytest.raises(ProtocolError):
-        emitted(request, HOST)
+    for each in (request, msgspec.structs.replace(request, protocol="")):
+        with pytest.raises(ProtocolError, match="cannot be told"):
+            emitted(each, HOST)
 
 
 def test_citations_of_a_library_caller_are_dropped_for_openai():
@@ -720,6 +830,21 @@ def test_tool_without_a_schema():
             "messages[0].content[0].image_url.url",
         ),
         (converses({"role": "assistant", "thinking_blocks": [{"type": "x"}]}), "messages[0].thinking_blocks[0].type"),
+        (converses({"role": "assistant", "images": [{"type": "image_url"}]}), "messages[0].images[0].image_url"),
+        (converses({"role": "tool", "tool_call_id": "c", "content": [{"type": "refusal", "refusal": "No."}]}), "messages[0].content"),
+        (
+            converses({"role": "user", "content": [{"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "implicit"}}]}),
+            "messages[0].content[0].prompt_cache_breakpoint.mode",
+        ),
+        (
+            converses({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64"}}]}),
+            "messages[0].content[0].image_url.url",
+        ),
+        (
+            asks(tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "never", "tools": []}}),
+            "tool_choice.allowed_tools.mode",
+        ),
+        (asks(functions=[{"name": "f"}], function_call="required"), "function_call"),
     ],
 )
 def test_a_mistake_is_named_by_its_path(body, path):

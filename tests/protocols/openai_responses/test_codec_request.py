@@ -158,8 +158,9 @@ def test_typed_members_have_their_canonical_home() -> None:
 
 def test_two_names_of_a_user_are_both_kept() -> None:
     """They may differ."""
-    body, losses = emit(parse({"user": "a", "safety_identifier": "b"}))
-    assert (body["user"], body["safety_identifier"], losses) == ("a", "b", [])
+    for names in ({"user": "a", "safety_identifier": "b"}, {"safety_identifier": "b", "user": "a"}):
+        body, losses = emit(parse(names))
+        assert (body["user"], body["safety_identifier"], losses) == ("a", "b", [])
 
 
 def test_nulls_say_nothing() -> None:
@@ -197,6 +198,25 @@ CONVERSATIONS: list[list[dict[str, Any]]] = [
         {
             "role": "user",
             "content": [{"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}, {"type": "input_video", "x": 1}],
+        }
+    ],
+    [
+        {
+            "role": "user",
+            "content": [
+                {"type": "input_image"},
+                {"type": "input_file", "filename": "a"},
+                {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav", "x": 1}},
+            ],
+        }
+    ],
+    [
+        {
+            "type": "message",
+            "role": "assistant",
+            "id": "msg_3",
+            "status": "completed",
+            "content": [{"type": "output_text", "text": "Hear.", "annotations": []}, {"type": "output_audio", "x": 1}],
         }
     ],
     [{"role": "user", "content": "Hi", "id": "msg_9", "status": "incomplete"}],
@@ -257,6 +277,7 @@ CONVERSATIONS: list[list[dict[str, Any]]] = [
         {"type": "computer_call_output", "call_id": "c", "output": {"type": "computer_screenshot", "file_id": "f"}},
         {"type": "compaction", "encrypted_content": "gAAA"},
         {"type": "message", "role": "assistant", "id": "msg_8", "content": []},
+        {"type": "local_shell_call_output", "id": "lso_1"},
         {"type": "something_new", "value": [1]},
     ],
 ]
@@ -312,6 +333,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"input": [{"role": "user", "content": [{"type": "input_text", "text": 1}]}]}, "input[0].content[0].text"),
     ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,#"}]}]}, "input[0].content[0].image_url"),
     ({"input": [{"role": "user"}]}, "input[0].content"),
+    ({"input": [{"role": "user", "content": [{"type": "input_text", "text": "a", "prompt_cache_breakpoint": {"mode": "x"}}]}]}, "input[0].content[0].prompt_cache_breakpoint.mode"),
     ({"input": [{}]}, "input[0].role"),
     ({"input": [{"type": "function_call", "name": "x", "arguments": "{}"}]}, "input[0].call_id"),
     ({"input": [{"type": "reasoning", "summary": ["x"]}]}, "input[0].summary[0]"),

@@ -23,7 +23,7 @@ _CUSTOM_MEMBERS = frozenset({"name", "description", "format"})
 _SEARCH_MEMBERS = {"user_location", "search_context_size"}
 """Of web_search_options, those that another protocol can say too."""
 _PLACE_MEMBERS = ("city", "region", "country", "timezone")
-_LOCATION_MEMBERS = {"type", *_PLACE_MEMBERS}
+_LOCATION_MEMBERS = frozenset({"type", "approximate"})
 _MODES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 """`any` is Mistral's."""
 
@@ -77,11 +77,13 @@ def _read_custom(custom: dict[str, Any], tool: dict[str, Any]) -> ToolDefinition
 def read_web_search(options: Any) -> BuiltinTool:
     path = _SEARCH_OPTIONS
     location = optional_mapping(mapping(options, path), "user_location", path)
+    is_known = _SEARCH_MEMBERS.issuperset(options)
     if location is not None:
         approximate = optional_mapping(location, "approximate", f"{path}.user_location") or {}
+        is_known = is_known and _LOCATION_MEMBERS.issuperset(location) and approximate.keys() <= {*_PLACE_MEMBERS}
         location = {"type": "approximate", **approximate}
     size = optional_text(options, "search_context_size", path)
-    if _SEARCH_MEMBERS.issuperset(options) and (location is None or _LOCATION_MEMBERS.issuperset(location)):
+    if is_known:
         return BuiltinTool(kind=WEB_SEARCH, user_location=location, search_context_size=size)
     return BuiltinTool(kind=WEB_SEARCH, user_location=location, search_context_size=size, protocol=NAME, native={_SEARCH_OPTIONS: options})
 
