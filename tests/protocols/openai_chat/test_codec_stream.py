@@ -34,6 +34,7 @@ from omnillm.model import (
     Reasoning,
     ReasoningDelta,
     Refusal,
+    RefusalDelta,
     ResponseAssembler,
     ResponseStarted,
     Text,
@@ -66,7 +67,7 @@ def calling(**call: Any) -> dict[str, Any]:
 
 def decoded(*pieces: bytes, losses: Losses | None = None) -> list[LlmStreamEvent]:
     """Events of a whole stream. Raises Unfit when it is not complete."""
-    decoder = CODEC.decoder(ISSUER, losses or Losses())
+    decoder = CODEC.decoder(ISSUER, Losses() if losses is None else losses)
     reader = SseReader()
     events = [event for piece in pieces for frame in reader.feed(piece) for event in decoder.feed(frame)]
     return [*events, *decoder.finish()]
@@ -218,6 +219,65 @@ def test_call_whose_name_comes_late():
     assert parts == (ToolCall(call_id="a", name="f", arguments="{}"),)
 
 
+@in_turn(
+    ("pieces", "call"),
+    [
+        (
+            [{"index": 0, "function": {"arguments": "{"}}, {"index": 0, "id": "a", "function": {"name": "f", "arguments": "}"}}],
+            ToolCall(call_id="a", name="f", arguments="{}"),
+        ),
+        (
+            [{"id": "a", "function": {"name": "f", "arguments": "{"}}, {"id": "a", "function": {"arguments": "}"}}],
+            ToolCall(call_id="a", name="f", arguments="{}"),
+        ),
+        (
+            [
+                {"index": 0, "id": "a", "extra_content": {"google": {"thought_signature": "s"}}},
+                {"index": 0, "function": {"name": "f", "arguments": "{}"}},
+            ],
+            ToolCall(call_id="a", name="f", arguments="{}", signature=Opaque(value="s", issuer=ISSUER)),
+        ),
+        (
+            [
+                {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}},
+                {"index": 0, "function": {"arguments": "}"}, "extra_content": {"google": {"thought_signature": "s"}}},
+                {"index": 0, "extra_content": {"other": 1}},
+            ],
+            ToolCall(call_id="a", name="f", arguments="{}", signature=Opaque(value="s", issuer=ISSUER)),
+        ),
+        ([{"index": 0, "id": "a", "function": {"arguments": "{}"}}], None),
+    ],
+)
+def test_call_that_comes_in_an_odd_order(pieces, call):
+    """Its id after its arguments, its id in place of an index, its signature before its name; one that is never named is left out."""
+    losses = Losses()
+    events = decoded(*[chunk(calling(**piece)) for piece in pieces], chunk({}, "stop"), DONE, losses=losses)
+    [candidate] = assembled(events).candidates
+    assert candidate.message.parts == (() if call is None else (call,))
+    assert candidate.finish_reason is (FinishReason.STOP if call is None else FinishReason.TOOL_CALL)
+    assert [reason.path for reason in losses.reasons] == ([] if call else ["candidates[0].message.tool_calls"])
+
+
+def test_what_comes_beside_the_text():
+    """Usage may be the first to come, parts of a list of any kind, and signatures of reasoning that events cannot hold are told."""
+    losses = Losses()
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    events = decoded(
+        chunk(choices=[], usage=usage),
+        chunk({"reasoning_details": ["x", {"type": "reasoning.encrypted", "data": "c2ln"}]}),
+        chunk({"content": [{"type": "image_url", "image_url": {"url": "https://e.com/a.png"}}]}),
+        chunk({"reasoning": ""}),
+        chunk({"thinking_blocks": [{"type": "thinking", "thinking": ""}]}),
+        DONE,
+        losses=losses,
+    )
+    reply = assembled(events)
+    assert reply.usage is not None
+    assert (reply.id, reply.usage.total_tokens) == ("chatcmpl-1", 5)
+    assert [part for part in reply.candidates[0].message.parts if part != Reasoning()] == [ImageUrl(url="https://e.com/a.png")]
+    assert [reason.path for reason in losses.reasons] == ["candidates[0].message.reasoning_details"]
+
+
 def test_deprecated_call_custom_call_and_signature():
     """All are calls; Google's signature may come with the call or after it."""
     legacy = answered(
@@ -337,6 +397,9 @@ def test_error_in_a_stream(piece, code, status):
         (chunk({"content": 7}), "choices[0].delta.content"),
         (chunk({"tool_calls": [{"index": "0"}]}), "choices[0].delta.tool_calls[0].index"),
         (chunk({"audio": {"data": "####"}}), "choices[0].delta.audio.data"),
+        (chunk({"content": [{"type": "text", "text": 7}]}), "choices[0].delta.content[0].text"),
+        (chunk({"images": [{"type": "image_url"}]}), "choices[0].delta.images[0].image_url"),
+        (chunk(choices=[{"index": 0, "delta": "x"}]), "choices[0].delta"),
     ],
 )
 def test_what_is_no_chunk_is_named_by_its_path(piece, path):
@@ -530,6 +593,33 @@ def test_parts_of_a_summary_are_set_apart():
     chunks, losses = encoded(*events, PartEnded(index=0), Finished(reason=FinishReason.STOP), Completed())
     assert "".join(delta["reasoning_content"] for delta in deltas(chunks)) == "ab\n\nc"
     assert losses == ["approximated:candidates[0].message.parts[0].summary"]
+
+
+@in_turn(
+    ("pieces", "said"),
+    [
+        ([("a", None), ("b", 0), ("c", 0)], "a\n\nbc"),
+        ([("a", 0), ("b", None), ("c", None)], "a\n\nbc"),
+        ([("a", None), ("b", 0), ("c", None), ("d", 0), ("e", 1)], "a\n\nb\n\nc\n\nd\n\ne"),
+    ],
+)
+def test_reasoning_and_its_summary_are_set_apart(pieces, said):
+    """Whichever comes first: a client joins what it gets."""
+    events = [ResponseStarted(), PartStarted(index=0, part=Reasoning())]
+    events += [ReasoningDelta(index=0, text=text, summary_index=number) for text, number in pieces]
+    chunks, losses = encoded(*events, PartEnded(index=0), Finished(reason=FinishReason.STOP), Completed())
+    assert "".join(delta["reasoning_content"] for delta in deltas(chunks)) == said
+    assert losses == ["approximated:candidates[0].message.parts[0].summary"]
+
+
+def test_parts_that_never_end_are_said_at_the_end():
+    """What waited for the open one, in the order in which it came; and an answer that no event finishes has stopped."""
+    events = [ResponseStarted(), PartStarted(index=0, part=Text(text="")), PartStarted(index=1, part=Refusal(text=""))]
+    events += [RefusalDelta(index=1, text="No."), TextDelta(index=0, text="Well.")]
+    chunks, losses = encoded(*events, Completed())
+    assert [body["choices"][0]["delta"] for body in chunks[1:-1]] == [{"content": "Well."}, {"refusal": "No."}]
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    assert losses == []
 
 
 def test_text_after_a_call_has_lost_its_place():

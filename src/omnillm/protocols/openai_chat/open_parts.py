@@ -126,15 +126,13 @@ class OpenCalls:
         return call.kind is not _UNKNOWN
 
     def end(self) -> bool:
-        """End them all; tell whether there are any."""
-        calls = [call for call in self._calls if call.kind]
-        for call in calls:
-            if call.number is None:
-                self._start(call, {})
-                self._add(call, "")
-            assert call.number is not None
-            self._parts.end(call.number)
-        return bool(calls)
+        """End them all; tell whether there are any. One that never named its function is none: nobody could make it."""
+        numbers = [call.number for call in self._calls if call.number is not None]
+        for number in numbers:
+            self._parts.end(number)
+        if any(call.kind and call.number is None for call in self._calls):
+            self._parts.lose("message.tool_calls", "a call that names no function")
+        return bool(numbers)
 
     def _find(self, delta: dict[str, Any]) -> _OpenCall:
         call_id = optional_text(delta, "id")
