@@ -1,17 +1,24 @@
 """What is written for a host that refuses what it does not know of the Responses API."""
 
 import base64
+import json
 from typing import Any
 
+from tests.in_turn import in_turn
+from tests.protocols.cases import REQUESTS, RequestCase
 from tests.protocols.openai_responses.asking import PNG, SCHEMA, emit, foreign
+from tests.protocols.rare_cases import RARE_REQUESTS
 
+from omnillm.errors import ProtocolError
 from omnillm.model import (
+    BuiltinTool,
     CapabilitySet,
     GenerationConfig,
     ImageBase64,
     Message,
     MessageRole,
     ReasoningCapability,
+    Refusal,
     StructuredOutputConfig,
     Text,
     ToolCall,
@@ -20,6 +27,9 @@ from omnillm.model import (
     ToolResult,
     user,
 )
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.openai_responses.narrow import ITEMS, MEMBERS, PARTS, TOOLS
+from omnillm.protocols.transcode import emit_request
 
 
 def narrowed(*items: Any, **members: Any) -> tuple[dict[str, Any], list[str]]:
@@ -49,6 +59,46 @@ def test_a_conversation_is_told_in_its_plainest_form() -> None:
         },
     ]
     assert losses == []
+
+
+FEATURES = (*REQUESTS, *RARE_REQUESTS)
+
+
+@in_turn("case", FEATURES, ids=[case.feature for case in FEATURES])
+def test_nothing_is_written_that_it_does_not_know(case: RequestCase) -> None:
+    """Whatever is asked: members, items, parts and tools of its own alone, and no item that says nothing where something was said."""
+    try:
+        body = json.loads(emit_request("openai_responses", case.request, dialect=Dialect(knows_all_members=False)).value)
+    except ProtocolError:
+        return
+    assert body.keys() <= MEMBERS
+    for item in body["input"]:
+        assert item.keys() <= {*ITEMS[item["type"]]}
+        for part in item["content"] if isinstance(item.get("content"), list) else ():
+            assert part.keys() <= {*PARTS[part["type"]]}
+    assert all(tool.keys() <= {*TOOLS[tool["type"]]} for tool in body.get("tools", ()))
+    if not any(isinstance(item, Message) and not item.parts for item in case.request.input):
+        assert all(item["content"] for item in body["input"] if item["type"] == "message")
+
+
+def test_a_refusal_is_a_text() -> None:
+    """A message without content would be refused, and the model not know that it refused."""
+    body, losses = narrowed(user("How deep?"), Message(role=MessageRole.ASSISTANT, parts=(Refusal(text="No."),)), user("Please."))
+    assert body["input"][1] == {"type": "message", "role": "assistant", "content": "No."}
+    assert losses == ["approximated:input.content"]
+
+
+def test_a_search_may_be_chosen() -> None:
+    """By the name that the host has for it; another hosted tool is none of its own."""
+    search, other = BuiltinTool(kind="web_search"), BuiltinTool(kind="code_execution")
+    for tool, choice, lost in (
+        (search, {"type": "web_search"}, []),
+        (other, None, ["dropped:tool_choice", "dropped:tools.code_interpreter"]),
+    ):
+        native = ToolChoice(mode="named", protocol="openai_responses", native={"type": (choice or {"type": "code_interpreter"})["type"]})
+        body, losses = narrowed(user("Hi"), capabilities=CapabilitySet(builtin_tools=(tool,), tool_choice=native))
+        assert body.get("tool_choice") == choice
+        assert losses == lost
 
 
 def test_settings_are_told_in_its_words_or_not_at_all() -> None:

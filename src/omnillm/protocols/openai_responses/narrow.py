@@ -19,6 +19,8 @@ ITEMS: Final = {
     "function_call_output": ("type", "call_id", "output"),
 }
 PARTS: Final = {"input_text": ("type", "text"), "input_image": ("type", "image_url")}
+_TEXTS: Final = {"input_text": "text", "output_text": "text", "refusal": "refusal"}
+"""Kinds of parts that are said as text, with the member that holds it."""
 TOOLS: Final = {"function": ("type", "name", "description", "parameters", "strict"), "web_search": ("type", "search_context_size")}
 EFFORTS: Final = frozenset({"minimal", "low", "medium", "high", "xhigh", "max"})
 _UNKNOWN: Final = "this host does not know it"
@@ -91,9 +93,11 @@ def _plain(item: Json, losses: Losses) -> Json:
         if not isinstance(parts, list):
             continue
         if name == "output" or item["role"] == "assistant":
-            texts = [part["text"] for part in parts if part["type"] in {"input_text", "output_text"}]
+            texts = [part[_TEXTS[part["type"]]] for part in parts if part["type"] in _TEXTS]
             if len(texts) < len(parts):
                 losses.drop(f"input.{name}", "this host takes it as one text only")
+            if any(part["type"] == "refusal" for part in parts):
+                losses.approximate(f"input.{name}", "a refusal is said as text")
             item[name] = "\n".join(texts)
         else:
             item[name] = _only(parts, PARTS, losses, f"input.{name}")
