@@ -226,6 +226,99 @@ def test_items_without_deltas_are_read() -> None:
     assert read(CREATED, {**COMPLETED, "response": {**COMPLETED["response"], "output": [refusal, call]}})[1:-1] == expected
 
 
+def test_what_only_the_end_of_a_piece_says_is_read() -> None:
+    """Some hosts leave out the deltas of refusals and summaries, the citations until the part is done, or the whole content."""
+    cited = {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1}
+    reply = assembled(
+        read(
+            CREATED,
+            added({"type": "reasoning", "id": "rs_1", "summary": []}),
+            at("reasoning_summary_text.done", summary_index=0, text="Hm."),
+            at("reasoning_summary_part.done", summary_index=0, part={"type": "summary_text", "text": "Hm."}),
+            done({"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]}),
+            added(MESSAGE, 1),
+            at("content_part.added", 1, content_index=0, part={"type": "output_text", "text": "", "annotations": []}),
+            at("output_text.delta", 1, content_index=0, delta="149 m"),
+            at("content_part.done", 1, content_index=0, part={"type": "output_text", "text": "149 m", "annotations": [cited]}),
+            at("refusal.done", 1, content_index=1, refusal="No."),
+            done(
+                {
+                    **MESSAGE,
+                    "content": [{"type": "output_text", "text": "149 m", "annotations": [cited]}, {"type": "refusal", "refusal": "No."}],
+                },
+                1,
+            ),
+            added({**MESSAGE, "id": "msg_2"}, 2),
+            done({**MESSAGE, "id": "msg_2", "status": "completed"}, 2),
+            COMPLETED,
+        )
+    )
+    assert reply.message.parts == (
+        Reasoning(summary=("Hm.",), item_id="rs_1"),
+        Text(text="149 m", citations=(Citation(url="u", title="t", start=0, end=1),), item_id="msg_1"),
+        Refusal(text="No.", item_id="msg_1"),
+        Native(protocol=OWN, kind="message", value={**MESSAGE, "id": "msg_2", "status": "completed"}),
+    )
+
+
+def test_pieces_that_an_item_cannot_have_are_passed_over() -> None:
+    """Some hosts announce, and end, parts of calls; a sign of life says nothing."""
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}"}
+    events = read(
+        CREATED,
+        added({**call, "arguments": ""}),
+        at("content_part.added", content_index=0, part={"type": "output_text", "text": ""}),
+        at("content_part.done", content_index=0, part={"type": "output_text", "text": ""}),
+        at("reasoning_summary_text.done", summary_index=0, text="Hm."),
+        at("reasoning_text.done", content_index=0, text="Hm."),
+        {"type": "keepalive"},
+        done(call),
+        COMPLETED,
+    )
+    assert assembled(events).message.parts == (ToolCall(call_id="c", name="f", arguments="{}", item_id="fc_1"),)
+
+
+def test_message_of_only_parts_of_its_own_goes_back_as_it_came() -> None:
+    """A kind of content that nobody else knows stands in a message again, before a text or behind it."""
+    odd = {"type": "output_audio", "x": 1}
+    for content in ([odd], [{"type": "output_text", "text": "Hear.", "annotations": [], "logprobs": []}, odd]):
+        events = read(CREATED, done({**MESSAGE, "content": content}), COMPLETED)
+        encoder = CODEC.encoder(CONTEXT, Losses())
+        written = [msgspec.json.decode(frame.data) for frame in SseReader().feed(b"".join(encoder.feed(event) for event in events))]
+        [item] = written[-1]["response"]["output"]
+        assert (item["type"], item["content"][-1]) == ("message", odd)
+        assert len(item["content"]) == len(content)
+
+
+def test_item_that_begins_while_a_message_grows_stands_behind_it() -> None:
+    """And one that the stream never finishes is written as it was announced."""
+    search = {"type": "web_search_call", "id": "ws_1", "status": "in_progress", "action": {"type": "search", "query": "lake"}}
+    events = read(
+        CREATED,
+        added(MESSAGE),
+        at("output_text.delta", content_index=0, delta="a"),
+        added(search, 1),
+        at("output_text.delta", content_index=0, delta="b"),
+        done({**MESSAGE, "content": [{"type": "output_text", "text": "ab", "annotations": []}]}),
+        COMPLETED,
+    )
+    written = write(*events)[0]
+    assert [item["type"] for item in written[-1]["response"]["output"]] == ["message", "web_search_call"]
+    assert written[-1]["response"]["output"][0]["content"][0]["text"] == "ab"
+    assert written[-1]["response"]["output"][1] == search
+    assert [event["item"]["type"] for event in written if event["type"] == "response.output_item.done"] == ["message", "web_search_call"]
+
+
+def test_end_without_a_beginning_or_a_reason_is_told() -> None:
+    """A provider that says nothing has filtered its answer; one that says something, but not why it ended, has ended somehow."""
+    empty, lost = write(Completed())
+    assert kinds(empty) == ["created", "in_progress", "incomplete"]
+    assert lost == ["approximated:candidates"]
+    said, lost = write(ResponseStarted(), PartStarted(index=0, part=Text(text="149 m")), PartEnded(index=0), Completed())
+    assert (kinds(said)[-1], said[-1]["response"]["output"][0]["content"][0]["text"]) == ("completed", "149 m")
+    assert lost == ["approximated:candidates[0].finish_reason"]
+
+
 def test_hosted_tools_are_native() -> None:
     """Their progress too; the item is a part when it is whole."""
     item = {"type": "web_search_call", "id": "ws_1", "status": "in_progress"}
