@@ -12,8 +12,6 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901, PLR0
     match (method, *parts):
         case ("POST", "files"):
             return Answer.json(_file(shelf, request, *_uploaded(request)))
-        case ("POST", "embeddings"):
-            return Answer.json(_embeddings(request))
         case ("POST", "batches"):
             return _batch(shelf, request)
         case ("POST", "uploads"):
@@ -74,15 +72,6 @@ def _compaction(shelf: Shelf, request: Request) -> Json:
     usage |= {"output_tokens_details": {"reasoning_tokens": 0}}
     told: Json = {"id": f"resp_{serial}", "object": "response.compaction", "created_at": request.created}
     return told | {"output": [said, item], "usage": usage}
-
-
-def _embeddings(request: Request) -> Json:
-    """A token a word."""
-    asked = request.json
-    texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
-    tokens = sum(len(text.split()) for text in texts)
-    data = [{"object": "embedding", "index": place, "embedding": [0.5, -0.5]} for place, _ in enumerate(texts)]
-    return {"object": "list", "data": data, "model": asked["model"], "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
 
 
 def missing(name: str) -> Answer:
