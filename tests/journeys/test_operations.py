@@ -104,7 +104,7 @@ async def test_metrics_tell_what_happened(gateway: Running) -> None:
 async def test_calls_go_on_while_the_budgets_of_many_are_scraped(gateway: Running) -> None:
     """A scrape with thousands of virtual keys' budgets is long, and streams do not stand still for it."""
     for number in range(2_000):
-        gateway.program.enrol(VirtualKeyTerms(name=f"team-{number}", budget=BudgetSettings(limit_nanousd=1)))
+        gateway.program.enrolment.enrol(VirtualKeyTerms(name=f"team-{number}", budget=BudgetSettings(limit_nanousd=1)))
     scrape = asyncio.ensure_future(get(gateway, "/metrics"))
     turns = 0
     while not scrape.done():

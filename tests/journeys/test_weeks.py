@@ -97,17 +97,17 @@ async def test_virtual_keys_that_come_and_go_leave_nothing_behind(serve: Serve, 
     def known() -> list[int]:
         calendar, alerts, tickets = program.calendar, program.alerts, program.controller._tickets
         kept = (calendar._scheduled, calendar._kinds, calendar._current, calendar._closed, alerts._thresholds, alerts._told, alerts.reached)
-        return [len(each) for each in (*kept, program._enrolled, tickets.budgets, tickets._callers)]
+        return [len(each) for each in (*kept, program.enrolment.keys, tickets.budgets, tickets._callers)]
 
     program.alerts.update(program.controller.budgets())
     before = known()
     for number in range(MOST_RETIRED + 50):
         period = ("day", "rolling 24h", "total")[number % 3]
         key = VirtualKeyTerms(name=f"k{number}", budget=BudgetSettings(limit_nanousd=1, period=period))
-        program.enrol(key)
+        program.enrolment.enrol(key)
         if not number % 100:
             program.alerts.update(program.controller.budgets())
-        program.retire(key.name)
+        program.enrolment.retire(key.name)
     *others, budgets, callers = known()
     assert others == before[:-2]
     assert (budgets, callers) == (before[-2] + MOST_RETIRED, before[-1] + MOST_RETIRED)

@@ -62,7 +62,7 @@ class Keyring:
             self._stored[key.name] = key
         self.check(settings)
         for key in self._live():
-            self._program.enrol(terms_of(key))
+            self._program.enrolment.enrol(terms_of(key))
         strange = [key.name for key in self._live() if key.pepper_id != self._pepper_id]
         if strange:
             log.warning(
@@ -77,7 +77,7 @@ class Keyring:
 
     def returning(self) -> list[VirtualKeyTerms]:
         """The kept keys that are not in force: they did not fit the present configuration."""
-        return [terms_of(key) for key in self._live() if not self._program.has_enrolled(key.name)]
+        return [terms_of(key) for key in self._live() if key.name not in self._program.enrolment.keys]
 
     def rebuild(self, settings: Settings) -> dict[bytes, Caller]:
         """Digest -> callers, under this configuration."""
@@ -121,14 +121,14 @@ class Keyring:
             self._withdraw(before)
         self._stored[key.name] = key
         if problems := problems_of(key, self._program.settings):
-            self._program.suspend(key.name)
+            self._program.enrolment.suspend(key.name)
             for problem in problems:
                 log.warning("not in force here: %s", problem)
         elif key.revoked_wall_ms:
-            self._program.retire(key.name)
+            self._program.enrolment.retire(key.name)
         else:
             if before is None or terms_of(before) != terms_of(key):
-                self._program.enrol(terms_of(key))
+                self._program.enrolment.enrol(terms_of(key))
             self.callers.update(callers_of(key, self._program.settings))
 
     def _withdraw(self, key: VirtualKey) -> None:

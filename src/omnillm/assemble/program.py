@@ -9,6 +9,7 @@ from functools import partial
 
 from omnillm.assemble.batch_looks import BatchLooks
 from omnillm.assemble.credentials import Credentials
+from omnillm.assemble.enrolment import Enrolment
 from omnillm.assemble.parts import (
     check_unchangeable,
     idempotency_rules,
@@ -16,7 +17,6 @@ from omnillm.assemble.parts import (
     make_router,
     make_upstreams,
     open_store,
-    scheduled,
     scheduled_budgets,
 )
 from omnillm.assemble.prices import day_at, make_quoter
@@ -103,7 +103,7 @@ class Program:
         self.credentials = Credentials(self.clock, self.dice)
         self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
         self.on_tick: list[Callable[[], None]] = [self.ended.flush, self.retention.tick, self.batch_looks.tick]
-        self._enrolled: dict[str, VirtualKeyTerms] = {}
+        self.enrolment = Enrolment(self.controller, self.calendar, self.alerts, self.clock)
         self._ticker: asyncio.TimerHandle | None = None
         self._ticks = 0
         self._journal: Journal | None = None
@@ -161,20 +161,9 @@ class Program:
             tag_sets=self._tag_sets,
             queue_s=settings.calls.queue_s,
         )
-        dispatch = Dispatch(
-            admission=self.admission,
-            client=self.client,
-            upstreams=self.upstreams,
-            journal=self._journal,
-            room=self._room,
-            settings=DispatchSettings(
-                hold_back_s=settings.calls.hold_back.time_s,
-                hold_back_bytes=settings.calls.hold_back.size_bytes,
-                buffered_bytes=settings.server.limits.body_bytes,
-            ),
-        )
+        dispatch = self._make_dispatch(settings, self._journal)
         self.settings = settings
-        known = configured.budgets(settings, self._enrolled.values())
+        known = configured.budgets(settings, self.enrolment.keys.values())
         self.alerts.configure({name: budget.warn_permille for name, budget in known.items()})
         self.upstreams.replace(upstreams)
         self.credentials = credentials
@@ -198,6 +187,20 @@ class Program:
                 journal=self._journal,
                 dispatch=dispatch,
                 deadlines=self.deadlines,
+            ),
+        )
+
+    def _make_dispatch(self, settings: Settings, journal: Journal) -> Dispatch:
+        return Dispatch(
+            admission=self.admission,
+            client=self.client,
+            upstreams=self.upstreams,
+            journal=journal,
+            room=self._room,
+            settings=DispatchSettings(
+                hold_back_s=settings.calls.hold_back.time_s,
+                hold_back_bytes=settings.calls.hold_back.size_bytes,
+                buffered_bytes=settings.server.limits.body_bytes,
             ),
         )
 
@@ -256,37 +259,11 @@ class Program:
         `returning`: suspended keys that are enrolled again.
         """
         check_unchangeable(self.settings, settings)
-        self._enrolled |= {key.name: key for key in returning}
+        self.enrolment.bring_back(returning)
         self.build(settings)
-        stored = self._enrolled.values()
+        stored = self.enrolment.keys.values()
         self.controller.configure(configured.controller(settings, stored), self.clock.now())
         self.calendar.reschedule(scheduled_budgets(settings, stored), self.clock.wall(), self.clock.now())
-
-    def enrol(self, key: VirtualKeyTerms) -> None:
-        """Put the limits and the own budget of a virtual key that the file does not have in force; they stay when the file changes."""
-        self._enrolled[key.name] = key
-        self.controller.enrol(configured.caller(key), configured.budget(key))
-        if key.budget is not None:
-            self.alerts.add(configured.own_budget(key.name), key.budget.warn_permille)
-            self.calendar.add(scheduled(configured.own_budget(key.name), key.budget), self.clock.wall(), self.clock.now())
-
-    def has_enrolled(self, name: str) -> bool:
-        return name in self._enrolled
-
-    def suspend(self, name: str) -> None:
-        """An enrolled key that makes no calls for now; its limits bind those under way, and it finds them when it comes back."""
-        key = self._enrolled.pop(name, None)
-        if key is not None and key.budget is not None:
-            self.controller.suspend(configured.own_budget(name))
-            self.calendar.remove(configured.own_budget(name))
-
-    def retire(self, name: str) -> None:
-        """As `suspend`, of a key that comes back no more: nothing of it is kept for longer than a call may need it."""
-        budget = configured.own_budget(name)
-        self._enrolled.pop(name, None)
-        self.controller.retire(name, budget)
-        self.calendar.forget(budget)
-        self.alerts.remove(budget)
 
     def interrupt(self) -> None:
         """Tell what is under way, except live sessions, `shutting_down` where it waits. It settles in the next turns of the loop."""
