@@ -680,7 +680,7 @@ def write_report(
         "# Prices",
         "",
         f"Made by `scripts/update_catalog.py` together with `pricing/catalog.json`, version {head['version']}, from {head['source']}.",
-        "How they are used stands in [usage.md](usage.md#pricing).",
+        "How they are used stands in [budgets.md](budgets.md#where-prices-come-from).",
         "",
         "## Models",
         "",

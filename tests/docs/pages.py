@@ -6,7 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("skill/*.md")])
-USAGE = (ROOT / "docs/usage.md").read_text()
+CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
+MONITORING = (ROOT / "docs/monitoring.md").read_text()
 ERRORS = (ROOT / "docs/errors.md").read_text()
 
 
@@ -45,5 +46,7 @@ def rows(text: str, header: str) -> Iterator[list[str]]:
 
 
 def section(text: str, heading: str) -> str:
-    """What stands under a heading, up to the next."""
-    return re.split(r"^#+ ", text.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    """What stands under a heading, with its smaller ones, up to the next of its size."""
+    before, _, rest = text.partition(f"# {heading}\n")
+    depth = len(before) - len(before.rstrip("#")) + 1
+    return re.split(rf"^#{{1,{depth}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]

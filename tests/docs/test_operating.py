@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 import yaml
-from tests.docs.pages import ERRORS, ROOT, USAGE, blocks, names, rows
+from tests.docs.pages import ERRORS, MONITORING, ROOT, blocks, names, rows
 from tests.ports import free_port
 
 import omnillm
@@ -64,7 +64,7 @@ def test_alerts_ask_for_what_is_there() -> None:
     assert scrape["scrape_configs"][0]["authorization"]
     [container] = pod["spec"]["template"]["spec"]["containers"]
     assert {container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("readiness", "liveness")} == {"/readyz", "/healthz"}
-    known = {names(cells[0])[0] for cells in rows(USAGE, "metric")}
+    known = {names(cells[0])[0] for cells in rows(MONITORING, "metric")}
     codes = {code for cells in rows(ERRORS, "code") for code in names(cells[0])} | {verdict.value for verdict in Verdict}
     panels = [query for cells in rows(PAGE.read_text(), "panel") for query in names(cells[1])]
     for query in (*panels, *(rule["expr"] for rule in rules["groups"][0]["rules"])):

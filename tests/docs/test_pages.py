@@ -9,7 +9,7 @@ from tests.in_turn import in_turn
 import omnillm
 from omnillm.config.load import parse
 
-BASE = "providers: {p: {kind: openai, keys: [{label: k, key: secret-0123456789}]}}\n"
+BASE = "providers: {openai: {kind: openai, keys: [{label: k, key: secret-0123456789}]}}\n"
 
 
 class Anything(dict[str, str]):

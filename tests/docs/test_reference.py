@@ -1,4 +1,4 @@
-"""What `docs/usage.md` says of keys and their defaults, headers, metrics and the admin API is so."""
+"""What the pages of `docs/` say of keys and their defaults, headers, metrics and the admin API is so."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
-from tests.docs.pages import ROOT, USAGE, blocks, names, rows, section
+from tests.docs.pages import CONFIGURATION, MONITORING, ROOT, blocks, names, rows, section
 from tests.in_turn import in_turn
 
 import omnillm
@@ -89,7 +89,7 @@ def told_default(cell: str, field: FieldInfo) -> object:
 @in_turn("name", SECTIONS)
 def test_every_key_is_told_with_its_default(name: str) -> None:
     """A section's tables have the section's keys, all of them, with their defaults, and no other."""
-    told = {names(cells[0])[0]: cells[1] for cells in rows(section(USAGE, name), "key")}
+    told = {names(cells[0])[0]: cells[1] for cells in rows(section(CONFIGURATION, name), "key")}
     known = {key: field for cls in SECTIONS[name] for key, field in leaves(cls)}
     assert told.keys() == known.keys()
     for key, field in known.items():
@@ -100,12 +100,12 @@ def test_every_section_is_told() -> None:
     """A new section of the file needs a place in the page."""
     known = {field.encode_name for field in fields(settings.Settings)}
     assert known == {name for name in SECTIONS if "." not in name} | {"models_only"}
-    assert "`models_only: true`" in USAGE
+    assert "`models_only: true`" in CONFIGURATION
 
 
 def test_every_header_is_told() -> None:
     """Both allowlists, and the gateway's own."""
-    text = USAGE.partition("\n## Headers\n")[2].partition("\n## ")[0]
+    text = section((ROOT / "docs/http-api.md").read_text(), "Headers")
     written = "".join(path.read_text() for path in (Path(omnillm.__file__).parent / "server").glob("*.py"))
     own = set(re.findall(r"\bx-(?:omnillm|ratelimit)-[a-z-]*[a-z]\b", written)) | {"retry-after", "retry-after-ms"}
     assert own | {*PASSED, *RETURNED} <= set(names(text))
@@ -121,7 +121,7 @@ def test_every_metric_is_told() -> None:
     rendered = render_metrics(
         counters, [sample(KeySnapshot)], [sample(BudgetSnapshot)], is_ledger_healthy=True, log_lines_dropped=0, names_callers=True
     ).decode()
-    told = {names(cells[0])[0]: cells[1] for cells in rows(USAGE, "metric")}
+    told = {names(cells[0])[0]: cells[1] for cells in rows(MONITORING, "metric")}
     assert told.keys() == set(re.findall(r"^# TYPE (\w+)", rendered, re.MULTILINE))
     assert told["omnillm_calls_total"] == ", ".join(CALL_LABELS)
 
@@ -132,8 +132,9 @@ def sample(cls: type[msgspec.Struct]) -> msgspec.Struct:
 
 
 async def test_examples_of_the_admin_api_are_its_replies() -> None:
-    """Member by member, in order, what the page shows is what the running server answers."""
-    shown = [json.loads(block) for block in blocks(ROOT / "docs/usage.md", "json")]
+    """Member by member, in order, what the pages show is what the running server answers."""
+    pages = [ROOT / "docs" / name for name in ("admin-api.md", "virtual-keys.md")]
+    shown = [json.loads(block) for page in pages for block in blocks(page, "json")]
     async with FakeProvider() as provider:
         parsed = parse(CONFIG.format(base_url=provider.base_url, admin_key=ADMIN_KEY), {})
         service = Service(parsed, reload=lambda: parsed)

@@ -1,0 +1,44 @@
+"""The snippets of `docs/library.md` run, in their order, as a reader would try them."""
+
+import ast
+import asyncio
+import contextlib
+import inspect
+import io
+from pathlib import Path
+
+import pytest
+from tests.docs.pages import ROOT, blocks
+
+from omnillm import Gateway, KeyConfig, LlmRequest, PriceConfig, ProviderEndpoint, user
+from omnillm.testing import FakeProvider
+
+PAGE = ROOT / "docs/library.md"
+LINE = '{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "gpt-4.1-mini", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}}\n'  # noqa: E501
+
+
+async def test_the_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is a program; the others await at the top, as a notebook's cells do, and share their names."""
+    program, *snippets = blocks(PAGE, "python")
+    monkeypatch.chdir(tmp_path)
+    Path("in.jsonl").write_text(LINE)
+    for name in ("OPENAI_API_KEY", "OPENAI_API_KEY_2"):
+        monkeypatch.setenv(name, f"sk-{name}")
+    told = io.StringIO()
+    async with FakeProvider() as provider:
+        with contextlib.redirect_stdout(told):
+            code = compile(program.replace(".openai()", f".openai({provider.base_url!r})"), "library.md", "exec")
+            await asyncio.to_thread(exec, code, {"__name__": "__main__"})
+            async with Gateway(
+                ProviderEndpoint.openai(provider.base_url),
+                keys=[KeyConfig(label="k", key="sk-a")],
+                prices={"gpt-4.1-mini": PriceConfig(input="0.4", output="1.6")},
+            ) as gateway:
+                request = LlmRequest(model="gpt-4.1-mini", input=(user("How deep is the lake?"),))
+                names = {"gateway": gateway, "request": request, "asyncio": asyncio, "user": user}
+                for snippet in snippets:
+                    ran = eval(compile(snippet, "library.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+                    if inspect.isawaitable(ran):
+                        await ran
+    for said in ("You said: How deep is the lake?", "You said: And how wide?", "BinaryChunk", "the Messages API requires one"):
+        assert said in told.getvalue(), said
