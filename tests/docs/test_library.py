@@ -14,7 +14,7 @@ from omnillm import Gateway, KeyConfig, LlmRequest, PriceConfig, ProviderEndpoin
 from omnillm.testing import FakeProvider
 
 PAGE = ROOT / "docs/library.md"
-LINE = '{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "gpt-4.1-mini", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}}\n'  # noqa: E501
+LINE = '{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "gpt-4.1-mini", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}}\n'
 
 
 async def test_the_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,45 @@
+"""What the pages show of the providers' own SDKs reaches the gateway, as it stands but for the port."""
+
+import asyncio
+from pathlib import Path
+
+import anthropic
+import openai
+import pytest
+from google import genai
+from tests.docs.pages import ROOT, blocks
+from tests.docs.test_commands import gateway
+from tests.ports import free_port
+
+PAGES = ("README.md", "docs/getting-started.md", "docs/http-api.md", "docs/native-calls.md", "docs/endpoints.md")
+LINE = (
+    '{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions",'
+    ' "body": {"model": "gpt-4.1-mini", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}}\n'
+)
+
+
+async def test_the_snippets_of_sdks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of each page; the ledger has what they asked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    Path("in.jsonl").write_text(LINE)
+    port = free_port()
+    async with gateway(port) as service:
+        for page in PAGES:
+            snippet = blocks(ROOT / page, "python")[0].replace(":4000", f":{port}")
+            await asyncio.to_thread(run, snippet, page)
+        await service.program.store.flush()
+        asked = {(row.operation, row.status) for row in await service.program.store.requests(limit=99, before="")}
+    assert asked >= {("generate", 200), ("files", 200), ("batches", 200), ("embeddings", 200), ("image_generations", 200)}
+
+
+def run(snippet: str, page: str) -> None:
+    names = {
+        "openai": openai,
+        "anthropic": anthropic,
+        "genai": genai,
+        "OpenAI": openai.OpenAI,
+        "Anthropic": anthropic.Anthropic,
+        "Path": Path,
+    }
+    exec(compile(snippet, page, "exec"), {**names, "VIRTUAL_KEY": "sk-a", "TEAM_A_KEY": "sk-b"})
