@@ -10,6 +10,12 @@ CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
 MONITORING = (ROOT / "docs/monitoring.md").read_text()
 ERRORS = (ROOT / "docs/errors.md").read_text()
 
+BATCH = (
+    '{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions",'
+    ' "body": {"model": "gpt-4.1-mini", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}}\n'
+)
+"""The file of a batch that the pages do not show."""
+
 
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced blocks of a language."""

@@ -7,22 +7,18 @@ import anthropic
 import openai
 import pytest
 from google import genai
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import BATCH, ROOT, blocks
 from tests.docs.test_commands import gateway
 from tests.ports import free_port
 
 PAGES = ("README.md", "docs/getting-started.md", "docs/http-api.md", "docs/native-calls.md", "docs/endpoints.md")
-LINE = (
-    '{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions",'
-    ' "body": {"model": "gpt-4.1-mini", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}}\n'
-)
 
 
 async def test_the_snippets_of_sdks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first of each page; the ledger has what they asked for."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    Path("in.jsonl").write_text(LINE)
+    Path("in.jsonl").write_text(BATCH)
     port = free_port()
     async with gateway(port) as service:
         for page in PAGES:

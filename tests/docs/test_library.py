@@ -8,20 +8,24 @@ import io
 from pathlib import Path
 
 import pytest
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import BATCH, ROOT, blocks
 
 from omnillm import Gateway, KeyConfig, LlmRequest, PriceConfig, ProviderEndpoint, user
 from omnillm.testing import FakeProvider
 
 PAGE = ROOT / "docs/library.md"
-LINE = '{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "gpt-4.1-mini", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}}\n'
+ELSEWHERE = [
+    blocks(ROOT / "docs/realtime.md", "python")[0],
+    blocks(ROOT / "docs/endpoints.md", "python")[-1] + 'print(await embed(gateway, ["a", "b"]))',
+]
+"""The parts of other pages on the library; they go on with the names of this one."""
 
 
 async def test_the_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first is a program; the others await at the top, as a notebook's cells do, and share their names."""
     program, *snippets = blocks(PAGE, "python")
     monkeypatch.chdir(tmp_path)
-    Path("in.jsonl").write_text(LINE)
+    Path("in.jsonl").write_text(BATCH)
     for name in ("OPENAI_API_KEY", "OPENAI_API_KEY_2"):
         monkeypatch.setenv(name, f"sk-{name}")
     told = io.StringIO()
@@ -36,7 +40,7 @@ async def test_the_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             ) as gateway:
                 request = LlmRequest(model="gpt-4.1-mini", input=(user("How deep is the lake?"),))
                 names = {"gateway": gateway, "request": request, "asyncio": asyncio, "user": user}
-                for snippet in snippets:
+                for snippet in (*snippets, *ELSEWHERE):
                     ran = eval(compile(snippet, "library.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
                     if inspect.isawaitable(ran):
                         await ran
