@@ -14,7 +14,7 @@ ENV = {"AWS_BEARER_TOKEN_BEDROCK": "bedrock-api-key", "AWS_ACCESS_KEY_ID": "AKIA
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 def test_configuration_on_the_page_is_one(page) -> None:
     """It is read without a problem, and its models are reached in the protocols that the page names."""
-    [text] = blocks(page, "yaml")
+    text, *_ = blocks(page, "yaml")
     settings = parse(f"server: {{auth: none}}\n{text}", ENV)
     [endpoint] = configured.endpoints(settings).values()
     assert endpoint.region in endpoint.base_url.reveal()
