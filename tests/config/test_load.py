@@ -1,3 +1,4 @@
+import re
 from contextlib import suppress
 
 import pytest
@@ -180,12 +181,13 @@ def test_the_template_of_init_loads_as_written():
 
 def test_the_comments_of_the_template_load_too():
     """Whoever uncomments a line finds that it works."""
-    lines = [line.replace("# ", "", 1) if line.lstrip().startswith("# ") else line for line in template().splitlines()[4:]]
-    kept = [line for line in lines if not line.lstrip().startswith(("Without rpm", "A key whose", "What callers", "models_only: true at"))]
+    lines = [line for line in template().splitlines() if not re.match(r"\s*# [A-Z$]", line)]  # those are sentences
+    kept = [line.replace("# ", "", 1) if line.lstrip().startswith("# ") else line for line in lines]
     env = {"OPENAI_API_KEY_2": "b", "OMNILLM_ADMIN_KEY": "k" * 16, "TEAM_A_KEY": "t" * 16, "GROQ_API_KEY": "g"}
     read = parse("\n".join(kept), env)
     assert read.virtual_keys[0].budget.limit_nanousd == 5 * 10**9
     assert "fast" in read.models
+    assert read.is_models_only
 
 
 @settings(max_examples=100, deadline=None)

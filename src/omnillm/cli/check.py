@@ -9,7 +9,7 @@ from omnillm.cli.options import CONFIG
 
 
 def check(config: Path = CONFIG) -> None:
-    """Validate the configuration without starting, and print what is in force."""
+    """Validate the configuration, and print what is in force."""
     from omnillm.assemble import unpriced
     from omnillm.assemble.service import try_out
     from omnillm.assemble.system import SystemClock

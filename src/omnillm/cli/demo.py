@@ -6,10 +6,10 @@ import typer
 
 
 def demo(
-    serve: bool = typer.Option(False, "--serve", help="Leave it up afterwards, with lines to copy."),
-    port: int = typer.Option(0, "--port", min=0, max=65535, help="The gateway's port; 0: a free one."),
+    serve: bool = typer.Option(False, "--serve", help="Leave both running afterwards, with commands to try."),
+    port: int = typer.Option(0, "--port", min=0, max=65535, help="Port of the gateway; 0 picks a free one."),
 ) -> None:
-    """Start a fake provider and the gateway on loopback, send real traffic in all four protocols, and compare the books."""
+    """Send real traffic through a gateway to a fake provider, and compare their books."""
     import uvloop
 
     from omnillm.cli.tour import tour

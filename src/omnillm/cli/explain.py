@@ -10,12 +10,12 @@ from omnillm.cli.options import AS_JSON, CONFIG
 
 
 def explain(
-    model: str = typer.Argument(help="A model name, as a client would ask for it."),
+    model: str = typer.Argument(help="Model name, as a client would ask for it."),
     config: Path = CONFIG,
-    protocol: str = typer.Option("", "--protocol", help="Of the client; empty: any."),
+    protocol: str = typer.Option("", "--protocol", help="Protocol of the client; default: any."),
     as_json: bool = AS_JSON,
 ) -> None:
-    """Show where a call for MODEL would go, and why."""
+    """Show where a call for MODEL would go, why, and at what price."""
     from omnillm.assemble import explain_model
     from omnillm.config.load import load
 

@@ -4,11 +4,11 @@ import typer
 
 
 def fake_provider(
-    host: str = typer.Option("127.0.0.1", "--host", help="Where to listen."),
-    port: int = typer.Option(4010, "--port", min=0, max=65535, help="0: a free one."),
-    list_faults: bool = typer.Option(False, "--faults", help="List the faults that a prompt can ask for, and end."),
+    host: str = typer.Option("127.0.0.1", "--host", help="Address to listen on."),
+    port: int = typer.Option(4010, "--port", min=0, max=65535, help="Port to listen on; 0 picks a free one."),
+    list_faults: bool = typer.Option(False, "--faults", help="List the faults that a prompt can ask for, and exit."),
 ) -> None:
-    """Serve a fake LLM provider: four protocols, any key, and `[[fault:NAME]]` in a prompt to see things go wrong."""
+    """Run a fake provider: any protocol, any key; `[[fault:NAME]]` in a prompt makes it fail."""
     import asyncio
 
     from omnillm.testing import FAULTS

@@ -11,7 +11,7 @@ def init(
     path: Path = typer.Argument(Path("omnillm.yaml"), help="Where to write it."),
     force: bool = typer.Option(False, "--force", help="Overwrite an existing file."),
 ) -> None:
-    """Write a commented configuration to begin with."""
+    """Write a commented configuration."""
     from omnillm.config.template import template
 
     if path.is_dir():

@@ -12,22 +12,22 @@ from omnillm.cli.options import AS_JSON
 PATH = "/admin/v1/virtual-keys"
 PAGE_KEYS = 1000
 
-app = typer.Typer(help="Virtual keys: what clients call with. Asks the running server.", no_args_is_help=True)
-NAME: Any = typer.Argument(help="Of the virtual key.")
-URL: Any = typer.Option("http://127.0.0.1:4000", "--url", envvar="OMNILLM_URL", help="Of the server, or of its admin listener.")
-ADMIN_KEY: Any = typer.Option("", "--admin-key", envvar="OMNILLM_ADMIN_KEY", show_default=False, help="server.admin_key.")
-MODEL: Any = typer.Option([], "--model", help="A name or pattern that it may ask for; again for more. None: all.")
+app = typer.Typer(help="Manage the virtual keys of a running server.", no_args_is_help=True)
+NAME: Any = typer.Argument(help="Name of the virtual key.")
+URL: Any = typer.Option("http://127.0.0.1:4000", "--url", envvar="OMNILLM_URL", help="URL of the server, or of its admin listener.")
+ADMIN_KEY: Any = typer.Option("", "--admin-key", envvar="OMNILLM_ADMIN_KEY", show_default=False, help="The server's admin key.")
+MODEL: Any = typer.Option([], "--model", help="Model name or pattern that it may ask for; repeatable. Default: all.")
 RPM: Any = typer.Option("", "--rpm", help="Requests in any 60 seconds.")
 TPM: Any = typer.Option("", "--tpm", help="Tokens in any 60 seconds.")
-MAX_CONCURRENCY: Any = typer.Option("", "--max-concurrency", help="Calls at a time.")
+MAX_CONCURRENCY: Any = typer.Option("", "--max-concurrency", help="Most calls at a time.")
 EXPIRES: Any = typer.Option("", "--expires", help="A date (midnight UTC) or an ISO 8601 time.")
-BUDGET: Any = typer.Option([], "--budget", help="A shared budget that it draws on; again for more.")
-LIMIT_USD: Any = typer.Option("", "--limit-usd", help="The limit of a budget of its own.")
-PERIOD: Any = typer.Option("", "--period", help='Of its own budget: day, week, month, total, or "rolling 24h".')
-SOFT: Any = typer.Option(False, "--soft", help="Its own budget only counts.")
-TAG: Any = typer.Option([], "--tag", help="NAME=VALUE, for the rows of its calls.")
-METADATA: Any = typer.Option([], "--metadata", help="NAME=VALUE, a note of yours.")
-WITHOUT: Any = typer.Option([], "--without", help="What it has no longer, such as rpm, expires, models; again for more.")
+BUDGET: Any = typer.Option([], "--budget", help="Shared budget that it draws on; repeatable.")
+LIMIT_USD: Any = typer.Option("", "--limit-usd", help="Limit of its own budget.")
+PERIOD: Any = typer.Option("", "--period", help='Period of its own budget: day, week, month, total, or "rolling 24h".')
+SOFT: Any = typer.Option(False, "--soft", help="Let its own budget count only, and refuse nothing.")
+TAG: Any = typer.Option([], "--tag", help="NAME=VALUE for the rows of its calls; repeatable.")
+METADATA: Any = typer.Option([], "--metadata", help="NAME=VALUE as a note; repeatable.")
+WITHOUT: Any = typer.Option([], "--without", help="Remove a setting, such as rpm, expires or models; repeatable.")
 
 
 @app.command()
@@ -48,7 +48,7 @@ def create(  # noqa: PLR0913, PLR0917  a command line's options
     admin_key: str = ADMIN_KEY,
     as_json: bool = AS_JSON,
 ) -> None:
-    """Make a virtual key, and show its secret this once."""
+    """Create a virtual key, and print its secret, which is shown only once."""
     asked = _terms(model, rpm, tpm, max_concurrency, expires, budget, _own_budget(limit_usd, period, soft=soft), tag, metadata)
     _tell_secret(_ask(url, admin_key, "POST", PATH, {"name": name, **asked}), as_json=as_json)
 
@@ -72,7 +72,7 @@ def change(  # noqa: PLR0913, PLR0917  a command line's options
     admin_key: str = ADMIN_KEY,
     as_json: bool = AS_JSON,
 ) -> None:
-    """Change what it may do, from its next call on. What is given stands in the place of what was; the rest stays."""
+    """Change what a key may do, from its next call on. Options that are not given stay as they are."""
     asked = _terms(model, rpm, tpm, max_concurrency, expires, budget, _own_budget(limit_usd, period, soft=soft), tag, metadata)
     for member in without:
         if member in asked:
@@ -82,7 +82,7 @@ def change(  # noqa: PLR0913, PLR0917  a command line's options
 
 @app.command("list")
 def list_(url: str = URL, admin_key: str = ADMIN_KEY, as_json: bool = AS_JSON) -> None:
-    """List all of them, the file's too."""
+    """List all virtual keys, including those of the configuration."""
     found: list[dict[str, Any]] = []
     after, has_more = "", True
     while has_more:
@@ -99,25 +99,25 @@ def list_(url: str = URL, admin_key: str = ADMIN_KEY, as_json: bool = AS_JSON) -
 
 @app.command()
 def show(name: str = NAME, url: str = URL, admin_key: str = ADMIN_KEY, as_json: bool = AS_JSON) -> None:
-    """Show one of them. Nobody can show its secret again."""
+    """Show one virtual key. Its secret cannot be shown again."""
     _tell(_ask(url, admin_key, "GET", _path(name)), as_json=as_json)
 
 
 @app.command()
 def rotate(
     name: str = NAME,
-    grace: str = typer.Option("0", "--grace", help="How long the present secret stays good, such as 1h."),
+    grace: str = typer.Option("0", "--grace", help="How long the old secret stays valid, such as 1h."),
     url: str = URL,
     admin_key: str = ADMIN_KEY,
     as_json: bool = AS_JSON,
 ) -> None:
-    """Give it another secret, and show that this once."""
+    """Replace a key's secret, and print the new one, which is shown only once."""
     _tell_secret(_ask(url, admin_key, "POST", f"{_path(name)}/rotate", {"grace": grace}), as_json=as_json)
 
 
 @app.command()
 def revoke(name: str = NAME, url: str = URL, admin_key: str = ADMIN_KEY, as_json: bool = AS_JSON) -> None:
-    """End it, for good. Its calls under way go on."""
+    """Revoke a key for good. Its open calls continue."""
     _tell(_ask(url, admin_key, "POST", f"{_path(name)}/revoke"), as_json=as_json)
 
 

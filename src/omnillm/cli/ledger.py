@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from omnillm.secret import Secret
     from omnillm.stores.connection import Connection
 
-CONFIG = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file, whose store.url is read.")
-LEDGER = typer.Option(None, "--ledger", help="The ledger's file itself, or its URL; no configuration is read then.")
+CONFIG = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="Configuration file; its store.url names the ledger.")
+LEDGER = typer.Option(None, "--ledger", help="File or URL of the ledger, instead of a configuration.")
 
 
 def looking(config: Path, ledger: str | None) -> "AbstractContextManager[Connection]":

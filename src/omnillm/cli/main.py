@@ -12,27 +12,29 @@ from omnillm.errors import ConfigError, OmniError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of an output that is full. A reader that has gone is no error."""
+RUN, LOOK, DEVELOP = "Run a gateway", "See what it does", "Develop and test"
+"""The headings of the list of commands."""
 
 app = typer.Typer(
     name="omnillm",
-    help="Many provider API keys as one reliable, metered, budgeted LLM endpoint.",
+    help="Many provider keys as one reliable, metered, budgeted LLM endpoint. Start with `omnillm demo`: it needs no key and no network.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",  # in the other one, what stands in brackets is a style, and is not shown
 )
-app.command()(demo.demo)
-app.command()(init.init)
-app.command()(serve.serve)
-app.command()(check.check)
-app.command()(explain.explain)
-app.command()(providers.providers)
-app.add_typer(keys.app, name="keys")
-app.command()(usage.usage)
-app.command()(requests.requests)
-app.command()(verify.verify)
-app.command()(transcode.transcode)
-app.command(name="fake-provider")(fake_provider.fake_provider)
+app.command(rich_help_panel=RUN)(demo.demo)
+app.command(rich_help_panel=RUN)(init.init)
+app.command(rich_help_panel=RUN)(check.check)
+app.command(rich_help_panel=RUN)(serve.serve)
+app.add_typer(keys.app, name="keys", rich_help_panel=RUN)
+app.command(rich_help_panel=LOOK)(explain.explain)
+app.command(rich_help_panel=LOOK)(usage.usage)
+app.command(rich_help_panel=LOOK)(requests.requests)
+app.command(rich_help_panel=LOOK)(verify.verify)
+app.command(rich_help_panel=LOOK)(providers.providers)
+app.command(rich_help_panel=DEVELOP)(transcode.transcode)
+app.command(name="fake-provider", rich_help_panel=DEVELOP)(fake_provider.fake_provider)
 
 
 def _print_version(wanted: bool) -> None:
@@ -43,7 +45,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def root(version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version.")) -> None:
-    """The first stop: `omnillm demo`, which needs no key and no network."""
+    """Options of the program itself."""
 
 
 def main() -> None:

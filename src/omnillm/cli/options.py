@@ -6,5 +6,5 @@ from typing import Any
 import typer
 
 CONFIG: Any = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file.")
-AS_JSON: Any = typer.Option(False, "--json", help="For programs.")
-AS_CSV: Any = typer.Option(False, "--csv", help="For spreadsheets.")
+AS_JSON: Any = typer.Option(False, "--json", help="Print JSON.")
+AS_CSV: Any = typer.Option(False, "--csv", help="Print CSV.")

@@ -8,10 +8,10 @@ from omnillm.cli.options import AS_JSON
 
 
 def providers(
-    kind: str = typer.Argument("", help="Of one kind only."),
+    kind: str = typer.Argument("", help="Show this kind only."),
     as_json: bool = AS_JSON,
 ) -> None:
-    """Show what is supported: kind, family, wire format, and whether it is native, compatible (translated) or planned."""
+    """Show what each kind of provider supports: native, compatible (translated) or planned."""
     from omnillm.providers.kinds import profile_of
     from omnillm.providers.registry import embedded_provider_registry
 

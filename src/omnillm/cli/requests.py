@@ -19,24 +19,24 @@ HEADS = ("request", "time (UTC)", "virtual key", "model", "provider", "outcome",
 
 
 def requests(  # noqa: PLR0913, PLR0917  a command line's options
-    request_id: str = typer.Argument("", help="One request, with its attempts, its movements in the budgets and its loss report."),
-    virtual_key: str = typer.Option(None, "--virtual-key", help="Its name; empty: of nobody."),
-    model: str = typer.Option(None, "--model", help="As asked for."),
-    provider: str = typer.Option(None, "--provider", help="By its name in the configuration."),
-    outcome: str = typer.Option(None, "--outcome", help="success, aborted or an error's code."),
-    status: str = typer.Option(None, "--status", help="What the client was answered, such as 429."),
-    since: str = typer.Option(None, "--since", help="A day or a moment, such as 2026-11-25T08:30:00Z."),
-    until: str = typer.Option(None, "--until", help="A day, as a whole, or a moment."),
-    min_cost_usd: str = typer.Option(None, "--min-cost-usd", help="Only what cost as much."),
-    lossy: bool = typer.Option(False, "--lossy", help="Only where a translation could not carry something."),
-    limit: str = typer.Option("20", "--limit", help="Rows of a page, 1 to 1000."),
-    before: str = typer.Option("", "--before", help="The next page: the last id of this one."),
+    request_id: str = typer.Argument("", help="Show this request with its attempts, its movements in the budgets and its loss report."),
+    virtual_key: str = typer.Option(None, "--virtual-key", help="Name of the virtual key; empty: calls without one."),
+    model: str = typer.Option(None, "--model", help="Model name, as it was asked for."),
+    provider: str = typer.Option(None, "--provider", help="Name of the provider in the configuration."),
+    outcome: str = typer.Option(None, "--outcome", help="success, aborted, or an error's code."),
+    status: str = typer.Option(None, "--status", help="Status that the client got, such as 429."),
+    since: str = typer.Option(None, "--since", help="Begun on or after this day or moment, such as 2026-11-25T08:30:00Z."),
+    until: str = typer.Option(None, "--until", help="Begun until this moment, or the end of this day."),
+    min_cost_usd: str = typer.Option(None, "--min-cost-usd", help="Cost as much or more."),
+    lossy: bool = typer.Option(False, "--lossy", help="Translated with a loss."),
+    limit: str = typer.Option("20", "--limit", help="Rows per page, 1 to 1000."),
+    before: str = typer.Option("", "--before", help="Next page: the last id of this one."),
     config: Path = CONFIG,
     ledger: str | None = LEDGER,
     as_json: bool = AS_JSON,
     as_csv: bool = AS_CSV,
 ) -> None:
-    """List requests, the newest first, or show one."""
+    """List requests, newest first, or show one."""
     from omnillm.server import reports as written
     from omnillm.stores import reports
 

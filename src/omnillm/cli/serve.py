@@ -8,7 +8,7 @@ from omnillm.cli.options import CONFIG
 
 
 def serve(config: Path = CONFIG) -> None:
-    """Serve until SIGTERM; SIGHUP applies a changed configuration."""
+    """Run the server until SIGTERM. SIGHUP applies a changed configuration."""
     import uvloop
 
     from omnillm.assemble import hold_standard_files, serve_forever

@@ -18,14 +18,14 @@ class Kind(enum.StrEnum):
 
 
 def transcode(
-    file: Path = typer.Argument(Path("-"), help="What to translate; - reads standard input."),
-    source: str = typer.Option(..., "--from", help="The protocol that it is in, such as openai_chat."),
-    target: str = typer.Option(..., "--to", help="The protocol to say it in; canonical shows the model in between."),
-    kind: Kind = typer.Option(Kind.request, "--kind", help="What it is."),
-    model: str = typer.Option("", "--model", help="The model, where neither the body nor the path says it (Gemini)."),
-    status: int = typer.Option(400, "--status", help="Of an error reply."),
+    file: Path = typer.Argument(Path("-"), help="File to translate; - reads standard input."),
+    source: str = typer.Option(..., "--from", help="Protocol of the file, such as openai_chat."),
+    target: str = typer.Option(..., "--to", help="Protocol to write; canonical shows the model in between."),
+    kind: Kind = typer.Option(Kind.request, "--kind", help="What the file is."),
+    model: str = typer.Option("", "--model", help="Model, if the body does not name it (Gemini)."),
+    status: int = typer.Option(400, "--status", help="HTTP status of an error reply."),
 ) -> None:
-    """Translate one body between protocols: the translation on standard output, what was lost on standard error."""
+    """Translate a body between protocols. What was lost goes to standard error."""
     from omnillm.protocols.loss import LossReason
     from omnillm.protocols.protocol_names import parse_protocol
 

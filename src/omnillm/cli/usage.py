@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 def usage(  # noqa: PLR0913, PLR0917  a command line's options
     by: str = typer.Option(
-        "model", "--by", help="virtual_key, model, provider, provider_key, tag:NAME, day, total, or day,model and the like."
+        "model",
+        "--by",
+        help="virtual_key, model, provider, provider_key, tag:NAME, day or total; or by day and one of these: day,model.",
     ),
-    since: str = typer.Option("", "--since", help="The first day, such as 2026-11-01 (UTC)."),
-    until: str = typer.Option("", "--until", help="The last day."),
+    since: str = typer.Option("", "--since", help="First day, such as 2026-11-01 (UTC)."),
+    until: str = typer.Option("", "--until", help="Last day."),
     config: Path = CONFIG,
     ledger: str | None = LEDGER,
     as_json: bool = AS_JSON,

@@ -8,7 +8,7 @@ from omnillm.cli.ledger import CONFIG, LEDGER, looking, prices
 
 
 def verify(config: Path = CONFIG, ledger: str | None = LEDGER) -> None:
-    """Replay the ledger, of a running gateway too, and prove balances and costs: exit code 1 and a line for each problem, or 0."""
+    """Prove the ledger's balances and costs. Exit code 1, and a line for each problem, if they are wrong."""
     from omnillm.pricing.reference import Reference
     from omnillm.stores import verification
     from omnillm.stores.costs import check_costs, cost_rows
