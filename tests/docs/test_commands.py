@@ -18,7 +18,7 @@ from omnillm.assemble import Service
 from omnillm.config.load import load
 from omnillm.testing import FakeProvider
 
-PAGES = ("getting-started.md", "virtual-keys.md", "reports.md", "command-line.md", "deployment.md", "operating.md")
+PAGES = ("getting-started.md", "virtual-keys.md", "reports.md", "command-line.md", "deployment.md", "operating.md", "protocols/README.md")
 """In this order: the first one makes the configuration."""
 ADMIN_KEY = "admin-key-0123456789"
 CONFIG = """
