@@ -18,8 +18,18 @@ from omnillm.assemble import Service
 from omnillm.config.load import load
 from omnillm.testing import FakeProvider
 
-PAGES = ("getting-started.md", "virtual-keys.md", "reports.md", "command-line.md", "deployment.md", "operating.md", "protocols/README.md")
-"""In this order: the first one makes the configuration."""
+PAGES = (
+    "getting-started.md",
+    "virtual-keys.md",
+    "reports.md",
+    "command-line.md",
+    "deployment.md",
+    "operating.md",
+    "protocols/README.md",
+    "admin-api.md",
+    "idempotency.md",
+)
+"""Those that show commands."""
 ADMIN_KEY = "admin-key-0123456789"
 CONFIG = """
 server: {{port: {port}, auth: none, admin_key: {admin_key}, native: {{openai: openai}}}}
@@ -34,7 +44,7 @@ ELSEWHERE = ("export ", "omnillm serve", "systemctl ")
 
 @contextlib.asynccontextmanager
 async def gateway(port: int) -> AsyncIterator[Service]:
-    """Of the page on how to start: it runs on the file that `omnillm init` is about to overwrite."""
+    """Before a fake provider, on a configuration in the working directory."""
     async with FakeProvider() as provider:
         Path("omnillm.yaml").write_text(CONFIG.format(port=port, base_url=provider.base_url, admin_key=ADMIN_KEY))
         service = Service(load(Path("omnillm.yaml"), os.environ), reload=lambda: load(Path("omnillm.yaml"), os.environ))
@@ -55,6 +65,7 @@ async def test_every_command_runs_as_it_stands(page: str, tmp_path: Path, monkey
     async with gateway(port) as service:
         monkeypatch.setenv("OMNILLM_URL", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("OMNILLM_ADMIN_KEY", ADMIN_KEY)
+        monkeypatch.setenv("VIRTUAL_KEY", "anything")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         monkeypatch.setenv("REQUEST_ID", await asyncio.to_thread(call, port))
         await service.program.store.flush()
