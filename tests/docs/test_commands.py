@@ -11,25 +11,15 @@ from urllib.request import Request, urlopen
 
 import pytest
 from tests.docs.commands import run
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import PAGES, ROOT, blocks
 from tests.ports import free_port
 
 from omnillm.assemble import Service
 from omnillm.config.load import load
 from omnillm.testing import FakeProvider
 
-PAGES = (
-    "getting-started.md",
-    "virtual-keys.md",
-    "reports.md",
-    "command-line.md",
-    "deployment.md",
-    "operating.md",
-    "protocols/README.md",
-    "admin-api.md",
-    "idempotency.md",
-)
-"""Those that show commands."""
+SHOWING = [page for page in PAGES if page.is_relative_to(ROOT / "docs") and page.name != "benchmarks.md" and blocks(page, "console")]
+"""The pages that show commands, but for those that take minutes."""
 ADMIN_KEY = "admin-key-0123456789"
 CONFIG = """
 server: {{port: {port}, auth: none, admin_key: {admin_key}, native: {{openai: openai}}}}
@@ -57,8 +47,8 @@ async def gateway(port: int) -> AsyncIterator[Service]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the pages ask with curl")
-@pytest.mark.parametrize("page", PAGES)
-async def test_every_command_runs_as_it_stands(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", SHOWING, ids=lambda page: str(page.relative_to(ROOT / "docs")))
+async def test_every_command_runs_as_it_stands(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In their order; only the port is a free one."""
     monkeypatch.chdir(tmp_path)
     port = free_port()
@@ -69,11 +59,11 @@ async def test_every_command_runs_as_it_stands(page: str, tmp_path: Path, monkey
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         monkeypatch.setenv("REQUEST_ID", await asyncio.to_thread(call, port))
         await service.program.store.flush()
-        for name, content in written(ROOT / "docs" / page).items():
+        for name, content in written(page).items():
             Path(name).write_text(content)
-        if page == "operating.md":
+        if page.name == "operating.md":
             assert (await asyncio.to_thread(run, "omnillm keys create ada --limit-usd 5 --period month"))[0] == 0
-        for block in blocks(ROOT / "docs" / page, "console"):
+        for block in blocks(page, "console"):
             lines = block.splitlines()
             shown = [line for line in lines if not line.startswith("$ ")]
             for command in [line[2:] for line in lines if line.startswith("$ ") and not line[2:].startswith(ELSEWHERE)]:
