@@ -10,6 +10,8 @@ import omnillm
 from omnillm.config.load import parse
 
 BASE = "providers: {openai: {kind: openai, keys: [{label: k, key: secret-0123456789}]}}\n"
+GROWN = {"CHANGELOG.md", "benchmarks.md", "prices.md"}
+"""Lists that are written to, and a page that is generated."""
 
 
 class Anything(dict[str, str]):
@@ -42,3 +44,26 @@ def test_configurations_are_valid(page: Path) -> None:
     """Every YAML block is one, or becomes one with a provider."""
     for block in blocks(page, "yaml"):
         assert parse(block if "providers:" in block else block + BASE, Anything())
+
+
+@in_turn("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tables_are_whole(page: Path) -> None:
+    """Each row has its header's columns: one bar too many in a cell, in code too, and the rest of the row is not shown."""
+    columns = 0
+    for line in outside_code(page.read_text()):
+        is_row = line.startswith("|")
+        found = line.replace("\\|", "").count("|") if is_row else 0
+        assert not is_row or not columns or found == columns, line
+        columns = found
+
+
+@in_turn("page", [page for page in PAGES if page.name not in GROWN and page.parent.name != "decisions"], ids=lambda page: page.stem)
+def test_prose_is_wrapped(page: Path) -> None:
+    """At 120 characters, so that a reader of the source sees it, and a change shows what it changed. Tables have long lines."""
+    for line in outside_code(page.read_text().partition("<!-- generated")[0]):
+        assert len(line) <= 120 or line.startswith(("|", "description: ")), line
+
+
+def outside_code(text: str) -> list[str]:
+    """The lines of a page that are not in a fenced block."""
+    return re.sub(r"^( *)```.*?^ *```$", "", text, flags=re.DOTALL | re.MULTILINE).splitlines()
