@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import anthropic
+import google.oauth2.credentials
 import openai
 import pytest
 from google import genai
@@ -27,6 +28,14 @@ async def test_the_snippets_of_sdks_run(tmp_path: Path, monkeypatch: pytest.Monk
         await service.program.store.flush()
         asked = {(row.operation, row.status) for row in await service.program.store.requests(limit=99, before="")}
     assert asked >= {("generate", 200), ("files", 200), ("batches", 200), ("embeddings", 200), ("image_generations", 200)}
+
+
+def test_the_sdks_of_vertex_ai_are_made_as_shown() -> None:
+    """Each client takes what the page gives it; what it then asks is in `tests/journeys/test_vertex_clients.py`."""
+    names = {"genai": genai, "types": genai.types, "google": google, "AnthropicVertex": anthropic.AnthropicVertex, "TEAM_A_KEY": "sk-b"}
+    [snippet] = blocks(ROOT / "docs/providers/vertex_ai.md", "python")
+    exec(compile(snippet, "vertex_ai.md", "exec"), names)
+    assert {"client", "express", "claude"} <= names.keys()
 
 
 def run(snippet: str, page: str) -> None:
