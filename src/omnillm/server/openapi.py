@@ -47,7 +47,11 @@ def description() -> bytes:
             "schemas": _schemas(),
             "securitySchemes": {
                 "admin_key": {"type": "http", "scheme": "bearer", "description": "`server.admin_key`."},
-                "virtual_key": {"type": "http", "scheme": "bearer", "description": "Or where the protocol's SDK puts it."},
+                "virtual_key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A virtual key; also accepted where the protocol's SDK puts it.",
+                },
             },
         },
     }
@@ -57,12 +61,12 @@ def description() -> bytes:
 def _probes() -> Schema:
     status = _object({"status": TEXT})
     return {
-        "/": {"get": _told("Which program this is", _object({"name": TEXT}))},
-        "/healthz": {"get": _told("200 while the process answers", status)},
-        "/readyz": {"get": _told("503 while it drains, or the ledger cannot be written", status)},
+        "/": {"get": _told("Name of the program", _object({"name": TEXT}))},
+        "/healthz": {"get": _told("Liveness: 200 while the process answers", status)},
+        "/readyz": {"get": _told("Readiness: 503 while the ledger cannot be written", status)},
         "/openapi.json": {"get": _told("This description", {"type": "object"})},
         "/metrics": {
-            "get": {"summary": "For Prometheus", "responses": {"200": {"description": "text/plain", "content": {"text/plain": {}}}}}
+            "get": {"summary": "Metrics for Prometheus", "responses": {"200": {"description": "text/plain", "content": {"text/plain": {}}}}}
         },
     }
 
@@ -70,40 +74,44 @@ def _probes() -> Schema:
 def _admin() -> Schema:
     key, secret = _object({"virtual_key": _ref("VirtualKey")}), _object({"virtual_key": _ref("VirtualKey"), "secret": TEXT})
     counts = {"cost_usd": MONEY, "requests": COUNT, "attempts": COUNT, "usage": _ref("Usage")}
-    row = {**_object(counts), "description": "And the group, by the names of `group_by`."}
+    row = {**_object(counts), "description": "Also the group, under the names of `group_by`."}
     called, name = "/admin/v1/virtual-keys", "/admin/v1/virtual-keys/{name}"
     paths: Schema = {
-        "/admin/v1/pools": {"get": _asked("Every provider key", _object({"keys": _list("KeySnapshot")}))},
-        "/admin/v1/pools/{provider}/{label}/revive": {"post": _asked("A provider key is well again", _object({"revived": TEXT}))},
-        "/admin/v1/budgets": {"get": _asked("What is spent and held of each budget", _object({"budgets": _list("Budget")}))},
+        "/admin/v1/pools": {"get": _asked("List the provider keys and their health", _object({"keys": _list("KeySnapshot")}))},
+        "/admin/v1/pools/{provider}/{label}/revive": {"post": _asked("Make a provider key ready again", _object({"revived": TEXT}))},
+        "/admin/v1/budgets": {
+            "get": _asked("List the budgets, and what is spent, held and left of each", _object({"budgets": _list("Budget")}))
+        },
         "/admin/v1/usage": {
             "get": _asked(
-                "What was spent, by whom and on what",
+                "Report what was spent, by whom and on what",
                 _object({"total": _object(counts), "rows": {"type": "array", "items": row}}),
                 query=("group_by", "since", "until", "format"),
             )
         },
         "/admin/v1/requests": {
             "get": _asked(
-                "The calls, the newest first",
+                "List calls, newest first",
                 _object({"requests": _list("RequestRow"), "next": _nullable(TEXT)}),
                 query=("limit", "before", "format", *REQUEST_FILTERS),
             )
         },
         "/admin/v1/requests/{request_id}": {
             "get": _asked(
-                "One call, its attempts and its movements in the budgets",
+                "Show one call, its attempts and its movements in the budgets",
                 _object({"request": _nullable(_ref("RequestRow")), "attempts": _list("AttemptRow"), "entries": _list("Entry")}),
             )
         },
-        "/admin/v1/reload": {"post": _asked("Apply the changed configuration", _object({"status": TEXT}))},
+        "/admin/v1/reload": {"post": _asked("Apply a changed configuration", _object({"status": TEXT}))},
         called: {
-            "get": _asked("All virtual keys", _object({"virtual_keys": _list("VirtualKey"), "has_more": FLAG}), query=("limit", "after")),
-            "post": _asked("Make one", secret, body="VirtualKeyAsked", status="201"),
+            "get": _asked(
+                "List the virtual keys", _object({"virtual_keys": _list("VirtualKey"), "has_more": FLAG}), query=("limit", "after")
+            ),
+            "post": _asked("Create a virtual key", secret, body="VirtualKeyAsked", status="201"),
         },
-        name: {"get": _asked("Show one", key), "patch": _asked("Change what it may do", key, body="VirtualKeyAsked")},
-        f"{name}/rotate": {"post": _asked("Give it another secret", secret, body="Rotation")},
-        f"{name}/revoke": {"post": _asked("End it, for good", key)},
+        name: {"get": _asked("Show a virtual key", key), "patch": _asked("Change what a virtual key may do", key, body="VirtualKeyAsked")},
+        f"{name}/rotate": {"post": _asked("Replace the secret of a virtual key", secret, body="Rotation")},
+        f"{name}/revoke": {"post": _asked("Revoke a virtual key for good", key)},
     }
     for path, methods in paths.items():
         for operation in methods.values():
@@ -115,11 +123,11 @@ def _inference() -> Schema:
     paths: Schema = {}
     for path, route in ROUTES.items():
         [method] = methods_of(route)
-        paths[path] = {method.lower(): _call(f"{route.operation}, as {route.protocol.name} says it")}
+        paths[path] = {method.lower(): _call(f"{route.operation} in the form of {route.protocol.name}")}
     for name in GEMINI_METHODS:
-        paths[f"/v1beta/models/{{model}}:{name}"] = {"post": _call(f"{name}, as Gemini says it", "/v1beta/models/{model}")}
+        paths[f"/v1beta/models/{{model}}:{name}"] = {"post": _call(f"{name} in the form of Gemini", "/v1beta/models/{model}")}
     for path in ("/v1/models", "/v1/models/{model}", "/v1beta/models"):
-        paths[path] = {"get": _call("Which models may be asked for", path)}
+        paths[path] = {"get": _call("List the models that the caller may ask for", path)}
     return paths
 
 
@@ -128,7 +136,10 @@ def _call(summary: str, path: str = "") -> Schema:
         "summary": summary,
         "security": [{"virtual_key": []}],
         "parameters": _parameters(path),
-        "responses": {"200": {"description": "In the protocol's own words."}, "default": {"description": "Likewise."}},
+        "responses": {
+            "200": {"description": "The reply in the protocol's own form."},
+            "default": {"description": "An error in the protocol's own form."},
+        },
     }
 
 
@@ -164,7 +175,7 @@ def _schemas() -> Schema:
         "VirtualKeyAsked": {
             "type": "object",
             "properties": asked,
-            "description": "Made with a `name` and what it may do; changed without one.",
+            "description": "The settings of a virtual key. `name` is required to create one and not allowed in a change.",
         },
         "Rotation": {"type": "object", "properties": {"grace": TEXT}},
         "Error": _object({"error": {"type": "object", "properties": {"code": TEXT, "message": TEXT}, "required": ["code", "message"]}}),
