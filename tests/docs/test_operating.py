@@ -38,10 +38,8 @@ def test_every_message_is_told() -> None:
 
 def test_alerts_ask_for_what_is_there() -> None:
     """Each rule is one, and names metrics, labels' values and codes that the pages know."""
-    [scrape, rules, pod] = map(yaml.safe_load, blocks(PAGE, "yml"))
+    [scrape, rules] = map(yaml.safe_load, blocks(PAGE, "yml"))
     assert scrape["scrape_configs"][0]["authorization"]
-    [container] = pod["spec"]["template"]["spec"]["containers"]
-    assert {container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("readiness", "liveness")} == {"/readyz", "/healthz"}
     known = {names(cells[0])[0] for cells in rows(MONITORING, "metric")}
     codes = {code for cells in rows(ERRORS, "code") for code in names(cells[0])} | {verdict.value for verdict in Verdict}
     panels = [query for cells in rows(PAGE.read_text(), "panel") for query in names(cells[1])]
@@ -52,6 +50,14 @@ def test_alerts_ask_for_what_is_there() -> None:
         for alternatives in re.findall(r'(?:outcome|verdict|code)=~"([^"]+)"', rule["expr"]):
             for pattern in alternatives.split("|"):
                 assert any(re.fullmatch(pattern, code) for code in codes), pattern
+
+
+def test_the_pod_is_probed_where_the_gateway_answers() -> None:
+    """As the page on deployment has it."""
+    [pod] = map(yaml.safe_load, blocks(ROOT / "docs/deployment.md", "yml"))
+    [container] = pod["spec"]["template"]["spec"]["containers"]
+    asked = {container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("readiness", "liveness")}
+    assert asked == {"/readyz", "/healthz"} == {names(cells[0])[0].removeprefix("GET ") for cells in rows(MONITORING, "path")} - {"/"}
 
 
 def test_every_code_by_symptom_is_one() -> None:
