@@ -25,6 +25,7 @@ from omnillm.gateway.counters import Counters, Series, Tally
 from omnillm.providers.heads import RETURNED
 from omnillm.providers.passing import PASSED
 from omnillm.server.metrics import CALL_LABELS, render_metrics
+from omnillm.server.openapi import description
 from omnillm.server.paths import ROUTES
 from omnillm.testing import FAULTS, FakeProvider
 
@@ -124,6 +125,17 @@ def test_every_metric_is_told() -> None:
     told = {names(cells[0])[0]: cells[1] for cells in rows(MONITORING, "metric")}
     assert told.keys() == set(re.findall(r"^# TYPE (\w+)", rendered, re.MULTILINE))
     assert told["omnillm_calls_total"] == ", ".join(CALL_LABELS)
+
+
+def test_every_path_is_told() -> None:
+    """What `/openapi.json` describes stands on a page; `...` on a page is whatever comes below."""
+    pages = [ROOT / "docs" / name for name in ("http-api.md", "monitoring.md", "admin-api.md", "virtual-keys.md")]
+    told = {word for page in pages for word in re.findall(r"(?<![\w.])[/:][\w/{}:.-]*", page.read_text())}
+    above = tuple(word.removesuffix("...") for word in told if word.endswith("/..."))
+    known = json.loads(description())["paths"]
+    assert len(known) > 30
+    unknown = [path.replace("request_id", "id") for path in known if not path.startswith(above)]
+    assert [path for path in unknown if path not in told and path[path.rfind(":") :] not in told] == []
 
 
 def sample(cls: type[msgspec.Struct]) -> msgspec.Struct:
