@@ -19,6 +19,8 @@ ELSEWHERE = [
     blocks(ROOT / "docs/endpoints.md", "python")[-1] + 'print(await embed(gateway, ["a", "b"]))',
 ]
 """The parts of other pages on the library; they go on with the names of this one."""
+MARKED = ("How deep is Lake Constance?", "[[tool]] How deep is Lake Constance?")
+"""So that the fake model calls the tool that it is given."""
 
 
 async def test_the_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,10 +41,11 @@ async def test_the_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                 prices={"gpt-4.1-mini": PriceConfig(input="0.4", output="1.6")},
             ) as gateway:
                 request = LlmRequest(model="gpt-4.1-mini", input=(user("How deep is the lake?"),))
-                names = {"gateway": gateway, "request": request, "asyncio": asyncio, "user": user}
+                names = {"gateway": gateway, "request": request, "asyncio": asyncio, "user": user, "LlmRequest": LlmRequest}
                 for snippet in (*snippets, *ELSEWHERE):
-                    ran = eval(compile(snippet, "library.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+                    ran = eval(compile(snippet.replace(*MARKED), "library.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
                     if inspect.isawaitable(ran):
                         await ran
+        assert b"251 m" in b"".join(call.body for call in provider.log)
     for said in ("You said: How deep is the lake?", "You said: And how wide?", "BinaryChunk", "the Messages API requires one"):
         assert said in told.getvalue(), said
