@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from omnillm.keys.cap import RESET_MOST_S, RESET_S, Cap
 from omnillm.outcome import Headroom
 
-MOST = 12
+MOST = 14
 LEFT = st.none() | st.integers(0, 6)
 RESETS = st.none() | st.sampled_from([-5.0, 0.0, 1.0, 10.0, 60.0, 90.0])
 SAID = st.tuples(

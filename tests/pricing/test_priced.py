@@ -18,6 +18,7 @@ from omnillm.pricing.estimate import HIDDEN_TOKENS
 from omnillm.pricing.listing import Listing, Rates, Tier
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.extras import Asked
 from omnillm.protocols.outline import outline
 from omnillm.protocols.priced import ANTHROPIC_TURNS, GEMINI_CALLS, read_asked
 from omnillm.protocols.registry import PROTOCOLS
@@ -356,7 +357,7 @@ def test_what_goes_on_without_its_client_is_paid_as_a_whole(protocol, extra, is_
 
 def test_characters_are_the_usage_only_where_they_are_paid():
     """A speech that is paid by tokens, and reports none, is charged its bound."""
-    quote = Quote(extras={("p", "m"): Extras(units=Units(characters=7))})
+    quote = Quote(extras={("p", "m"): Extras(asked=Asked(), units=Units(characters=7))})
     assert quote.counted(("p", "m"), Price.of(input=1, output=1, character=3)) == Usage(characters=7)
     assert quote.counted(("p", "m"), Price.of(input=1, output=1)) is None
     assert quote.counted(("p", "other"), Price.of(input=1, output=1, character=3)) is None
@@ -364,7 +365,7 @@ def test_characters_are_the_usage_only_where_they_are_paid():
 
 def test_searches_that_no_reply_counts_are_added_once():
     """Not to those that it does count, nor where each attempt has their fee, nor where they have no price."""
-    quote = Quote(extras={("p", "m"): Extras(untold_calls=2)})
+    quote = Quote(extras={("p", "m"): Extras(asked=Asked(untold_calls=2))})
     priced, used = Price.of(input=1, output=1, tool_call=5, version="v:p/m;tools=web_search"), Usage(input=3)
     assert quote.completed(("p", "m"), priced, used) == Usage(input=3, tool_calls=2)
     assert quote.completed(("p", "m"), priced, Usage(input=3, tool_calls=1)) == Usage(input=3, tool_calls=1)
