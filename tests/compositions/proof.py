@@ -14,9 +14,10 @@ from tests.compositions.situation import Books, Heard, Situation
 from tests.leaving.held import check_rest
 
 from omnillm.assemble import Program
+from omnillm.gateway.periods import bucket_of
 from omnillm.money import parse_usd
 from omnillm.pricing.reference import Reference
-from omnillm.records import EntryKind, RequestRow
+from omnillm.records import Entry, EntryKind, RequestRow
 from omnillm.stores.costs import Row, check_costs
 from omnillm.stores.orphans import OUTCOME
 from omnillm.testing.log import Logged
@@ -237,6 +238,12 @@ def _done_twice(it: Situation, rows: list[RequestRow]) -> Iterator[str]:
 # What budgets remember
 
 
+def _counts_from_ms(entry: Entry) -> float:
+    """The moment from which a later run counts it: of an attempt that began long after its call was admitted, its first bucket's."""
+    named = bucket_of(entry.period)
+    return entry.wall_ms if named is None else min(entry.wall_ms, 1000 * (named[0].ends_wall + named[1]))
+
+
 async def _forgotten(it: Situation, books: Books) -> AsyncIterator[str]:
     """What a budget has spent is what the ledger says of its period; of a rolling one at least what is younger than its window."""
     periods: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -250,7 +257,7 @@ async def _forgotten(it: Situation, books: Books) -> AsyncIterator[str]:
             if entry.kind in {EntryKind.SETTLE, EntryKind.ADJUST}:
                 periods[(entry.budget, entry.period)] += entry.amount_nanousd
                 old[entry.budget] += entry.amount_nanousd
-                if entry.wall_ms > now_ms - 1000 * windows.get(entry.budget, 3600):
+                if _counts_from_ms(entry) > now_ms - 1000 * windows.get(entry.budget, 3600):
                     young[entry.budget] += entry.amount_nanousd
     for budget in program.controller.budgets():
         spent = budget.settled_nanousd
