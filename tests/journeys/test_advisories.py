@@ -39,6 +39,7 @@ async def test_s1_no_text_of_a_request_is_read_as_sql(serve: Serve, provider: Fa
             assert (await exchange(gateway.port, ask(dialect, odd, headers=fields))).is_answer
         assert (await exchange(gateway.port, ask("openai_chat", odd, model=odd, headers={"x-omnillm-session": odd}))).status == 404
         assert (await exchange(gateway.port, ask("openai_chat", odd, key=odd))).status == 401
+    await gateway.program.store.flush()
     for name in ("virtual_key", "model", "provider", "outcome"):
         assert (await admin(gateway, f"/admin/v1/requests?{name}={quoted}")).json == {"requests": [], "next": None}
     for path in (

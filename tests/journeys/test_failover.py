@@ -10,7 +10,7 @@ from tests.journeys.running import PRICES, Serve, configuration
 from tests.journeys.wire import DIALECTS, Reply, ask, ask_count, exchange
 
 from omnillm.assemble import SystemClock
-from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Hint
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Hint, ManualClock
 
 FOUR = {
     "good": Behaviour(),
@@ -259,6 +259,26 @@ async def test_wait_of_a_401_is_not_believed(serve: Serve) -> None:
         assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
         dead = gateway.keys()["a"]
         assert (dead.state, dead.failure_cool_down_s > 50.0) == ("dead", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("status_401", "is refused by its provider (401 "), ("status_402", "has no credit or quota left (402 ")]
+)
+async def test_a_key_that_only_a_person_can_mend_is_told_in_the_log(
+    serve: Serve, caplog: pytest.LogCaptureFixture, name: str, words: str
+) -> None:
+    """Once for all calls that meet it together, and again when it was tried in vain; nobody is told of keys whose rest ends by itself."""
+    clock = ManualClock()
+    keys = {"sk-bad": Behaviour(fault=FAULTS[name]), "sk-slow": Behaviour(fault=FAULTS["rate_seconds"]), "sk-good": Behaviour()}
+    async with FakeProvider(keys=keys, clock=clock) as fake:
+        labels = {"bad": "key: sk-bad", "slow": "key: sk-slow", "good": "key: sk-good"}
+        gateway = await serve(configuration(fake, keys=labels, pool="selection: priority"), clock=clock)
+        for told in (1, 2):
+            asked = [exchange(gateway.port, ask("openai_chat", "hello")) for _ in range(5)]
+            assert all(reply.is_answer for reply in await asyncio.gather(*asked))
+            lines = [record.getMessage() for record in caplog.records if record.name == "omnillm.keys"]
+            assert [line.startswith(f"key openai/bad {words}") for line in lines] == [True] * told
+            clock.advance(3700)
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])

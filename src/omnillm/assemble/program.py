@@ -46,10 +46,12 @@ from omnillm.gateway.native.lists import NativeLists
 from omnillm.gateway.quote import Quoter
 from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.sessions.dialling import Dialling
+from omnillm.gateway.refused_keys import RefusedKeys
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.tag_sets import TagSets
 from omnillm.gateway.upstream import Upstreams
 from omnillm.money import format_usd
+from omnillm.records import AttemptRow
 from omnillm.stores.store import Store
 from omnillm.transport.client import HttpClient, Proxies
 from omnillm.transport.room import Room
@@ -81,7 +83,8 @@ class Program:
         self.clock = clock or SystemClock()
         self.dice = system_dice()
         self._counters = Counters()
-        self.ended = EndedCalls(self._counters.observe, *observers, count_failures=self._counters.count_failures)
+        self._refused_keys = RefusedKeys(self.clock)
+        self.ended = EndedCalls(self._counters.observe, *observers, count_failures=self._note_failures)
         self.alerts = BudgetAlerts()
         self.deadlines = Deadlines()
         self.client = HttpClient(
@@ -284,6 +287,10 @@ class Program:
             each.credentials.close()
         await self.client.aclose()
         await self.store.aclose()
+
+    def _note_failures(self, attempts: tuple[AttemptRow, ...]) -> None:
+        self._counters.count_failures(attempts)
+        self._refused_keys.observe(attempts)
 
     def _tick(self) -> None:
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
