@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from tests import soak
 from tests.journeys.running import PRICES, Serve, configuration
-from tests.journeys.wire import DIALECTS, Reply, ask, ask_count, exchange
+from tests.journeys.wire import DIALECTS, PROVIDERS, Reply, ask, ask_count, exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Hint, ManualClock
@@ -154,6 +154,28 @@ async def test_trouble_with_a_provider_key_is_not_the_callers(serve: Serve, name
         assert reply.headers["x-should-retry"] == "false"
         assert f"refuses every key that could serve this call: the last one {REFUSED[name]}" in reply.error["message"]
         assert {logged.key for logged in fake.log} == {"a", "b"}
+
+
+CLOSED = {
+    "anthropic_messages": b'{"type":"error","error":{"type":"invalid_request_error","message":"This organization has been disabled."},"request_id":"r"}',
+    "openai_chat": b'{"error":{"message":"Organization has been restricted. Please reach out to support if you believe this was in error.",'
+    b'"type":"invalid_request_error","code":"organization_restricted"}}',
+}
+"""As Anthropic and Groq say it."""
+
+
+@pytest.mark.parametrize("dialect", CLOSED)
+async def test_account_that_was_closed_under_a_400_is_not_the_callers_mistake(serve: Serve, dialect: str) -> None:
+    """Another account answers, the key is dead, and once there is no other the caller is not told of a bad request."""
+    keys = {"closed": Behaviour(fault=Fault(http_status=400, body=CLOSED[dialect])), "good": Behaviour()}
+    async with FakeProvider(keys=keys, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of(keys), pool="selection: priority"))
+        reply = await exchange(gateway.port, ask(dialect, "hello"))
+        assert (reply.is_answer, reply.headers["x-omnillm-attempts"]) == (True, "2")
+        assert gateway.keys(PROVIDERS[dialect])["closed"].state == "dead"
+        alone = await serve(configuration(fake, keys=pool_of(["closed"])))
+        refused = await exchange(alone.port, ask(dialect, "hello"))
+        assert (refused.status, b"has been" in refused.body) == (503, False)
 
 
 async def test_unknown_model_falls_through_to_the_next_target(serve: Serve) -> None:

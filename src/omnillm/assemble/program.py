@@ -44,9 +44,9 @@ from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.gateway.native.lists import NativeLists
 from omnillm.gateway.quote import Quoter
+from omnillm.gateway.refused_keys import RefusedKeys
 from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.sessions.dialling import Dialling
-from omnillm.gateway.refused_keys import RefusedKeys
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.tag_sets import TagSets
 from omnillm.gateway.upstream import Upstreams

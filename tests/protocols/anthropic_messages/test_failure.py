@@ -44,6 +44,8 @@ def fault(status: int, **changes: object) -> Fault:
             Verdict.KEY_DEAD,
             "organization_on_hold",
         ),
+        (400, {"type": "invalid_request_error", "message": "This organization has been disabled."}, Verdict.KEY_DEAD, None),
+        (400, {"type": "invalid_request_error", "message": "system: 'This organization has been disabled.'"}, Verdict.CALLER_FAULT, None),
         (401, {"type": "authentication_error", "message": "invalid x-api-key"}, Verdict.KEY_DEAD, "authentication_error"),
         (401, {"type": "invalid_request_error"}, Verdict.KEY_DEAD, "invalid_request_error"),
         (402, {"type": "billing_error"}, Verdict.QUOTA_EXHAUSTED, "billing_error"),

@@ -28,6 +28,9 @@ _TELLING_TYPES = {
 _OUT_OF_MONEY = ("Your credit balance is too low", "You have reached your specified API usage limits")
 """How a 400 of an account without money begins. Only the beginning counts: further on a message may quote the caller."""
 
+_DISABLED = "This organization has been disabled"
+"""How a 400 of an account that was closed begins."""
+
 _CALLERS_OWN = ("linked_organization_", "user_profile_", "thread_")
 """Codes about something that the request named: its trouble must not become the key's."""
 
@@ -87,7 +90,7 @@ def _verdict(status: int, kind: str, error_code: str, message: str) -> Verdict:
         return Verdict.CALLER_FAULT
     if error_code.endswith("_spend_limit_reached") or message.startswith(_OUT_OF_MONEY):
         return Verdict.QUOTA_EXHAUSTED
-    if error_code == "organization_on_hold":
+    if error_code == "organization_on_hold" or message.startswith(_DISABLED):
         return Verdict.KEY_DEAD
     telling = _TELLING_TYPES.get(kind)
     if telling is not None:

@@ -26,7 +26,10 @@ _TELLING_WORDS = {
     Verdict.OVERLOADED: (
         "server_is_overloaded overloaded_error engine_overloaded engine_overloaded_error model_overloaded slow_down capacity_exceeded"
     ),
-    Verdict.KEY_DEAD: "invalid_api_key account_deactivated invalid_authentication_error authentication_error",
+    Verdict.KEY_DEAD: (
+        "invalid_api_key account_deactivated invalid_authentication_error authentication_error "
+        "organization_restricted"  # Groq's closed account under a 400
+    ),
     Verdict.DENIED: "permission_error permission_denied unsupported_country_region_territory",
     Verdict.NOT_FOUND: (
         "model_not_found not_found_error deploymentnotfound "
