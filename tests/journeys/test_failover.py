@@ -1,6 +1,7 @@
 """Keys die, providers vanish, connections go stale: the next one answers, and nobody notices."""
 
 import asyncio
+import json
 import socket
 from collections import Counter
 
@@ -176,6 +177,20 @@ async def test_account_that_was_closed_under_a_400_is_not_the_callers_mistake(se
         alone = await serve(configuration(fake, keys=pool_of(["closed"])))
         refused = await exchange(alone.port, ask(dialect, "hello"))
         assert (refused.status, b"has been" in refused.body) == (503, False)
+
+
+NOT_HERE = b'{"error":{"code":400,"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}'
+
+
+async def test_where_the_gateway_runs_is_not_the_callers_mistake(serve: Serve) -> None:
+    """Gemini says under a 400 that it does not serve the place: another account may be served there, and so may another provider."""
+    keys = {"abroad": Behaviour(fault=Fault(http_status=400, body=NOT_HERE)), "good": Behaviour()}
+    async with FakeProvider(keys=keys, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of(keys), pool="selection: priority"))
+        reply = await exchange(gateway.port, ask("gemini", "hello"))
+        assert (reply.is_answer, reply.headers["x-omnillm-attempts"]) == (True, "2")
+        alone = await serve(configuration(fake, keys=pool_of(["abroad"])))
+        assert (await exchange(alone.port, ask("gemini", "hello"))).status == 503
 
 
 async def test_unknown_model_falls_through_to_the_next_target(serve: Serve) -> None:
@@ -378,6 +393,60 @@ async def test_callers_mistake_is_not_repeated_nor_anybodys_health(serve: Serve,
             assert reply.headers["x-should-retry"] == "false"
         assert len(fake.log) == 12
         assert all(key.state == "ready" for key in gateway.program.controller.keys(gateway.program.clock.now()))
+
+
+TOO_LONG = {
+    "in a stream": Fault(name="late", error_after=0, error_status=400, code="context_length"),
+    "under a 200": Fault(name="calm", http_status=200, error_status=400, code="context_length"),
+}
+
+
+@pytest.mark.parametrize("how", TOO_LONG)
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_callers_mistake_is_one_under_whatever_status_it_is_told(serve: Serve, dialect: str, how: str) -> None:
+    """A prompt that is too long is a 400 with the provider's words and code, by which agents know that they must shorten it."""
+    async with FakeProvider(keys={"*": Behaviour(fault=TOO_LONG[how])}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab")))
+        reply = await exchange(gateway.port, ask(dialect, "hello", is_stream=True))
+        assert (reply.status, reply.headers["x-omnillm-attempts"], reply.headers["x-should-retry"]) == (400, "1", "false")
+        assert "maximum" in reply.error["message"]
+        if dialect.startswith("openai"):
+            assert reply.error["code"] == "context_length_exceeded"
+        assert [gateway.keys(PROVIDERS[dialect])[label].state for label in "ab"] == ["ready", "ready"]
+        request, [attempt] = await gateway.last()
+        assert (request.status, attempt.verdict, request.cost_nanousd) == (400, "caller_fault", fake.invoice.total_nanousd)
+
+
+FLAGGED = {
+    "OpenRouter": {
+        "error": {
+            "code": 403,
+            "message": 'm requires moderation on X. Your input was flagged for "violence".',
+            "metadata": {"reasons": ["violence"], "flagged_input": "...", "provider_name": "X", "model_slug": "m"},
+        },
+        "user_id": "u",
+    },
+    "xAI": {
+        "code": "The caller does not have permission to execute the specified operation",
+        "error": "Content violates usage guidelines. Team: our-team, API key ID: our-key, Model: m, Failed check: SAFETY_CHECK_TYPE_BIO",
+    },
+}
+"""As these hosts say it."""
+
+
+@pytest.mark.parametrize(
+    ("host", "told"), [("OpenRouter", 'flagged for "violence"'), ("xAI", "guidelines. Failed check: SAFETY_CHECK_TYPE_BIO")]
+)
+async def test_a_prompt_that_a_moderator_flags_is_its_callers_alone(serve: Serve, host: str, told: str) -> None:
+    """One caller's words keep nobody else from the model: it is told why, though under a 403, and no key rests for it."""
+    async with FakeProvider(keys={"a": Behaviour(), "b": Behaviour()}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab"), queue="0s"))
+        for is_stream in (False, True):
+            fake.enqueue(Fault(http_status=403, body=json.dumps(FLAGGED[host]).encode()))
+            flagged = await exchange(gateway.port, ask("openai_chat", "hello", is_stream=is_stream))
+            assert (flagged.status, told in flagged.error["message"], b"our-" in flagged.body) == (400, True, False)
+            assert (await exchange(gateway.port, ask("openai_chat", "hello"))).headers["x-omnillm-attempts"] == "1"
+        assert {gateway.keys()[label].state for label in "ab"} == {"ready"}
 
 
 @pytest.mark.parametrize("name", ["status_401", "status_500", "html_in_200", "error_in_200", "empty_200", "reset_before_head"])

@@ -13,6 +13,8 @@ from omnillm.protocols.protocol import Failure
 
 VISIBLE = frozenset({400, 404, 405, 409, 410, 412, 413, 415, 416, 422})
 """A provider's own refusals that go to a client of the same protocol verbatim."""
+BAD_REQUEST = 400
+"""A caller's mistake that a provider tells under another status: in a stream under 200, a flagged prompt under 403."""
 TELLS_NOTHING_NEW = frozenset({"all_keys_tried", "retry_budget", "no_key_serves_model", "model_not_found"})
 """Refusals that are not told to a call which has failed before: it is told how it failed."""
 RETRY_AFTER_S = 1.0
@@ -69,14 +71,15 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
         """The last failure, as the caller is told it: 401 and 403 are only ever about the caller's own credential."""
         failure, provider = self.failure, self.provider
         assert failure is not None
-        if failure.status in VISIBLE and failure.verdict in {Verdict.CALLER_FAULT, Verdict.NOT_FOUND}:
+        is_visible = failure.status in VISIBLE
+        if failure.verdict is Verdict.CALLER_FAULT or (is_visible and failure.verdict is Verdict.NOT_FOUND):
             return ProviderError(
                 failure.message or f"Provider {provider!r} answered {failure.status} without a word about why.",
-                status=failure.status,
+                status=failure.status if is_visible else BAD_REQUEST,
                 provider=provider,
                 protocol=self.case.provider_protocol,
                 code=failure.code,
-                raw_body=self.case.provider_body,
+                raw_body=self.case.provider_body if is_visible else b"",
             )
         return _ERRORS.get(failure.verdict, _lost)(failure, provider)
 

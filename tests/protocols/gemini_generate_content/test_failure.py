@@ -51,6 +51,12 @@ def fault(status: int, **changes: object) -> Fault:
             Verdict.QUOTA_EXHAUSTED,
             "FAILED_PRECONDITION",
         ),
+        (
+            400,
+            {"code": 400, "status": "FAILED_PRECONDITION", "message": "User location is not supported for the API use."},
+            Verdict.DENIED,
+            "FAILED_PRECONDITION",
+        ),
         (401, {"code": 401, "status": "UNAUTHENTICATED"}, Verdict.KEY_DEAD, "UNAUTHENTICATED"),
         (401, {"code": 401}, Verdict.KEY_DEAD, "UNAUTHENTICATED"),
         (403, {"code": 403, "status": "PERMISSION_DENIED"}, Verdict.DENIED, "PERMISSION_DENIED"),

@@ -112,6 +112,8 @@ TEAM = "c03b3526-bed4-49ed-8bd7-f20ef8830383"
         (429, "Your prepayment credits are depleted. Please go to AI Studio.", Verdict.QUOTA_EXHAUSTED),
         (429, "Your project has exceeded its monthly spending cap.", Verdict.QUOTA_EXHAUSTED),
         (403, "Your API key was reported as leaked. Please use another API key.", Verdict.KEY_DEAD),
+        (400, "User location is not supported for the API use without a billing account linked.", Verdict.DENIED),
+        (400, "messages: 'User location is not supported for the API use.'", Verdict.CALLER_FAULT),
         (403, "Your team is not allowed to use this model.", Verdict.DENIED),
         (429, "Your request has either used all available credits", Verdict.RATE_LIMITED),
     ],

@@ -26,6 +26,8 @@ _NO_BILLING = ("Billing account", "Billing is not enabled", "Gemini API free tie
 """How a FAILED_PRECONDITION begins that is about the project of the key, not about the request."""
 _NO_MONEY = ("Your prepayment credits are depleted", "Your project has exceeded its monthly spending cap")
 """How a RESOURCE_EXHAUSTED begins that no waiting ends."""
+_NOT_HERE = "User location is not supported for the API use"
+"""How a FAILED_PRECONDITION begins that is about where the gateway runs, and perhaps about the project's billing."""
 _LEAKED = "Your API key was reported as leaked"
 """How a PERMISSION_DENIED begins that is about the key, whatever the model."""
 
@@ -100,6 +102,8 @@ def _verdict(status: int, name: str, reason: str, fields: dict[str, Any]) -> Ver
         return Verdict.QUOTA_EXHAUSTED
     if message.startswith(_LEAKED):
         return Verdict.KEY_DEAD
+    if message.startswith(_NOT_HERE):
+        return Verdict.DENIED
     if verdict is None:
         verdict = Verdict.OVERLOADED if status == 503 else verdict_of_status(status)
     return Verdict.QUOTA_EXHAUSTED if verdict is Verdict.RATE_LIMITED and _is_spent_for_the_day(fields) else verdict

@@ -52,9 +52,13 @@ _VERDICT_OF_OPENING = (
     # Google's compatible endpoint
     (re.compile(r"your (prepayment credits are depleted|project has exceeded its monthly spending cap)"), Verdict.QUOTA_EXHAUSTED),
     (re.compile(r"your api key was reported as leaked"), Verdict.KEY_DEAD),
+    (re.compile(r"user location is not supported for the api use"), Verdict.DENIED),
     (re.compile(r"incorrect api key provided"), Verdict.KEY_DEAD),  # xAI says it under a 400
 )
 """How the message of an error without a telling word begins. Only the beginning counts: further on it may quote the caller."""
+
+_GUIDELINES = re.compile(r"(Content violates usage guidelines\.)(?:.*(Failed check: \w+))?", re.DOTALL)
+"""xAI's; between the two it names the team and the key."""
 
 _NO_MONEY = "insufficient_quota"
 """Both the type and the code of an account without credit, by which clients know that waiting does not help."""
@@ -104,13 +108,28 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     code, kind = plain_word(fields.get("code")), plain_word(fields.get("type"))
     message = fields.get("message")
     message = message[:_LONGEST_MESSAGE] if isinstance(message, str) else ""
+    flagged = _flagged(status, fields, message)
     return Failure(
-        verdict=_verdict(status, code, kind, message),
+        verdict=Verdict.CALLER_FAULT if flagged else _verdict(status, code, kind, message),
         status=status,
         code=code or kind or _type_of(status),
-        message=message,
+        message=flagged or message,
         retry_after_s=retry_after_s,
     )
+
+
+def _flagged(status: int, fields: dict[str, Any], message: str) -> str:
+    """What a 403 says of a prompt that a moderator has flagged, but for whose key it came with; "": it is about something else.
+
+    No key and no model is to rest for what one caller wrote.
+    """
+    if status != 403:
+        return ""
+    metadata = fields.get("metadata")
+    if isinstance(metadata, dict) and "flagged_input" in metadata:  # OpenRouter
+        return message or "The prompt was flagged."
+    told = _GUIDELINES.match(message)
+    return "" if told is None else " ".join(part for part in told.groups() if part)
 
 
 def _verdict(status: int, code: str, kind: str, message: str) -> Verdict:
