@@ -31,6 +31,9 @@ def test_the_ticket_tells_what_is_left():
     desk.ticket(caller="c", tokens=300)
     answer = desk.admit(caller="c", tokens=300)
     assert answer == Ticket(case_id="case-2", requests_limit=3, requests_left=1, tokens_limit=1000, tokens_left=400)
+    desk = Desk(callers=(caller("requests", rpm=3), caller("tokens", tpm=1000)))
+    assert desk.admit(caller="requests", tokens=300) == Ticket(case_id="case-1", requests_limit=3, requests_left=2)
+    assert desk.admit(caller="tokens", tokens=300) == Ticket(case_id="case-2", tokens_limit=1000, tokens_left=700)
 
 
 def test_requests_a_minute():
@@ -54,6 +57,7 @@ def test_tokens_a_minute_count_what_was_used():
     case = desk.ticket(caller="c", tokens=80)
     refusal = desk.admit(caller="c", tokens=30)
     assert (refusal.code, refusal.status, refusal.retry_after_s) == ("tokens_limit", 429, 61.0)
+    assert (refusal.limit, refusal.used) == (100, 80)
     desk.now += 5.0
     desk.settle(case, tokens=60)
     desk.ticket(caller="c", tokens=40)
@@ -218,6 +222,27 @@ def test_a_call_that_will_not_wait_is_not_made_to():
     assert isinstance(desk.admit(500, budgets=("b",), queue=10.0), Wait)
     assert desk.admit(500, budgets=("b",)).code == "budget_held"
     desk.ticket(100, budgets=("b",))
+
+
+@pytest.mark.parametrize("ease", ["expire", "adjust", "enrol"])
+def test_who_waits_for_money_is_served_when_less_of_it_is_spent_or_there_is_more(ease):
+    """A bucket has slid out, a batch has cost less than it was booked with, or a virtual key may spend more."""
+    desk = Desk(budgets=(budget(limit=1000, window="rolling 24h"),))
+    desk.renew(period="1", settled=600)
+    desk.renew(period="2")
+    desk.ticket(300, budgets=("b",))
+    waiting = desk.admit(200, budgets=("b",), queue=100.0)
+    assert isinstance(waiting, Wait)
+    desk.tick(1.0)
+    assert not desk.served
+    if ease == "expire":
+        desk.controller.expire("b", "1")
+    elif ease == "adjust":
+        desk.controller.adjust("b", "1", -100)
+    else:
+        desk.controller.enrol(caller("new"), budget(limit=1100, window="rolling 24h"))
+    desk.tick(1.0)
+    assert isinstance(desk.served[waiting.case_id], Ticket)
 
 
 def test_calls_without_that_budget_pass_those_that_wait_for_it():
