@@ -59,9 +59,13 @@ def test_tokens_a_minute_count_what_was_used():
     assert (refusal.code, refusal.status, refusal.retry_after_s) == ("tokens_limit", 429, 61.0)
     assert (refusal.limit, refusal.used) == (100, 80)
     desk.now += 5.0
+    assert desk.admit(caller="c", tokens=30).code == "tokens_limit"
     desk.settle(case, tokens=60)
     desk.ticket(caller="c", tokens=40)
     assert desk.admit(caller="c", tokens=1).code == "tokens_limit"
+    desk.now += 56.0
+    assert desk.admit(caller="c", tokens=61).code == "tokens_limit"
+    desk.ticket(caller="c", tokens=60)
 
 
 def test_tokens_that_nobody_reported_stay_charged():
@@ -323,6 +327,18 @@ def test_extending_what_is_not_open_reserves_nothing():
 
 
 # -- periods
+
+
+def test_what_is_extended_in_a_rolling_budget_counts_from_then_on():
+    """All that the case holds does: its cost leaves the window with the bucket of the extension, not with the one before."""
+    desk = Desk(budgets=(budget(limit=1000, window="rolling 24h"),))
+    desk.renew(period="1")
+    case = desk.ticket(400, budgets=("b",))
+    desk.renew(period="2")
+    assert desk.controller.extend(case, 300, desk.now) is None
+    desk.controller.expire("b", "1")
+    desk.settle(case, 650)
+    assert desk.money() == (650, 0)
 
 
 def test_a_call_over_midnight_settles_in_the_period_of_its_reserve():

@@ -31,8 +31,11 @@ class Case(Struct, kw_only=True, eq=False):
     """(provider, label) of the keys that this call left for good."""
 
     def extend(self, amount: int) -> bool:
-        """More money in every budget of the ticket, all or nothing. In a rolling one, all that the case holds counts from now on."""
-        if self.is_settled or not all(period.has_room(amount) for period in self.periods):
+        """More money in every budget of the ticket, all or nothing. In a rolling one, all that the case holds counts from now on.
+
+        The caller has seen that it is not settled.
+        """
+        if not all(period.has_room(amount) for period in self.periods):
             return False
         self.periods = tuple([period.latest for period in self.periods])
         for period in self.periods:
