@@ -9,8 +9,10 @@ from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.bedrock_converse import PROTOCOL
+from omnillm.protocols.bedrock_converse.usage import usage_of_counts
 from omnillm.protocols.priced import read_asked
 from omnillm.protocols.protocol import WEIGHTLESS, Members, Weight
+from omnillm.usage import Usage
 
 IMAGE = {"image": {"format": "png", "source": {"bytes": "A" * 8000}}}
 
@@ -145,3 +147,33 @@ def test_the_makers_own_tools_weigh_what_they_do_not_show() -> None:
     for fields, least in ((own, 945), ({"top_k": 5}, 0), (5, 0)):
         body = msgspec.json.decode(json.dumps(told | {"additionalModelRequestFields": fields}), type=dict[str, msgspec.Raw])
         assert PROTOCOL.weigh(body)[1].most >= least
+
+
+@in_turn(
+    ("counts", "usage"),
+    [
+        ({"inputTokens": 5}, Usage(input=5)),
+        ({"outputTokens": 7}, Usage(output=7)),
+        ({"totalTokens": 7}, None),
+        ({"inputTokens": "x"}, None),
+        (
+            {"inputTokens": 5, "outputTokens": 7, "cacheReadInputTokens": 11, "cacheWriteInputTokens": 13},
+            Usage(input=5, output=7, cache_read=11, cache_write_short=13),
+        ),
+        (
+            {
+                "inputTokens": 5,
+                "cacheWriteInputTokens": 13,
+                "cacheDetails": [{"ttl": "1h", "inputTokens": 4}, {"ttl": "1h"}, {"inputTokens": 9}],
+            },
+            Usage(input=5, cache_write_short=9, cache_write_long=4),
+        ),
+        (
+            {"inputTokens": 5, "cacheWriteInputTokens": 3, "cacheDetails": [{"ttl": "1h", "inputTokens": 4}]},
+            Usage(input=5, cache_write_long=3),
+        ),
+    ],
+)
+def test_usage_is_brought_to_disjoint_counts(counts: dict[str, Any], usage: Usage | None) -> None:
+    """What is written for an hour is a part of what is written; without input and output there is no usage."""
+    assert usage_of_counts(counts) == usage

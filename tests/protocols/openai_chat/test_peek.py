@@ -167,6 +167,15 @@ def test_cache_writes_are_split_by_term():
     """Twelve hours are the long term, thirty minutes the short."""
     details = {"cache_write_tokens": 20, "cache_write_tokens_details": {"ttl_12h_tokens": 15, "ttl_30m_tokens": 5}}
     assert usage_of({"prompt_tokens": 20, "prompt_tokens_details": details}) == Usage(cache_write_short=5, cache_write_long=15)
+    short = {"cache_write_tokens": 20, "cache_write_tokens_details": {"ttl_30m_tokens": 20}}
+    assert usage_of({"prompt_tokens": 20, "prompt_tokens_details": short}) == Usage(cache_write_short=20)
+
+
+@pytest.mark.parametrize("kind", ["audio", "image"])
+def test_what_is_only_drawn_or_only_spoken_is_found(kind):
+    """Without a word of the prompt's parts."""
+    told = {"prompt_tokens": 3, "completion_tokens": 50, "completion_tokens_details": {f"{kind}_tokens": 40}}
+    assert usage_of(told) == Usage(input=3, output=10, **{f"output_{kind}": 40})
 
 
 def test_what_alibaba_writes_to_its_cache_is_told_apart():
