@@ -199,9 +199,9 @@ class Queue(Generic[QuestionT, AnswerT]):
                 del order[at]
                 if line.lanes:
                     insort(order, (line.spent, line.turn, line))
-        if order is self._order and at == len(order):
+        if order is self._order:
             for name, size in vain.items():
-                self._lanes[name].smallest = size  # nobody was left out, so whoever asks for less has been served
+                self._lanes[name].smallest = size  # nobody who might ask for less was left out
         self._fresh.clear()
         return served
 
