@@ -156,6 +156,8 @@ def test_revived_it_is_as_new():
     circuit.fail(99.0)
     circuit.revive()
     assert (circuit.state, circuit.strikes, circuit.rest_s(0.0), circuit.probes) == (CLOSED, 0, 0.0, ())
+    circuit.fail(20.0)
+    assert circuit.rest_s(10.0) == 10.0
 
 
 @pytest.mark.parametrize("strikes", [0, 1, 3, 6, 10_000])
