@@ -212,6 +212,23 @@ def test_a_key_dead_and_tripped_at_once_rests_for_the_longer():
     assert desk.pool.keys["a"].is_closed
 
 
+def test_a_key_that_rests_for_longer_than_another_comes_back_all_the_same():
+    """Whoever comes back first, and whatever else is wrong with it: the other is not forgotten."""
+    desk = Desk(key("a", max_concurrency=1), key("b", max_concurrency=1))
+    for _ in range(5):
+        desk.call(Verdict.SERVER_FAULT, on="b")
+    desk.pool.outage.circuit.revive()
+    desk.wait_for("b")
+    dying = desk.lease(pinned="b")
+    desk.call(Verdict.KEY_DEAD, on="a")
+    desk.now += 30.0
+    desk.end(dying, Verdict.KEY_DEAD)
+    desk.now += 30.0
+    assert [grant and grant.key.label for grant in (desk.lease(), desk.lease())] == ["a", None]
+    desk.now += 30.0
+    assert desk.lease().key.label == "b"
+
+
 def test_a_breaker_that_opens_while_the_probe_of_a_dead_key_is_out():
     """The key comes back when both have had their answer."""
     desk = Desk(key("a"))
@@ -315,6 +332,19 @@ def test_a_search_in_vain_is_not_repeated_until_time_or_a_release_makes_room():
     desk.outlook(tokens=60)
     desk.now += 61.0
     assert desk.lease(tokens=60) is not None
+
+
+def test_room_that_time_makes_elsewhere_is_not_forgotten_when_a_call_ends():
+    """What ends gives too little back, and its own key has more later than the other."""
+    desk = Desk(key("a", tpm=100), key("b", tpm=100))
+    desk.lease(tokens=100, pinned="a")
+    desk.now += 20.0
+    ending = desk.lease(tokens=100, pinned="b")
+    assert desk.lease(tokens=10) is None
+    assert desk.outlook(tokens=10).wakes_at == 1061.0
+    desk.end(ending, tokens=95)
+    assert desk.lease(tokens=10) is None
+    assert desk.outlook(tokens=10, is_bound_enough=True).wakes_at == 1061.0
 
 
 def test_a_smaller_call_is_looked_for_all_the_same():

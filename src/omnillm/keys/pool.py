@@ -75,7 +75,7 @@ class Pool:
             self.keys[key.label] = key
             group.keys.append(key)
         self._retire(before)
-        self._place_all(now)
+        self._place_all()
 
     def _regroup(self, terms: PoolTerms, before: dict[str, Key]) -> list[tuple[Group, Group]]:
         """(group, the one that was left for it) of each move."""
@@ -106,7 +106,7 @@ class Pool:
         """The provider is no longer configured."""
         self._retire(self.keys)
         self.keys = {}
-        self._place_all(0.0)
+        self._place_all()
 
     @property
     def is_empty(self) -> bool:
@@ -117,7 +117,7 @@ class Pool:
         key = self.keys[label]
         key.revive()
         key.group.forget_health()
-        self._place_all(0.0)
+        self._place_all()
 
     # -- lease
 
@@ -275,9 +275,9 @@ class Pool:
 
     # -- places
 
-    def _place_all(self, now: float) -> None:
+    def _place_all(self) -> None:
         """From scratch: after a change of configuration or by an administrator."""
-        self._roster = Roster(self.keys.values(), now)
+        self._roster = Roster(self.keys.values())
         self._searches.clear()
         self._favourites.clear()
 

@@ -17,7 +17,7 @@ class Roster:
 
     __slots__ = ("_tie", "awaiting", "ready", "resting")
 
-    def __init__(self, keys: Iterable[Key], now: float) -> None:
+    def __init__(self, keys: Iterable[Key]) -> None:
         self.ready = Ready()
         self.awaiting: dict[str, Key] = {}
         """By label, in the order in which they are to be probed."""
@@ -28,7 +28,6 @@ class Roster:
         for key in keys:
             key.is_ready = False
             self.place(key)
-        self.wake(now)
 
     def place(self, key: Key) -> None:
         """Puts the key where its circuits say."""
@@ -55,7 +54,7 @@ class Roster:
         """Keys that have rested enough await a probe. An entry whose key has to rest for longer has a later twin, and is dropped."""
         while self.resting and self.resting[0][0] <= now:
             key = heappop(self.resting)[2]
-            if not key.is_removed and not key.is_ready and key.can_probe(now):
+            if not key.is_ready and key.can_probe(now):
                 self.awaiting[key.label] = key
 
     def probe(self, model: str, tokens: int, passed: Collection[str], now: float, *, most: int) -> Key | None:
