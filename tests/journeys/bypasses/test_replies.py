@@ -9,6 +9,7 @@ from tests.journeys.running import PRICES, Serve, configuration
 from tests.journeys.wire import DIALECTS, JSON, ask, exchange
 
 from omnillm.testing import FAULTS, FakeProvider, Fault
+from omnillm.usage import NO_USAGE
 
 # B6: what a reply says about its usage
 
@@ -166,10 +167,11 @@ async def test_b6_usage_is_taken_where_it_is_the_last_word_and_bounded_elsewhere
     fake.enqueue(stream)
     await exchange(gateway.port, ask(dialect, "hello", cap=WORDS + 10, is_stream=True))
     ledger, settled, reserved = await gateway.books()
-    _, [attempt, *_] = await gateway.last()
+    request, attempts = await gateway.last()
     assert (ledger, reserved) == (settled, 0)
-    assert (attempt.cost_nanousd == WHOLE) if is_told else (attempt.cost_nanousd >= WHOLE)
-    assert attempt.is_estimated is not is_told
+    assert (attempts[0].cost_nanousd == WHOLE) if is_told else (attempts[0].cost_nanousd >= WHOLE)
+    assert attempts[0].is_estimated is not is_told
+    assert request.usage == sum((attempt.usage for attempt in attempts), start=NO_USAGE), "a call has used what its attempts have"
 
 
 # B7: the client does not want usage
