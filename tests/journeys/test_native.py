@@ -354,6 +354,28 @@ async def test_a_batch_under_a_hard_budget_is_booked_and_settled(fake: FakeProvi
     assert await gateway.program.store.verify() == []
 
 
+@pytest.mark.parametrize("durability", ["strict", "relaxed"])
+async def test_a_batch_without_a_bound_is_settled_in_the_soft_budgets_of_its_caller(
+    fake: FakeProvider, serve: Serve, durability: str
+) -> None:
+    """Booked at nothing, because nobody knew what its file held: the budgets that it drew on are in the ledger all the same."""
+    config = CONFIG.replace('url: "memory://"', f'url: "memory://", durability: {durability}').replace("BASE", fake.base_url)
+    gateway = await serve(config)
+    file = (await upload(gateway, b"{}", key=ADA)).json["id"]
+    asked = json.dumps({"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}).encode()
+    made = await ask(gateway, "POST", "/v1/batches", asked, key=ADA)
+    [kept] = [kept for key in ("sk-a", "sk-b") if (kept := fake.shelf(key).find("batches", made.json["id"])) is not None]
+
+    def settled() -> int:
+        return next(budget.settled_nanousd for budget in gateway.program.controller.budgets() if budget.name == "soft")
+
+    assert settled() == 0
+    kept.told |= {"usage": {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}, "model": "fake-small"}
+    assert (await ask(gateway, "GET", f"/v1/batches/{made.json['id']}", key=ADA)).status == 200
+    assert settled() == 5 * 400 + 7 * 1600
+    assert await gateway.program.store.verify() == []
+
+
 async def test_the_usage_of_an_event_stream_is_read_on_the_side(serve: Serve) -> None:
     """Its bytes are the provider's own, however they are cut; tokens and cost are in the ledger."""
     events = (
