@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.wire import Line, Question, Reply, ask, exchange
 
 from omnillm.assemble import Service
@@ -588,6 +588,53 @@ async def test_a_key_that_a_reload_brings_back_into_force_has_its_limits_and_its
     spent = {budget.name: budget.settled_nanousd for budget in gateway.program.controller.budgets()}
     one = provider.invoice.total_nanousd // 3
     assert spent == {"team": 2 * one, "everything": 3 * one, "key:ada": 3 * one}
+
+
+async def test_a_foreign_key_that_fits_again_finds_what_it_had_spent(serve: Serve, provider: FakeProvider) -> None:
+    """Its own budget is not shown while it makes no calls, and neither forgets what was spent nor what its limits counted."""
+    gateway = await serve(configuration(provider))
+    secret = await make(gateway, "ada", rpm=2, budget={"limit_usd": "1", "period": "day"})
+    assert (await call(gateway, secret)).status == 200
+
+    def own() -> list[Any]:
+        return [budget for budget in gateway.program.controller.budgets() if budget.name.endswith("ada")]
+
+    [before] = own()
+    assert before.settled_nanousd > 0
+    kept = gateway.program.store.virtual_keys
+    made = await kept.get("ada")
+    await kept.put(replace(made, budgets=("elsewhere",)))
+    await until(lambda: own() == [])
+    assert (await call(gateway, secret)).status == 401
+    await kept.put(replace(await kept.get("ada"), budgets=made.budgets))
+    await until(lambda: own() != [])
+    assert (await call(gateway, secret)).status == 200
+    [after] = own()
+    assert after.period == before.period
+    assert after.settled_nanousd == 2 * before.settled_nanousd
+    assert code(await call(gateway, secret)) == (429, "requests_limit")
+
+
+async def test_two_processes_that_change_a_key_at_once(serve: Serve, provider: FakeProvider) -> None:
+    """The ledger takes one of them; the other is told to look again, and that of a name which was just given."""
+    gateway = await serve(configuration(provider))
+    kept = gateway.program.store.virtual_keys
+    await make(gateway, "ada")
+    await kept.put(replace(await kept.get("ada"), rpm=5))
+    assert code(await admin(gateway, "PATCH", f"{KEYS}/ada", {"rpm": 7})) == (409, "virtual_key_changed")
+    assert code(await admin(gateway, "POST", f"{KEYS}/ada/rotate")) == (409, "virtual_key_changed")
+    await kept.put(replace(await kept.get("ada"), name="bob", digest="0" * 64, revision=0))
+    assert code(await admin(gateway, "POST", KEYS, {"name": "bob"})) == (409, "virtual_key_exists")
+
+
+async def test_a_key_that_has_ended_does_not_change(serve: Serve, provider: FakeProvider) -> None:
+    """It stays revoked since the first time, and another one is made in its place."""
+    gateway = await serve(configuration(provider))
+    await make(gateway, "ada")
+    revoked = (await admin(gateway, "POST", f"{KEYS}/ada/revoke")).json
+    assert (await admin(gateway, "POST", f"{KEYS}/ada/revoke")).json == revoked
+    for method, path, body in (("PATCH", "", {"rpm": 5}), ("POST", "/rotate", None)):
+        assert code(await admin(gateway, method, f"{KEYS}/ada{path}", body)) == (409, "virtual_key_ended")
 
 
 async def test_a_file_that_does_not_fit_the_kept_keys_changes_nothing(serve: Serve, provider: FakeProvider) -> None:
