@@ -636,6 +636,14 @@ async def test_a_session_that_does_not_begin_is_hidden_by_another_key(serve: Ser
     assert len({attempt.key for attempt in attempts}) == 2
 
 
+async def test_no_session_is_listened_to_on_the_side(gateway: Running, fake: FakeProvider) -> None:
+    """A WebSocket beside a call of WebRTC (`call_id`): nobody could meter what is said in that call."""
+    talk = await Talk.open(gateway.port, handshake("/v1/realtime?call_id=rtc_1"))
+    assert await talk.answer() == 403
+    assert json.loads(talk.body)["error"]["code"] == "webrtc_not_supported"
+    assert fake.log == []
+
+
 async def test_an_orderly_farewell_of_the_provider_is_a_success(gateway: Running, fake: FakeProvider) -> None:
     """A session that its provider ends in good order has not failed; its client is told as it was told."""
     fake.enqueue(Fault(name="bye", close_code=1000, message="that is all", after=3))

@@ -75,7 +75,10 @@ async def test_a_session_of_gemini(provider: FakeProvider) -> None:
                 if content.get("turnComplete"):
                     break
             assert said.startswith("You said: Hello")
+            assert message.text() == message.raw.decode()
         assert session.cost_nanousd == provider.invoice.total_nanousd > 0
+        row = await gateway._program.store.request(session.request_id)
+        assert (row.cost_nanousd, row.key) == (session.cost_nanousd, session.key)
 
 
 async def test_speaking_while_listening(provider: FakeProvider) -> None:

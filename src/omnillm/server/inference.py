@@ -123,8 +123,6 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
         members, body = call.form.members, call.form.digest
     peek = call.protocol.peek_request(with_model(members, head.named) if head.named else members)
     model = call.model or peek.model
-    if not model:
-        raise BadRequest("The request names no model.", code="missing_model")
     return replace(
         call,
         caller=head.caller,

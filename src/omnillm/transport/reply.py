@@ -125,9 +125,7 @@ class ReplyReader:
         return body
 
     def _take_stop(self, stop: Exception, piece: bytes) -> None:
-        if isinstance(stop, HttpParserUpgrade):
-            if not self.is_complete:
-                raise UpstreamLost("The provider's reply is garbled: it switched protocols unasked.") from stop
+        if isinstance(stop, HttpParserUpgrade):  # to what was asked for: any other 101 was refused at its head
             self.surplus = piece[stop.args[0] :]
             return
         if not self.is_complete:
