@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,39 @@ async def test_drained_while_it_is_held_back(serve: Serve) -> None:
         assert not fake.log[0].aborted_by_client
         assert (await exchange(gateway.port, question)).error["code"] == "idempotency_finished"
         assert (await exchange(gateway.port, ask("openai_chat", "hello", cap=9))).is_answer
+
+
+async def test_drained_though_it_has_no_idempotency_key(serve: Serve) -> None:
+    """What is held back is read to its end for its cost; no repetition of the call needs to be told of it."""
+    async with FakeProvider(keys={"sk-a": Behaviour(reasoning_tokens=2000)}, prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}, calls="on_abort: drain"))
+        fake.enqueue(Fault.stall(after_events=0))
+        line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=5000))
+        await still(lambda: len(fake.log))
+        line.reset()
+        await until(lambda: bool(gateway.program.drains._tasks))
+        fake.gate("stall").set()
+        await until(lambda: gateway.in_flight == 0)
+        assert await gateway.books() == (fake.invoice.total_nanousd, fake.invoice.total_nanousd, 0)
+
+
+async def test_a_gateway_that_ends_waits_for_no_drain(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
+    """An abandoned stream is cut with the gateway, and settled by what was observed of it, in the ledger too."""
+    path = tmp_path / "ledger.db"
+    gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}, calls="on_abort: drain", store=f"sqlite:///{path}"))
+    fake.enqueue(Fault.stall(after_events=3))
+    line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True))
+    assert await line.head() == 200
+    line.reset()
+    await until(lambda: bool(gateway.program.drains._tasks))
+    await gateway.service.aclose()
+    async with asyncio.timeout(5):
+        await fake.ended(1)
+    with closing(sqlite3.connect(path)) as ledger:
+        [(status, outcome, cost)] = ledger.execute("SELECT status, outcome, cost_nanousd FROM requests")
+        [(unsettled,)] = ledger.execute("SELECT count(*) FROM epochs WHERE ended_wall_ms IS NULL")
+    assert (status, outcome, unsettled) == (499, "aborted", 0)
+    assert cost >= fake.invoice.total_nanousd > 0
 
 
 @pytest.mark.parametrize("then", ["", "breaks"])

@@ -151,10 +151,10 @@ class Case(msgspec.Struct, eq=False):
     def served_under(self, tier: Any) -> None:
         """Price the attempt by the service tier and the place that its reply names, whatever was asked for."""
         attempt = self.attempt
-        if attempt is not None:
-            price = self.quote.served((attempt.lease.provider, attempt.lease.model), tier)
-            if price is not None:
-                attempt.price, attempt.price_version = price, price.version
+        assert attempt is not None
+        price = self.quote.served((attempt.lease.provider, attempt.lease.model), tier)
+        if price is not None:
+            attempt.price, attempt.price_version = price, price.version
 
     def end(self, outcome: Outcome, *, status: int = 0, error: str = "") -> None:
         """Close the attempt: its row and its money. The lease is released, unless the same one is to be used again (stale)."""
