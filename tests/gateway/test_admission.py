@@ -7,6 +7,7 @@ import pytest
 from tests.admission.desk import key, pool
 
 from omnillm.admission.asks import Ask, BudgetConfigured, ControllerConfigured, Lease, Need, Refusal, Ticket, Wait
+from omnillm.errors import Unavailable
 from omnillm.gateway.admission import LocalAdmission
 from omnillm.outcome import Outcome, Verdict
 
@@ -63,3 +64,18 @@ async def test_who_is_out_of_time_is_told_by_the_tick(admission):
     await later(admission.controller.tick, 1200.0)
     assert isinstance(await late, Refusal)
     assert gone.cancelled()
+
+
+async def test_the_end_is_told_to_who_waits_and_to_who_would(admission):
+    """What was granted in the same moment is granted; a wait that begins afterwards would have no end."""
+    leases = [admission.lease(need(case), 1000.0) for case in ("one", "two")]
+    waiting = [asyncio.create_task(admission.leased(admission.lease(need(case), 1000.0))) for case in ("served", "waits")]
+    await asyncio.sleep(0)
+    admission.release(leases[0].lease_id, Outcome(verdict=Verdict.NOT_SENT), 1000.0)
+    admission.close()
+    served, refused = await asyncio.gather(*waiting, return_exceptions=True)
+    assert (type(served), served.case_id) == (Lease, "served")
+    assert (type(refused), refused.code) == (Unavailable, "shutting_down")
+    with pytest.raises(Unavailable) as late:
+        await admission.leased(admission.lease(need("late"), 1000.0))
+    assert late.value.code == "shutting_down"

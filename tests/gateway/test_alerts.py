@@ -66,3 +66,16 @@ def test_thresholds_are_the_budgets_own() -> None:
     assert [alert.permille for alert in alerts.update([spent(333)])] == [333]
     assert alerts.header(("team",)) == "team=33.3%"
     assert alerts.header(()) == ""
+
+
+def test_a_budget_that_is_gone_is_told_of_no_more() -> None:
+    """A reload took it out: replies name it no longer, and one of its name that comes later is another."""
+    alerts = BudgetAlerts()
+    alerts.configure({"team": (500,)})
+    assert [alert.permille for alert in alerts.update([spent(600)])] == [500]
+    alerts.configure({"team": (500, 900)})
+    assert (alerts.header(("team",)), alerts.update([spent(600)])) == ("team=50%", [])
+    alerts.configure({})
+    assert alerts.header(("team",)) == ""
+    alerts.configure({"team": (500,)})
+    assert [alert.permille for alert in alerts.update([spent(600)])] == [500]
