@@ -20,6 +20,14 @@ def test_rows_that_are_kept_for_less_than_a_day_are_told_in_hours() -> None:
     assert any(line.endswith("rows are kept for 1.5 hours") for line in describe(parse(text, {})))
 
 
+def test_that_a_start_waits_for_its_ledger_is_told() -> None:
+    """And for how long; one that does not wait has no line of it."""
+    text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\n"
+    told = [line for line in describe(parse(f"{text}store: {{wait: 90s}}\n", {})) if "waits" in line]
+    assert told == ["a start waits up to 90 s for a ledger that another process writes, or whose server is away"]
+    assert not any("waits" in line for line in describe(parse(text, {})))
+
+
 def test_what_becomes_of_a_virtual_key_is_told() -> None:
     """When it ends, and names of models that it may ask for and nobody has."""
     text = (

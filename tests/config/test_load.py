@@ -137,12 +137,14 @@ def test_a_secret_is_read_from_a_file_beside_the_configuration(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("nowhere", "cannot be read"), (".", "cannot be read"), ("binary", "not text"), ("large", "too large")]
+    ("name", "reason"),
+    [("nowhere", "cannot be read"), (".", "cannot be read"), ("binary", "not text"), ("large", "too large"), ("blank", "is empty")],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name, reason):
     """With the place that needs it."""
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     (tmp_path / "large").write_bytes(b"x" * 1_100_000)
+    (tmp_path / "blank").write_bytes(b"\r\n")
     (tmp_path / "omnillm.yaml").write_text(f'providers: {{o: {{kind: openai, keys: [{{label: a, key: "${{file:{name}}}"}}]}}}}')
     with pytest.raises(ConfigError, match=rf"keys\[0\].key \(line 1\): needs the file {name}, which .*{reason}"):
         load(tmp_path / "omnillm.yaml", {})

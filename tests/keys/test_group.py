@@ -179,6 +179,17 @@ def test_made_up_models_are_forgotten_and_resting_ones_are_not():
     assert len(group.classes()) <= MODELS_MOST + 2
 
 
+def test_memory_is_bounded_though_all_made_up_models_rest():
+    """Then none is idle, and those that the configuration names are kept alone."""
+    group = Group("g")
+    group.configure([key("a", limits=(ModelLimits(pattern="gpt-*", rpm=1),))])
+    named = group.class_of("gpt-4", 0.0)
+    for number in range(3 * MODELS_MOST):
+        group.class_of(f"made-up-{number}", 0.0).cool(1e9)
+    assert group.class_of("gpt-5", 0.0) is named
+    assert len(group.classes()) <= 2 * MODELS_MOST
+
+
 @in_turn(
     ("pattern", "model", "is_match"),
     [

@@ -121,3 +121,17 @@ def test_denials_of_made_up_models_are_forgotten_the_oldest_first():
         desk.call(Verdict.NOT_FOUND, model=f"m{number}")
     assert len(desk.pool.keys["a"].denials) == DENIALS_MOST
     assert [desk.is_leasable("a", f"m{number}") for number in (0, 1, DENIALS_MOST)] == [True, False, False]
+
+
+def test_made_up_models_leave_no_trace_in_a_key():
+    """Neither those that its patterns take, nor those that its provider denies: the newest are known, and no more than so many."""
+    desk = Desk(key("a", models=("m-*",)))
+    held = desk.pool.keys["a"]
+    for number in range(MODELS_MOST + 2):
+        desk.call(Verdict.NOT_FOUND, model=f"m-{number}")
+        assert held.serves(f"m-{number}")
+        assert not held.serves(f"n-{number}")
+    assert len(held.denials) == MODELS_MOST
+    assert len(held._serves) <= MODELS_MOST
+    assert desk.lease(f"m-{MODELS_MOST + 1}") is None
+    assert desk.lease("m-0") is not None
