@@ -40,6 +40,8 @@ def test_every_error_comes_whole_to_another_process(carried) -> None:
         again = carried(error)
         assert (type(again), again.args, str(again), vars(again)) == (cls, error.args, str(error), vars(error))
     assert carried(MADE[ProviderError]()).extensions == {"param": "x"}
+    told = {"status": 500, "provider": "p", "protocol": "openai_chat", "code": "c"}
+    assert ProviderError("no", raw_body=b"<html>", **told).extensions == ProviderError("no", raw_body=b"\xff", **told).extensions == {}
 
 
 def test_what_a_class_defaults_to_is_carried_too() -> None:

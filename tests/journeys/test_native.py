@@ -376,6 +376,34 @@ async def test_a_batch_without_a_bound_is_settled_in_the_soft_budgets_of_its_cal
     assert await gateway.program.store.verify() == []
 
 
+async def test_the_results_of_a_listed_batch_are_its_makers(fake: FakeProvider, gateway: Running) -> None:
+    """Whoever looks at the list alone, and never at the batch, finds the file that it names there; nobody else does."""
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "fake-small", "messages": []}}
+    file = (await upload(gateway, json.dumps(line).encode())).json["id"]
+    asked = json.dumps({"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}).encode()
+    made = (await ask(gateway, "POST", "/v1/batches", asked)).json["id"]
+    [(shelf, kept)] = [(shelf, kept) for key in ("sk-a", "sk-b") if (kept := (shelf := fake.shelf(key)).find("batches", made)) is not None]
+    shelf.keep("files", "file-late", {"id": "file-late", "object": "file"}, b"late results")
+    kept.told["error_file_id"] = "file-late"
+    late = f"{FILE}/file-late/content"
+    assert (await ask(gateway, "GET", late)).status == 404
+    assert [each["id"] for each in (await ask(gateway, "GET", "/v1/batches")).json["data"]] == [made]
+    assert (await ask(gateway, "GET", late)).body == b"late results"
+    assert (await ask(gateway, "GET", late, key=DORA)).status == 404
+
+
+async def test_a_list_goes_on_from_what_nobody_here_made(fake: FakeProvider, serve: Serve) -> None:
+    """Where no virtual key is asked for, and one key makes all, the provider's own list is shown, from wherever it is asked."""
+    gateway = await serve(
+        f"server: {{port: 0, auth: none}}\nproviders: {{openai: {{kind: openai, base_url: {fake.base_url}, keys: [{{label: a, key: sk-a}}]}}}}\n"
+    )
+    for number in range(3):
+        fake.shelf("sk-a").keep("files", f"file-{number}", {"id": f"file-{number}", "object": "file"})
+    page = await ask(gateway, "GET", f"{FILE}?after=file-2&limit=1")
+    assert [each["id"] for each in page.json["data"]] == ["file-1"]
+    assert page.json["has_more"] is True
+
+
 async def test_the_usage_of_an_event_stream_is_read_on_the_side(serve: Serve) -> None:
     """Its bytes are the provider's own, however they are cut; tokens and cost are in the ledger."""
     events = (
