@@ -114,7 +114,7 @@ def size(written: str) -> int:
     quantity = _QUANTITY.fullmatch(written)
     if quantity is None or quantity[2] not in BYTES_PER or "." in quantity[1]:
         raise ValueError("must be a size such as 64KiB, 64MiB or 1GiB")
-    number = _at_least(1, int(quantity[1]) * BYTES_PER[quantity[2]])
+    number = _at_least_one(int(quantity[1]) * BYTES_PER[quantity[2]])
     if number > LARGEST_SIZE:
         raise ValueError("must be at most 1048576GiB")
     return number
@@ -128,7 +128,7 @@ def whole(written: str) -> int:
 
 
 def positive(written: str) -> int:
-    return _at_least(1, whole(written))
+    return _at_least_one(whole(written))
 
 
 def limit(written: str) -> int:
@@ -242,9 +242,9 @@ def time_zone(written: str) -> str:
     return written
 
 
-def _at_least(least: int, number: int) -> int:
-    if number < least:
-        raise ValueError(f"must be at least {least}")
+def _at_least_one(number: int) -> int:
+    if number < 1:
+        raise ValueError("must be at least 1")
     return number
 
 

@@ -90,8 +90,6 @@ class MemoryStore:
             self._add_request(posting.request)
         for binding in posting.bindings:
             self._add_binding(binding)
-        for key in posting.virtual_keys:
-            self.virtual_keys.write(key)
         for claim in posting.claims:
             self._claims.write(claim)
 

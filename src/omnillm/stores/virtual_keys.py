@@ -25,10 +25,6 @@ class VirtualKeys(Protocol):
 
     async def get(self, name: str) -> VirtualKey | None: ...
 
-    async def by_digest(self, digest: str) -> VirtualKey | None:
-        """The key that has this digest, or had it before its last rotation; whether it is still good is another question."""
-        ...
-
     async def since(self, revision: int, *, limit: int) -> list[VirtualKey]:
         """The keys that were written after that revision, in its order. Asked again and again, so it costs nothing when there are none."""
         ...
@@ -46,22 +42,15 @@ class MemoryVirtualKeys:
         self._revision = 0
         self._pepper = secrets.token_bytes(pepper.BYTES)
 
-    def write(self, key: VirtualKey) -> None:
-        """Called by the store, for each virtual key of a posting."""
+    async def put(self, key: VirtualKey) -> VirtualKey | None:
         before = self._keys.get(key.name)
         if (before.revision if before is not None else 0) == key.revision:
             self._revision += 1
             self._keys[key.name] = replace(key, revision=self._revision)
-
-    async def put(self, key: VirtualKey) -> VirtualKey | None:
-        self.write(key)
         return _written(key, self._keys.get(key.name))
 
     async def get(self, name: str) -> VirtualKey | None:
         return self._keys.get(name)
-
-    async def by_digest(self, digest: str) -> VirtualKey | None:
-        return next((key for key in self._keys.values() if digest and digest in {key.digest, key.previous_digest}), None)
 
     async def since(self, revision: int, *, limit: int) -> list[VirtualKey]:
         if revision >= self._revision:
@@ -101,10 +90,7 @@ class SqlVirtualKeys:
             self._latest = None
 
     async def get(self, name: str) -> VirtualKey | None:
-        return await self._first("name = ?", name)
-
-    async def by_digest(self, digest: str) -> VirtualKey | None:
-        return await self._first("digest = ? OR previous_digest <> '' AND previous_digest = ?", digest, digest)
+        return next(iter(await self._read(lambda db: _rows(db, "name = ?", name))), None)
 
     async def since(self, revision: int, *, limit: int) -> list[VirtualKey]:
         latest = self._latest
@@ -118,9 +104,6 @@ class SqlVirtualKeys:
 
     async def pepper(self) -> bytes:
         return await asyncio.to_thread(self._keep_pepper)
-
-    async def _first(self, condition: str, *values: str) -> VirtualKey | None:
-        return next(iter(await self._read(lambda db: _rows(db, condition, *values))), None)
 
 
 NEXT: Final = "(SELECT coalesce(max(revision), 0) + 1 FROM virtual_keys)"

@@ -127,7 +127,7 @@ class Writer:
             self._is_ended = self._is_asleep = True
             self.dropped += len(self._queue)
             self._refuse_awaited("the ledger is closed")
-            self._refuse_chores("the ledger is closed")
+            self._refuse_chores()
             self._queue.clear()
 
     def _await_work(self) -> bool:
@@ -222,9 +222,9 @@ class Writer:
         else:
             self._answer(chore.done, result)
 
-    def _refuse_chores(self, reason: str) -> None:
+    def _refuse_chores(self) -> None:
         while self._chores:
-            self._answer(self._chores.popleft().done, LedgerUnavailable(reason))
+            self._answer(self._chores.popleft().done, LedgerUnavailable("the ledger is closed"))
 
     def _answer(self, done: asyncio.Future[int], answer: int | LedgerUnavailable) -> None:
         if not self._loop.is_closed():
