@@ -241,6 +241,11 @@ RARE_REPLIES = (
     ReplyCase("sound by URL", answers(Audio(source=UrlSource(url="https://example.com/a.wav", media_type="audio/wav"), format="wav"))),
     ReplyCase("video", answers(Video(source=InlineSource(data=b"data", media_type="video/mp4"), metadata={"fps": "x"}))),
     ReplyCase("several summaries", answers(Reasoning(summary=("A.", "B."), opaque=opaque("openai_responses")), Text(text="149 m."))),
+    ReplyCase("several summaries, unsigned", answers(Reasoning(summary=("A.", "B.")), Text(text="149 m."))),
+    ReplyCase(
+        "unknown members of the parts of an answer",
+        answers(Reasoning(text="Hm.", vendor_extensions={"x": 1}), Text(text="149 m.", vendor_extensions={"x": 1})),
+    ),
     ReplyCase("JSON", answers(Json(value={"depth_m": 149}))),
     ReplyCase("text, call, text", answers(Text(text="I look."), CALL, Text(text="149 m."), reason=FinishReason.TOOL_CALL)),
     *[

@@ -104,6 +104,15 @@ def test_reply_is_read_by_the_official_sdk(case: ReplyCase, target: str) -> None
     sdk_reads(target, body)
 
 
+@in_turn("target", PROTOCOLS)
+def test_name_of_who_answers_is_told_as_lost(target: str) -> None:
+    """No protocol has one for the model."""
+    [candidate] = REPLIES[0].reply.candidates
+    named = msgspec.structs.replace(candidate, message=msgspec.structs.replace(candidate.message, name="ada"))
+    report = emit_response(target, msgspec.structs.replace(REPLIES[0].reply, candidates=(named,)), CONTEXT)
+    assert [(reason.kind, reason.path) for reason in report.loss_reasons] == [("dropped", "candidates[0].message.name")]
+
+
 @reply_cases
 @targets
 def test_reply_comes_back_or_says_what_was_lost(case: ReplyCase, target: str) -> None:

@@ -63,6 +63,8 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         "stop_sequence": candidate.stop_sequence,
         "usage": usage_object(response.usage, response.raw_usage if is_own else None, losses, response.service_tier),
     }
+    if candidate.message.name:
+        losses.drop("candidates[0].message.name", "the Messages API has no names of participants")
     if is_own:
         if (details := stop_details(candidate.vendor_extensions, stop_reason)) is not None:
             body["stop_details"] = details

@@ -50,6 +50,8 @@ def _candidate(candidate: Candidate, number: int, place: Place) -> dict[str, Any
     place.number = number
     parts, cites = _parts(candidate, place)
     content: dict[str, Any] = {"parts": parts, "role": "model"}
+    if message.name:
+        losses.drop(place.around(".message.name"), "Gemini has no names of participants")
     if message.vendor_extensions:
         place.extend(content, message.vendor_extensions, place.around, OF_NOTHING)
     written: dict[str, Any] = {"content": content}
