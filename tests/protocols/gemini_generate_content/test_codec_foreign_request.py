@@ -169,6 +169,22 @@ def in_short(part: dict) -> str:
     return str(inner) if kind == "text" else kind if kind == "inlineData" else f"{kind} {inner['id']}"
 
 
+def test_what_is_lost_inside_a_result_is_told_by_its_place() -> None:
+    """Each part of it by its own number; what follows a picture comes before it."""
+    call = ToolCall(call_id="c", name="f", arguments="{}")
+    content = (
+        ImageBase64(data=b"\x89PNG", media_type="image/png", detail="low"),
+        Text(text="149 m."),
+        ImageFile(file_id="file-1", protocol="openai_responses"),
+    )
+    tools = CapabilitySet(tools=(ToolDefinition(name="f"),))
+    body, lost = emit(request(QUESTION, said(call), ToolResult(call_id="c", content=content), capabilities=tools))
+    [part] = body["contents"][2]["parts"]
+    assert part["functionResponse"]["response"] == {"result": "149 m."}
+    assert [each["inlineData"]["mimeType"] for each in part["functionResponse"]["parts"]] == ["image/png"]
+    assert lost == {"input[2].content": "moved", "input[2].content[0].detail": "dropped", "input[2].content[2]": "dropped"}
+
+
 def test_results_directly_follow_their_calls() -> None:
     """What else was said between them comes after."""
     short, lost = written(

@@ -212,7 +212,8 @@ def _answer(result: ToolResult, place: Place) -> tuple[tuple[Any] | None, list[G
     """Return the value of the response, if there is one, and the media."""
     values: list[Any] = []
     media: list[GeminiPart] = []
-    for part in result.content:
+    outer, place.member = (place.member, place.part), "content"
+    for place.part, part in enumerate(result.content):
         if type(part) is Text or type(part) is Json:
             _note_lost(part, place)
             values.append(part.text if isinstance(part, Text) else part.value)
@@ -220,6 +221,7 @@ def _answer(result: ToolResult, place: Place) -> tuple[tuple[Any] | None, list[G
                 place.losses.move(place.around(".content"), "what is no medium comes first")
         elif (block := emit_part(part, place)) is not None:
             media.append(block)
+    place.member, place.part = outer
     if result.is_error and not values:
         place.losses.default(place.around(".content"), "an error must say something")
         values.append("")

@@ -16,7 +16,6 @@ class Place:
     """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
 
     __slots__ = (
-        "_member",
         "_root",
         "awaits_call",
         "calls",
@@ -25,6 +24,7 @@ class Place:
         "is_reply",
         "losses",
         "media",
+        "member",
         "names",
         "number",
         "part",
@@ -54,12 +54,13 @@ class Place:
         self.awaits_call = False
         """Whether the next call is the first of its step."""
         self._root = "candidates" if is_reply else "input"
-        self._member = "message.parts" if is_reply else "parts"
+        self.member = "message.parts" if is_reply else "parts"
+        """Of what holds the part: its list of parts."""
         self.number = 0
         self.part = 0
 
     def here(self, member: str = "") -> str:
-        return f"{self._root}[{self.number}].{self._member}[{self.part}]{member}"
+        return f"{self._root}[{self.number}].{self.member}[{self.part}]{member}"
 
     def around(self, member: str = "") -> str:
         """Return the path of what holds the part, or of a member of it."""
