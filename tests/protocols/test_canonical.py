@@ -11,7 +11,7 @@ from tests.protocols.rare_cases import RARE_REQUESTS
 
 from omnillm.errors import ProtocolError, UpstreamLost
 from omnillm.framing.sse import SseReader
-from omnillm.model import FinishReason, LlmResponse, LlmStreamEvent, ResponseAssembler, ToolCall, ToolDefinition
+from omnillm.model import FinishReason, LlmResponse, LlmStreamEvent, ResponseAssembler, Text, ToolCall, ToolDefinition
 from omnillm.protocols import canonical
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response, transcode_response
@@ -46,7 +46,7 @@ def test_renamed_function_bears_its_own_name_again(is_stream: bool) -> None:
     assert json.loads(sent.value)["tools"][0]["function"]["name"] == name
     assert len(name) <= 64
     context = msgspec.structs.replace(CONTEXT, names=sent.names)
-    called = answers(ToolCall(call_id="call_1", name=name, arguments="{}"), reason=FinishReason.TOOL_CALL)
+    called = answers(Text(text="I look."), ToolCall(call_id="call_1", name=name, arguments="{}"), reason=FinishReason.TOOL_CALL)
     if is_stream:
         assembler = ResponseAssembler()
         for frame in streamed(events_of(called), "canonical", context).frames:

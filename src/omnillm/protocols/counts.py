@@ -59,4 +59,4 @@ def _clamped(value: Any) -> Any:
         return {name: _clamped(inner) for name, inner in value.items() if not (inner == [] and name.endswith("_details"))}
     if isinstance(value, list):
         return [_clamped(inner) for inner in value]
-    return count(value) if isinstance(value, int | float) else value
+    return count(value) if type(value) is int or type(value) is float else value

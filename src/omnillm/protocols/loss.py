@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import accumulate
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -119,10 +120,5 @@ def short_form(reasons: tuple[LossReason, ...], limit: int = 512) -> str:
     text = ", ".join(words)
     if len(text) <= limit:
         return text
-    text = ""
-    for number, word in enumerate(words):
-        longer = f"{text}, {word}" if text else word
-        if len(longer) > limit:
-            return f"{text}, +{len(words) - number}" if text else f"{len(words)} losses"
-        text = longer
-    return text
+    fitting = [said for said in accumulate(words, "{}, {}".format) if len(said) <= limit]
+    return f"{fitting[-1]}, +{len(words) - len(fitting)}" if fitting else f"{len(words)} losses"

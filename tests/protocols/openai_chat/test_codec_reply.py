@@ -92,6 +92,11 @@ CITED = {"type": "url_citation", "url_citation": {"start_index": 0, "end_index":
 SAME = [
     pytest.param(answers({"content": "149 m"}), id="text"),
     pytest.param(answers({"content": "149 m", "annotations": [CITED]}), id="annotations"),
+    pytest.param(
+        answers({"content": "149 m", "annotations": [{**CITED, "url_citation": {**CITED["url_citation"], "content": "A lake."}}]}),
+        id="OpenRouter's annotations",
+    ),
+    pytest.param(answers({"content": "", "annotations": [CITED]}), id="annotations of nothing"),
     pytest.param(answers({"refusal": "No."}), id="refusal"),
     pytest.param(answers({"tool_calls": [CALL, {**CALL, "id": "call_2"}]}, "tool_calls"), id="calls"),
     pytest.param(
@@ -182,6 +187,27 @@ def test_recorded_reply_is_read_and_said_again(path):
 def thinking_in(content: Any) -> str | None:
     thinking = [part["thinking"][0]["text"] for part in content if part["type"] == "thinking"] if isinstance(content, list) else []
     return "".join(thinking) or None
+
+
+@in_turn(
+    "annotation",
+    [
+        {"type": "file", "file": {"hash": "h", "name": "a.pdf"}},
+        {"type": "url_citation", "url_citation": {"url": "https://e.com", "start_index": 0}},
+        {"type": "url_citation", "url_citation": {"title": "Lake"}},
+    ],
+)
+def test_annotation_that_the_sdk_does_not_know_is_completed_or_left_out(annotation):
+    """Its type is closed: a file is none, and a place is always told."""
+    body, losses = emitted(parsed(answers({"content": "149 m", "annotations": [annotation]})))
+    written = body["choices"][0]["message"].get("annotations", [])
+    if "url" in annotation.get("url_citation", {}):
+        assert written == [
+            {"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 5, "title": "", "url": "https://e.com"}}
+        ]
+        assert losses == ["defaulted:candidates[0].message.parts[0].citations[0].start"]
+    else:
+        assert (written, losses) == ([], ["dropped:candidates[0].message.parts[0].citations[0]"])
 
 
 def test_opaque_values_are_their_issuers():
