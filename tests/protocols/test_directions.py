@@ -1,5 +1,7 @@
 """Every feature in every direction: what is lost is said, what is written the official SDKs read, and to its own protocol nothing is lost."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from tests.in_turn import in_turn
@@ -21,9 +23,9 @@ from tests.protocols.directions import (
 )
 from tests.protocols.rare_cases import RARE_REPLIES, RARE_REQUESTS
 
-from omnillm.errors import BadRequest, ProtocolError
+from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.model import Message, Opaque, Reasoning, Text, ToolCall
-from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response, transcode_request
+from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response, transcode_request, transcode_response
 
 ASKED, ANSWERED = (*REQUESTS, *RARE_REQUESTS), (*REPLIES, *RARE_REPLIES)
 request_cases = in_turn("case", ASKED, ids=[case.feature for case in ASKED])
@@ -94,6 +96,32 @@ def test_request_that_is_nested_too_deeply_is_the_clients_mistake(target: str) -
             outcomes.append(False)
     assert outcomes == sorted(outcomes, reverse=True)
     assert not outcomes[-1]
+
+
+@targets
+def test_reply_that_is_nested_too_deeply_is_the_providers_mistake(target: str) -> None:
+    """Whether it cannot be read, or not be said again with what the target wraps around it; a program's own is its own."""
+    outcomes = []
+    for depth in (*range(800, 1000, 5), 20_000):
+        value = b'{"a":' * depth + b"1" + b"}" * depth
+        body = (
+            b'{"id":"m","type":"message","role":"assistant","model":"m","stop_reason":"tool_use","content":[%b],"usage":{"input_tokens":1,"output_tokens":1}}'
+            % (b'{"type":"tool_use","id":"t","name":"f","input":%b}' % value)
+        )
+        try:
+            outcomes.append(
+                transcode_response("anthropic_messages", target, body, context=CONTEXT).bridged or target == "anthropic_messages"
+            )
+        except UpstreamLost:
+            outcomes.append(False)
+    assert outcomes == sorted(outcomes, reverse=True)
+    assert not outcomes[-1]
+    deep: list[Any] = []
+    for _ in range(20_000):
+        deep = [deep]
+    reply = msgspec.structs.replace(REPLIES[0].reply, raw_usage=None, vendor_extensions={"x": deep}, protocol=target)
+    with pytest.raises(UpstreamLost, match="deeply"):
+        emit_response("canonical", reply, CONTEXT)
 
 
 @reply_cases

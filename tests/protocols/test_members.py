@@ -5,11 +5,20 @@ import pytest
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
-from omnillm.protocols.members import FLAG, MODEL, read, require_array
+from omnillm.protocols.members import FLAG, MODEL, has_repeated_members, read, require_array
 
 
 def members(body: bytes) -> dict[str, msgspec.Raw]:
     return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+
+
+def test_what_is_nested_too_deeply_to_be_counted_is_refused():
+    """Its members may stand twice: nobody reads it to its end."""
+    deep = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
+    body = b'{"\\u0061": %b}' % deep
+    with pytest.raises(BadRequest, match="too deeply"):
+        has_repeated_members(body, {"a": msgspec.Raw(deep)})
+    assert not has_repeated_members(b'{"\\u0061": 1}', {"a": msgspec.Raw(b"1")})
 
 
 def test_absent_member_is_none():

@@ -38,6 +38,7 @@ def said(*content: Any) -> dict[str, Any]:
         (CHAT, said([{"type": "input_audio", "input_audio": {"data": DATA, "format": "wav"}}], PROSE), False),
         (CHAT, {**said(PROSE), "tools": [{"type": "function", "function": {"name": "f", "parameters": {"text": PROSE}}}]}, False),
         (RESPONSES, {"model": "m", "input": PROSE, "previous_response_id": "resp_1"}, True),
+        (RESPONSES, {"model": "m", "instructions": PLAIN, "input": None}, True),
         (RESPONSES, {"model": "m", "input": PLAIN}, True),
         (RESPONSES, {"model": "m", "input": [{"role": "user", "content": PROSE}, {"type": "item_reference", "id": "msg_1"}]}, True),
         (

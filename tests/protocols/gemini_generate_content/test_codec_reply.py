@@ -183,6 +183,19 @@ def test_odd_member_that_nobody_needs_spoils_no_answer() -> None:
     assert (response.content_text, response.usage) == ("a", None)
 
 
+def test_odd_sources_and_probabilities_spoil_no_answer() -> None:
+    """Such as cannot be read, stand in no text, or cite what is not there: the words are all the same."""
+    for more in (
+        {"groundingMetadata": 7},
+        {"groundingMetadata": {"groundingChunks": [], "groundingSupports": [{"segment": {"partIndex": 5}, "groundingChunkIndices": [0]}]}},
+        {"logprobsResult": {"chosenCandidates": 7}},
+    ):
+        response, _ = parse(answer({"text": "a"}, {"text": "b", "thought": True}, {"text": "c"}, **more))
+        assert [part.text for part in response.message.parts if isinstance(part, Text)] == ["a", "c"]
+        assert response.usage is not None
+        assert response.candidates[0].logprobs is None
+
+
 def test_member_unknown_to_the_sdk_is_kept_and_not_written() -> None:
     """Its strict types would refuse it."""
     native = {"hologram": {"depth": 3}}

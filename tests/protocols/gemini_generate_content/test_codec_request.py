@@ -165,7 +165,10 @@ UNFIT = {
     "contents[0].parts[0].thoughtSignature": (asks({"text": "a", "thoughtSignature": 1}),),
     "systemInstruction[0].text": (asks(systemInstruction=[{"text": 1}]),),
     "tools[0].functionDeclarations[1].name": (asks(tools=[{"functionDeclarations": [{"name": "a"}, {}]}]),),
-    "tools[0].functionDeclarations[0].parameters": (asks(tools=[{"functionDeclarations": [{"name": "a", "parameters": []}]}]),),
+    "tools[0].functionDeclarations[0].parameters": tuple(
+        asks(tools=[{"functionDeclarations": [{"name": "a", "parameters": schema}]}])
+        for schema in ([], {"type": "OBJECT", "properties": []}, {"anyOf": {}})
+    ),
     "toolConfig.functionCallingConfig.mode": (asks(toolConfig={"functionCallingConfig": {"mode": 1}}),),
     "generationConfig.seed": (config(seed="a"), config(seed=0.5)),
     "generationConfig.stopSequences[0]": (config(stopSequences=[1]),),
@@ -181,7 +184,18 @@ UNFIT = {
     "generationConfig.maxOutputTokens": (config(maxOutputTokens=0), config(max_output_tokens=-1)),
     "labels.a": (asks(labels={"a": 1}),),
     "safetySettings[0]": (asks(safetySettings=[1]),),
+    "contents[0].parts[0].fileData.displayName": (
+        asks({"fileData": {"fileUri": "files/a", "mimeType": "application/pdf", "displayName": 7}}),
+    ),
 }
+
+
+def test_result_that_the_model_says_is_the_users() -> None:
+    """Wherever it stands: nobody else can have run the function."""
+    content = {"role": "model", "parts": [call(name="f", args={}), result({"a": 1}, "f")]}
+    request, lost = parse({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}, content]})
+    assert [type(item) for item in request.input] == [Message, Message, ToolResult]
+    assert lost == {"contents[1].parts[1]": "moved"}
 
 
 @in_turn("path", UNFIT)

@@ -451,6 +451,13 @@ class TestWriting:
         chunks, _ = encode(*grown(0, Text(text=""), *deltas), Finished(reason=FinishReason.STOP), Completed())
         assert ["logprobsResult" in each["candidates"][0] for each in chunks] == [True, False, False]
 
+    def test_log_probabilities_without_a_text_are_told(self) -> None:
+        """Gemini has them with a piece of the answer."""
+        logprobs = {"content": [{"token": "a", "logprob": -0.5, "bytes": None, "top_logprobs": []}]}
+        events = grown(0, Text(text=""), TextDelta(index=0, text="", logprobs=logprobs))
+        _, lost = encode(*events, Finished(reason=FinishReason.STOP), Completed())
+        assert lost["candidates[0].message.parts[0].logprobs"] == "dropped"
+
     def test_several_candidates(self) -> None:
         """By their index; one that never said how it ended ended somehow."""
         events = [PartStarted(index=0, part=Text(text=text), candidate=number) for number, text in enumerate("ab")]
@@ -464,6 +471,23 @@ class TestWriting:
         chunks, _ = encode(*streamed(Text(text="a"))[:3], Failed(code="overloaded", message="busy", status=503))
         assert list(chunks[-1]) == ["error"]
         assert chunks[-1]["error"]["code"] == 503
+
+
+def test_error_is_told_once() -> None:
+    """Whatever follows it is nothing."""
+    error = {"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}
+    events = decode(chunk({"text": "a"}), error, error)
+    assert [type(event) for event in events].count(Failed) == 1
+    assert isinstance(events[-1], Failed)
+
+
+def test_log_probabilities_of_a_call_are_told_as_lost() -> None:
+    """There is no text that they could belong to."""
+    told = {"chosenCandidates": [{"token": "a", "logProbability": -0.5}]}
+    losses = Losses()
+    decoder = CODEC.decoder(ISSUER, losses)
+    decoder.feed(frame(chunk(call(name="f", args={}), logprobsResult=told)))
+    assert [reason.path for reason in losses.reasons] == ["candidates[0].logprobs"]
 
 
 @in_turn("name", REPLIES)

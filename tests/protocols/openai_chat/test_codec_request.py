@@ -782,6 +782,37 @@ def test_required_cache_is_refused_where_nothing_can_be_said():
             emitted(each, HOST)
 
 
+@in_turn(
+    ("policy", "members", "losses"),
+    [
+        (PromptCachePolicy(breakpoint=EndOfMessage(index=0)), {}, ["dropped:capabilities.prompt_cache.breakpoint"]),
+        (
+            PromptCachePolicy(key=ExplicitKey(value="k")),
+            {},
+            ["approximated:capabilities.prompt_cache", "dropped:capabilities.prompt_cache.key"],
+        ),
+        (
+            PromptCachePolicy(retention=PromptCacheRetention.LONG),
+            {},
+            ["approximated:capabilities.prompt_cache", "dropped:capabilities.prompt_cache.retention"],
+        ),
+    ],
+)
+def test_policy_that_a_host_may_refuse_is_left_out(policy, members, losses):
+    """Its members are OpenAI's; and a host that caches by its own rules has no place for a mark."""
+    body, found = emitted(foreign(user("Hi"), capabilities=CapabilitySet(prompt_cache=policy)), HOST)
+    assert {name: value for name, value in body.items() if name.startswith("prompt_cache")} == members
+    assert found == losses
+
+
+def test_address_that_holds_the_data_itself_is_read():
+    """In base64, or spelt out."""
+    for data in ("data:text/plain,149%20m", "data:text/plain;base64,MTQ5IG0="):
+        request, losses = parsed(converses({"role": "user", "content": [{"type": "file", "file": {"file_data": data, "filename": "a"}}]}))
+        assert request.input[0].parts == (File(source=InlineSource(data=b"149 m", media_type="text/plain"), filename="a"),)
+        assert losses == []
+
+
 def test_citations_of_a_library_caller_are_dropped_for_openai():
     """A request's type has no annotations."""
     parts = (Text(text="149 m", citations=(Citation(url="https://e.com", start=0, end=5),)),)
@@ -845,6 +876,10 @@ def test_tool_without_a_schema():
             "tool_choice.allowed_tools.mode",
         ),
         (asks(functions=[{"name": "f"}], function_call="required"), "function_call"),
+        (
+            converses({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,\ud800"}}]}),
+            "messages[0].content[0].image_url.url",
+        ),
     ],
 )
 def test_a_mistake_is_named_by_its_path(body, path):
