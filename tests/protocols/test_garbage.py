@@ -8,6 +8,7 @@ from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
 from omnillm.framing.eventstream import event, exception
+from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.members import read_members, repeats_a_name
@@ -72,6 +73,19 @@ def test_end_of_a_converse_stream_that_is_garbled_is_a_failure() -> None:
     assert other.see(frame) == Sight.FAILED
     assert other.failure is not None
     assert other.failure.verdict is Verdict.RATE_LIMITED
+
+
+def test_container_that_is_none_is_not_kept() -> None:
+    """What a reply of Anthropic's ran its code in is another thing to name; its end is the end all the same."""
+    watch = PROTOCOLS["anthropic_messages"].watch(False)
+    start = b'{"type":"message_start","message":{"id":"msg_1","usage":{"input_tokens":1,"output_tokens":1}}}'
+    change = b'{"type":"message_delta","delta":{"container":7},"usage":{"output_tokens":2}}'
+    sights = [watch.see(Frame(b"", data, b"")) for data in (start, change, b'{"type":"message_stop"}')]
+    assert sights[-1] == Sight.END
+    assert watch.usage == Usage(input=1, output=2)
+    made = PROTOCOLS["anthropic_messages"].made_ids
+    assert made is not None
+    assert ("container", "7") not in made({}, b"", watch)
 
 
 def test_invoked_body_does_not_say_what_its_path_says() -> None:

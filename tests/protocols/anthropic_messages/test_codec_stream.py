@@ -255,6 +255,24 @@ def test_block_that_only_this_protocol_knows_is_read_whole():
     )
 
 
+def test_what_hosts_leave_out_is_filled_in():
+    """The text of a block that opens empty, the reason of an end, the usage of a change, the type of an error."""
+    events = read(START, *block(0, {"type": "text"}, {"type": "text_delta", "text": "Hi"}), {"type": "message_delta", "delta": {}}, STOP)
+    reply = whole(events)
+    assert reply.message.parts == (Text(text="Hi"),)
+    assert reply.candidates[0].finish_reason is FinishReason.OTHER
+    *_, failed = read(START, {"error": {"type": "overloaded_error", "message": "busy"}})
+    assert failed == Failed(code="overloaded_error", message="busy", status=529)
+
+
+def test_transcript_in_pieces_is_one_text():
+    """In place of the sound."""
+    deltas = [lambda index, words=words: AudioDelta(index=index, data=b"RIFF", transcript=words) for words in ("149", " m.")]
+    raw, lost = write(*streamed((Audio(), *deltas)))
+    assert [each.text for each in accumulated(raw).content] == ["149 m."]
+    assert lost == {"candidates[0].message.parts[0]": "approximated"}
+
+
 def test_turn_that_comes_whole_in_its_start_is_read():
     """Some hosts send a whole message and then its end."""
     message = START["message"] | {"content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}], "stop_reason": "tool_use"}
@@ -290,6 +308,9 @@ def test_error_in_the_stream_is_a_failure_both_ways(error, failed):
         [START, block(0, {"type": "text", "text": ""})[0], delta(0, type="text_delta")],
         [START, block(0, {"type": "text", "text": ""})[0], STOP],
         [START, {"type": "message_delta", "delta": {"stop_reason": 1}, "usage": {}}],
+        [START, block(0, {"type": "text", "text": ""})[0], {"type": "content_block_delta", "index": 0, "delta": "a"}],
+        [START, block(0, {"type": "text", "text": ""})[0], block(0, {"type": "text", "text": ""})[0]],
+        [{"type": "message_start", "message": {**START["message"], "content": [7]}}],
         [{"type": "message_start"}],
         [[1]],
     ],

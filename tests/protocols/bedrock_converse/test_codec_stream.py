@@ -282,6 +282,17 @@ def test_call_that_the_provider_made_itself_is_no_call_for_the_client() -> None:
     assert Finished(reason=FinishReason.STOP) in events
 
 
+def test_picture_that_is_kept_elsewhere_is_told_as_lost() -> None:
+    """A stream says where it is; nobody else can fetch it."""
+    losses = Losses()
+    decoder = CODEC.decoder(ISSUER, losses)
+    start = said("contentBlockStart", contentBlockIndex=0, start={"image": {"format": "png"}})
+    raw = START + start + delta(0, image={"source": {"s3Location": {"uri": "s3://b/a"}}}) + stop(0)
+    events = [event for frame in EventFrames().feed(raw) for event in decoder.feed(frame)]
+    assert [type(event) for event in events] == [ResponseStarted]
+    assert [reason.path for reason in losses.reasons] == ["events"]
+
+
 def test_events_that_are_not_known_are_passed_over() -> None:
     """A new kind of event, or of delta, breaks nothing."""
     raw = [START, said("somethingNew", x=1), delta(0, text="a"), delta(0, somethingNew={}), stop(0), *ENDING]
