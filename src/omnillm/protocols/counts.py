@@ -3,7 +3,7 @@
 A usage that cannot be read even so is left out: it is then unknown, and the rest of the reply is used.
 """
 
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -26,7 +26,7 @@ def decode_lenient(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError:
-        return decode_clamped(body, decoder.type)
+        return decode_clamped(body, cast("type[T]", decoder.type))
 
 
 def decode_clamped(body: bytes | msgspec.Raw, into: type[T]) -> T:

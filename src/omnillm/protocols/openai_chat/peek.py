@@ -86,11 +86,12 @@ def peek_request(members: Members) -> RequestPeek:
     cap = read(members, "max_completion_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE) if "max_completion_tokens" in members else None
     if cap is None or (deprecated_cap is not None and deprecated_cap > cap):
         cap = deprecated_cap
+    choices = read(members, "n", _CHOICES, "an integer from 1 to 128") if "n" in members else 1
     return RequestPeek(
         model=model,
         is_stream=is_stream,
         output_cap=cap,
-        n=(read(members, "n", _CHOICES, "an integer from 1 to 128") or 1) if "n" in members else 1,
+        n=choices or 1,
         wants_usage=not is_stream or _includes_usage(members),
         price_members=_price_members(members),
     )
