@@ -3,6 +3,7 @@
 A usage that cannot be read even so is left out: it is then unknown, and the rest of the reply is used.
 """
 
+from contextlib import suppress
 from typing import Annotated, Any, Final, TypeVar, cast
 
 import msgspec
@@ -18,6 +19,8 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 USAGE: Final = frozenset({"usage", "usageMetadata"})
 """The members that hold usage."""
 
+_NUMBERS: Final[frozenset[type]] = frozenset({int, float})
+_NUMBERS_AND_BOOLEANS: Final = _NUMBERS | {bool}
 T = TypeVar("T")
 
 
@@ -39,11 +42,11 @@ def convert_clamped(value: Any, into: type[T]) -> T:
     try:
         return msgspec.convert(value, into)
     except msgspec.ValidationError:
-        clamped = _clamped(value)
-    try:
-        return msgspec.convert(clamped, into)
-    except msgspec.ValidationError:
-        return msgspec.convert(_without_usage(clamped), into)
+        clamped = _clamped(value, _NUMBERS)
+    for one in (clamped, _clamped(value, _NUMBERS_AND_BOOLEANS)):  # a boolean becomes a count where nothing else fits
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(one, into)
+    return msgspec.convert(_without_usage(clamped), into)
 
 
 def _without_usage(value: Any) -> Any:
@@ -53,10 +56,10 @@ def _without_usage(value: Any) -> Any:
     return {name: _without_usage(inner) for name, inner in value.items() if name not in USAGE}
 
 
-def _clamped(value: Any) -> Any:
+def _clamped(value: Any, numbers: frozenset[type]) -> Any:
     if isinstance(value, dict):
         # Some hosts write an object without members as an array without elements.
-        return {name: _clamped(inner) for name, inner in value.items() if not (inner == [] and name.endswith("_details"))}
+        return {name: _clamped(inner, numbers) for name, inner in value.items() if not (inner == [] and name.endswith("_details"))}
     if isinstance(value, list):
-        return [_clamped(inner) for inner in value]
-    return count(value) if type(value) is int or type(value) is float else value
+        return [_clamped(inner, numbers) for inner in value]
+    return count(value) if type(value) in numbers else value

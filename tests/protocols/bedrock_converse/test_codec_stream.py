@@ -283,14 +283,14 @@ def test_call_that_the_provider_made_itself_is_no_call_for_the_client() -> None:
 
 
 def test_picture_that_is_kept_elsewhere_is_told_as_lost() -> None:
-    """A stream says where it is; nobody else can fetch it."""
-    losses = Losses()
-    decoder = CODEC.decoder(ISSUER, losses)
-    start = said("contentBlockStart", contentBlockIndex=0, start={"image": {"format": "png"}})
-    raw = START + start + delta(0, image={"source": {"s3Location": {"uri": "s3://b/a"}}}) + stop(0)
-    events = [event for frame in EventFrames().feed(raw) for event in decoder.feed(frame)]
-    assert [type(event) for event in events] == [ResponseStarted]
-    assert [reason.path for reason in losses.reasons] == ["events"]
+    """A stream says where it is, and nobody else can fetch it; or that it could not be made."""
+    for image in ({"source": {"s3Location": {"uri": "s3://b/a"}}}, {"error": {"message": "no"}}):
+        losses = Losses()
+        decoder = CODEC.decoder(ISSUER, losses)
+        start = said("contentBlockStart", contentBlockIndex=0, start={"image": {"format": "png"}})
+        events = [each for frame in EventFrames().feed(START + start + delta(0, image=image) + stop(0)) for each in decoder.feed(frame)]
+        assert [type(event) for event in events] == [ResponseStarted]
+        assert [reason.path for reason in losses.reasons] == ["events"]
 
 
 def test_events_that_are_not_known_are_passed_over() -> None:

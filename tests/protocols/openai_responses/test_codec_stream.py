@@ -52,6 +52,7 @@ from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import CODEC
 from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.testing import strategies
 from omnillm.usage import Usage
 
@@ -259,6 +260,29 @@ def test_what_only_the_end_of_a_piece_says_is_read() -> None:
         Refusal(text="No.", item_id="msg_1"),
         Native(protocol=OWN, kind="message", value={**MESSAGE, "id": "msg_2", "status": "completed"}),
     )
+
+
+@in_turn("target", ["openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"])
+def test_what_comes_behind_the_end_of_a_part_is_nothing(target: str) -> None:
+    """Words, a citation, arguments: a host that sends them late breaks no stream."""
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}"}
+    cited = {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1}
+    events = [
+        CREATED,
+        added(MESSAGE),
+        at("output_text.delta", content_index=0, delta="149 m"),
+        at("content_part.done", content_index=0, part={"type": "output_text", "text": "149 m", "annotations": []}),
+        at("output_text.delta", content_index=0, delta="late"),
+        at("output_text.annotation.added", content_index=0, annotation_index=0, annotation=cited),
+        added({**call, "arguments": ""}, 1),
+        done(call, 1),
+        at("function_call_arguments.delta", 1, delta="late"),
+        COMPLETED,
+    ]
+    transcoder = StreamTranscoder(OWN, target, context=CONTEXT)
+    raw = b"".join(transcoder.feed_frame(Frame(raw=b"", data=msgspec.json.encode(event))) for event in events) + transcoder.finish()
+    assert b"149 m" in raw
+    assert b"late" not in raw
 
 
 def test_pieces_that_an_item_cannot_have_are_passed_over() -> None:

@@ -158,10 +158,10 @@ class ConverseDecoder:
         if not block.form:
             raise Unfit("contentBlockIndex", "that of an image")
         path = "delta.image.source"
-        source = mapping(mapping(value, "delta.image").get("source"), path)
+        source = optional_mapping(mapping(value, "delta.image"), "source", "delta.image") or {}
         if "bytes" in source:
             block.picture.append(decode(text(source["bytes"], f"{path}.bytes"), f"{path}.bytes"))
-        else:
+        else:  # it is kept elsewhere, or an error stands in its place
             self._losses.drop("events", "a picture that is not here")
         return ()
 

@@ -73,13 +73,17 @@ class CandidateWriter:
         return self._delta(_FIRST | {"content": None} if type(first) is PartStarted and type(first.part) in _SILENT else _FIRST)
 
     def write(self, event: Any) -> bytes:
-        """Write an event about a part. The end of one that was left out says nothing."""
-        if self._order.growing == event.index and type(event) is not PartEnded:
+        """Write an event about a part."""
+        if self._order.growing == event.index and event.index in self._open and type(event) is not PartEnded:
             return _WRITERS[type(event)](self, event)
-        return b"".join([_WRITERS[type(one)](self, one) for one in self._order.let(event)])
+        return self._written(self._order.let(event))
+
+    def _written(self, events: list[Any]) -> bytes:
+        """What comes of a part that was left out, or has ended, says nothing."""
+        return b"".join([_WRITERS[type(one)](self, one) for one in events if one.index in self._open or type(one) is PartStarted])
 
     def finish(self, event: Finished) -> bytes:
-        out = b"".join([_WRITERS[type(one)](self, one) for one in self._order.rest()])
+        out = self._written(self._order.rest())
         place, path = self._stand(0), self._place.around(".")
         self.is_finished = True
         if event.stop_sequence is not None:
@@ -244,9 +248,7 @@ class CandidateWriter:
         return out
 
     def _end(self, event: PartEnded) -> bytes:
-        opened = self._open.pop(event.index, None)
-        if opened is None:
-            return b""
+        opened = self._open.pop(event.index)
         sound = opened.last_sound()
         if sound:
             return self._delta({"audio": {"data": sound}})
