@@ -10,7 +10,7 @@ import omnillm
 from omnillm.config.load import parse
 
 BASE = "providers: {openai: {kind: openai, keys: [{label: k, key: secret-0123456789}]}}\n"
-GROWN = {"CHANGELOG.md", "benchmarks.md", "prices.md"}
+GROWN = {"CHANGELOG.md", "benchmarks.md", "performance.md", "prices.md"}
 """Lists that are written to, and a page that is generated."""
 
 
