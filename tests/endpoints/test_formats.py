@@ -195,9 +195,10 @@ def test_length_of_documents_is_cohere_s_to_cut(name: str, told: set[str]) -> No
         (b"{", "malformed_event"),
     ],
 )
-def test_stream_of_pictures_that_fails_is_seen_to_fail(event: bytes, code: str) -> None:
+@in_turn("name", ["openai_image_generations", "openai_speech"])
+def test_stream_that_fails_is_seen_to_fail(name: str, event: bytes, code: str) -> None:
     """An error event, or what is none of the format; what came before it does not make the stream whole."""
-    watch = FORMATS["openai_image_generations"].protocol.watch(False)
+    watch = FORMATS[name].protocol.watch(False)
     assert watch.see(Frame(b": ping\n\n", b"")) == Sight.NOTHING
     assert watch.see(Frame(b"", b'{"type":"image_generation.partial_image","b64_json":"aaaa"}')) == Sight.CONTENT
     assert watch.see(Frame(b"", event)) == Sight.FAILED

@@ -476,9 +476,10 @@ class TestWriting:
 def test_error_is_told_once() -> None:
     """Whatever follows it is nothing."""
     error = {"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}
-    events = decode(chunk({"text": "a"}), error, error)
-    assert [type(event) for event in events].count(Failed) == 1
-    assert isinstance(events[-1], Failed)
+    for late in ([error, error], [[error, error, chunk({"text": "b"})]]):  # one by one, or as an array
+        events = decode(chunk({"text": "a"}), *late)
+        assert [type(event) for event in events].count(Failed) == 1
+        assert isinstance(events[-1], Failed)
 
 
 def test_log_probabilities_of_a_call_are_told_as_lost() -> None:
