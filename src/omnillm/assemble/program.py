@@ -34,7 +34,7 @@ from omnillm.gateway.budget_calendar import BudgetCalendar
 from omnillm.gateway.counters import Counters
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
-from omnillm.gateway.ended import EndedCalls, Observer
+from omnillm.gateway.ended import EndedCalls, FailureObserver, Observer
 from omnillm.gateway.engine import Engine
 from omnillm.gateway.idempotency import Idempotency
 from omnillm.gateway.journal import Journal
@@ -44,7 +44,6 @@ from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.gateway.native.lists import NativeLists
 from omnillm.gateway.quote import Quoter
-from omnillm.gateway.refused_keys import RefusedKeys
 from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.settlement import Settlement
@@ -78,12 +77,13 @@ class Program:
         clock: Clock | None = None,
         store: Store | None = None,
         observers: Sequence[Observer] = (),
+        failure_observers: Sequence[FailureObserver] = (),
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.dice = system_dice()
         self._counters = Counters()
-        self._refused_keys = RefusedKeys(self.clock)
+        self._failure_observers = (self._counters.count_failures, *failure_observers)
         self.ended = EndedCalls(self._counters.observe, *observers, count_failures=self._note_failures)
         self.alerts = BudgetAlerts()
         self.deadlines = Deadlines()
@@ -289,8 +289,8 @@ class Program:
         await self.store.aclose()
 
     def _note_failures(self, attempts: tuple[AttemptRow, ...]) -> None:
-        self._counters.count_failures(attempts)
-        self._refused_keys.observe(attempts)
+        for observe in self._failure_observers:
+            observe(attempts)
 
     def _tick(self) -> None:
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)

@@ -16,12 +16,13 @@ from omnillm.assemble.keyring import Keyring
 from omnillm.assemble.memory import keep_freed_memory, quieten_collector
 from omnillm.assemble.parts import make_caller, make_upstreams, open_store
 from omnillm.assemble.program import Program
-from omnillm.assemble.system import system_dice
+from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.assemble.tls import make_server_tls, make_trust, renew
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings
 from omnillm.errors import ConfigError
+from omnillm.gateway.refused_keys import RefusedKeys
 from omnillm.server.app import App, Surface
 from omnillm.server.asgi import AsgiBridge
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator
@@ -63,7 +64,8 @@ class Service:
         self._read_settings = reload
         self.call_log = CallLog(log_to, is_json=settings.server.log.format == "json") if log_to else None
         observers = (self.call_log.observe,) if self.call_log else ()
-        self.program = Program(settings, clock=clock, store=store, observers=observers)
+        refused = (RefusedKeys(clock or SystemClock()).observe,) if self.call_log else ()
+        self.program = Program(settings, clock=clock, store=store, observers=observers, failure_observers=refused)
         self.keyring = Keyring(self.program)
         self.server = Server(drain_s=settings.server.drain_s, reload=self.reload, interrupt=self.program.interrupt)
         self.uploads = Uploads(lambda: secrets.token_urlsafe(32))
