@@ -19,6 +19,7 @@ from omnillm.gateway.budget_calendar import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.price_book import PriceBook
+from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.upstream import Upstream
 from omnillm.gateway.wording import Rewording, Wording
 from omnillm.protocols.codec import Dialect
@@ -168,6 +169,13 @@ def scheduled_budgets(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()
 
 def scheduled(name: str, budget: BudgetSettings) -> Scheduled:
     return Scheduled(name=name, period=budget.period, zone=budget.tz, window_s=window_s(budget.period))
+
+
+def dispatch_settings(settings: Settings) -> DispatchSettings:
+    hold_back = settings.calls.hold_back
+    return DispatchSettings(
+        hold_back_s=hold_back.time_s, hold_back_bytes=hold_back.size_bytes, buffered_bytes=settings.server.limits.body_bytes
+    )
 
 
 def idempotency_rules(settings: Settings) -> IdempotencyRules:

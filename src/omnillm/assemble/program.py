@@ -12,6 +12,7 @@ from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.enrolment import Enrolment
 from omnillm.assemble.parts import (
     check_unchangeable,
+    dispatch_settings,
     idempotency_rules,
     make_bridges,
     make_router,
@@ -44,7 +45,6 @@ from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.gateway.native.lists import NativeLists
 from omnillm.gateway.quote import Quoter
-from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.tag_sets import TagSets
@@ -164,7 +164,14 @@ class Program:
             tag_sets=self._tag_sets,
             queue_s=settings.calls.queue_s,
         )
-        dispatch = self._make_dispatch(settings, self._journal)
+        dispatch = Dispatch(
+            admission=self.admission,
+            client=self.client,
+            upstreams=self.upstreams,
+            journal=self._journal,
+            room=self._room,
+            settings=dispatch_settings(settings),
+        )
         self.settings = settings
         known = configured.budgets(settings, self.enrolment.keys.values())
         self.alerts.configure({name: budget.warn_permille for name, budget in known.items()})
@@ -190,20 +197,6 @@ class Program:
                 journal=self._journal,
                 dispatch=dispatch,
                 deadlines=self.deadlines,
-            ),
-        )
-
-    def _make_dispatch(self, settings: Settings, journal: Journal) -> Dispatch:
-        return Dispatch(
-            admission=self.admission,
-            client=self.client,
-            upstreams=self.upstreams,
-            journal=journal,
-            room=self._room,
-            settings=DispatchSettings(
-                hold_back_s=settings.calls.hold_back.time_s,
-                hold_back_bytes=settings.calls.hold_back.size_bytes,
-                buffered_bytes=settings.server.limits.body_bytes,
             ),
         )
 
