@@ -32,5 +32,6 @@ def test_envelope_is_read_in_either_alphabet() -> None:
 
 def test_damaged_envelope_is_nobodys() -> None:
     """It is given to no provider: only what opens is somebody's."""
-    for damaged in (MARK.decode(), seal(OPAQUE)[:-9], MARK.decode() + "!!!!"):
+    deep = base64.b64encode(base64.b64decode(MARK) + b'["","","","","","",' + b"[" * 5_000).decode()
+    for damaged in (MARK.decode(), seal(OPAQUE)[:-9], MARK.decode() + "!!!!", deep):
         assert unseal(damaged, "openai_responses").issuer == Issuer(protocol="omnillm")

@@ -17,6 +17,7 @@ import msgspec
 
 from omnillm.model.message import Issuer, Opaque
 from omnillm.protocols.base64_text import decode
+from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.shapes import Unfit
 
 MARK: Final = b"OMNILLM1SEALEDVALUEFORITSISSUERANDNOBODYELSE"
@@ -50,7 +51,7 @@ def unseal(text: str, protocol: str) -> Opaque:
     if text.startswith(_MARK):
         try:
             sealed = _decode(decode(text, "")[len(_MARK_BYTES) :])
-        except (Unfit, msgspec.DecodeError, UnicodeDecodeError):
+        except (Unfit, *UNREADABLE):
             return Opaque(value=text, issuer=Issuer(protocol="omnillm"))  # damaged: nobody's any more
         issuer = Issuer(protocol=sealed.protocol, provider=sealed.provider, key=sealed.key, model=sealed.model, ticket=sealed.ticket)
         return Opaque(value=sealed.value, issuer=issuer)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from omnillm.model.message import MessagePart, Opaque, Reasoning, ToolCall
+from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
 from omnillm.protocols.gemini_generate_content.place import NAME
 
@@ -56,7 +57,7 @@ def carried_in(opaque: Opaque) -> tuple[Reasoning, ...]:
     """The reasoning in a call's signature; a client can write anything, so what cannot be read is none."""
     try:
         thoughts = _decode(opaque.value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return ()
     return tuple(
         Reasoning(text=each.text, summary=each.summary, opaque=replace(opaque, value=each.value), is_redacted=each.is_redacted)
