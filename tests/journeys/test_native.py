@@ -392,6 +392,21 @@ async def test_the_results_of_a_listed_batch_are_its_makers(fake: FakeProvider, 
     assert (await ask(gateway, "GET", late, key=DORA)).status == 404
 
 
+async def test_a_small_page_is_found_behind_many_entries_of_others(fake: FakeProvider, gateway: Running) -> None:
+    """A page of two does not mean two of the provider's at a time; it has two, and the next one what is left."""
+    ids = [(await upload(gateway)).json["id"] for _ in range(3)]
+    for key in ("sk-a", "sk-b"):
+        for number in range(150):
+            fake.shelf(key).keep("files", f"file-{key}-{number}", {"id": f"file-{key}-{number}", "object": "file"})
+    told, after, more = [], "", True
+    while more:
+        page = (await ask(gateway, "GET", f"{FILE}?limit=2{after}")).json
+        assert len(page["data"]) == min(2, len(ids) - len(told))
+        told += [each["id"] for each in page["data"]]
+        after, more = f"&after={told[-1]}", page["has_more"]
+    assert sorted(told) == sorted(ids)
+
+
 async def test_a_list_goes_on_from_what_nobody_here_made(fake: FakeProvider, serve: Serve) -> None:
     """Where no virtual key is asked for, and one key makes all, the provider's own list is shown, from wherever it is asked."""
     gateway = await serve(

@@ -6,6 +6,7 @@ tokens of its own (Gemini), the list comes whole.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from sys import maxsize
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
@@ -84,6 +85,7 @@ class NativeLists:
 
     async def _walk(self, case: Case, ask: NativeAsk) -> bytes:
         labels, how = self._labels[ask.provider], listing(ask.endpoint)
+        most = _most_wanted(ask, how)
         start: PageStart | None = await self._start(ask, how, labels, caller=case.call.caller.name)
         kept: list[Entry] = []
         for _ in range(MOST_PAGES + len(labels)):
@@ -95,7 +97,7 @@ class NativeLists:
             if following is None or (kept and not how.has_tokens):
                 is_last = following is None and start.key + 1 >= len(labels)
                 if is_last or following is not None:
-                    return _written(page, kept, has_more=following is not None)
+                    return _written(page, kept[:most], has_more=following is not None or len(kept) > most)
             start = following or PageStart(start.key + 1)
         raise UpstreamLost("The provider's list has too many pages.", code="upstream_too_large")
 
@@ -111,9 +113,10 @@ class NativeLists:
         raise BadRequest(f"{how.cursor} names no page of this list.")
 
     async def _ask(self, case: Case, ask: NativeAsk, how: Listing, label: str, cursor: str) -> Page:
-        replaced = {how.cursor, how.size} if how.has_tokens else {how.cursor}
+        is_grown = how.has_tokens or _most_wanted(ask, how) < LARGEST_PAGE
+        replaced = {how.cursor, how.size} if is_grown else {how.cursor}
         kept = [part for part in ask.query.split("&") if part and part.partition("=")[0] not in replaced]
-        if how.has_tokens:
+        if is_grown:  # most of a small page may be other callers' entries
             kept.append(f"{how.size}={LARGEST_PAGE}")
         query = "&".join([*kept, *([f"{how.cursor}={quote(cursor, safe='')}"] if cursor else [])])
         case.pin = Pin(provider=ask.provider, key=label, is_must=True)
@@ -138,6 +141,12 @@ class NativeLists:
         fresh = [bound for bound in made(ask.asked.operation, entry, member) if await self._bindings.owner(bound) is None]
         if fresh and attempt.key == label:
             case.bind(attempt, tuple(fresh))
+
+
+def _most_wanted(ask: NativeAsk, how: Listing) -> int:
+    """How many entries a page for the client has at most. A size that is none is the provider's to refuse."""
+    size = dict(parse_qsl(ask.query)).get(how.size, "")
+    return int(size) if not how.has_tokens and size.isdecimal() and 0 < int(size) < LARGEST_PAGE else maxsize
 
 
 def _following(page: Page, how: Listing, start: PageStart, member: str) -> PageStart | None:
