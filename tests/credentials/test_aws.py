@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -110,7 +111,7 @@ async def test_role_that_may_not_be_assumed_is_told(machine: Path, monkeypatch: 
     (machine / "config").write_text(
         "[profile role]\nregion = us-east-1\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = source\n"
     )
-    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+    with closing(await asyncio.start_server(refuse, "127.0.0.1", 0)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         found = credential("profile:role")
         assert found is not None

@@ -86,7 +86,7 @@ async def attacker() -> AsyncIterator[tuple[str, list[object]]]:
         seen.append(writer)
         writer.close()
 
-    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+    with closing(await asyncio.start_server(connected, "127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", seen
 
 

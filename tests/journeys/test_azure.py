@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import closing
 
 import pytest
 from openai import APIStatusError, AsyncAzureOpenAI, AsyncOpenAI, BadRequestError
@@ -176,7 +177,7 @@ class Identity:
 @pytest.fixture
 async def identity(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Identity]:
     given = Identity()
-    async with await asyncio.start_server(given.serve, "127.0.0.1", 0) as server:
+    with closing(await asyncio.start_server(given.serve, "127.0.0.1", 0)) as server:
         monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/token")
         monkeypatch.setenv("IDENTITY_HEADER", "header")
         yield given

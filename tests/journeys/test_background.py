@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,8 @@ class Host:
 async def host() -> AsyncIterator[tuple[Host, str]]:
     """And its base URL."""
     host = Host()
-    server = await asyncio.start_server(host.answer, "127.0.0.1", 0)
-    yield host, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    server.close()  # as a context it would wait, from Python 3.12 on, for the connections that a gateway keeps until it closes
+    with closing(await asyncio.start_server(host.answer, "127.0.0.1", 0)) as server:  # its own context would wait for kept connections
+        yield host, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def ask(gateway: Running, method: str, path: str, body: Any = None) -> Reply:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections import Counter
+from contextlib import closing
 
 import pytest
 from tests import soak
@@ -359,7 +360,7 @@ async def test_dead_connections_cost_a_call_one_attempt_however_many_there_are(s
 
     asked: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
     everybody = asyncio.Event()
-    async with await asyncio.start_server(answer_once, "127.0.0.1", 0) as server:
+    with closing(await asyncio.start_server(answer_once, "127.0.0.1", 0)) as server:
         base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         gateway = await serve(ROUTED.format(first=base_url, second=base_url, keys=ONE_KEY))
         question = ask("openai_chat", "hello")

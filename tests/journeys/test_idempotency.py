@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import anthropic
@@ -460,16 +461,14 @@ async def test_reply_that_is_on_its_way_to_the_disk_is_waited_for(serve: Serve, 
     provider.enqueue(Fault.stall())
     line = await Line.open(gateway.port, once())
     await provider.arrived(1)
-    lock = sqlite3.connect(path, isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    provider.gate("stall").set()
-    first = await line.rest()
-    line.reset()
-    again = asyncio.get_running_loop().create_task(exchange(gateway.port, once()))
-    await until(lambda: bool(gateway.program.store._writer._is_awaited))
-    assert not again.done()
-    lock.rollback()
-    lock.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        provider.gate("stall").set()
+        first = await line.rest()
+        line.reset()
+        again = asyncio.get_running_loop().create_task(exchange(gateway.port, once()))
+        await until(lambda: bool(gateway.program._journal._waiting))
+        assert not again.done()
     assert (await again).body == first.body
 
 

@@ -64,7 +64,7 @@ async def answering(told: bytes, content_type: str, *, is_whole: bool = True) ->
             await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+    with closing(await asyncio.start_server(answer, "127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 

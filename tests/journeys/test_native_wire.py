@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 
 import pytest
 from tests.journeys.running import Running, Serve
@@ -55,7 +56,7 @@ def host() -> Host:
 
 @pytest.fixture
 async def ask(host: Host, serve: Serve) -> AsyncIterator[Asking]:
-    async with await asyncio.start_server(host.answer, "127.0.0.1", 0) as server:
+    with closing(await asyncio.start_server(host.answer, "127.0.0.1", 0)) as server:
         gateway = await serve(CONFIG.replace("BASE", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
 
         async def asking(method: str, path: str, *replies: bytes, **fields: str) -> Reply:

@@ -206,7 +206,7 @@ async def test_a_gateway_closes_under_a_stream_whose_end_had_come() -> None:
         await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+    with closing(await asyncio.start_server(answer, "127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         gateway = Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE)
         async with gateway, gateway.primitive_stream(STREAM) as events:
@@ -226,7 +226,7 @@ async def test_a_gateway_closes_under_a_download(waits: str) -> None:
         await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+    with closing(await asyncio.start_server(answer, "127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         gateway = Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE)
         request = PrimitiveRequest(method="GET", path="/v1/files/file-1/content")

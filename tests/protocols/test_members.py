@@ -14,7 +14,7 @@ def members(body: bytes) -> dict[str, msgspec.Raw]:
 
 def test_what_is_nested_too_deeply_to_be_counted_is_refused():
     """Its members may stand twice: nobody reads it to its end."""
-    deep = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
+    deep = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
     body = b'{"\\u0061": %b}' % deep
     with pytest.raises(BadRequest, match="too deeply"):
         has_repeated_members(body, {"a": msgspec.Raw(deep)})
