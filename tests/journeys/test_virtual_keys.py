@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -588,6 +589,24 @@ async def test_a_key_that_a_reload_brings_back_into_force_has_its_limits_and_its
     spent = {budget.name: budget.settled_nanousd for budget in gateway.program.controller.budgets()}
     one = provider.invoice.total_nanousd // 3
     assert spent == {"team": 2 * one, "everything": 3 * one, "key:ada": 3 * one}
+
+
+async def test_a_file_that_cannot_be_applied_brings_no_key_back(serve: Serve, provider: FakeProvider) -> None:
+    """Nothing is in force for one whom the controller does not know; the next file that can brings it back."""
+    gateway = await serve(configuration(provider))
+    secret = await make(gateway, "ada", rpm=2)
+    kept = gateway.program.store.virtual_keys
+    await kept.put(replace(await kept.get("ada"), budgets=("team",)))
+    await gateway.service.keyring._poll()
+    fits = team(configuration(provider))
+    vertex = "  vertex: {kind: vertex_ai, project: p, region: global, keys: [{label: v, key: 'service_account:/nowhere.json'}]}\nmodels:"
+    for text, known in ((fits.replace("models:", vertex, 1), set()), (fits, {"ada"})):
+        settings = parse(text, {})
+        gateway.service._read_settings = lambda: settings  # noqa: B023  asked for at once
+        with nullcontext() if known else pytest.raises(ConfigError, match="a service account's file that is not there"):
+            await gateway.service.reload()
+        assert gateway.program.enrolment.keys.keys() == known
+    assert [(await call(gateway, secret)).status for _ in range(3)] == [200, 200, 429]
 
 
 async def test_a_foreign_key_that_fits_again_finds_what_it_had_spent(serve: Serve, provider: FakeProvider) -> None:

@@ -31,8 +31,11 @@ class Enrolment:
             self._calendar.add(scheduled(budget, key.budget), self._clock.wall(), self._clock.now())
 
     def bring_back(self, keys: Iterable[VirtualKeyTerms]) -> None:
-        """Suspended keys count again from the configuration on that is about to be applied: it enrols them with all others."""
-        self.keys |= {key.name: key for key in keys}
+        """Suspended keys count again with the configuration that is being applied: the controller is told of them with all others."""
+        for key in keys:
+            self.keys[key.name] = key
+            if key.budget is not None:
+                self._alerts.add(configured.own_budget(key.name), key.budget.warn_permille)
 
     def suspend(self, name: str) -> None:
         """A key that makes no calls for now: its limits bind those under way, and it finds them when it comes back."""

@@ -255,8 +255,8 @@ class Program:
         `returning`: suspended keys that are enrolled again.
         """
         check_unchangeable(self.settings, settings)
-        self.enrolment.bring_back(returning)
         self.build(settings)
+        self.enrolment.bring_back(returning)
         stored = self.enrolment.keys.values()
         self.controller.configure(configured.controller(settings, stored), self.clock.now())
         self.calendar.reschedule(scheduled_budgets(settings, stored), self.clock.wall(), self.clock.now())
