@@ -25,8 +25,8 @@ from omnillm.admission.asks import (
 )
 from omnillm.admission.controller import AdmissionController
 from omnillm.framing.sse import SseReader
-from omnillm.gateway.answer import Answer
-from omnillm.gateway.pouring import Pouring
+from omnillm.gateway.replies.answer import Answer
+from omnillm.gateway.replies.pouring import Pouring
 from omnillm.model.request import LlmRequest
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog

@@ -14,7 +14,7 @@ from tests.compositions.situation import Books, Heard, Situation
 from tests.leaving.held import check_rest
 
 from omnillm.assemble import Program
-from omnillm.gateway.periods import bucket_of
+from omnillm.gateway.budgets.periods import bucket_of
 from omnillm.money import parse_usd
 from omnillm.pricing.reference import Reference
 from omnillm.records import Entry, EntryKind, RequestRow

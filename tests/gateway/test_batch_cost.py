@@ -6,7 +6,7 @@ from tests.in_turn import in_turn
 from omnillm.gateway.native.batch_cost import cost_of_cancelled, cost_of_usages, joined, total_of
 from omnillm.gateway.native.batch_results import Group, Together
 from omnillm.gateway.native.cancelled import Cancelled
-from omnillm.gateway.price_book import PriceBook
+from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.listing import Listing, Rates, Tier
 from omnillm.records import AttemptRow

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, TooLarge
+from omnillm.gateway.attempts.wording import Rewording, Wording, splice
 from omnillm.gateway.call import AFFINITY_PREFIX_BYTES, Call, Caller, affinity_of
-from omnillm.gateway.quote import Quote
-from omnillm.gateway.wording import Rewording, Wording, splice
+from omnillm.gateway.quotes.quote import Quote
 from omnillm.protocols.members import LARGE_BODY, MOST_MEMBERS, check_shape, emit, has_repeated_members, read_members
 from omnillm.protocols.registry import PROTOCOLS
 

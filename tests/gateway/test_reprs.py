@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from omnillm.gateway.answer import Answer
-from omnillm.gateway.bridge import Bridge, Bridged
+from omnillm.gateway.bridges.bridge import Bridge, Bridged
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import Case
 from omnillm.gateway.native.asks import NativeAsk
-from omnillm.gateway.quote import Quote
-from omnillm.gateway.relay import Relay
+from omnillm.gateway.quotes.quote import Quote
+from omnillm.gateway.replies.answer import Answer
+from omnillm.gateway.replies.relay import Relay
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.native import Operation, PathAsk

@@ -5,8 +5,8 @@ from tests.journeys.live import began
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Question, ask, exchange
 
-from omnillm.gateway.answer import Answer
 from omnillm.gateway.native.relay import NativeRelay
+from omnillm.gateway.replies.answer import Answer
 from omnillm.gateway.sessions.meter import Meter
 from omnillm.server import inference
 from omnillm.testing import Behaviour, FakeProvider, Fault

@@ -16,7 +16,7 @@ from tests.journeys.wire import ask, exchange
 from websockets.asyncio.server import Request, Response, ServerConnection
 
 from omnillm.assemble import SystemClock
-from omnillm.gateway.attempt import UNSEEN_TOKENS_A_SECOND
+from omnillm.gateway.attempts.attempt import UNSEEN_TOKENS_A_SECOND
 from omnillm.records import EntryKind
 from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 

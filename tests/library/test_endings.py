@@ -19,7 +19,7 @@ from omnillm import (
     user,
 )
 from omnillm.errors import Defect, Unavailable, UpstreamTimeout
-from omnillm.gateway.answer import Answer
+from omnillm.gateway.replies.answer import Answer
 from omnillm.model.assembly import ResponseAssembler
 from omnillm.testing import Behaviour, FakeProvider, Fault
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, BudgetExceeded
-from omnillm.gateway.bridge import Bridges
+from omnillm.gateway.bridges.bridge import Bridges
 from omnillm.gateway.call import Call, Caller
-from omnillm.gateway.extras import Extras
-from omnillm.gateway.price_book import NO_PRICES, PriceBook
-from omnillm.gateway.quote import LONGEST_CONTEXT, Quote, Quoter
+from omnillm.gateway.quotes.extras import Extras
+from omnillm.gateway.quotes.price_book import NO_PRICES, PriceBook
+from omnillm.gateway.quotes.quote import LONGEST_CONTEXT, Quote, Quoter
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Price, Units, bound, cost
 from omnillm.pricing.estimate import HIDDEN_TOKENS

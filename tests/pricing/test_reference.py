@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnillm.admission.asks import Lease
-from omnillm.gateway.attempt import Attempt
-from omnillm.gateway.extras import Extras
-from omnillm.gateway.quote import Quote
+from omnillm.gateway.attempts.attempt import Attempt
+from omnillm.gateway.quotes.extras import Extras
+from omnillm.gateway.quotes.quote import Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Units

@@ -7,7 +7,7 @@ from starlette.routing import Route as Page
 from tests.in_turn import in_turn
 
 from omnillm.errors import CallerFault, Unauthenticated
-from omnillm.gateway.alerts import BudgetAlerts
+from omnillm.gateway.budgets.alerts import BudgetAlerts
 from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
 from omnillm.providers.kinds import KINDS

@@ -7,8 +7,8 @@ from omnillm.assemble.parts import scheduled
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import VirtualKeyTerms
-from omnillm.gateway.alerts import BudgetAlerts
-from omnillm.gateway.budget_calendar import BudgetCalendar
+from omnillm.gateway.budgets.alerts import BudgetAlerts
+from omnillm.gateway.budgets.budget_calendar import BudgetCalendar
 
 
 class Enrolment:

@@ -14,14 +14,14 @@ from omnillm.config.settings import BudgetSettings, Settings, TimeoutSettings, V
 from omnillm.config.values import window_s
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import ConfigError
-from omnillm.gateway.bridge import Bridges
-from omnillm.gateway.budget_calendar import Scheduled
+from omnillm.gateway.attempts.rounds import DispatchSettings
+from omnillm.gateway.attempts.upstream import Upstream
+from omnillm.gateway.attempts.wording import Rewording, Wording
+from omnillm.gateway.bridges.bridge import Bridges
+from omnillm.gateway.budgets.budget_calendar import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
-from omnillm.gateway.price_book import PriceBook
-from omnillm.gateway.rounds import DispatchSettings
-from omnillm.gateway.upstream import Upstream
-from omnillm.gateway.wording import Rewording, Wording
+from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS

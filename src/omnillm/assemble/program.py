@@ -29,12 +29,12 @@ from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.gateway.admission import LocalAdmission
-from omnillm.gateway.alerts import BudgetAlerts
+from omnillm.gateway.attempts.dispatch import Dispatch
+from omnillm.gateway.attempts.upstream import Upstreams
 from omnillm.gateway.bindings import Bindings
-from omnillm.gateway.budget_calendar import BudgetCalendar
+from omnillm.gateway.budgets.alerts import BudgetAlerts
+from omnillm.gateway.budgets.budget_calendar import BudgetCalendar
 from omnillm.gateway.counters import Counters
-from omnillm.gateway.dispatch import Dispatch
-from omnillm.gateway.drain import Drains
 from omnillm.gateway.ended import EndedCalls, FailureObserver, Observer
 from omnillm.gateway.engine import Engine
 from omnillm.gateway.idempotency import Idempotency
@@ -44,11 +44,11 @@ from omnillm.gateway.native.batch_look import BatchLook
 from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.gateway.native.lists import NativeLists
-from omnillm.gateway.quote import Quoter
+from omnillm.gateway.quotes.quote import Quoter
+from omnillm.gateway.replies.drain import Drains
 from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.tag_sets import TagSets
-from omnillm.gateway.upstream import Upstreams
 from omnillm.money import format_usd
 from omnillm.records import AttemptRow
 from omnillm.stores.store import Store

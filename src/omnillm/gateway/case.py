@@ -7,14 +7,14 @@ import msgspec
 
 from omnillm.admission.asks import Lease, Ticket
 from omnillm.errors import Defect, OmniError, out_of_memory
-from omnillm.gateway.attempt import UNBILLED, Attempt
+from omnillm.gateway.attempts.attempt import UNBILLED, Attempt
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.bound_reasoning import readable
-from omnillm.gateway.bridge import Bridge, Bridged
+from omnillm.gateway.bridges.bridge import Bridge, Bridged
+from omnillm.gateway.bridges.family_bridge import FamilyBridge
 from omnillm.gateway.call import Call
-from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.idempotency import Claim
-from omnillm.gateway.quote import Quote
+from omnillm.gateway.quotes.quote import Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.loss import LossReason, joined, long_form
 from omnillm.protocols.protocol import Bound
@@ -23,7 +23,7 @@ from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, Entry
 from omnillm.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
-    from omnillm.gateway.answer import Answer
+    from omnillm.gateway.replies.answer import Answer
     from omnillm.gateway.settlement import Settlement
 
 CLIENT_CLOSED = 499

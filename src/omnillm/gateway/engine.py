@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from omnillm.gateway.attempts.dispatch import Dispatch
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call, IdempotencyKey
 from omnillm.gateway.case import Case
-from omnillm.gateway.dispatch import Dispatch
-from omnillm.gateway.drain import Drains
-from omnillm.gateway.estimate import Estimate
 from omnillm.gateway.idempotency import Claim, Idempotency, Replay
-from omnillm.gateway.relay import Relay
+from omnillm.gateway.quotes.estimate import Estimate
+from omnillm.gateway.replies.drain import Drains
+from omnillm.gateway.replies.relay import Relay
 from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.sessions.session import Session
 from omnillm.gateway.settlement import Settlement

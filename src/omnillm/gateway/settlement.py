@@ -6,15 +6,15 @@ from omnillm.admission.asks import Ask, Ticket, Wait
 from omnillm.clock import Clock, civil_day
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import Bindings, Pin
-from omnillm.gateway.bridge import Bridge, Bridges
+from omnillm.gateway.bridges.bridge import Bridge, Bridges
+from omnillm.gateway.bridges.family_bridge import FamilyBridge
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.ended import EndedCalls
-from omnillm.gateway.estimate import Estimate, estimate_call
-from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.quote import Quoter
+from omnillm.gateway.quotes.estimate import Estimate, estimate_call
+from omnillm.gateway.quotes.quote import Quoter
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.tag_sets import TagSets
 from omnillm.records import ID_RANDOM_BITS

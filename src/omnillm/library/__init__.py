@@ -1,6 +1,6 @@
 """What a Python user holds: `Gateway`, on the same engine as the server."""
 
-from omnillm.gateway.estimate import Estimate
+from omnillm.gateway.quotes.estimate import Estimate
 from omnillm.library.budget_tracker import BudgetTracker
 from omnillm.library.endpoints import ProviderEndpoint
 from omnillm.library.families import ApiReply, emit_transport_request, parse_transport_response

@@ -20,7 +20,7 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.framing.multipart import Field, write_form
 from omnillm.gateway.form import Form
-from omnillm.gateway.relay import Relay
+from omnillm.gateway.replies.relay import Relay
 from omnillm.library.bodies import open_body
 from omnillm.library.primitive import PrimitiveRequest, encoded
 from omnillm.money import format_usd

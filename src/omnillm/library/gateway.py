@@ -18,9 +18,9 @@ from omnillm.endpoints import api
 from omnillm.endpoints.api import ApiRequest
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.call import Call
-from omnillm.gateway.estimate import Estimate, estimate_operation
 from omnillm.gateway.idempotency import Replay
-from omnillm.gateway.relay import Relay
+from omnillm.gateway.quotes.estimate import Estimate, estimate_operation
+from omnillm.gateway.replies.relay import Relay
 from omnillm.library import families
 from omnillm.library.calls import Calls
 from omnillm.library.endpoints import ProviderEndpoint

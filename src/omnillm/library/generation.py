@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from omnillm.framing.sse import SseReader
-from omnillm.gateway.relay import Relay
+from omnillm.gateway.replies.relay import Relay
 from omnillm.library.primitive import Completed
 from omnillm.library.response import GatewayResponse
 from omnillm.model import events

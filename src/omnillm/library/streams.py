@@ -5,7 +5,7 @@ from typing import Protocol
 
 from omnillm.framing.sse import FrameReader
 from omnillm.gateway.case import Case
-from omnillm.gateway.relay import Relay
+from omnillm.gateway.replies.relay import Relay
 from omnillm.library import families
 from omnillm.library.primitive import BinaryChunk, Completed, StreamFrame, StreamUsage, raw_usage
 

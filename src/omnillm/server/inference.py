@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
-from omnillm.gateway.alerts import BudgetAlerts
+from omnillm.gateway.budgets.alerts import BudgetAlerts
 from omnillm.gateway.call import Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key
 from omnillm.gateway.faults import client_status, fault_of, report_defect
 from omnillm.gateway.form import Form
-from omnillm.gateway.relay import Relay
+from omnillm.gateway.replies.relay import Relay
 from omnillm.protocols.members import check_shape, read_members, with_model
 from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import RequestPeek

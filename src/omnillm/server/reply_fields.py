@@ -4,10 +4,10 @@ Those of an error stand in `problems.py`.
 """
 
 from omnillm.admission.asks import Ticket
-from omnillm.gateway.alerts import BudgetAlerts
+from omnillm.gateway.budgets.alerts import BudgetAlerts
 from omnillm.gateway.case import Case
 from omnillm.gateway.idempotency import Replay
-from omnillm.gateway.relay import Relay
+from omnillm.gateway.replies.relay import Relay
 from omnillm.gateway.sessions.session import Session
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form

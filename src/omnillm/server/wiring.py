@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from omnillm.gateway.alerts import BudgetAlerts
+from omnillm.gateway.budgets.alerts import BudgetAlerts
 from omnillm.gateway.engine import Engine
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.gateway.native.lists import NativeLists

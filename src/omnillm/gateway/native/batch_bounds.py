@@ -12,12 +12,12 @@ from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.bindings import OBJECT_KEPT_S
 from omnillm.gateway.call import Call
-from omnillm.gateway.extras import NO_EXTRAS
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_lines import Line, uploaded_lines
-from omnillm.gateway.price_book import PriceBook
-from omnillm.gateway.quote import Quote, Quoter
+from omnillm.gateway.quotes.extras import NO_EXTRAS
+from omnillm.gateway.quotes.price_book import PriceBook
+from omnillm.gateway.quotes.quote import Quote, Quoter
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.bound import COMPACTION
 from omnillm.protocols.counts import UNREADABLE

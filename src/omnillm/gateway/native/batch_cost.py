@@ -7,7 +7,7 @@ import msgspec
 from omnillm.gateway.native.batch_bounds import BATCH_TIER
 from omnillm.gateway.native.batch_results import Group, Together
 from omnillm.gateway.native.cancelled import Cancelled, most_of
-from omnillm.gateway.price_book import PriceBook
+from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.pricing.cost import cost_of_many
 from omnillm.pricing.reference import BOUND
 from omnillm.pricing.terms import PLAIN, Terms

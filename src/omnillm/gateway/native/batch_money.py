@@ -22,7 +22,7 @@ from omnillm.gateway.native.batch_cost import Told, Usages, cost_of_cancelled, c
 from omnillm.gateway.native.batch_results import Group, Results, Together
 from omnillm.gateway.native.cancelled import Cancelled, cancelled_of
 from omnillm.gateway.native.watch import usage_of
-from omnillm.gateway.price_book import PriceBook
+from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.priced import served_tier

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from omnillm.gateway.attempt import unseen_tokens
+from omnillm.gateway.attempts.attempt import unseen_tokens
 from omnillm.pricing.cost import Price, Units, bound
 from omnillm.pricing.reference import BOUND, bounded
 from omnillm.records import AttemptRow

@@ -11,12 +11,14 @@ import msgspec
 
 from omnillm.errors import BadRequest, CallerFault
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.attempts.attempt import Attempt
+from omnillm.gateway.attempts.credentials import authenticate, renewed
+from omnillm.gateway.attempts.dispatch import Dispatch, read_error
+from omnillm.gateway.attempts.rounds import VISIBLE
+from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
-from omnillm.gateway.credentials import authenticate, renewed
-from omnillm.gateway.dispatch import Dispatch, read_error
 from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds
 from omnillm.gateway.native.batch_money import BatchMoney
@@ -36,9 +38,7 @@ from omnillm.gateway.native.redirects import MOST_HOPS, elsewhere
 from omnillm.gateway.native.relay import NativeRelay
 from omnillm.gateway.native.shared import without_others
 from omnillm.gateway.native.weight import expected_tokens
-from omnillm.gateway.rounds import VISIBLE
 from omnillm.gateway.settlement import Settlement
-from omnillm.gateway.upstream import Upstream, Upstreams
 from omnillm.outcome import Verdict
 from omnillm.protocols.bound import COMPACTION, FILE
 from omnillm.protocols.protocol import Failure

@@ -6,7 +6,7 @@ from contextlib import suppress
 from omnillm.admission.asks import Refusal
 from omnillm.errors import Unavailable
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import budget_error

@@ -9,15 +9,15 @@ import asyncio
 import msgspec
 
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.attempts.attempt import Attempt
+from omnillm.gateway.attempts.credentials import authenticate, renewed
+from omnillm.gateway.attempts.dispatch import Dispatch, read_error
+from omnillm.gateway.attempts.no_reply import cut, garbled, late
+from omnillm.gateway.attempts.rounds import VISIBLE
+from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.case import Case
-from omnillm.gateway.credentials import authenticate, renewed
-from omnillm.gateway.dispatch import Dispatch, read_error
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.no_reply import cut, garbled, late
-from omnillm.gateway.rounds import VISIBLE
 from omnillm.gateway.sessions.session import Dialled, Session
-from omnillm.gateway.upstream import Upstream, Upstreams
 from omnillm.outcome import Verdict
 from omnillm.protocols.protocol import Failure
 from omnillm.protocols.sessions.registry import SESSIONS

@@ -7,7 +7,7 @@ hears the end of a sentence, and is told to stop only after it has begun.
 from collections.abc import Callable
 from typing import Final
 
-from omnillm.gateway.attempt import UNSEEN_TOKENS_A_SECOND
+from omnillm.gateway.attempts.attempt import UNSEEN_TOKENS_A_SECOND
 from omnillm.gateway.sessions.turns import longest_output, prompt_bound, turn_bound
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.protocols.sessions.session import Report, Watch

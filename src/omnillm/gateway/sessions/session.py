@@ -8,7 +8,7 @@ import msgspec
 
 from omnillm.errors import BudgetExceeded, Defect, OmniError, RequestTimeout, Unavailable, UpstreamLost, shutting_down
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.sessions.advance import Advance

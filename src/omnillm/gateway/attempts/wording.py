@@ -6,7 +6,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import Call
-from omnillm.gateway.quote import Quote
+from omnillm.gateway.quotes.quote import Quote
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.members import emit, spelling
 from omnillm.protocols.protocol import Members, Protocol

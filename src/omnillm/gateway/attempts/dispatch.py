@@ -13,16 +13,16 @@ import msgspec
 from omnillm.admission.asks import Lease, Wait
 from omnillm.errors import NotSent, OmniError, StaleConnection, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.answer import Answer
-from omnillm.gateway.attempt import Attempt
-from omnillm.gateway.bridge import Bridged
+from omnillm.gateway.attempts.attempt import Attempt
+from omnillm.gateway.attempts.credentials import authenticate, renewed
+from omnillm.gateway.attempts.no_reply import cut, garbled, late
+from omnillm.gateway.attempts.rounds import VISIBLE, DispatchSettings, Round, open_round
+from omnillm.gateway.attempts.upstream import KeyGone, Upstream, Upstreams
+from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.case import Case
-from omnillm.gateway.credentials import authenticate, renewed
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.no_reply import cut, garbled, late
 from omnillm.gateway.refusals import budget_error
-from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, open_round
-from omnillm.gateway.upstream import KeyGone, Upstream, Upstreams
+from omnillm.gateway.replies.answer import Answer
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from omnillm.gateway.answer import Answer
+from omnillm.gateway.replies.answer import Answer
 
 Outlet = Callable[[bytes], bool]
 """Where whole events go as they come; False, and nothing is written, when there is no room."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from omnillm.gateway.bridge import Bridged
+from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.call import Call
 from omnillm.pricing.estimate import prompt_tokens
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek

@@ -8,10 +8,10 @@ import msgspec
 from omnillm.clock import Clock
 from omnillm.errors import NoAvailableKey, NotSent
 from omnillm.framing.sse import FrameReader
-from omnillm.gateway.bridge import Bridged
+from omnillm.gateway.attempts.wording import Wording, splice
+from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.call import Call
-from omnillm.gateway.quote import Quote
-from omnillm.gateway.wording import Wording, splice
+from omnillm.gateway.quotes.quote import Quote
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.sessions.session import SessionProtocol

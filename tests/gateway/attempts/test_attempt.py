@@ -5,8 +5,8 @@ import pytest
 from tests.in_turn import in_turn
 
 from omnillm.admission.asks import Lease
-from omnillm.gateway.attempt import ABORT_SLACK_TOKENS, UNBILLED, UNSEEN_TOKENS_A_SECOND, Attempt
-from omnillm.gateway.quote import Quote
+from omnillm.gateway.attempts.attempt import ABORT_SLACK_TOKENS, UNBILLED, UNSEEN_TOKENS_A_SECOND, Attempt
+from omnillm.gateway.quotes.quote import Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.protocols.protocol import Failure

@@ -5,8 +5,8 @@ from random import Random
 import pytest
 from tests.soak import rounds
 
-from omnillm.gateway.budget_calendar import BudgetCalendar, Scheduled
-from omnillm.gateway.periods import bucket_at, bucket_of
+from omnillm.gateway.budgets.budget_calendar import BudgetCalendar, Scheduled
+from omnillm.gateway.budgets.periods import bucket_at, bucket_of
 from omnillm.limits.budget import Budget, Standing
 from omnillm.records import Balance
 

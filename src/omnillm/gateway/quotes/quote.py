@@ -7,13 +7,13 @@ import msgspec
 from msgspec.structs import replace
 
 from omnillm.errors import BadRequest, BudgetExceeded
-from omnillm.gateway.bridge import Bridge
+from omnillm.gateway.bridges.bridge import Bridge
+from omnillm.gateway.bridges.family_bridge import FamilyBridge
 from omnillm.gateway.call import Call, has_ambiguous_body
-from omnillm.gateway.extras import NO_EXTRAS, Extras, extras_of
-from omnillm.gateway.family_bridge import FamilyBridge
-from omnillm.gateway.price_book import NO_PRICES, PriceBook
+from omnillm.gateway.quotes.extras import NO_EXTRAS, Extras, extras_of
+from omnillm.gateway.quotes.price_book import NO_PRICES, PriceBook
+from omnillm.gateway.quotes.weights import weigh, weigh_all
 from omnillm.gateway.sessions.turns import LONGEST_CONTEXT, turn_bound
-from omnillm.gateway.weights import weigh, weigh_all
 from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
 from omnillm.pricing.terms import PLAIN, has_tools
 from omnillm.protocols.extras import Served

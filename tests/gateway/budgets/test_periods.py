@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm.clock import civil_day
-from omnillm.gateway.periods import TOTAL, bucket_at, bucket_of, period_at
+from omnillm.gateway.budgets.periods import TOTAL, bucket_at, bucket_of, period_at
 
 ZONES = (
     "UTC",

@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import Frame, FrameReader, SseReader
-from omnillm.gateway.upstream import Upstream
+from omnillm.gateway.attempts.upstream import Upstream
 from omnillm.outcome import Verdict
 from omnillm.protocols.codec import StreamEncoder
 from omnillm.protocols.protocol import Failure, ReplyPeek, Sight, StreamWatch

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.gateway.budget_calendar import WRONG_S, BudgetCalendar, Scheduled
-from omnillm.gateway.periods import period_at
+from omnillm.gateway.budgets.budget_calendar import WRONG_S, BudgetCalendar, Scheduled
+from omnillm.gateway.budgets.periods import period_at
 from omnillm.records import Balance
 
 DAY, HOUR = 86_400.0, 3_600.0

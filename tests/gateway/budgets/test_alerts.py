@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from omnillm.admission.asks import BudgetSnapshot
-from omnillm.gateway.alerts import BudgetAlerts
+from omnillm.gateway.budgets.alerts import BudgetAlerts
 
 TEAM = BudgetSnapshot(
     name="team", period="2026-11", limit_nanousd=1000, settled_nanousd=0, reserved_nanousd=900, is_hard=False, resets_at_wall=0.0

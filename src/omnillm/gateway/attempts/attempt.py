@@ -3,7 +3,7 @@
 import msgspec
 
 from omnillm.admission.asks import Lease
-from omnillm.gateway.quote import Quote
+from omnillm.gateway.quotes.quote import Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.pricing.reference import bounded

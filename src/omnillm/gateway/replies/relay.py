@@ -12,11 +12,11 @@ from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.framing.pieces import PieceReader
 from omnillm.framing.sse import FrameReader, SseReader
-from omnillm.gateway.answer import Answer
-from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
-from omnillm.gateway.drain import Drains
-from omnillm.gateway.pouring import Outlet, Pouring
+from omnillm.gateway.replies.answer import Answer
+from omnillm.gateway.replies.drain import Drains
+from omnillm.gateway.replies.pouring import Outlet, Pouring
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import cost
 from omnillm.protocols.bound import RESPONSE

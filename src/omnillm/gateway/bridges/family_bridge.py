@@ -12,7 +12,7 @@ from omnillm.admission.asks import Lease
 from omnillm.endpoints import transcode
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
-from omnillm.gateway.bridge import Bridged
+from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.call import Call
 from omnillm.protocols.loss import ConversionReport
 from omnillm.protocols.members import read_members

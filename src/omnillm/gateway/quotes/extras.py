@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from omnillm.gateway.bridge import Bridged
+from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.call import Call
 from omnillm.pricing.cost import NO_UNITS, Price, Units
 from omnillm.pricing.terms import PLAIN, Terms

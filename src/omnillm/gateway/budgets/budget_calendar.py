@@ -10,7 +10,7 @@ from math import inf
 
 import msgspec
 
-from omnillm.gateway.periods import Period, bucket_at, bucket_of, period_at
+from omnillm.gateway.budgets.periods import Period, bucket_at, bucket_of, period_at
 from omnillm.records import Balance
 
 

@@ -1,0 +1,1 @@
+"""The calendar of budgets, and who is told how much of one is spent."""
