@@ -9,7 +9,7 @@ import omnillm
 
 PACKAGE = Path(omnillm.__file__).parent
 ROOT = Path(__file__).parents[1]
-KINDS = {".py", ".sql", ".json", ".yaml", ".typed"}
+KINDS = {".py", ".sql", ".json", ".yaml", ".typed", ".html", ".css", ".js"}
 ABOUT = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE", "licenses/LICENSE-APACHE", "licenses/LICENSE-MIT"}
 
 

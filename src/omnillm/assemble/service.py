@@ -21,6 +21,7 @@ from omnillm.assemble.tls import make_server_tls, make_trust, renew
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings
+from omnillm.dashboard.routes import dashboard_routes
 from omnillm.errors import ConfigError
 from omnillm.gateway.refused_keys import RefusedKeys
 from omnillm.server.app import App, Surface
@@ -100,7 +101,8 @@ class Service:
         settings = program.settings
         self._tls = make_server_tls(settings)
         wiring = make_wiring(program, self.keyring, self.uploads)
-        operations = AsgiBridge(build_operations(self._instruments()), scheme="https" if settings.server.tls else "http")
+        pages = build_operations(self._instruments(), dashboard_routes())
+        operations = AsgiBridge(pages, scheme="https" if settings.server.tls else "http")
         admin = settings.server.admin
         surface = Surface.CALLS if admin else Surface.ALL
         self.address = await self._listen(wiring, operations, surface, settings.server.host, settings.server.port)

@@ -45,6 +45,7 @@ def usage_lines(port: int, key: str) -> list[str]:
         "It stays up; Ctrl-C ends it. Some lines to copy:",
         "",
         f"  curl -N {base}/v1/chat/completions -H 'authorization: Bearer {key}' -H 'content-type: application/json' -d '{chat}'",
+        f"  {base}/dashboard  in a browser, with the admin key demo-admin-key-0123456789",
         f"  curl {base}/admin/v1/pools -H 'authorization: Bearer demo-admin-key-0123456789'",
         f"  curl {base}/metrics",
         "",

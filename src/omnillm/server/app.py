@@ -33,6 +33,8 @@ BESIDE_REALTIME = ("/v1/realtime/", "/v1/live/", "/v1/auth_tokens", "/v1alpha/au
 """Ephemeral tokens, and calls over WebRTC or SIP: sessions that would pass the gateway by."""
 PROBES = frozenset({"/", "/healthz", "/readyz"})
 """Open to everybody, on every listener."""
+OPEN = ("/metrics", "/openapi.json", "/dashboard")
+"""Open to everybody who reaches the listener of operations: they tell nothing of a caller, or ask the admin API themselves."""
 
 
 class Surface(enum.Flag):
@@ -133,7 +135,7 @@ class App:
     def _admit_to_operations(self, request: Request) -> None:
         path = request.path
         if self._has_operations:
-            if path in {"/metrics", "/openapi.json"}:
+            if _is_open(path):
                 return
             if path.startswith("/admin/"):
                 self.wiring.admin.require(request.headers)
@@ -170,9 +172,13 @@ def _protocol_of(request: Request | None) -> Protocol:
     return context.call.protocol if isinstance(context, CallHead) else protocol_of(without_prefix(request.path), request.headers)
 
 
+def _is_open(path: str) -> bool:
+    return path in OPEN or path.startswith("/dashboard/")
+
+
 def _where_instead(path: str) -> str:
     """What a path that is not served here may have meant: the other listener, or another base URL."""
-    if path in {"/metrics", "/openapi.json"} or path.startswith("/admin/"):
+    if _is_open(path) or path.startswith("/admin/"):
         return ": it is served by the listener of server.admin"
     if inference_route(path) is not None:
         return ": it is served by the main listener"

@@ -1,7 +1,7 @@
 """Everything that is not inference: health, metrics and the admin API, as a Starlette app. Who may ask what is decided in `app.py`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol as Interface
@@ -56,7 +56,8 @@ class Instruments(msgspec.Struct, frozen=True, kw_only=True):
     make_id: Callable[[], str]
 
 
-def build_operations(instruments: Instruments) -> Starlette:
+def build_operations(instruments: Instruments, pages: Sequence[Route] = ()) -> Starlette:
+    """`pages`: routes for people beside those for programs."""
     admin = AdminApi(instruments)
     probes = Probes(instruments)
     problems = Problems(instruments)
@@ -75,6 +76,7 @@ def build_operations(instruments: Instruments) -> Starlette:
             Route("/admin/v1/requests/{request_id}", admin.request),
             Route("/admin/v1/reload", admin.reload, methods=["POST"]),
             *virtual_key_routes(instruments.virtual_keys),
+            *pages,
         ],
         exception_handlers={OmniError: problems.tell, 404: problems.not_found, 405: problems.not_allowed},
     )
