@@ -5,7 +5,7 @@ import pytest
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
-from omnillm.protocols.members import FLAG, MODEL, has_repeated_members, read, require_array
+from omnillm.protocols.members import FLAG, has_repeated_members, read, read_model, require_array
 
 
 def members(body: bytes) -> dict[str, msgspec.Raw]:
@@ -35,7 +35,7 @@ def test_member_of_another_type_is_named():
 def test_broken_text_is_the_callers_mistake():
     """Bytes that are not UTF-8 pass a decoder that keeps values verbatim, and are no model's name."""
     with pytest.raises(BadRequest, match="`model`"):
-        read(members(b'{"model": "\xff"}'), "model", MODEL, "a string")
+        read_model(members(b'{"model": "\xff"}'))
 
 
 @pytest.mark.parametrize("body", [b'{"messages":[]}', b'{"messages" :\n [ ] }'])

@@ -9,6 +9,7 @@ from typing import Any
 from omnillm.outcome import Verdict
 
 _LONGEST_NUMBER = 24
+_LONGEST_MESSAGE = 2_000
 _MONTHS = {name: number for number, name in enumerate(b"jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 _UNITS = ((b"d", 86400), (b"h", 3600), (b"m", 60), (b"s", 1))
 _SMALL_UNITS = {b"ms": 1e-3, b"us": 1e-6, b"ns": 1e-9}
@@ -176,6 +177,11 @@ def _number(text: bytes | None) -> float | None:
         return float(text)
     trimmed = text.strip()
     return float(trimmed) if trimmed.replace(b".", b"", 1).isdigit() else None
+
+
+def message_of(value: Any) -> str:
+    """A message as it came, cut to 2,000 characters; "" where it is no text."""
+    return value[:_LONGEST_MESSAGE] if isinstance(value, str) else ""
 
 
 def plain_word(value: Any) -> str:

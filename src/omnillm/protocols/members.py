@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 OUTPUT_CAP = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None)
 OUTPUT_CAP_RANGE = "an integer from 1 to 2147483648"
-MODEL = msgspec.json.Decoder(Annotated[str, msgspec.Meta(min_length=1, max_length=256)])
+_MODEL = msgspec.json.Decoder(Annotated[str, msgspec.Meta(min_length=1, max_length=256)])
 FLAG = msgspec.json.Decoder(bool | None)
 MOST_MEMBERS: Final = 1024
 """The most members of a body. Each takes up to fifteen times the memory of its text, as long as its call lasts."""
@@ -96,6 +96,14 @@ def read(members: Members, name: str, decoder: msgspec.json.Decoder[T], expected
         return decoder.decode(raw)
     except UNREADABLE as error:
         raise BadRequest(f"`{name}` must be {expected}") from error
+
+
+def read_model(members: Members) -> str:
+    """The name of the model. Raises BadRequest unless there is one."""
+    model = read(members, "model", _MODEL, "a string of 1 to 256 characters")
+    if model is None:
+        raise BadRequest("`model` is required", code="missing_model")
+    return model
 
 
 def require_array(members: Members, name: str) -> None:

@@ -51,6 +51,9 @@ class ReplyPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether a reply whose usage counts no output says something all the same."""
 
 
+NOT_A_REPLY: Final = ReplyPeek(usage=None, is_complete=False)
+
+
 @final
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A provider's error, understood."""
@@ -63,6 +66,11 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """The provider's text, cut to 2,000 characters; only for the same caller when it is the caller's fault."""
     retry_after_s: float | None = None
     usage: Usage | None = None
+
+
+MALFORMED_EVENT: Final = Failure(
+    verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
+)
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,10 +7,17 @@ import msgspec
 
 from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import http_date_s, int_or_none, limit_or_none, plain_word, retry_hint_s, rfc3339_s, verdict_of_status
+from omnillm.protocols.hints import (
+    http_date_s,
+    int_or_none,
+    limit_or_none,
+    message_of,
+    plain_word,
+    retry_hint_s,
+    rfc3339_s,
+    verdict_of_status,
+)
 from omnillm.protocols.protocol import Failure, Fault
-
-_LONGEST_MESSAGE = 2_000
 
 _TELLING_TYPES = {
     "authentication_error": Verdict.KEY_DEAD,
@@ -74,8 +81,7 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     details = fields.get("details")
     kind = plain_word(fields.get("type"))
     error_code = plain_word(details.get("error_code")) if isinstance(details, dict) else ""
-    message = fields.get("message")
-    message = message[:_LONGEST_MESSAGE] if isinstance(message, str) else ""
+    message = message_of(fields.get("message"))
     return Failure(
         verdict=_verdict(status, kind, error_code, message),
         status=status,

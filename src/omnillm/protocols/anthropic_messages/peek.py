@@ -6,14 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from omnillm.errors import BadRequest
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.wire import MediaMessage, MessageUsage, Part, Reply, Source, TokenCounts
 from omnillm.protocols.claude_media import IMAGE, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
 from omnillm.protocols.extras import Served
-from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
-from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model, require_array
+from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import text_bytes
 from omnillm.usage import Usage
 
@@ -55,15 +54,12 @@ _CONVERSATION = msgspec.json.Decoder(list[MediaMessage])
 _REPLY = msgspec.json.Decoder(Reply)
 _ANYWHERE = frozenset({"", "global", "not_available"})
 """Places of inference that are none."""
-_NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
 _QUOTE: Final = ord('"')
 
 
 def peek_request(members: Members) -> RequestPeek:
     """Read a body of `/v1/messages` or `/v1/messages/count_tokens` (which has no cap). Raises BadRequest."""
-    model = read(members, "model", MODEL, "a string of 1 to 256 characters")
-    if model is None:
-        raise BadRequest("`model` is required", code="missing_model")
+    model = read_model(members)
     require_array(members, "messages")
     return RequestPeek(
         model=model,
@@ -87,11 +83,11 @@ def peek_reply(body: bytes) -> ReplyPeek:
     try:
         reply = decode_lenient(_REPLY, body)
     except UNREADABLE:
-        return _NOT_A_REPLY
+        return NOT_A_REPLY
     if reply.error is not None or reply.type == "error":
         return ReplyPeek(usage=None, is_complete=False, failure=failure_of(200, reply.error))
     if reply.type != "message" or reply.content is None:
-        return _NOT_A_REPLY
+        return NOT_A_REPLY
     reported = reply.usage
     if reported is None:
         return ReplyPeek(usage=None, is_complete=True, has_content=bool(reply.content))

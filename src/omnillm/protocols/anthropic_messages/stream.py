@@ -5,12 +5,11 @@ from typing import Any, ClassVar
 import msgspec
 
 from omnillm.framing.sse import Frame
-from omnillm.outcome import Verdict
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.peek import tier_of, usage_of_counts
 from omnillm.protocols.anthropic_messages.wire import ContainerEvent, ContentBlock, StreamEvent
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.protocol import Failure, Sight
+from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage
 
 _decode = msgspec.json.Decoder(StreamEvent).decode
@@ -21,9 +20,6 @@ _NEWLINE = ord("\n")
 _RETURN = ord("\r")
 _BEGINNING, _BEYOND = b"event: content_block_delta\ndata: ", b"event: content_block_delta\ndata:!"
 """Between them lies, in the order of bytes, whatever begins with the first."""
-_MALFORMED = Failure(
-    verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
-)
 
 
 class MessageWatch:
@@ -52,7 +48,7 @@ class MessageWatch:
         try:
             event = _decode(frame.data)
         except UNREADABLE:
-            self.failure = _MALFORMED
+            self.failure = MALFORMED_EVENT
             return _FAILED
         if event.type == "content_block_delta":
             self._has_content = True

@@ -13,10 +13,9 @@ import msgspec
 from omnillm.framing.eventstream import exception
 from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import plain_word, retry_hint_s, verdict_of_status
+from omnillm.protocols.hints import message_of, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.protocol import Failure, Fault
 
-_LONGEST_MESSAGE = 2_000
 _RETRY_AFTER = "x-amz-retry-after"
 """Milliseconds, as AWS's SDKs read them."""
 _LONGEST_WAIT = 10
@@ -100,8 +99,7 @@ def failure_of(code: str, fields: Mapping[str, Any], *, status: int = 200, retry
     """Classify an error by its code; the status is 200 where it came in a stream."""
     code = plain_word(code)
     code = code[:1].upper() + code[1:]  # a stream's frames spell them with a small letter
-    message = fields.get("message") or fields.get("Message")
-    message = message[:_LONGEST_MESSAGE] if isinstance(message, str) else ""
+    message = message_of(fields.get("message") or fields.get("Message"))
     return Failure(
         verdict=_verdict(code, message, status),
         status=status,

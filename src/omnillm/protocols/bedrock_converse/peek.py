@@ -10,7 +10,7 @@ from omnillm.protocols.claude_media import IMAGE, UNKNOWN, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, repeats_a_name, require_array
 from omnillm.protocols.priced_converse import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field
-from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.protocol import NOT_A_REPLY, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import text_bytes
 
 _NOT_READ = frozenset(
@@ -47,7 +47,6 @@ _INFERENCE = msgspec.json.Decoder(_Inference | None)
 _REPLY = msgspec.json.Decoder(_Reply)
 _FIELDS = msgspec.json.Decoder(dict[str, Any] | None)
 _RAW_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
-_NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
 
 
 def peek_request(members: Members) -> RequestPeek:
@@ -76,9 +75,9 @@ def peek_reply(body: bytes) -> ReplyPeek:
     try:
         reply = decode_lenient(_REPLY, body)
     except UNREADABLE:
-        return _NOT_A_REPLY
+        return NOT_A_REPLY
     if reply.output is None or reply.output.message is None or not reply.stop_reason:
-        return _NOT_A_REPLY
+        return NOT_A_REPLY
     return ReplyPeek(
         usage=None if reply.usage is None else usage_of(reply.usage),
         is_complete=True,

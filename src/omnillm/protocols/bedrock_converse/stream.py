@@ -5,19 +5,15 @@ from typing import Any, ClassVar
 import msgspec
 
 from omnillm.framing.sse import Frame
-from omnillm.outcome import Verdict
 from omnillm.protocols.bedrock_converse.failure import failure_of
 from omnillm.protocols.bedrock_converse.frames import EXCEPTION
 from omnillm.protocols.bedrock_converse.usage import tier_of, usage_of_counts
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.protocol import Failure, Sight
+from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _NOTHING, _CONTENT, _END, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.END, Sight.FAILED
-_MALFORMED = Failure(
-    verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
-)
 
 
 class ConverseWatch:
@@ -55,7 +51,7 @@ class ConverseWatch:
         try:
             told = _decode(frame.data or b"{}")
         except UNREADABLE:
-            self.failure = _MALFORMED
+            self.failure = MALFORMED_EVENT
             return _FAILED
         self.usage = usage_of_counts(told.get("usage")) or self.usage
         self.tier = tier_of(told.get("serviceTier"))

@@ -7,10 +7,9 @@ import msgspec
 
 from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import duration_s, plain_word, retry_hint_s, verdict_of_status
+from omnillm.protocols.hints import duration_s, message_of, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.protocol import Failure, Fault
 
-_LONGEST_MESSAGE = 2_000
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 _QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
@@ -85,12 +84,11 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     own_code = fields.get("code")
     effective = own_code if status < 400 and isinstance(own_code, int) and 400 <= own_code < 600 else status
     name, reason = plain_word(fields.get("status")), _reason(fields)
-    message = fields.get("message")
     return Failure(
         verdict=_verdict(effective, name, reason, fields),
         status=status,
         code=reason or name or _status_of(effective),
-        message=message[:_LONGEST_MESSAGE] if isinstance(message, str) else "",
+        message=message_of(fields.get("message")),
         retry_after_s=_retry_delay_s(fields) if retry_after_s is None else retry_after_s,
     )
 

@@ -22,7 +22,7 @@ from omnillm.protocols.gemini_generate_content.wire import (
 )
 from omnillm.protocols.members import read, require_array
 from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
-from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import text_bytes
 from omnillm.usage import Usage
 
@@ -50,7 +50,6 @@ _REPLY: msgspec.json.Decoder[Reply | list[Reply]] = msgspec.json.Decoder(_REPLIE
 _CONVERSATION = msgspec.json.Decoder(list[MediaContent])
 _USAGE = msgspec.json.Decoder(UsageMetadata)
 _DEFAULTS = GenerationConfig()
-_NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
 _QUOTE: Final = ord('"')
 
 
@@ -106,7 +105,7 @@ def peek_reply(body: bytes) -> ReplyPeek:
     try:
         decoded = decode_lenient(_REPLY, body)
     except UNREADABLE:
-        return _NOT_A_REPLY
+        return NOT_A_REPLY
     usage: Usage | None = None
     is_complete = False
     for peek in map(_peek_one, decoded if isinstance(decoded, list) else (decoded,)):

@@ -5,13 +5,12 @@ from typing import ClassVar
 import msgspec
 
 from omnillm.framing.sse import Frame
-from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.gemini_generate_content.content import has_content
 from omnillm.protocols.gemini_generate_content.failure import failure_of
 from omnillm.protocols.gemini_generate_content.peek import is_blocked, read_usage, searches_of
 from omnillm.protocols.gemini_generate_content.wire import Candidate, Chunk
-from omnillm.protocols.protocol import Failure, Sight
+from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage
 
 _CHUNK: msgspec.json.Decoder[Chunk | list[Chunk]] = msgspec.json.Decoder(Chunk | list[Chunk])
@@ -22,7 +21,6 @@ _NEWLINE = ord("\n")
 _RETURN = ord("\r")
 _BEGINNING, _BEYOND = b"data: ", b"data:!"
 """Between them lies, in the order of bytes, whatever begins with the first."""
-_MALFORMED = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="a chunk is not JSON of this protocol")
 
 
 class GenerateContentWatch:
@@ -74,7 +72,7 @@ class GenerateContentWatch:
         try:
             decoded = _decode(data)
         except UNREADABLE:
-            self.failure = _MALFORMED
+            self.failure = MALFORMED_EVENT
             return _FAILED
         if isinstance(decoded, Chunk):
             self._take(decoded)

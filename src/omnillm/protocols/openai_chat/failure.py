@@ -8,12 +8,10 @@ import msgspec
 
 from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import duration_s, plain_word, retry_hint_s, verdict_of_status
+from omnillm.protocols.hints import duration_s, message_of, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.openai_chat.headroom import exhausted_reset_s
 from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.protocol import Failure, Fault
-
-_LONGEST_MESSAGE = 2_000
 
 _TELLING_WORDS = {
     Verdict.QUOTA_EXHAUSTED: (
@@ -106,8 +104,7 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     if status < 400 and type(number) is int and 400 <= number < 600:
         status = number  # OpenRouter puts the status of the model's host there
     code, kind = plain_word(fields.get("code")), plain_word(fields.get("type"))
-    message = fields.get("message")
-    message = message[:_LONGEST_MESSAGE] if isinstance(message, str) else ""
+    message = message_of(fields.get("message"))
     flagged = _flagged(status, fields, message)
     return Failure(
         verdict=Verdict.CALLER_FAULT if flagged else _verdict(status, code, kind, message),

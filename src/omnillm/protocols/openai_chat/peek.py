@@ -5,14 +5,13 @@ from typing import Annotated
 
 import msgspec
 
-from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
-from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
+from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model, require_array
 from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_chat.wire import Choice, Reply, Spoken
-from omnillm.protocols.protocol import Failure, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.protocol import NOT_A_REPLY, Failure, Members, ReplyPeek, RequestPeek, Weight
 
 _NOT_READ = frozenset(
     {
@@ -72,14 +71,11 @@ _TOOLS = msgspec.json.Decoder(list[_Tool] | None)
 _STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _REPLY = msgspec.json.Decoder(Reply)
 _SPOKEN = msgspec.json.Decoder(Spoken)
-_NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
 
 
 def peek_request(members: Members) -> RequestPeek:
     """Read a body of `/v1/chat/completions`. Raises BadRequest."""
-    model = read(members, "model", MODEL, "a string of 1 to 256 characters")
-    if model is None:
-        raise BadRequest("`model` is required", code="missing_model")
+    model = read_model(members)
     require_array(members, "messages")
     is_stream = "stream" in members and read(members, "stream", FLAG, "a boolean") is True
     deprecated_cap = read(members, "max_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE) if "max_tokens" in members else None
@@ -119,7 +115,7 @@ def peek_reply(body: bytes) -> ReplyPeek:
     try:
         reply = decode_lenient(_REPLY, body)
     except UNREADABLE:
-        return _NOT_A_REPLY
+        return NOT_A_REPLY
     usage = None if reply.usage is None else usage_of(reply.usage)
     failure = failed(reply.error, reply.choices)
     if failure is not None:

@@ -6,12 +6,11 @@ from typing import Any, ClassVar
 import msgspec
 
 from omnillm.framing.sse import Frame
-from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.openai_chat.peek import failed
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_chat.wire import Chunk, ChunkChoice
-from omnillm.protocols.protocol import Failure, Sight
+from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage
 
 _CHUNK = msgspec.json.Decoder(Chunk)
@@ -20,7 +19,6 @@ _NEWLINE = ord("\n")
 _RETURN = ord("\r")
 _BEGINNING, _BEYOND = b"data: {", b"data: |"
 """Between them lies, in the order of bytes, whatever begins with the first: two comparisons cost less than one slice."""
-_MALFORMED = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not a chunk")
 
 
 class ChatWatch:
@@ -75,7 +73,7 @@ class ChatWatch:
         try:
             chunk = decode_lenient(_CHUNK, data)
         except UNREADABLE:
-            return self._fail(_MALFORMED)
+            return self._fail(MALFORMED_EVENT)
         self._report(chunk)
         choices = chunk.choices or ()
         failure = failed(chunk.error if chunk.error is not None or event != b"error" else {}, chunk.choices)

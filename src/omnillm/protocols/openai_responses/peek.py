@@ -4,12 +4,12 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
-from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read
+from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model
 from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_responses.wire import Response
-from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.protocol import NOT_A_REPLY, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
@@ -64,14 +64,11 @@ class _Tool(msgspec.Struct, frozen=True, gc=False):
 
 _TOOLS = msgspec.json.Decoder(list[_Tool] | None)
 _RESPONSE = msgspec.json.Decoder(Response)
-_NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
 
 
 def peek_request(members: Members) -> RequestPeek:
     """Read a body of `/v1/responses`. Raises BadRequest."""
-    model = read(members, "model", MODEL, "a string of 1 to 256 characters")
-    if model is None:
-        raise BadRequest("`model` is required", code="missing_model")
+    model = read_model(members)
     _require_input(members)
     return RequestPeek(
         model=model,
@@ -105,7 +102,7 @@ def peek_reply(body: bytes) -> ReplyPeek:
     try:
         response = decode_lenient(_RESPONSE, body)
     except UNREADABLE:
-        return _NOT_A_REPLY
+        return NOT_A_REPLY
     usage = usage_of_response(response)
     if response.error is not None or response.status == "failed":
         return ReplyPeek(usage=usage, is_complete=False, failure=failure_of(200, response.error))

@@ -5,12 +5,11 @@ from typing import Any
 import msgspec
 
 from omnillm.framing.sse import Frame
-from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_responses.peek import usage_of_response
 from omnillm.protocols.openai_responses.wire import OutputItem, Position, Response, StreamEvent
-from omnillm.protocols.protocol import Failure, Sight
+from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage
 
 _EVENT = msgspec.json.Decoder(StreamEvent)
@@ -21,9 +20,6 @@ _NEWLINE = ord("\n")
 _RETURN = ord("\r")
 _BEGINNING, _BEYOND = b"event: ", b"event:!"
 """Between them lies, in the order of bytes, whatever begins with the first."""
-_MALFORMED = Failure(
-    verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
-)
 
 _ENDS = frozenset({"response.completed", "response.incomplete"})
 _OPENINGS = frozenset(
@@ -91,7 +87,7 @@ class ResponsesWatch:
         try:
             event = decode_lenient(_EVENT, data)
         except UNREADABLE:
-            return self._fail(_MALFORMED)
+            return self._fail(MALFORMED_EVENT)
         if event.response is not None:
             self._report(event.response)
         if event.type in _ENDS:
