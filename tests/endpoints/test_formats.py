@@ -149,8 +149,8 @@ def test_what_only_one_host_can_do_is_refused_by_others(source: str, target: str
         ("openai_moderations", b'{"input":["a",{"type":"text","text":"b"}]}', "`input`: it must be a text"),
         ("openai_moderations", b'{"input":[{"type":"image_url","text":"b"}]}', "`input\\[0\\].image_url`: it is required"),
         ("openai_moderations", b'{"input":[{"text":"b"}]}', "`input\\[0\\].type`: it is required"),
-        ("openai_moderations", b'{"input":"\xff"}', "`input`: it is not valid JSON"),
-        ("openai_moderations", b"[", "not a JSON object"),
+        ("openai_moderations", b'{"input":"\xff"}', "not valid UTF-8 at byte 10"),
+        ("openai_moderations", b"[", "must be a JSON object"),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -256,6 +256,27 @@ def test_garbage_is_no_reply(name: str, body: bytes) -> None:
     assert not FORMATS[name].protocol.peek_reply(body).is_complete
     with pytest.raises(UpstreamLost):
         parse_api_response(name, body)
+
+
+@in_turn(
+    ("name", "body"),
+    [
+        ("openai_embeddings", b'{"data":[{"embedding":[0.5]}],"usage":{"prompt_tokens":null,"total_tokens":"many"}}'),
+        ("openai_embeddings", b'{"data":[{"embedding":[0.5]}],"usage":7}'),
+        ("gemini_embed_content", b'{"embedding":{"values":[0.5]},"usageMetadata":{"promptTokenCount":"7"}}'),
+        ("cohere_embed", b'{"embeddings":{"float":[[0.5]]},"meta":{"billed_units":{"input_tokens":null,"search_units":null}}}'),
+        ("titan_embed", b'{"embedding":[0.5],"inputTextTokenCount":null}'),
+        ("openai_rerank", b'{"results":[{"index":0,"relevance_score":0.5}],"usage":7}'),
+        ("openai_image_generations", b'{"data":[{"url":"http://u"}],"usage":7}'),
+        ("openai_transcriptions", b'{"text":"heard","usage":null}'),
+    ],
+)
+def test_a_reply_whose_usage_cannot_be_read_is_a_good_one(name: str, body: bytes) -> None:
+    """Peeked at and read alike: its usage is unknown, and what was made is used."""
+    peeked = FORMATS[name].protocol.peek_reply(body)
+    assert peeked.is_complete
+    read = parse_api_response(name, body)
+    assert not read.usage.total_tokens  # type: ignore[union-attr]  # judgements have none
 
 
 @in_turn("name", FORMATS)

@@ -1,9 +1,9 @@
 """Audio: text spoken, and speech written down or translated: the canonical types, and how their streams are followed."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from omnillm.endpoints.format import EventWatch
 from omnillm.endpoints.forms import File
@@ -12,7 +12,6 @@ from omnillm.framing.sse import Frame, SseReader
 from omnillm.protocols.protocol import Failure, ReplyPeek, Sight
 from omnillm.usage import NO_USAGE, Usage
 
-ModelName = Annotated[str, Meta(min_length=1, max_length=256)]
 AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 ACCEPTED: Final = {
     "mp3": "audio/mpeg",

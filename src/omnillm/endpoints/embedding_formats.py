@@ -8,40 +8,34 @@ from msgspec.structs import replace
 from omnillm.endpoints import embedding_gemini as gemini
 from omnillm.endpoints import embedding_hosts as hosts
 from omnillm.endpoints import embeddings
-from omnillm.endpoints.format import ABSENT, EMBEDDINGS, Format, openai_protocol, reply_peek, request_peek, text_alone
+from omnillm.endpoints.format import (
+    ABSENT,
+    EMBEDDINGS,
+    TOKENS_AROUND,
+    Format,
+    openai_protocol,
+    raw_weight,
+    reply_peek,
+    request_peek,
+    text_alone,
+    text_weight,
+)
 from omnillm.protocols.gemini_generate_content import PROTOCOL as GEMINI_PROTOCOL
 from omnillm.protocols.protocol import Members, RequestPeek, Weight, no_ids
 from omnillm.usage import Usage, count
 
-TOKENS_AROUND: Final = 16
-"""The most tokens that a model adds to one text: markers, and words for the task."""
 
-
-def text_weight(texts: list[str] | tuple[str, ...]) -> int:
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) + TOKENS_AROUND * len(texts)
-
-
-def raw_weight(members: Members, name: str, texts: list[str]) -> int:
-    """The weight of texts in objects. A member that stands twice could hide one, so it is at least all that is written."""
-    return max(text_weight(texts), len(members[name]) + TOKENS_AROUND * len(texts))
-
-
-def _usage(tokens: Any) -> Usage | None:
-    counted = count(tokens)
-    return Usage(input=counted) if counted else None
+def _told(usage: Usage) -> Usage | None:
+    """None: it counts nothing, and is unknown."""
+    return usage if usage.input else None
 
 
 # OpenAI
 
 
-class _Counts(Struct, frozen=True):
-    prompt_tokens: Any = None
-    total_tokens: Any = None
-
-
 class _OpenAiSeen(Struct, frozen=True):
     data: Raw = ABSENT
-    usage: _Counts | None = None
+    usage: embeddings.OpenAiCounts | None = None
     error: Raw = ABSENT
 
 
@@ -62,9 +56,7 @@ OPENAI_EMBEDDINGS: Final = Format(
     protocol=openai_protocol(
         "openai_embeddings",
         peek_request=_peek_openai,
-        peek_reply=reply_peek(
-            _OpenAiSeen, lambda seen: _usage(seen.usage.prompt_tokens or seen.usage.total_tokens) if seen.usage else None, whole=("data",)
-        ),
+        peek_reply=reply_peek(_OpenAiSeen, lambda seen: _told(embeddings.openai_usage(seen.usage)), whole=("data",)),
         weigh=_weigh_openai,
     ),
     operation=EMBEDDINGS,
@@ -78,20 +70,16 @@ OPENAI_EMBEDDINGS: Final = Format(
 # Gemini
 
 
-class _GeminiCounts(Struct, frozen=True, rename="camel"):
-    prompt_token_count: Any = None
-
-
 class _GeminiSeen(Struct, frozen=True, rename="camel"):
     embedding: Raw = ABSENT
     embeddings: Raw = ABSENT
-    usage_metadata: _GeminiCounts | None = None
+    usage_metadata: gemini.GeminiCounts | None = None
     error: Raw = ABSENT
 
 
 _peek_gemini_reply = reply_peek(
     _GeminiSeen,
-    lambda seen: _usage(seen.usage_metadata.prompt_token_count) if seen.usage_metadata else None,
+    lambda seen: _told(gemini.gemini_usage(seen.usage_metadata)),
     whole=("embedding", "embeddings"),
     read_failure=GEMINI_PROTOCOL.read_failure,
 )
@@ -149,17 +137,9 @@ GEMINI_BATCH_EMBED: Final = Format(
 # Cohere and Titan
 
 
-class _Units(Struct, frozen=True):
-    input_tokens: Any = None
-
-
-class _Meta(Struct, frozen=True):
-    billed_units: _Units | None = None
-
-
 class _CohereSeen(Struct, frozen=True):
     embeddings: Raw = ABSENT
-    meta: _Meta | None = None
+    meta: hosts.CohereMeta | None = None
     error: Raw = ABSENT
 
 
@@ -169,16 +149,11 @@ class _TitanSeen(Struct, frozen=True, rename="camel"):
     error: Raw = ABSENT
 
 
-def _cohere_usage(seen: _CohereSeen) -> Usage | None:
-    units = seen.meta.billed_units if seen.meta else None
-    return _usage(units.input_tokens) if units else None
-
-
 COHERE_EMBED: Final = Format(
     protocol=openai_protocol(
         "cohere_embed",
         peek_request=request_peek(hosts.COHERE),
-        peek_reply=reply_peek(_CohereSeen, _cohere_usage, whole=("embeddings",)),
+        peek_reply=reply_peek(_CohereSeen, lambda seen: _told(hosts.cohere_usage(seen.meta)), whole=("embeddings",)),
         weigh=text_alone(lambda members: text_weight(hosts.COHERE.read(members).texts)),
     ),
     operation=EMBEDDINGS,
@@ -197,7 +172,7 @@ TITAN_EMBED: Final = Format(
     protocol=openai_protocol(
         "titan_embed",
         peek_request=request_peek(hosts.TITAN),
-        peek_reply=reply_peek(_TitanSeen, lambda seen: _usage(seen.input_text_token_count), whole=("embedding",)),
+        peek_reply=reply_peek(_TitanSeen, lambda seen: _told(Usage(input=count(seen.input_text_token_count))), whole=("embedding",)),
         weigh=text_alone(lambda members: text_weight([hosts.TITAN.read(members).input_text])),
     ),
     operation=EMBEDDINGS,

@@ -5,18 +5,13 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from omnillm.endpoints.embeddings import (
-    MOST_INPUTS,
-    Dimensions,
-    EmbeddingRequest,
-    EmbeddingResponse,
-    matched,
-)
+from omnillm.endpoints.embeddings import MOST_INPUTS, Dimensions, EmbeddingRequest, EmbeddingResponse, matched
+from omnillm.endpoints.format import reply_reader
 from omnillm.endpoints.shapes import Shape
 from omnillm.errors import ProtocolError
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Members
-from omnillm.usage import Usage
+from omnillm.usage import NO_USAGE, Usage, count
 
 
 class GeminiPart(Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,7 +110,7 @@ def _lose_user(request: EmbeddingRequest, losses: Losses) -> None:
 
 
 class GeminiCounts(Struct, frozen=True, rename="camel"):
-    prompt_token_count: int = 0
+    prompt_token_count: Any = None
 
 
 class _GeminiVector(Struct, frozen=True):
@@ -128,23 +123,29 @@ class _GeminiReply(Struct, frozen=True, rename="camel"):
     usage_metadata: GeminiCounts | None = None
 
 
+_reply = reply_reader(_GeminiReply)
+
+
 def parse_gemini_response(body: bytes) -> EmbeddingResponse:
     """Of either method. ValueError: there is no vector in it."""
-    reply = msgspec.json.decode(body, type=_GeminiReply)
+    reply = _reply(body)
     found = [reply.embedding] if reply.embedding is not None else reply.embeddings
     if not found:
         raise ValueError("no embedding")
-    tokens = reply.usage_metadata.prompt_token_count if reply.usage_metadata else 0
-    return EmbeddingResponse(vectors=tuple(tuple(each.values) for each in found), usage=Usage(input=max(tokens, 0)))
+    return EmbeddingResponse(vectors=tuple(tuple(each.values) for each in found), usage=gemini_usage(reply.usage_metadata))
+
+
+def gemini_usage(told: GeminiCounts | None) -> Usage:
+    return NO_USAGE if told is None else Usage(input=count(told.prompt_token_count))
 
 
 def emit_gemini_response(response: EmbeddingResponse, request: EmbeddingRequest, _: Losses) -> dict[str, Any]:
-    return {"embedding": {"values": matched(response, request)[0]}, **_gemini_usage(response)}
+    return {"embedding": {"values": matched(response, request)[0]}, **_counts(response)}
 
 
 def emit_gemini_batch_response(response: EmbeddingResponse, request: EmbeddingRequest, _: Losses) -> dict[str, Any]:
-    return {"embeddings": [{"values": vector} for vector in matched(response, request)], **_gemini_usage(response)}
+    return {"embeddings": [{"values": vector} for vector in matched(response, request)], **_counts(response)}
 
 
-def _gemini_usage(response: EmbeddingResponse) -> dict[str, Any]:
+def _counts(response: EmbeddingResponse) -> dict[str, Any]:
     return {"usageMetadata": {"promptTokenCount": response.usage.prompt_tokens}} if response.usage.prompt_tokens else {}

@@ -10,17 +10,15 @@ from omnillm.endpoints.embeddings import (
     Dimensions,
     EmbeddingRequest,
     EmbeddingResponse,
-    ModelName,
-    Text,
     matched,
     vector_of,
     written,
 )
-from omnillm.endpoints.shapes import Shape
+from omnillm.endpoints.shapes import ModelName, Shape, Text
 from omnillm.errors import ProtocolError
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Members
-from omnillm.usage import Usage
+from omnillm.usage import NO_USAGE, Usage, count
 
 COHERE_TASKS: Final = {
     "RETRIEVAL_QUERY": "search_query",
@@ -97,13 +95,12 @@ class _ByType(Struct, frozen=True):
     base64: list[str] | None = None
 
 
-class CohereUnits(Struct, frozen=True):
-    input_tokens: float = 0
-    search_units: float = 0
+class _Units(Struct, frozen=True):
+    input_tokens: Any = None
 
 
 class CohereMeta(Struct, frozen=True):
-    billed_units: CohereUnits | None = None
+    billed_units: _Units | None = None
 
 
 class _CohereReply(Struct, frozen=True):
@@ -118,10 +115,12 @@ def parse_cohere_response(body: bytes) -> EmbeddingResponse:
     vectors = found if isinstance(found, list) else found.floats or found.base64
     if not vectors:
         raise ValueError("no embedding")
-    units = reply.meta.billed_units if reply.meta else None
-    return EmbeddingResponse(
-        vectors=tuple(vector_of(each) for each in vectors), usage=Usage(input=max(int(units.input_tokens), 0) if units else 0)
-    )
+    return EmbeddingResponse(vectors=tuple(vector_of(each) for each in vectors), usage=cohere_usage(reply.meta))
+
+
+def cohere_usage(meta: CohereMeta | None) -> Usage:
+    units = meta.billed_units if meta else None
+    return NO_USAGE if units is None else Usage(input=count(units.input_tokens))
 
 
 def emit_cohere_response(response: EmbeddingResponse, request: EmbeddingRequest, _: Losses) -> dict[str, Any]:
@@ -167,12 +166,12 @@ def emit_titan_request(request: EmbeddingRequest, losses: Losses) -> dict[str, A
 
 class _TitanReply(Struct, frozen=True, rename="camel"):
     embedding: list[float]
-    input_text_token_count: int = 0
+    input_text_token_count: Any = None
 
 
 def parse_titan_response(body: bytes) -> EmbeddingResponse:
     reply = msgspec.json.decode(body, type=_TitanReply)
-    return EmbeddingResponse(vectors=(tuple(reply.embedding),), usage=Usage(input=max(reply.input_text_token_count, 0)))
+    return EmbeddingResponse(vectors=(tuple(reply.embedding),), usage=Usage(input=count(reply.input_text_token_count)))
 
 
 def emit_titan_response(response: EmbeddingResponse, request: EmbeddingRequest, _: Losses) -> dict[str, Any]:

@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from sys import byteorder
 from typing import Annotated, Any, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
-from omnillm.endpoints.shapes import Shape, misfit
+from omnillm.endpoints.format import reply_reader
+from omnillm.endpoints.shapes import ModelName, Shape, Text, misfit
 from omnillm.errors import UpstreamLost
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Members
-from omnillm.usage import NO_USAGE, Usage
+from omnillm.usage import NO_USAGE, Usage, count
 
 Token = Annotated[int, Meta(ge=0, le=2**31)]
-Text = Annotated[str, Meta(min_length=1)]
-ModelName = Annotated[str, Meta(min_length=1, max_length=256)]
 Dimensions = Annotated[int, Meta(ge=1, le=2**20)]
 Vector = tuple[float, ...]
 MOST_INPUTS: Final = 4096
@@ -125,23 +123,30 @@ class _OpenAiVector(Struct, frozen=True):
     index: int = 0
 
 
-class _OpenAiUsage(Struct, frozen=True):
-    prompt_tokens: int = 0
+class OpenAiCounts(Struct, frozen=True):
+    prompt_tokens: Any = None
+    total_tokens: Any = None
 
 
 class _OpenAiReply(Struct, frozen=True):
     data: list[_OpenAiVector]
     model: str = ""
-    usage: _OpenAiUsage | None = None
+    usage: OpenAiCounts | None = None
+
+
+_reply = reply_reader(_OpenAiReply)
 
 
 def parse_openai_response(body: bytes) -> EmbeddingResponse:
-    reply = msgspec.json.decode(body, type=_OpenAiReply)
+    reply = _reply(body)
     vectors = sorted(reply.data, key=lambda each: each.index)
-    tokens = reply.usage.prompt_tokens if reply.usage else 0
     return EmbeddingResponse(
-        vectors=tuple(vector_of(each.embedding) for each in vectors), model=reply.model, usage=Usage(input=max(tokens, 0))
+        vectors=tuple(vector_of(each.embedding) for each in vectors), model=reply.model, usage=openai_usage(reply.usage)
     )
+
+
+def openai_usage(told: OpenAiCounts | None) -> Usage:
+    return NO_USAGE if told is None else Usage(input=count(told.prompt_tokens or told.total_tokens))
 
 
 def emit_openai_response(response: EmbeddingResponse, request: EmbeddingRequest, _: Losses) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What each wire format of an endpoint family supplies: for the straight line a `Protocol`, for translation a codec. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 import msgspec
@@ -8,7 +8,6 @@ import msgspec
 from omnillm.endpoints.shapes import Shape
 from omnillm.errors import ProtocolError
 from omnillm.framing.sse import Frame
-from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE, USAGE
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failure_of as openai_failure_of
@@ -16,7 +15,18 @@ from omnillm.protocols.openai_chat.failure import read_failure as read_openai_fa
 from omnillm.protocols.openai_chat.failure import write_fault as write_openai_fault
 from omnillm.protocols.openai_chat.failure import write_stream_fault as write_openai_stream_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom as read_openai_headroom
-from omnillm.protocols.protocol import WEIGHTLESS, Failure, Members, Protocol, ReplyPeek, RequestPeek, Sight, Weigh
+from omnillm.protocols.protocol import (
+    MALFORMED_EVENT,
+    NOT_A_REPLY,
+    WEIGHTLESS,
+    Failure,
+    Members,
+    Protocol,
+    ReplyPeek,
+    RequestPeek,
+    Sight,
+    Weigh,
+)
 from omnillm.usage import Usage
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -90,7 +100,7 @@ class EventWatch:
         try:
             event = _event(frame.data)
         except UNREADABLE:
-            return self._fail(Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message=""))
+            return self._fail(MALFORMED_EVENT)
         if is_there(event.error):
             return self._fail(openai_failure_of(200, msgspec.json.decode(event.error)))
         if event.type.endswith((".done", ".completed")):
@@ -121,6 +131,24 @@ def nothing_reported(_: Any) -> Usage | None:
     return None
 
 
+TOKENS_AROUND: Final = 16
+"""The most tokens that a model adds to one text: markers, and words for the task."""
+
+
+def utf8_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def text_weight(texts: Sequence[str]) -> int:
+    """An upper bound of the tokens of texts, each read by itself."""
+    return sum(map(utf8_bytes, texts)) + TOKENS_AROUND * len(texts)
+
+
+def raw_weight(members: Members, name: str, texts: Sequence[str]) -> int:
+    """The weight of texts in objects. A member that stands twice could hide one, so it is at least all that is written."""
+    return max(text_weight(texts), len(members[name]) + TOKENS_AROUND * len(texts))
+
+
 def text_alone(text_bytes: Callable[[Members], int]) -> Weigh:
     """`Protocol.weigh` of a format whose requests hold nothing but text."""
     return lambda members: (text_bytes(members), WEIGHTLESS)
@@ -149,30 +177,35 @@ def request_peek(shape: Shape[T], **fixed: Any) -> Callable[[Members], RequestPe
     return peek
 
 
+def reply_reader(shape: type[T]) -> Callable[[bytes], T]:
+    """What decodes a reply, or raises one of `UNREADABLE`. A usage of another shape is left out: unknown, and the reply still good."""
+    decode = msgspec.json.Decoder(shape).decode
+
+    def read(body: bytes) -> T:
+        try:
+            return decode(body)
+        except msgspec.ValidationError:
+            members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+            return decode(msgspec.json.encode({name: raw for name, raw in members.items() if name not in USAGE}))
+
+    return read
+
+
 def reply_peek(
     shape: type[T], usage_of: Callable[[T], Usage | None], *, whole: tuple[str, ...], read_failure: ReadFailure = read_openai_failure
 ) -> Callable[[bytes], ReplyPeek]:
     """`shape` has an `error`; one of its fields `whole`, an array or an object, makes a reply of this format of it."""
-    decode = msgspec.json.Decoder(shape).decode
+    read = reply_reader(shape)
 
     def peek(body: bytes) -> ReplyPeek:
         try:
-            seen = _without_odd_usage(decode, body)
+            seen = read(body)
             if is_there(getattr(seen, "error", ABSENT)):
                 return ReplyPeek(usage=None, is_complete=False, failure=read_failure(200, {}, body, 0.0))
             if any(memoryview(getattr(seen, name))[0] in CONTAINERS for name in whole):
                 return ReplyPeek(usage=usage_of(seen), is_complete=True)
         except UNREADABLE:
             pass  # it is none of this format
-        return ReplyPeek(usage=None, is_complete=False)
+        return NOT_A_REPLY
 
     return peek
-
-
-def _without_odd_usage(decode: Callable[[bytes], T], body: bytes) -> T:
-    """Decode; a usage of another shape is left out, so that it is unknown and the reply still good. Raises one of `UNREADABLE`."""
-    try:
-        return decode(body)
-    except msgspec.ValidationError:
-        members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        return decode(msgspec.json.encode({name: raw for name, raw in members.items() if name not in USAGE}))

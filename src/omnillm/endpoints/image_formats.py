@@ -5,7 +5,6 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from omnillm.endpoints.embedding_formats import text_weight
 from omnillm.endpoints.format import (
     IMAGE_EDITS,
     IMAGE_GENERATIONS,
@@ -15,14 +14,14 @@ from omnillm.endpoints.format import (
     openai_protocol,
     reply_peek,
     text_alone,
+    text_weight,
 )
 from omnillm.endpoints.forms import Flag, Part, UploadedFile, Whole, one
 from omnillm.endpoints.images import ImageRequest, SeenImages, emit_request, emit_response, parse_response, usage_of, usage_seen
-from omnillm.endpoints.shapes import Shape
+from omnillm.endpoints.shapes import ModelName, Shape, Text
 from omnillm.protocols.extras import Asked
 from omnillm.protocols.protocol import Members, RequestPeek, Weight
 
-ModelName = Annotated[str, Meta(min_length=1, max_length=256)]
 INPUT_IMAGE_TOKENS: Final = 8192
 """The most tokens of one image that a model reads (in high fidelity)."""
 MOST_IMAGES: Final = 10
@@ -32,7 +31,7 @@ UNBOUNDED: Final = "the tokens of an image (max_output of the model under pricin
 
 class WireGeneration(Struct, frozen=True):
     model: ModelName
-    prompt: Annotated[str, Meta(min_length=1)]
+    prompt: Text
     n: Annotated[int, Meta(ge=1, le=MOST_IMAGES)] = 1
     size: str = ""
     quality: str = ""
@@ -46,7 +45,7 @@ class WireEdit(Struct, frozen=True):
     """The fields of a form: all are text."""
 
     model: ModelName
-    prompt: Annotated[str, Meta(min_length=1)]
+    prompt: Text
     image: Annotated[list[UploadedFile], Meta(min_length=1, max_length=16)] | UploadedFile
     mask: UploadedFile | None = None
     n: Whole = "1"

@@ -6,9 +6,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from omnillm.endpoints.format import (
-    ABSENT,
-)
+from omnillm.endpoints.format import ABSENT
 from omnillm.endpoints.forms import File
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.modalities import Media, split_completion, split_prompt
@@ -71,7 +69,7 @@ class _Made(Struct, frozen=True):
 class _Reply(Struct, frozen=True):
     data: list[_Made]
     created: int = 0
-    usage: dict[str, Any] | None = None
+    usage: Any = None
 
 
 class SeenImages(Struct, frozen=True):
@@ -115,8 +113,7 @@ def parse_response(body: bytes) -> ImageResponse:
         MadeImage(content=b64decode(each.b64_json or ""), url=each.url or "", revised_prompt=each.revised_prompt or "")
         for each in reply.data
     )
-    told = None if reply.usage is None else usage_of(reply.usage)
-    return ImageResponse(images=images, created=reply.created, usage=told or Usage(images=len(images)))
+    return ImageResponse(images=images, created=reply.created, usage=usage_of(reply.usage) or Usage(images=len(images)))
 
 
 def emit_response(response: ImageResponse, _: ImageRequest, __: Losses) -> dict[str, Any]:

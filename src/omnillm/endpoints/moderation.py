@@ -1,13 +1,12 @@
 """Moderation: what is to be judged, and the judgement. One wire format, OpenAI's."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from omnillm.endpoints.embedding_formats import text_weight
-from omnillm.endpoints.format import ABSENT, MODERATIONS, Format, openai_protocol, reply_peek
-from omnillm.endpoints.shapes import Shape, misfit
+from omnillm.endpoints.format import ABSENT, MODERATIONS, Format, openai_protocol, reply_peek, text_weight
+from omnillm.endpoints.shapes import ModelName, Shape, misfit
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Members, RequestPeek, Weight
 
@@ -51,7 +50,7 @@ class _Part(Struct, frozen=True):
 
 class OpenAiModeration(Struct, frozen=True):
     input: str | list[str | _Part]
-    model: Annotated[str, Meta(min_length=1, max_length=256)] = DEFAULT_MODEL
+    model: ModelName = DEFAULT_MODEL
 
 
 OPENAI: Final = Shape(OpenAiModeration)

@@ -2,12 +2,21 @@
 
 from typing import Annotated, Any, Final
 
-import msgspec
 from msgspec import Meta, Raw, Struct
 
-from omnillm.endpoints.embedding_formats import raw_weight
-from omnillm.endpoints.format import ABSENT, RERANK, Format, openai_protocol, reply_peek, request_peek, text_alone
-from omnillm.endpoints.shapes import Shape
+from omnillm.endpoints.format import (
+    ABSENT,
+    RERANK,
+    Format,
+    openai_protocol,
+    raw_weight,
+    reply_peek,
+    reply_reader,
+    request_peek,
+    text_alone,
+    utf8_bytes,
+)
+from omnillm.endpoints.shapes import ModelName, Shape, Text
 from omnillm.protocols.extras import Asked
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Members
@@ -59,8 +68,8 @@ class _Document(Struct, frozen=True):
 class WireRerank(Struct, frozen=True):
     """The request, which is the same in all three formats."""
 
-    model: Annotated[str, Meta(min_length=1, max_length=256)]
-    query: Annotated[str, Meta(min_length=1)]
+    model: ModelName
+    query: Text
     documents: Annotated[list[str | _Document], Meta(min_length=1, max_length=MOST_DOCUMENTS)]
     top_n: Annotated[int, Meta(ge=1)] | None = None
     return_documents: bool = False
@@ -151,8 +160,11 @@ def usage_of(seen: _Seen | _Reply) -> Usage | None:
     return Usage(input=tokens, tool_calls=searched) if tokens or searched else None
 
 
+_reply = reply_reader(_Reply)
+
+
 def parse_response(body: bytes) -> RerankResponse:
-    reply = msgspec.json.decode(body, type=_Reply)
+    reply = _reply(body)
     return RerankResponse(
         results=tuple(
             Ranked(
@@ -199,15 +211,14 @@ def emit_cohere_response(response: RerankResponse, request: RerankRequest, _: Lo
 def _text_bytes(members: Members) -> int:
     """A model reads the query anew with every document."""
     asked = SHAPE.read(members)
-    query = len(asked.query.encode("utf-8", "surrogatepass"))
-    return raw_weight(members, "documents", _texts(asked)) + query * len(asked.documents)
+    return raw_weight(members, "documents", _texts(asked)) + utf8_bytes(asked.query) * len(asked.documents)
 
 
 def _asks(members: Members) -> Asked:
     """Search units, for hosts that bill by them."""
     asked = SHAPE.read(members)
-    room = max(CHUNK_TOKENS - len(asked.query.encode("utf-8", "surrogatepass")), 1)
-    pieces = sum(max(-(-len(text.encode("utf-8", "surrogatepass")) // room), 1) for text in _texts(asked))
+    room = max(CHUNK_TOKENS - utf8_bytes(asked.query), 1)
+    pieces = sum(max(-(-utf8_bytes(text) // room), 1) for text in _texts(asked))
     return Asked(calls=-(-pieces // DOCUMENTS_A_UNIT))
 
 

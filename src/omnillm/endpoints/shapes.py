@@ -1,7 +1,7 @@
 """Requests read strictly, member by member: what does not fit is the caller's mistake, and told with the member's path."""
 
 import re
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -10,6 +10,8 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Members
 
 T = TypeVar("T", bound=msgspec.Struct)
+ModelName = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
 _AT = re.compile(r" - at `\$([^`]*)`$")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 NULL = b"null"

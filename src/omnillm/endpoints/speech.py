@@ -1,17 +1,16 @@
 """Speech: a text spoken. One wire format, OpenAI's."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from omnillm.endpoints.audio import AudioFormat, AudioWatch, ModelName, SpeechRequest, read_framed
-from omnillm.endpoints.embedding_formats import text_weight
-from omnillm.endpoints.format import SPEECH, Format, openai_protocol, text_alone
-from omnillm.endpoints.shapes import Shape
+from omnillm.endpoints.audio import AudioFormat, AudioWatch, SpeechRequest, read_framed
+from omnillm.endpoints.format import SPEECH, Format, openai_protocol, text_alone, text_weight
+from omnillm.endpoints.shapes import ModelName, Shape, Text
 from omnillm.errors import ProtocolError
 from omnillm.protocols.extras import Asked
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+from omnillm.protocols.protocol import NOT_A_REPLY, Members, RequestPeek
 from omnillm.usage import NO_USAGE, Usage, count
 
 UNBOUNDED_SPEECH: Final = "the length of the speech (max_output of the model under pricing.overrides says how many tokens it has at most)"
@@ -23,7 +22,7 @@ class _Voice(Struct, frozen=True):
 
 class WireSpeech(Struct, frozen=True):
     model: ModelName
-    input: Annotated[str, Meta(min_length=1)]
+    input: Text
     voice: str | _Voice
     instructions: str = ""
     response_format: AudioFormat = "mp3"
@@ -86,7 +85,7 @@ OPENAI_SPEECH: Final = Format(
     protocol=openai_protocol(
         "openai_speech",
         peek_request=_peek_speech,
-        peek_reply=lambda _: ReplyPeek(usage=None, is_complete=False),
+        peek_reply=lambda _: NOT_A_REPLY,
         watch=lambda _: AudioWatch(usage_of, None),
         reader=lambda headers: read_framed(headers, (b"application/json", b"text/html")),
         weigh=text_alone(_speech_text),

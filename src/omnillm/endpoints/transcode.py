@@ -5,12 +5,11 @@ import msgspec
 from omnillm.endpoints.api import ApiRequest, ApiResponse
 from omnillm.endpoints.format import FORM_OPERATIONS, Format, no_json
 from omnillm.endpoints.registry import FORMATS
-from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
+from omnillm.errors import ProtocolError, UpstreamLost
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.loss import ConversionReport, Losses
+from omnillm.protocols.members import read_members
 from omnillm.protocols.protocol import Members
-
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def format_of(name: str) -> Format:
@@ -26,7 +25,7 @@ def parse_api_request(wire_format: str, request: bytes | Members, *, model: str 
 
     BadRequest names a member that does not fit; ProtocolError says what no other format has.
     """
-    parsed: ApiRequest = format_of(wire_format).parse_request(_read(request) if isinstance(request, bytes) else request, model=model)
+    parsed: ApiRequest = format_of(wire_format).parse_request(read_members(request) if isinstance(request, bytes) else request, model=model)
     return parsed
 
 
@@ -88,10 +87,3 @@ def _check_family(source: str, target: str) -> None:
     one, other = format_of(source).operation, format_of(target).operation
     if one != other:
         raise ProtocolError(f"{source} is of {one}, {target} of {other}.", reason="endpoint_mismatch")
-
-
-def _read(body: bytes) -> Members:
-    try:
-        return _members(body)
-    except UNREADABLE as error:
-        raise BadRequest(f"The request body is not a JSON object: {error}.", code="invalid_json") from error

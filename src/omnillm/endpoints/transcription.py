@@ -6,17 +6,16 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from omnillm.endpoints.audio import AudioWatch, ModelName, TranscriptionRequest, TranscriptionResponse, read_framed
-from omnillm.endpoints.embedding_formats import text_weight
-from omnillm.endpoints.format import ABSENT, TRANSCRIPTIONS, TRANSLATIONS, Format, is_there, openai_protocol, text_alone
+from omnillm.endpoints.audio import AudioWatch, TranscriptionRequest, TranscriptionResponse, read_framed
+from omnillm.endpoints.format import ABSENT, TRANSCRIPTIONS, TRANSLATIONS, Format, is_there, openai_protocol, text_alone, text_weight
 from omnillm.endpoints.forms import Flag, Part, UploadedFile
 from omnillm.endpoints.images import detail
-from omnillm.endpoints.shapes import Shape, misfit
+from omnillm.endpoints.shapes import ModelName, Shape, misfit
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.extras import Asked
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import read_failure
-from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+from omnillm.protocols.protocol import NOT_A_REPLY, Members, ReplyPeek, RequestPeek
 from omnillm.usage import NO_USAGE, Usage, count
 
 UNBOUNDED_AUDIO: Final = "the length of the audio, which only WAV and MP3 bound by their size (send one of these)"
@@ -82,7 +81,7 @@ class _Heard(Struct, frozen=True):
     duration: float | None = None
     segments: list[dict[str, Any]] = []
     words: list[dict[str, Any]] = []
-    usage: dict[str, Any] = {}
+    usage: Any = None
 
 
 class _Seen(Struct, frozen=True):
@@ -113,7 +112,7 @@ def _tokens(told: dict[str, Any]) -> Usage | None:
 def peek_transcription(body: bytes) -> ReplyPeek:
     """Peek at JSON, or at any text: subtitles report no usage."""
     if not body.strip() or body.lstrip()[:5].lower() in {b"<html", b"<!doc"}:
-        return ReplyPeek(usage=None, is_complete=False)
+        return NOT_A_REPLY
     try:
         seen = msgspec.json.decode(body, type=_Seen)
     except UNREADABLE:
