@@ -30,6 +30,7 @@ class MessageRole(enum.Enum):
 
 ROLE_WORDS: Final = {role: role.value for role in MessageRole}
 """Every message's role is written as its word, and an enum's `value` is a Python function."""
+SYSTEM_ROLES: Final = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 
 
 class CacheControl(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,10 +15,9 @@ from omnillm.model.capabilities import (
     StablePrefixKey,
     ToolDefinition,
 )
-from omnillm.model.message import Message, MessageRole, RequestItem
+from omnillm.model.message import SYSTEM_ROLES, Message, RequestItem
 from omnillm.model.request import GenerationConfig, LlmRequest
 
-_SYSTEM_ROLES = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -78,7 +77,7 @@ class PromptLayoutBuilder:
 
     def build(self) -> LlmRequest:
         policy = self._policy
-        turns = sum(message.role not in _SYSTEM_ROLES for message in self._stable)
+        turns = sum(message.role not in SYSTEM_ROLES for message in self._stable)
         if policy is not None and turns and policy.breakpoint == Auto():
             policy = replace(policy, breakpoint=EndOfMessage(index=turns - 1))
         return LlmRequest(
@@ -106,7 +105,7 @@ def _first_turns(request: LlmRequest, turns: int) -> list[RequestItem]:
     """Return the items up to the end of the given number of turns; system messages and tool results on the way are no turns."""
     first: list[RequestItem] = []
     for item in request.input:
-        if type(item) is not Message or item.role not in _SYSTEM_ROLES:
+        if type(item) is not Message or item.role not in SYSTEM_ROLES:
             if turns <= 0:
                 break
             turns -= type(item) is Message

@@ -90,7 +90,7 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     previous = _member("previous_response_id", members)
     found: tuple[Bound, ...] = ((RESPONSE, previous),) if previous else ()
     if "conversation" in members:
-        found += _conversation_named(members["conversation"])
+        found += named_by(members["conversation"], CONVERSATION)
     body = _spelt_out(body)
     if "tools" in members:
         tools = _spelt_out(bytes(members["tools"]))
@@ -123,21 +123,23 @@ def _member(name: str, members: Members) -> str:
         return ""  # the provider says what is wrong with it
 
 
-class _Id(msgspec.Struct, frozen=True, gc=False):
+class Id(msgspec.Struct, frozen=True, gc=False):
+    """An object of which the id alone matters."""
+
     id: str | None = None
 
 
-_id = msgspec.json.Decoder(str | _Id | None).decode
+_id = msgspec.json.Decoder(str | Id | None).decode
 
 
-def _conversation_named(raw: msgspec.Raw) -> tuple[Bound, ...]:
-    """An id, or an object that has one."""
+def named_by(raw: msgspec.Raw, kind: str) -> tuple[Bound, ...]:
+    """What a member names: its value is an id, or an object that has one."""
     try:
         value = _id(raw)
     except UNREADABLE:
-        return ()
-    found = value.id if isinstance(value, _Id) else value
-    return ((CONVERSATION, found),) if found else ()
+        return ()  # the provider says what is wrong with it
+    found = value.id if isinstance(value, Id) else value
+    return ((kind, found),) if found else ()
 
 
 class _Named(msgspec.Struct, frozen=True, gc=False):
@@ -176,7 +178,7 @@ class _Response(msgspec.Struct, frozen=True, gc=False):
     status: str | None = None
     store: bool | None = None
     output: list[_Item] | None = None
-    conversation: _Id | None = None
+    conversation: Id | None = None
     response: "_Response | None" = None
     """In the last event of a stream."""
 

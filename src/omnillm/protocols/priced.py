@@ -16,6 +16,9 @@ from omnillm.protocols.protocol import Members
 ANTHROPIC_TURNS: Final = 11
 """Anthropic's loop of server tools ends after ten rounds (`pause_turn`), and a last one writes the answer."""
 MESSAGES_SEARCH: Final = "web_search_"
+MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", "mcp_toolset", "browser_toolset")
+"""Tools without a fee: they cost the further turns that they cause."""
+MESSAGES_PAID: Final = ("advisor_", "openrouter:")
 GEMINI_CALLS: Final = 10
 """Searches in one request. Gemini has no maximum: so many are reserved, and what was reported is settled."""
 
@@ -91,9 +94,13 @@ def _chat_search(asked: Asked, value: Any, _: Members) -> None:
         asked.has_unseen_input = True
 
 
+CHAT_OWN: Final = frozenset({"", "function", "custom"})
+"""Tools that the client runs. Hosts have others, which they run and are paid for by the call."""
+
+
 def _chat_tools(asked: Asked, value: Any, _: Members) -> None:
     for tool in value or ():
-        if tool.get("type", "function") not in {"function", "custom"}:
+        if tool.get("type", "") not in CHAT_OWN:
             asked.refuse(f"the tool {tool['type']}", UNCAPPED_TOOL)
 
 
@@ -126,7 +133,7 @@ def _responses_tools(asked: Asked, value: Any, members: Members) -> None:
         name = next((paid for paid in RESPONSES_PAID if tool["type"].startswith(paid)), "")
         if name:
             asked.tools.add(name)
-        elif tool["type"] not in _RESPONSES_OWN:
+        elif tool["type"] not in RESPONSES_OWN:
             asked.refuse(f"the tool {tool['type']}", UNCAPPED_TOOL)
     if asked.tools and not _is_count(most):
         asked.refuse("tools", "max_tool_calls bounds them")
@@ -152,9 +159,10 @@ RESPONSES_PAID: Final = (
     *("code_execution", "x_search"),  # xAI's
     *("fetch_url", "image_search", "people_search", "finance_search", "sandbox"),  # Perplexity's
 )
-_RESPONSES_OWN: Final = frozenset(
+RESPONSES_OWN: Final = frozenset(
     {"", "function", "custom", "namespace", "apply_patch", "local_shell", "computer", "computer_use_preview", "tool_search"}
 )
+"""Tools that the client runs. Any other is paid by the call, or by the further turns that it causes."""
 
 
 def _compaction(asked: Asked, value: Any, _: Members) -> None:
@@ -175,8 +183,8 @@ def _messages_tools(asked: Asked, value: Any, members: Members) -> None:
                 asked.calls += tool["max_uses"]
             else:
                 asked.refuse(f"the tool {kind}", "max_uses bounds it")
-        elif not kind.startswith(_MESSAGES_FREE):
-            if kind.startswith(_MESSAGES_PAID):
+        elif not kind.startswith(MESSAGES_FREE):
+            if kind.startswith(MESSAGES_PAID):
                 asked.refuse(f"the tool {kind}", UNCAPPED_TOOL)
             continue
         _loop(asked, value, members)
@@ -198,8 +206,6 @@ def _thread(asked: Asked, value: Any, _: Members) -> None:
 
 THREAD_REFUSED: Final = "thread_unsupported_request"
 """The code by which Anthropic's SDK knows that it must send the whole conversation."""
-_MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", "mcp_toolset", "browser_toolset")
-_MESSAGES_PAID: Final = ("advisor_", "openrouter:")
 
 
 # Gemini generateContent

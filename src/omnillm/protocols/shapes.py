@@ -1,6 +1,7 @@
 """JSON values, read strictly: an error names the path of the value. The caller knows whose mistake it is."""
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +23,17 @@ def inside(error: Unfit, place: str) -> Unfit:
     if error.path.startswith("["):
         return Unfit(place + error.path, error.expected)
     return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)
+
+
+def each(values: Iterable[Any], place: str, read: Callable[[Any], T]) -> list[T]:
+    """Read the elements of an array; errors in one bear its place."""
+    found = []
+    for number, value in enumerate(values):
+        try:
+            found.append(read(value))
+        except Unfit as error:
+            raise inside(error, f"{place}[{number}]") from error
+    return found
 
 
 def typed(value: Any, into: type[T]) -> T:
@@ -59,10 +71,20 @@ def array(value: Any, path: str) -> list[Any]:
     return value
 
 
+def texts(value: Any, path: str) -> tuple[str, ...]:
+    """Read an array of strings."""
+    return tuple([text(one, f"{path}[{number}]") for number, one in enumerate(array(value, path))])
+
+
 def mapping(value: Any, path: str) -> dict[str, Any]:
     if type(value) is not dict:
         raise Unfit(path, "an object")
     return value
+
+
+def text_mapping(value: Any, path: str) -> dict[str, str]:
+    """Read an object whose members are strings."""
+    return {name: text(one, f"{path}.{name}") for name, one in mapping(value, path).items()}
 
 
 _HIGHEST = 2**53
@@ -102,6 +124,11 @@ def optional_array(body: dict[str, Any], name: str, path: str = "") -> list[Any]
     if type(value) is list:
         return value
     return [] if value is None else array(value, _member(name, path))
+
+
+def optional_texts(body: dict[str, Any], name: str, path: str = "") -> tuple[str, ...]:
+    value = body.get(name)
+    return () if value is None else texts(value, _member(name, path))
 
 
 def optional_mapping(body: dict[str, Any], name: str, path: str = "") -> dict[str, Any] | None:

@@ -169,45 +169,43 @@ class _ToolBlock(OpenBlock):
         return opened
 
 
-class _RefusalBlock(OpenBlock):
+class _SaidAsText(OpenBlock):
     delta_head = b'{"type":"text_delta","text":'
+    detail = ""
+    """What became of the part."""
 
-    def begin(self) -> bytes:
-        return self._said(self.part.text)
-
-    def say(self, event: RefusalDelta) -> bytes:
-        return self._said(event.text)
-
-    def _said(self, text: str) -> bytes:
+    def say_text(self, text: str) -> bytes:
         if not text:
             return b""
         if self.is_open:
             return self.words(text)
-        self.writer.approximate(self.place, "a refusal is said as text")
+        self.writer.approximate(self.place, self.detail)
         return self.open({"type": "text", "text": ""}) + self.words(text)
 
 
-class _AudioBlock(OpenBlock):
-    delta_head = b'{"type":"text_delta","text":'
+class _RefusalBlock(_SaidAsText):
+    detail = "a refusal is said as text"
 
     def begin(self) -> bytes:
-        return self._said(self.part.transcript)
+        return self.say_text(self.part.text)
+
+    def say(self, event: RefusalDelta) -> bytes:
+        return self.say_text(event.text)
+
+
+class _AudioBlock(_SaidAsText):
+    detail = "the transcript in place of the sound"
+
+    def begin(self) -> bytes:
+        return self.say_text(self.part.transcript)
 
     def say(self, event: AudioDelta) -> bytes:
-        return self._said(event.transcript)
+        return self.say_text(event.transcript)
 
     def end(self) -> bytes:
         if not self.is_open:
             self.writer.drop(self.place, "the Messages API has no sound")
         return super().end()
-
-    def _said(self, text: str) -> bytes:
-        if not text:
-            return b""
-        if self.is_open:
-            return self.words(text)
-        self.writer.approximate(self.place, "the transcript in place of the sound")
-        return self.open({"type": "text", "text": ""}) + self.words(text)
 
 
 _SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})

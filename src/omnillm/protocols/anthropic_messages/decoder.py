@@ -25,7 +25,7 @@ from omnillm.model.message import Issuer, Native, Opaque, ToolCall
 from omnillm.model.response import FinishReason
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.finish import read_finish
-from omnillm.protocols.anthropic_messages.parse_blocks import NAME, REPLY_BLOCKS, parse_block, parse_citation
+from omnillm.protocols.anthropic_messages.parse_blocks import NAME, REPLY_BLOCKS, parse_block, parse_blocks, parse_citation
 from omnillm.protocols.anthropic_messages.parse_reply import opaque_reader, tier_of
 from omnillm.protocols.anthropic_messages.peek import usage_of_counts
 from omnillm.protocols.differences.arguments import object_of, raw_object
@@ -211,17 +211,12 @@ class MessageDecoder:
 
     def _ready_made(self, message: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         """A turn that a program of the model's wrote comes whole in the start: its blocks, and why it ended."""
-        events: list[LlmStreamEvent] = []
-        for number, value in enumerate(array(message.get("content") or [], "message.content")):
-            try:
-                part = parse_block(value, self._read, REPLY_BLOCKS)
-            except Unfit as error:
-                raise inside(error, f"message.content[{number}]") from error
-            events += [PartStarted(index=number, part=part), PartEnded(index=number)]
-        self._next_index = len(events) // 2
+        path = "message.content"
+        parts = parse_blocks(array(message.get("content") or [], path), self._read, path, REPLY_BLOCKS)
+        self._next_index = len(parts)
         if message.get("stop_reason") is not None:
             self._note_end(message, "message")
-        return events
+        return [event for number, part in enumerate(parts) for event in (PartStarted(index=number, part=part), PartEnded(index=number))]
 
     def _message_delta(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         self._require_start()

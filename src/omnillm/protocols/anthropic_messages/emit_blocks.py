@@ -39,7 +39,7 @@ from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.retrieved import BLOCK, block_of
 from omnillm.protocols.differences.arguments import input_of
 from omnillm.protocols.differences.tool_names import plain_id
-from omnillm.protocols.differences.turns import Block, Place, path_of
+from omnillm.protocols.differences.turns import Block, Place, around_result, path_of
 from omnillm.protocols.envelope import is_readable
 
 _decode = msgspec.json.decode
@@ -157,9 +157,7 @@ def lost_result_blocks(result: ToolResult, item: int, writer: BlockWriter) -> li
     """Write a result whose call is not in the conversation as the user's words: the API refuses a result without its call."""
     path = f"input[{item}]"
     writer.losses.approximate(path, "said by the user, inside <tool_result>, for its call is not here")
-    name = f' name="{result.name}"' if result.name else ""
-    failed = ' is_error="true"' if result.is_error else ""
-    opening, ending = f"<tool_result{name}{failed}>", "</tool_result>"
+    opening, ending = around_result(result)
     content = _content_of(result, item, writer)
     if type(words := lone_text(content)) is str:
         blocks: list[Block] = [{"type": "text", "text": f"{opening}\n{words}\n{ending}"}]

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from omnillm.model.message import ROLE_WORDS, Message, MessageRole, Text, ToolResult
+from omnillm.model.message import ROLE_WORDS, SYSTEM_ROLES, Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, BlockWriter
 from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, emit_blocks, lost_result_blocks, tool_result_block
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.cache_marks import Anchors
 from omnillm.protocols.differences.turns import Block, Turns
-
-_SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 
 
 def emit_conversation(
@@ -48,7 +46,7 @@ def _leading(request: LlmRequest, writer: BlockWriter) -> tuple[list[Block], int
         writer.losses.drop("instructions", "a text of blanks alone")
     number = 0
     for number, item in enumerate(request.input):
-        if type(item) is not Message or item.role not in _SYSTEM_ROLES:
+        if type(item) is not Message or item.role not in SYSTEM_ROLES:
             return system, number
         _note_role(item, number, writer)
         if number:
@@ -106,7 +104,7 @@ class _Conversation:
 
     def add_message(self, message: Message, number: int) -> None:
         writer = self._writer
-        if message.role in _SYSTEM_ROLES:
+        if message.role in SYSTEM_ROLES:
             self._add_system(message, number)
             return
         blocks = emit_blocks(message.parts, "input", number, "parts", writer)

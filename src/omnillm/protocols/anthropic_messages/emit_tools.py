@@ -6,11 +6,11 @@ from omnillm.model.capabilities import NO_CAPABILITIES, BuiltinTool, ToolChoice,
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
-from omnillm.protocols.anthropic_messages.parse_tools import NO_ARGUMENTS
 from omnillm.protocols.anthropic_messages.schema import strict_schema
+from omnillm.protocols.differences.arguments import NO_ARGUMENTS
+from omnillm.protocols.differences.custom_tools import ARGUMENTS
 from omnillm.protocols.differences.tool_options import drop_options
 
-_FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 _CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
 _SERVER_TOOLS = {
     "web_search": ("web_search_20250305", frozenset({"max_uses", "allowed_domains", "blocked_domains", "user_location"})),
@@ -43,7 +43,7 @@ def _function(tool: ToolDefinition, number: int, writer: BlockWriter) -> dict[st
     if tool.strict is not None:
         written["strict"] = tool.strict
     if tool.kind == "custom":
-        written["input_schema"] = _FREE_TEXT
+        written["input_schema"] = ARGUMENTS
         writer.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")
         if tool.format is not None:
             writer.losses.drop(f"capabilities.tools[{number}].format", "the Messages API has no grammar")

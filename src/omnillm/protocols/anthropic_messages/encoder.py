@@ -5,7 +5,6 @@ so that a signature which must stand before it still can, and a text that says n
 because usage may come after the reason of the end.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -13,21 +12,15 @@ import msgspec
 from msgspec.structs import replace
 
 from omnillm.model.events import (
-    AudioDelta,
-    CitationAdded,
     Completed,
     Failed,
     Finished,
     LlmStreamEvent,
     NativeEvent,
-    OpaqueAdded,
     PartEnded,
     PartStarted,
-    ReasoningDelta,
-    RefusalDelta,
     ResponseStarted,
     TextDelta,
-    ToolCallDelta,
     UsageReported,
 )
 from omnillm.model.message import Native, Reasoning, Refusal, Text, ToolCall, VendorExtensions
@@ -41,15 +34,13 @@ from omnillm.protocols.anthropic_messages.open_block import OpenBlock
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.usage_object import counts_object, is_own, own_object, usage_object
 from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Fault
 from omnillm.usage import Usage
 
 _STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _encode = msgspec.json.Encoder().encode
-_PART_EVENTS = frozenset(
-    {PartStarted, TextDelta, ReasoningDelta, ToolCallDelta, RefusalDelta, AudioDelta, OpaqueAdded, CitationAdded, PartEnded}
-)
 
 
 class MessageEncoder:
@@ -62,8 +53,7 @@ class MessageEncoder:
         self._blocks = 0
         """Blocks written up to now: the index of the next one."""
         self._current: OpenBlock | None = None
-        self._waiting: dict[int, deque[Any]] = {}
-        """Events of the other parts, by part, in the order of their start."""
+        self._order = PartOrder()
         self._usage: Usage | None = None
         self._raw: Any = None
         self._finished: Finished | None = None
@@ -79,21 +69,20 @@ class MessageEncoder:
         current = self._current
         if type(event) is TextDelta and current is not None and event.index == current.index and not event.candidate:
             return current.say(event)
-        if type(event) in _PART_EVENTS:
-            return self._feed_part(event)
-        return self._OTHERS[type(event)](self, event)
+        if type(event) not in PART_EVENTS:
+            return self._OTHERS[type(event)](self, event)
+        if event.candidate:  # type: ignore[union-attr]  # by its kind
+            return self._leave_out(event)
+        return b"".join(map(self._feed_part, self._order.feed(event)))
 
     def _feed_part(self, event: Any) -> bytes:
-        if event.candidate:
-            return self._leave_out(event)
         current = self._current
         if current is None:
-            return self._open(event) if type(event) is PartStarted else b""
-        if event.index != current.index:
-            self._waiting.setdefault(event.index, deque()).append(event)
-            return b""
+            return self._open(event)
         written = current.feed(event)
-        return written + self._close() if type(event) is PartEnded else written
+        if type(event) is PartEnded:
+            self._close(current)
+        return written
 
     def _open(self, event: PartStarted) -> bytes:
         part = event.part
@@ -108,17 +97,10 @@ class MessageEncoder:
         self._current = BLOCKS.get(type(part), BLOCKS[Native])(event.index, part, self._blocks, self._writer)
         return self._current.begin()
 
-    def _close(self) -> bytes:
-        """Go on with what waited while the block was open, up to the first part that is not at its end."""
-        current = self._current
-        if current is not None:
-            self._has_answer |= current.next_number > self._blocks and type(current.part) is not Reasoning
-            self._blocks = current.next_number
+    def _close(self, block: OpenBlock) -> None:
+        self._has_answer |= block.next_number > self._blocks and type(block.part) is not Reasoning
+        self._blocks = block.next_number
         self._current = None
-        if not self._waiting:
-            return b""
-        events = self._waiting.pop(next(iter(self._waiting)))
-        return b"".join([self._feed_part(event) for event in events])  # its own end goes on with the next
 
     def _start(self, event: ResponseStarted) -> bytes:
         self._is_own = self._writer.is_own = event.protocol == NAME

@@ -5,6 +5,7 @@ from typing import Any
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.model.message import VendorExtensions
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME, parse_cache_control
+from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.shapes import (
     Unfit,
     array,
@@ -15,12 +16,10 @@ from omnillm.protocols.shapes import (
     optional_integer,
     optional_mapping,
     optional_text,
+    optional_texts,
     rest,
     text,
 )
-
-NO_ARGUMENTS = {"type": "object", "properties": {}}
-"""The schema of a tool without arguments, which the Messages API requires."""
 
 _TOOL = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
 _CHOICE = frozenset({"type", "name", "disable_parallel_tool_use"})
@@ -62,8 +61,8 @@ def _builtin(tool: dict[str, Any], kind: str, body: dict[str, Any]) -> BuiltinTo
     return BuiltinTool(
         kind=next((canonical for prefix, canonical in _SERVER_KINDS if kind.startswith(prefix)), kind),
         max_uses=optional_integer(tool, "max_uses"),
-        allowed_domains=_words(tool, "allowed_domains"),
-        blocked_domains=_words(tool, "blocked_domains"),
+        allowed_domains=optional_texts(tool, "allowed_domains"),
+        blocked_domains=optional_texts(tool, "blocked_domains"),
         user_location=optional_mapping(tool, "user_location"),
         server_label=label,
         server_url=_server_url(label, body) if label else "",
@@ -71,10 +70,6 @@ def _builtin(tool: dict[str, Any], kind: str, body: dict[str, Any]) -> BuiltinTo
         native=tool,
         cache_control=parse_cache_control(tool, {}),
     )
-
-
-def _words(owner: dict[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(text(word, f"{name}[{number}]") for number, word in enumerate(optional_array(owner, name)))
 
 
 def _server_url(label: str, body: dict[str, Any]) -> str:

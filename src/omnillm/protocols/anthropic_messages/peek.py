@@ -12,6 +12,7 @@ from omnillm.protocols.claude_media import IMAGE, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
 from omnillm.protocols.extras import Served
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model, require_array
+from omnillm.protocols.priced import MESSAGES_FREE, MESSAGES_PAID, MESSAGES_SEARCH
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import text_bytes
 from omnillm.usage import Usage
@@ -38,7 +39,7 @@ _PRICED = frozenset(
 )
 """Members that change the rate, let the provider run further turns, or bring in input that the body does not show."""
 
-_PRICED_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "advisor_", "mcp_toolset", "browser_toolset", "openrouter:")
+_PRICED_TOOLS = (MESSAGES_SEARCH, *MESSAGES_FREE, *MESSAGES_PAID)
 """Tools that run on the provider's side: paid by the call, or by the further turns that they cause."""
 
 _BILLED_APART = frozenset({"compaction", "advisor_message"})

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from omnillm.protocols.anthropic_messages.stream import MessageWatch
-from omnillm.protocols.bound import CONTAINER, MESSAGE, files_named
+from omnillm.protocols.bound import CONTAINER, MESSAGE, Id, files_named, named_by
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Bound, Members, StreamWatch
 
@@ -22,17 +22,12 @@ class _Thread(msgspec.Struct, frozen=True, gc=False):
     previous_message_id: str | None = None
 
 
-class _Container(msgspec.Struct, frozen=True, gc=False):
-    id: str | None = None
-
-
 class _Made(msgspec.Struct, frozen=True, gc=False):
     id: str | None = None
-    container: _Container | None = None
+    container: Id | None = None
 
 
 _thread = msgspec.json.Decoder(_Thread | None).decode
-_container = msgspec.json.Decoder(str | _Container | None).decode
 _made = msgspec.json.Decoder(_Made).decode
 
 
@@ -40,7 +35,7 @@ def messages_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     """The reply that this call goes on from, the container that it runs code in, and files."""
     found = files_named(members, body)
     if CONTAINER in members:
-        found += _container_named(members[CONTAINER])
+        found += named_by(members[CONTAINER], CONTAINER)
     if THREAD not in members:
         return found
     try:
@@ -49,16 +44,6 @@ def messages_named(members: Members, body: bytes) -> tuple[Bound, ...]:
         return found  # the provider says what is wrong with it
     previous = None if thread is None else thread.previous_message_id
     return ((MESSAGE, previous), *found) if previous else found
-
-
-def _container_named(raw: msgspec.Raw) -> tuple[Bound, ...]:
-    """An id, or an object that has one beside the skills that it is to have."""
-    try:
-        value = _container(raw)
-    except UNREADABLE:
-        return ()  # the provider says what is wrong with it
-    found = value.id if isinstance(value, _Container) else value
-    return ((CONTAINER, found),) if found else ()
 
 
 def message_made(members: Members, final: bytes, watch: StreamWatch | None) -> tuple[Bound, ...]:

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from omnillm.model.message import ROLE_WORDS, Message, MessageRole, Text, ToolResult
+from omnillm.model.message import ROLE_WORDS, SYSTEM_ROLES, Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.bedrock_converse.emit_blocks import emit_block, emit_blocks, result_content, tool_result_block
 from omnillm.protocols.bedrock_converse.writer import Writer
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.cache_marks import Anchors
-from omnillm.protocols.differences.turns import Block, Turns, path_of
-
-_SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
+from omnillm.protocols.differences.turns import Block, Turns, around_result, path_of
 
 
 def emit_conversation(request: LlmRequest, dialect: Dialect, writer: Writer, anchors: Anchors) -> tuple[list[Block], list[dict[str, Any]]]:
@@ -41,7 +39,7 @@ def _leading(request: LlmRequest, writer: Writer) -> tuple[list[Block], int]:
     elif request.instructions:
         writer.losses.drop("instructions", "a text of blanks alone")
     for number, item in enumerate(request.input):
-        if type(item) is not Message or item.role not in _SYSTEM_ROLES:
+        if type(item) is not Message or item.role not in SYSTEM_ROLES:
             return system, number
         if number:
             writer.losses.move(f"input[{number}]", "joined with the system text before it")
@@ -100,7 +98,7 @@ class _Conversation:
 
     def add_message(self, message: Message, number: int) -> None:
         writer = self._writer
-        if message.role in _SYSTEM_ROLES:
+        if message.role in SYSTEM_ROLES:
             self._add_system(message, number)
             return
         blocks = emit_blocks(message.parts, "input", number, "parts", writer)
@@ -128,12 +126,11 @@ def _lost_result(result: ToolResult, number: int, writer: Writer) -> list[Block]
     path = f"input[{number}]"
     writer.losses.approximate(path, "said by the user, inside <tool_result>, for its call is not here")
     writer.drop_extensions(result.vendor_extensions, path)
-    name = f' name="{result.name}"' if result.name else ""
-    failed = ' is_error="true"' if result.is_error else ""
+    opening, ending = around_result(result)
     content = [block for block in result_content(result, number, writer) if "json" not in block]
     if len(content) < len(result.content):
         writer.losses.drop(f"{path}.content", "JSON stands in results of tools alone")
-    blocks = [{"text": f"<tool_result{name}{failed}>"}, *content, {"text": "</tool_result>"}]
+    blocks = [{"text": opening}, *content, {"text": ending}]
     if result.cache_control is not None:
         writer.mark(blocks, result.cache_control, path)
     return blocks

@@ -6,11 +6,10 @@ from omnillm.model.capabilities import ToolChoice, ToolDefinition
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.schema import strict_schema
 from omnillm.protocols.bedrock_converse.writer import Writer
+from omnillm.protocols.differences.arguments import NO_ARGUMENTS
+from omnillm.protocols.differences.custom_tools import ARGUMENTS
 from omnillm.protocols.differences.tool_choice import NOT_THERE, PATH, among_declared
 from omnillm.protocols.differences.turns import Block
-
-_NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
-_FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 
 
 def emit_tools(request: LlmRequest, writer: Writer) -> list[Block]:
@@ -32,9 +31,9 @@ def emit_tools(request: LlmRequest, writer: Writer) -> list[Block]:
 
 
 def _spec(tool: ToolDefinition, path: str, writer: Writer) -> Block:
-    schema = _NO_ARGUMENTS if tool.input_schema is None else tool.input_schema
+    schema = NO_ARGUMENTS if tool.input_schema is None else tool.input_schema
     if tool.kind == "custom":
-        schema = _FREE_TEXT
+        schema = ARGUMENTS
         writer.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
         if tool.format is not None:
             writer.losses.drop(f"{path}.format", "Converse has no grammar")
@@ -84,7 +83,7 @@ def _called_before(choice: ToolChoice | None, writer: Writer) -> dict[str, Any] 
         return None
     writer.losses.default("capabilities.tools", "Converse wants the tools of earlier calls: named, without arguments")
     names = dict.fromkeys(writer.calls.values())
-    return {"tools": [{"toolSpec": {"name": name, "inputSchema": {"json": _NO_ARGUMENTS}}} for name in names]}
+    return {"tools": [{"toolSpec": {"name": name, "inputSchema": {"json": NO_ARGUMENTS}}} for name in names]}
 
 
 def _choice(choice: ToolChoice, writer: Writer) -> dict[str, Any] | None:

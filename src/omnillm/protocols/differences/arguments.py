@@ -7,6 +7,8 @@ import msgspec
 
 from omnillm.model.message import ToolCall
 
+NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
+"""The schema of a function without arguments, where one is required."""
 _RAW = "_raw"
 """Holds, as the only member, text that is no JSON object."""
 _encode = msgspec.json.encode

@@ -13,6 +13,8 @@ from omnillm.protocols.codec import ReplyContext
 
 ARGUMENT = "input"
 """Of the function that stands for a custom tool."""
+ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {ARGUMENT: {"type": "string"}}, "required": [ARGUMENT]}
+"""The function's schema."""
 
 
 class _Arguments(msgspec.Struct, forbid_unknown_fields=True):

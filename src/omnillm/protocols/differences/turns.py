@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from omnillm.model.message import ToolResult
 from omnillm.protocols.loss import Losses
 
 _GO_ON = "Continue."
@@ -14,6 +15,13 @@ def path_of(place: Place, member: str = "") -> str:
     outer, item, inner, part = place
     path = f"{outer}[{item}].{inner}[{part}]"
     return f"{path}.{member}" if member else path
+
+
+def around_result(result: ToolResult) -> tuple[str, str]:
+    """What stands around a result whose call is not in the conversation, where the user says it: no provider takes it without its call."""
+    name = f' name="{result.name}"' if result.name else ""
+    failed = ' is_error="true"' if result.is_error else ""
+    return f"<tool_result{name}{failed}>", "</tool_result>"
 
 
 class Turns:

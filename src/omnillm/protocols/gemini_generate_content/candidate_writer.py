@@ -4,7 +4,7 @@ Gemini's parts follow each other and have no numbers: while one is open, the eve
 they come; a function call goes out whole. A signature stands on an empty text after what it signs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from omnillm.model.events import (
 )
 from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, Citation, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols.differences.part_order import PartOrder
 from omnillm.protocols.gemini_generate_content.carried import Cargo
 from omnillm.protocols.gemini_generate_content.carrier import pack
 from omnillm.protocols.gemini_generate_content.emit_parts import GeminiPart, emit_part, word_of
@@ -41,19 +42,16 @@ class CandidateWriter:
         self.cites: list[Cites] = []
         self.has_call = False
         self.has_refusal = False
-        self.has_content = False
         self.logprobs: dict[str, Any] | None = None
         """Of the tokens in the parts that `feed` just returned."""
         self._place = place
-        self._current: int | None = None
+        self._order = PartOrder()
         self._part: MessagePart | None = None
         self._pieces: list[str] = []
         self._sound = self._is_summed_up = False  # the last words of a reasoning were its summary's
         self._summaries: dict[int, bool] = {}
         self._opaque: Opaque | None = None
         self._citations: list[Citation] = []
-        self._waiting: dict[int, list[Any]] = {}
-        self._ended = -1
         self._said: type | None = None
         """What a reader goes on with: Text, Reasoning, or None at the end of a part."""
         self._cargo = Cargo()
@@ -63,43 +61,25 @@ class CandidateWriter:
 
     def feed(self, event: Any) -> Parts:
         self.logprobs = None
-        parts: Parts = []
-        self._feed(event, parts)
-        if parts:
-            self.has_content = True
-        return parts
+        return self._written(self._order.feed(event))
 
     def is_plain_text(self, event: TextDelta) -> bool:
         """Tell whether it is one more piece of a text that is being written, with nothing beside it."""
-        return event.index == self._current and self._said is Text and type(self._part) is Text and event.logprobs is None
+        return event.index == self._order.open and self._said is Text and type(self._part) is Text and event.logprobs is None
 
     def add_plain_text(self, text: str) -> None:
         self._pieces.append(text)
 
     def rest(self) -> Parts:
         """Return what still waits: parts that never ended."""
+        return self._written(self._order.finish())
+
+    def _written(self, events: Iterator[Any]) -> Parts:
         parts: Parts = []
-        while self._current is not None:
-            self._feed(PartEnded(index=self._current, candidate=self.number), parts)
+        for event in events:
+            self._place.number, self._place.part = self.number, event.index
+            self._WRITE[type(event)](self, event, parts)
         return parts
-
-    def _feed(self, event: Any, parts: Parts) -> None:
-        if self._current is None and type(event) is PartStarted:
-            self._current = event.index
-        if event.index != self._current:
-            self._waiting.setdefault(event.index, []).append(event)
-            return
-        self._place.number, self._place.part = self.number, event.index
-        self._WRITE[type(event)](self, event, parts)
-        if type(event) is PartEnded:
-            self._current = None
-            self._resume(parts)
-
-    def _resume(self, parts: Parts) -> None:
-        """Go on with the part that began first among those that wait."""
-        if self._waiting:
-            for event in self._waiting.pop(next(iter(self._waiting))):
-                self._feed(event, parts)
 
     def _start(self, event: PartStarted, parts: Parts) -> None:
         part = self._part = event.part

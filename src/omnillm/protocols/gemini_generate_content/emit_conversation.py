@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from omnillm.model.message import Message, MessageRole, Text, ToolResult
+from omnillm.model.message import SYSTEM_ROLES, Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.gemini_generate_content.answers import Placed, as_given, results_first
 from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
 from omnillm.protocols.gemini_generate_content.emit_parts import GeminiPart, emit_parts, emit_result, emit_stray_result, with_media
 from omnillm.protocols.gemini_generate_content.place import Place
 
-_SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 _USER, _MODEL = "user", "model"
 
 
@@ -47,7 +46,7 @@ class _System:
             self.parts.append({"text": request.instructions})
             place.losses.move("instructions", "said as the first system text")
         for number, item in enumerate(request.input):
-            if type(item) is not Message or item.role not in _SYSTEM_ROLES:
+            if type(item) is not Message or item.role not in SYSTEM_ROLES:
                 return number
             if number:
                 place.losses.move(f"input[{number}]", "joined with the system text before it")
@@ -123,7 +122,7 @@ class _Turns:
 
     def _add_message(self, message: Message, number: int) -> None:
         place = self._place
-        if message.role in _SYSTEM_ROLES:
+        if message.role in SYSTEM_ROLES:
             self._add_system(message, number)
             return
         place.number = number

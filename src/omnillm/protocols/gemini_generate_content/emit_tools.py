@@ -5,11 +5,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
+from omnillm.protocols.differences.custom_tools import ARGUMENTS
 from omnillm.protocols.differences.tool_options import drop_options
 from omnillm.protocols.gemini_generate_content.parse_tools import KINDS
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
 
-_FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 _WORDS = {kind: word for word, kind in KINDS.items()}
 _SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location", "search_context_size", "server_label", "server_url")
 _NO_CHOICE = ToolChoice(mode="auto")
@@ -35,7 +35,7 @@ def _function(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]
     if tool.description:
         written["description"] = tool.description
     if tool.kind == "custom":
-        written["parametersJsonSchema"] = _FREE_TEXT
+        written["parametersJsonSchema"] = ARGUMENTS
         place.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")
         if tool.format is not None:
             place.losses.drop(f"capabilities.tools[{number}].format", "Gemini has no grammar")

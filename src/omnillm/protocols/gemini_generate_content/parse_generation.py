@@ -10,17 +10,16 @@ from omnillm.model.request import NO_GENERATION, GenerationConfig
 from omnillm.protocols.gemini_generate_content.schema import json_schema
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.shapes import (
-    array,
     flag,
     integer,
     number,
-    optional_array,
     optional_flag,
     optional_integer,
     optional_mapping,
     optional_text,
+    optional_texts,
     rest,
-    text,
+    texts,
 )
 
 _PATH = "generationConfig"
@@ -60,16 +59,12 @@ def read_capabilities(config: Config, extensions: VendorExtensions) -> dict[str,
     }
 
 
-def _words(value: Any, path: str) -> tuple[str, ...]:
-    return tuple(text(word, f"{path}[{number}]") for number, word in enumerate(array(value, path)))
-
-
 _GENERATION: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
     "maxOutputTokens": ("max_output_tokens", partial(integer, lowest=1)),
     "temperature": ("temperature", number),
     "topP": ("top_p", number),
     "topK": ("top_k", integer),
-    "stopSequences": ("stop", _words),
+    "stopSequences": ("stop", texts),
     "presencePenalty": ("presence_penalty", number),
     "frequencyPenalty": ("frequency_penalty", number),
     "seed": ("seed", integer),
@@ -101,10 +96,7 @@ def _output(config: dict[str, Any], extensions: VendorExtensions) -> StructuredO
 
 
 def _modalities(config: dict[str, Any], extensions: VendorExtensions) -> tuple[OutputModality, ...]:
-    given = optional_array(config, "responseModalities", _PATH)
-    if not given:
-        return ()
-    names = [text(name, f"{_PATH}.responseModalities[{number}]").upper() for number, name in enumerate(given)]
+    names = [name.upper() for name in optional_texts(config, "responseModalities", _PATH)]
     if all(name in _MODALITIES for name in names):
         return tuple(_MODALITIES[name] for name in names)
     extensions["responseModalities"] = names

@@ -11,7 +11,7 @@ from omnillm.protocols.gemini_generate_content.parse_tools import parse_tool_cho
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import mapping, optional_array, optional_flag, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import mapping, optional_array, optional_flag, optional_text, rest, text_mapping
 
 _KNOWN = frozenset(
     {
@@ -48,7 +48,7 @@ def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
         input=parse_conversation(body, losses),
         capabilities=CapabilitySet(**capabilities) if capabilities else NO_CAPABILITIES,
         generation=read_generation(config, optional_text(body, "serviceTier")),
-        metadata=_labels(body) if "labels" in body else {},
+        metadata={} if body.get("labels") is None else text_mapping(body["labels"], "labels"),
         store=optional_flag(body, "store"),
         protocol=NAME,
         vendor_extensions=extensions,
@@ -58,8 +58,3 @@ def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
 def _safety(body: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     settings = optional_array(body, "safetySettings")
     return tuple(mapping(setting, f"safetySettings[{number}]") for number, setting in enumerate(settings))
-
-
-def _labels(body: dict[str, Any]) -> dict[str, str]:
-    labels = optional_mapping(body, "labels") or {}
-    return {name: text(value, f"labels.{name}") for name, value in labels.items()}

@@ -7,7 +7,18 @@ from omnillm.model.message import VendorExtensions
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.schema import json_schema
 from omnillm.protocols.gemini_generate_content.spelling import camel
-from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_array, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import (
+    Unfit,
+    array,
+    each,
+    inside,
+    mapping,
+    optional_mapping,
+    optional_text,
+    optional_texts,
+    rest,
+    text,
+)
 
 _DECLARATION = frozenset({"name", "description", "parameters", "parametersJsonSchema"})
 _TOOL_CONFIG = frozenset({"functionCallingConfig"})
@@ -35,16 +46,12 @@ def parse_tools(body: dict[str, Any]) -> tuple[tuple[ToolDefinition, ...], tuple
 
 
 def _functions(value: Any) -> list[ToolDefinition]:
-    found = []
-    for number, declaration in enumerate([] if value is None else array(value, "functionDeclarations")):
-        try:
-            found.append(_function(camel(mapping(declaration, ""))))
-        except Unfit as error:
-            raise inside(error, f"functionDeclarations[{number}]") from error
-    return found
+    path = "functionDeclarations"
+    return [] if value is None else each(array(value, path), path, _function)
 
 
-def _function(declaration: dict[str, Any]) -> ToolDefinition:
+def _function(value: Any) -> ToolDefinition:
+    declaration = camel(mapping(value, ""))
     schema = optional_mapping(declaration, "parametersJsonSchema")
     if schema is None and declaration.get("parameters") is not None:
         schema = json_schema(declaration["parameters"], "parameters")
@@ -59,8 +66,7 @@ def _function(declaration: dict[str, Any]) -> ToolDefinition:
 def _builtin(name: str, value: Any) -> BuiltinTool:
     blocked: tuple[str, ...] = ()
     if name == "googleSearch":
-        domains = optional_array(camel(mapping(value, name)), "excludeDomains", name)
-        blocked = tuple(text(domain, f"{name}.excludeDomains[{number}]") for number, domain in enumerate(domains))
+        blocked = optional_texts(camel(mapping(value, name)), "excludeDomains", name)
     return BuiltinTool(kind=KINDS.get(name, name), blocked_domains=blocked, protocol=NAME, native={name: value})
 
 
@@ -82,8 +88,7 @@ def parse_tool_choice(body: dict[str, Any], extensions: VendorExtensions) -> Too
 def _choice(calling: dict[str, Any]) -> ToolChoice | None:
     path = "toolConfig.functionCallingConfig"
     mode = optional_text(calling, "mode", path).upper()
-    given = optional_array(calling, "allowedFunctionNames", path)
-    names = tuple(text(name, f"{path}.allowedFunctionNames[{number}]") for number, name in enumerate(given))
+    names = optional_texts(calling, "allowedFunctionNames", path)
     if mode in {"", "MODE_UNSPECIFIED"} and not names:
         return None
     if mode == "ANY":

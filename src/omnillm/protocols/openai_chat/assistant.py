@@ -24,7 +24,7 @@ from omnillm.protocols.openai_chat.emit_parts import (
 from omnillm.protocols.openai_chat.parse_parts import read_content, read_part
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf
-from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_array, optional_integer, optional_text, text
+from omnillm.protocols.shapes import array, each, mapping, optional_array, optional_integer, optional_text, text
 
 _MEMBERS = reasoning.MEMBERS | {"role", "content", "refusal", "audio", "images", "annotations", "tool_calls", "function_call", "name"}
 LEGACY_CALL_ID = "call_legacy"
@@ -69,8 +69,8 @@ def _beside(message: dict[str, Any], opaque_of: OpaqueOf) -> list[MessagePart]:
         parts.append(Refusal(text=refusal))
     if (audio := message.get("audio")) is not None:
         parts.append(_read_audio(mapping(audio, "audio")))
-    if "images" in message:
-        parts += _read_images(message)
+    if "images" in message:  # OpenRouter's member for images that the model made
+        parts += each(optional_array(message, "images"), "images", read_part)
     if (calls := message.get("tool_calls")) is not None:
         parts += read_calls(calls, opaque_of)
     if (legacy := message.get("function_call")) is not None:
@@ -95,17 +95,6 @@ def _read_audio(audio: dict[str, Any]) -> Audio:
         audio_id=optional_text(audio, "id", "audio"),
         expires_at=optional_integer(audio, "expires_at", "audio") or None,
     )
-
-
-def _read_images(message: dict[str, Any]) -> list[MessagePart]:
-    """OpenRouter's member for images that the model made."""
-    found: list[MessagePart] = []
-    for number, image in enumerate(optional_array(message, "images")):
-        try:
-            found.append(read_part(image))
-        except Unfit as error:
-            raise inside(error, f"images[{number}]") from error
-    return found
 
 
 def _read_legacy_call(call: dict[str, Any]) -> ToolCall:

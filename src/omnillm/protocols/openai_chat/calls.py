@@ -7,7 +7,7 @@ from omnillm.protocols.differences.custom_tools import ARGUMENT
 from omnillm.protocols.openai_chat.emit_parts import add_extensions, json_text
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf, written_opaque
-from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import array, each, mapping, optional_mapping, optional_text, rest, text
 
 _MEMBERS = frozenset({"id", "type", "function", "custom", "index", "extra_content"})
 _GOOGLE = "google"
@@ -15,13 +15,7 @@ _SIGNATURE = "thought_signature"
 
 
 def read_calls(calls: Any, opaque_of: OpaqueOf) -> list[ToolCall | Native]:
-    found: list[ToolCall | Native] = []
-    for number, call in enumerate(array(calls, "tool_calls")):
-        try:
-            found.append(_read_call(mapping(call, ""), opaque_of))
-        except Unfit as error:
-            raise inside(error, f"tool_calls[{number}]") from error
-    return found
+    return each(array(calls, "tool_calls"), "tool_calls", lambda call: _read_call(mapping(call, ""), opaque_of))
 
 
 def _read_call(call: dict[str, Any], opaque_of: OpaqueOf) -> ToolCall | Native:

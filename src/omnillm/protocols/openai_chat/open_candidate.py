@@ -11,7 +11,7 @@ from omnillm.protocols.openai_chat.logprobs import read_logprobs
 from omnillm.protocols.openai_chat.open_parts import OpenAudio, OpenCalls, OpenParts
 from omnillm.protocols.openai_chat.parse_parts import read_part
 from omnillm.protocols.openai_chat.reasoning import read_block
-from omnillm.protocols.shapes import Unfit, array, inside, mapping, rest, text
+from omnillm.protocols.shapes import Unfit, array, each, mapping, rest, text
 
 _MEMBERS = frozenset({"index", "delta", "finish_reason", "logprobs", "error"})
 _NO_TEXT = Text(text="")
@@ -93,11 +93,7 @@ class OpenCandidate:
 
     def _read_parts(self, content: Any) -> None:
         """Read Mistral's list of parts."""
-        for number, value in enumerate(array(content, "delta.content")):
-            try:
-                part = read_part(value)
-            except Unfit as error:
-                raise inside(error, f"delta.content[{number}]") from error
+        for part in each(array(content, "delta.content"), "delta.content", read_part):
             if type(part) is Text:
                 self._add_text(part.text, None)
             elif type(part) is Reasoning and part.opaque is None:
@@ -165,11 +161,8 @@ class OpenCandidate:
         self._audio.read(mapping(audio, "delta.audio"))
 
     def _read_images(self, images: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
-        for number, image in enumerate(array(images, "delta.images")):
-            try:
-                self._parts.add_whole(read_part(image))
-            except Unfit as error:
-                raise inside(error, f"delta.images[{number}]") from error
+        for image in each(array(images, "delta.images"), "delta.images", read_part):
+            self._parts.add_whole(image)
 
     def _read_annotations(self, annotations: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
         parts = self._parts
@@ -179,11 +172,7 @@ class OpenCandidate:
             parts.events.append(CitationAdded(index=text_number, citation=citation, candidate=self._index))
 
     def _read_calls(self, calls: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
-        for number, call in enumerate(array(calls, "delta.tool_calls")):
-            try:
-                self._calls.read(mapping(call, ""))
-            except Unfit as error:
-                raise inside(error, f"delta.tool_calls[{number}]") from error
+        each(array(calls, "delta.tool_calls"), "delta.tool_calls", self._calls.read)
 
     def _read_legacy_call(self, call: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
         self._calls.read({"index": 0, "function": mapping(call, "delta.function_call")})

@@ -8,7 +8,7 @@ from omnillm.protocols import base64_text
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.calls import arguments_of, signature_in
 from omnillm.protocols.openai_chat.parse_reply import made_call_id
-from omnillm.protocols.shapes import integer, optional_mapping, optional_text
+from omnillm.protocols.shapes import integer, mapping, optional_mapping, optional_text
 
 
 class OpenParts:
@@ -97,7 +97,8 @@ class OpenCalls:
         self._by_index: dict[int, _OpenCall] = {}
         self._calls: list[_OpenCall] = []
 
-    def read(self, delta: dict[str, Any]) -> None:
+    def read(self, value: Any) -> None:
+        delta = mapping(value, "")
         call = self._find(delta)
         if ("type" in delta or "custom" in delta) and not self._is_known(call, delta):
             return

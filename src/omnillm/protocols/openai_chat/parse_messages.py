@@ -10,35 +10,30 @@ from omnillm.protocols.envelope import unseal
 from omnillm.protocols.openai_chat import assistant
 from omnillm.protocols.openai_chat.parse_parts import read_content
 from omnillm.protocols.openai_chat.place import NAME
-from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, each, mapping, optional_text, rest, text
 
 
 def read_messages(messages: Any) -> tuple[RequestItem, ...]:
-    conversation = _Conversation()
-    for n, message in enumerate(array(messages, "messages")):
-        try:
-            conversation.read(message)
-        except Unfit as error:
-            raise inside(error, f"messages[{n}]") from error
-    return tuple(conversation.items)
+    return tuple(each(array(messages, "messages"), "messages", _Conversation().read))
 
 
 class _Conversation:
-    """The messages so far, and what their calls were: a result names its call only."""
+    """What the calls of the messages so far were: a result names its call only."""
 
-    __slots__ = ("_custom", "_legacy", "items")
+    __slots__ = ("_custom", "_legacy")
 
     def __init__(self) -> None:
-        self.items: list[RequestItem] = []
         self._custom: set[str] = set()
+        """Ids of calls of custom tools."""
         self._legacy = 0
+        """How many calls had no id."""
 
-    def read(self, message: Any) -> None:
+    def read(self, message: Any) -> RequestItem:
         role = text(mapping(message, "").get("role"), "role")
         read = _ROLES.get(role)
         if read is None:
             raise Unfit("role", "system, developer, user, assistant, tool or function")
-        self.items.append(read(self, message))
+        return read(self, message)
 
     def read_assistant(self, message: dict[str, Any]) -> Message:
         parts, beside = assistant.read_message(message, _unsealed)

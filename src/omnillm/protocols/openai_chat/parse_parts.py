@@ -19,7 +19,7 @@ from omnillm.protocols import base64_text
 from omnillm.protocols.envelope import unseal
 from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.prompt_cache import MARKS, mark_of
-from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_array, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, each, mapping, optional_array, optional_text, rest, text
 
 _MEDIA_OF_FORMAT = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 
@@ -30,13 +30,7 @@ def read_content(content: Any) -> tuple[MessagePart, ...]:
         return (Text(text=content),) if content else ()
     if content is None:
         return ()
-    parts: list[MessagePart] = []
-    for number, part in enumerate(array(content, "content")):
-        try:
-            parts.append(read_part(part))
-        except Unfit as error:
-            raise inside(error, f"content[{number}]") from error
-    return tuple(parts)
+    return tuple(each(array(content, "content"), "content", read_part))
 
 
 def read_part(part: Any) -> MessagePart:

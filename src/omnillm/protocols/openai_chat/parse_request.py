@@ -30,6 +30,8 @@ from omnillm.protocols.shapes import (
     optional_text,
     rest,
     text,
+    text_mapping,
+    texts,
 )
 
 
@@ -120,8 +122,7 @@ def _read_old_cap(draft: _Draft, value: Any) -> None:
 
 
 def _read_stop(draft: _Draft, value: Any) -> None:
-    words = [value] if type(value) is str else array(value, "stop")
-    draft.generation["stop"] = tuple(text(word, f"stop[{n}]") for n, word in enumerate(words))
+    draft.generation["stop"] = (value,) if type(value) is str else texts(value, "stop")
 
 
 def _read_effort(draft: _Draft, value: Any) -> None:
@@ -183,10 +184,6 @@ def _read_choice(draft: _Draft, value: Any) -> None:
 
 def _read_legacy_choice(draft: _Draft, value: Any) -> None:
     draft.capabilities.setdefault("tool_choice", read_legacy_choice(value))
-
-
-def _read_metadata(draft: _Draft, value: Any) -> None:
-    draft.fields["metadata"] = {name: text(said, f"metadata.{name}") for name, said in mapping(value, "metadata").items()}
 
 
 def _read_safety_identifier(draft: _Draft, value: Any) -> None:
@@ -252,7 +249,7 @@ _MEMBERS: dict[str, Callable[[_Draft, Any], None]] = {
     "function_call": _read_legacy_choice,
     "parallel_tool_calls": _to_capability("parallel_tool_calls", flag),
     "store": _to_field("store", "store", flag),
-    "metadata": _read_metadata,
+    "metadata": _to_field("metadata", "metadata", text_mapping),
     "user": _read_user,
     "safety_identifier": _read_safety_identifier,
     "prompt_cache_key": _unsaid,

@@ -11,6 +11,7 @@ from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_chat.wire import Choice, Reply, Spoken
+from omnillm.protocols.priced import CHAT_OWN
 from omnillm.protocols.protocol import NOT_A_REPLY, Failure, Members, ReplyPeek, RequestPeek, Weight
 
 _NOT_READ = frozenset(
@@ -53,9 +54,6 @@ _PRICED = frozenset(
     }
 )
 """Members that change the rate, are paid by the call, or are paid as output."""
-
-_FREE_TOOLS = frozenset({"", "function", "custom"})
-"""Tools that the client runs. Hosts have others, which they run and are paid for by the call."""
 
 
 class _Tool(msgspec.Struct, frozen=True, gc=False):
@@ -100,7 +98,7 @@ def _price_members(members: Members) -> tuple[str, ...]:
 
 def _are_free(tools: msgspec.Raw) -> bool:
     try:
-        return _FREE_TOOLS.issuperset([tool.type for tool in _TOOLS.decode(tools) or ()])
+        return CHAT_OWN.issuperset([tool.type for tool in _TOOLS.decode(tools) or ()])
     except UNREADABLE:
         return False
 

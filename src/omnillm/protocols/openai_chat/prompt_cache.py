@@ -4,6 +4,7 @@ OpenAI's own breakpoints are `prompt_cache_breakpoint`; clients of OpenRouter an
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,13 +12,15 @@ from msgspec.structs import replace
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import (
     Auto,
+    CacheBreakpoint,
     EndOfInstructions,
+    EndOfMessage,
     EndOfTools,
     ExplicitKey,
     PromptCachePolicy,
     PromptCacheRetention,
 )
-from omnillm.model.message import CacheControl, Message, MessageRole, RequestItem
+from omnillm.model.message import SYSTEM_ROLES, CacheControl, Message, RequestItem
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.shapes import Unfit, mapping, optional_text, text
 
@@ -27,13 +30,12 @@ MARKS = frozenset({_BREAKPOINT, _MARK})
 _TERMS = {"": "", "30m": "30m", "12h": "12h", "5m": "30m", "1h": "12h"}
 """Lifetimes that OpenAI knows, for those that clients write: never a shorter one."""
 _OWN_TERMS = frozenset({"", "30m", "12h"})
-_RETENTIONS = {PromptCacheRetention.SHORT: "in_memory", PromptCacheRetention.LONG: "24h"}
-_RETENTION_OF_WORD = {word: retention for retention, word in _RETENTIONS.items()}
+RETENTIONS = {PromptCacheRetention.SHORT: "in_memory", PromptCacheRetention.LONG: "24h"}
+_RETENTION_OF_WORD = {word: retention for retention, word in RETENTIONS.items()}
 _POLICY = frozenset({"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"})
 _OPTIONS = frozenset({"mode", "ttl"})
 _OPTION_TERMS = frozenset({None, "30m"})
 """Of a whole request; its breakpoints may ask for longer ones."""
-_SYSTEM_ROLES = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 _CONFIG = "capabilities.prompt_cache"
 _CANNOT_BE_TOLD = "The host cannot be told to cache the prompt: give a cache key or ask for best effort."
 
@@ -95,7 +97,7 @@ def write_policy(policy: PromptCachePolicy, body: dict[str, Any], place: Place) 
         body["prompt_cache_key"] = policy.key.value
     elif policy.key is not None:
         place.losses.drop(f"{_CONFIG}.key", "the key was not made")
-    retention = _RETENTIONS.get(policy.retention)
+    retention = RETENTIONS.get(policy.retention)
     if retention is not None:
         body["prompt_cache_retention"] = retention
     if policy.vendor_extensions:
@@ -114,7 +116,7 @@ def _takeable(policy: PromptCachePolicy, place: Place) -> PromptCachePolicy:
         raise ProtocolError(_CANNOT_BE_TOLD, reason="unsupported_feature")
     if policy.key is not None:
         place.losses.drop(f"{_CONFIG}.key", "the host may refuse it")
-    if policy.retention in _RETENTIONS:
+    if policy.retention in RETENTIONS:
         place.losses.drop(f"{_CONFIG}.retention", "the host may refuse it")
     for name in policy.vendor_extensions:
         place.losses.drop(f"{_CONFIG}.vendor_extensions.{name}", "the host may refuse it")
@@ -144,36 +146,33 @@ def with_breakpoint(items: Sequence[RequestItem], policy: PromptCachePolicy, pla
     if isinstance(wanted, EndOfTools):
         place.losses.drop(where, "Chat has no breakpoint after the tools")
         return items
-    number = _end_of_instructions(items) if isinstance(wanted, EndOfInstructions) else _end_of_message(items, wanted)
+    number = message_before(wanted, items)
     if number is None:
         place.losses.drop(where, "the request has no such message")
         return items
     place.losses.move(where, "said on the part before it")
-    return [*items[:number], _marked(items[number]), *items[number + 1 :]]
+    return with_mark(items, number)
 
 
-def _end_of_instructions(items: Sequence[RequestItem]) -> int | None:
-    found = None
-    for number, item in enumerate(items):
-        if type(item) is not Message or item.role not in _SYSTEM_ROLES:
-            break
-        if item.parts:
-            found = number
-    return found
+def message_before(wanted: CacheBreakpoint, items: Sequence[RequestItem]) -> int | None:
+    """Return the number of the message, one with parts, at whose end a breakpoint stands; None: there is none."""
+    messages = [(number, item) for number, item in enumerate(items) if type(item) is Message]
+    if isinstance(wanted, EndOfMessage):
+        found = [(number, item) for number, item in messages if item.role not in SYSTEM_ROLES][wanted.index : wanted.index + 1]
+    elif isinstance(wanted, EndOfInstructions):
+        leading = takewhile(lambda numbered: numbered[1].role in SYSTEM_ROLES, messages)
+        found = [(number, item) for number, item in leading if item.parts][-1:]
+    else:
+        found = []
+    return found[0][0] if found and found[0][1].parts else None
 
 
-def _end_of_message(items: Sequence[RequestItem], wanted: Any) -> int | None:
-    turns = -1
-    for number, item in enumerate(items):
-        if type(item) is Message and item.role not in _SYSTEM_ROLES:
-            turns += 1
-            if turns == wanted.index:
-                return number if item.parts else None
-    return None
-
-
-def _marked(item: Any) -> RequestItem:
-    last = item.parts[-1]
-    if last.cache_control is None:
-        item = replace(item, parts=(*item.parts[:-1], replace(last, cache_control=CacheControl())))
-    return item  # type: ignore[no-any-return]  # a Message
+def with_mark(items: Sequence[RequestItem], number: int) -> Sequence[RequestItem]:
+    """Return the items with a mark on the last part of one, a message."""
+    message = items[number]
+    assert type(message) is Message
+    last = message.parts[-1]
+    if last.cache_control is not None:
+        return items
+    marked = replace(message, parts=(*message.parts[:-1], replace(last, cache_control=CacheControl())))
+    return [*items[:number], marked, *items[number + 1 :]]

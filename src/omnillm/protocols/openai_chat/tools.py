@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
 from omnillm.model.message import CacheControl
-from omnillm.protocols.differences.custom_tools import ARGUMENT, flat_format, nested_format
+from omnillm.protocols.differences.custom_tools import ARGUMENTS, flat_format, nested_format
 from omnillm.protocols.differences.tool_choice import NOT_THERE, PATH, among_declared
 from omnillm.protocols.differences.tool_options import drop_options
 from omnillm.protocols.openai_chat.place import NAME, Place
@@ -14,7 +14,6 @@ from omnillm.protocols.openai_chat.prompt_cache import mark_of
 from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_flag, optional_mapping, optional_text, rest, text
 
 WEB_SEARCH = "web_search"
-_FREE_TEXT = {"type": "object", "properties": {ARGUMENT: {"type": "string"}}, "required": [ARGUMENT]}
 _SEARCH_OPTIONS = "web_search_options"
 """Where Chat has its web search; kept under this name when it says more than the model can."""
 _TOOL_MEMBERS = frozenset({"type", "function", "custom", "cache_control", "prompt_cache_breakpoint"})
@@ -179,7 +178,7 @@ def _known_kind(tool: ToolDefinition, number: int, place: Place) -> ToolDefiniti
     place.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")
     if tool.format is not None:
         place.losses.drop(f"capabilities.tools[{number}].format", "a function has no grammar")
-    return replace(tool, kind="function", input_schema=_FREE_TEXT, format=None)
+    return replace(tool, kind="function", input_schema=ARGUMENTS, format=None)
 
 
 def _write_tool_mark(mark: CacheControl, written: dict[str, Any], number: int, place: Place) -> None:

@@ -1,8 +1,10 @@
 """A canonical request, written for the Responses API."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from omnillm.model.capabilities import NO_CAPABILITIES, Auto, CapabilitySet, OutputModality, ReasoningCapability
+from omnillm.model.message import RequestItem
 from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.effort import effort_of
@@ -33,7 +35,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     if place.has_own_extensions:
         place.spaces = spaces_of(request.capabilities.tools)
     body: dict[str, Any] = {"model": request.model} if request.model else {}
-    items = request.input
+    items: Sequence[RequestItem] = request.input
     policy = request.capabilities.prompt_cache
     if policy is not None:
         place.takes_marks = policy.mode != "disabled"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from omnillm.model.message import ToolResult
+from omnillm.protocols.differences.turns import around_result
 from omnillm.protocols.openai_responses import local_shell
 from omnillm.protocols.openai_responses.emit_parts import plain, write_input
 from omnillm.protocols.openai_responses.place import Place
@@ -62,8 +63,7 @@ def _as_error(content: list[Item]) -> list[Item]:
 def _lost(result: ToolResult, content: list[Item], place: Place) -> Item:
     """Write a result whose call is not there as the user's words: the API refuses a result without its call."""
     place.losses.approximate(place.around(""), "said by the user, inside <tool_result>, for its call is not here")
-    opening = f'<tool_result name="{result.name}">' if result.name else "<tool_result>"
-    marks = [{"type": "input_text", "text": words} for words in (opening, "</tool_result>")]
+    marks = [{"type": "input_text", "text": words} for words in around_result(result)]
     return {"role": "user", "content": [marks[0], *content, marks[1]]}
 
 

@@ -24,6 +24,7 @@ from omnillm.model.events import (
 from omnillm.model.message import Audio, ImageBase64, Native, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.base64_text import encode
 from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.emit_parts import item_members_of, write_native
 from omnillm.protocols.openai_responses.emit_reply import ending
@@ -34,7 +35,6 @@ from omnillm.protocols.openai_responses.frames import Wire
 from omnillm.protocols.openai_responses.native_items import ADDED, NativeItems
 from omnillm.protocols.openai_responses.output_items import image_item
 from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
-from omnillm.protocols.openai_responses.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.openai_responses.place import NAME, Place
 from omnillm.protocols.openai_responses.stream_items import OpenCall, OpenMessage, OpenReasoning, OpenText
 from omnillm.protocols.openai_responses.write_usage import note_miscount, write_usage

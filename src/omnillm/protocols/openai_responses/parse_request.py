@@ -23,6 +23,8 @@ from omnillm.protocols.shapes import (
     optional_text,
     rest,
     text,
+    text_mapping,
+    texts,
 )
 
 LOGPROBS = "message.output_text.logprobs"
@@ -105,10 +107,6 @@ def _capability(member: str, read: Callable[[Any, str], Any]) -> Callable[[_Draf
     return read_capability
 
 
-def _read_metadata(value: Any, path: str) -> dict[str, str]:
-    return {name: text(said, f"{path}.{name}") for name, said in mapping(value, path).items()}
-
-
 def _read_safety_identifier(draft: _Draft, value: Any) -> None:
     before = draft.fields.get("user_id")
     draft.fields["user_id"] = said = text(value, "safety_identifier")
@@ -181,10 +179,10 @@ def _structured_output(wanted: dict[str, Any]) -> StructuredOutputConfig | None:
 
 
 def _read_include(draft: _Draft, value: Any) -> None:
-    wanted = [text(word, f"include[{n}]") for n, word in enumerate(array(value, "include"))]
-    if LOGPROBS in wanted:
+    given = texts(value, "include")
+    if LOGPROBS in given:
         draft.generation["logprobs"] = True
-        wanted = [word for word in wanted if word != LOGPROBS]
+    wanted = [word for word in given if word != LOGPROBS]
     if wanted:
         draft.extensions["include"] = wanted
 
@@ -200,7 +198,7 @@ _MEMBERS: dict[str, Callable[[_Draft, Any], None]] = {
     "stream": _field("stream", "is_stream", flag),
     "store": _field("store", "store", flag),
     "previous_response_id": _field("previous_response_id", "previous_response_id", text),
-    "metadata": _field("metadata", "metadata", _read_metadata),
+    "metadata": _field("metadata", "metadata", text_mapping),
     "safety_identifier": _read_safety_identifier,
     "user": _read_user,
     "max_output_tokens": _generation("max_output_tokens", _natural),

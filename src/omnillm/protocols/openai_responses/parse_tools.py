@@ -11,10 +11,10 @@ from omnillm.protocols.shapes import (
     array,
     inside,
     mapping,
-    optional_array,
     optional_flag,
     optional_mapping,
     optional_text,
+    optional_texts,
     rest,
     text,
 )
@@ -90,8 +90,7 @@ def _read_builtin(kind: str, tool: dict[str, Any]) -> BuiltinTool:
 
 def _read_search(tool: dict[str, Any]) -> BuiltinTool:
     filters = optional_mapping(tool, "filters") or {}
-    domains = optional_array(filters, "allowed_domains", "filters")
-    allowed = tuple(text(domain, f"filters.allowed_domains[{n}]") for n, domain in enumerate(domains))
+    allowed = optional_texts(filters, "allowed_domains", "filters")
     if tool.get("external_web_access") is False:
         return BuiltinTool(kind=_SEARCH_OF_A_CACHE, protocol=NAME, native=tool)
     is_plain = tool["type"] == "web_search" and _SEARCH_MEMBERS.issuperset(tool) and filters.keys() <= {"allowed_domains"}

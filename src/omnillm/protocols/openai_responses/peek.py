@@ -9,6 +9,7 @@ from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_responses.wire import Response
+from omnillm.protocols.priced import RESPONSES_OWN
 from omnillm.protocols.protocol import NOT_A_REPLY, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.usage import Usage
 
@@ -47,11 +48,6 @@ _PRICED = frozenset(
     }
 )
 """Members that change the rate, or bring in input that the body does not show."""
-
-_FREE_TOOLS = frozenset(
-    {"", "function", "custom", "namespace", "apply_patch", "local_shell", "computer", "computer_use_preview", "tool_search"}
-)
-"""Tools that the client runs. Any other is paid by the call, or by the further turns that it causes."""
 
 _PAID_CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
 _FINISHED = frozenset({"completed", "incomplete"})
@@ -92,7 +88,7 @@ def _price_members(members: Members) -> tuple[str, ...]:
     if not tools and _PRICED.isdisjoint(members):
         return ()
     names = [name for name in members if name in _PRICED]
-    if tools and any(tool.type not in _FREE_TOOLS for tool in tools):
+    if tools and any(tool.type not in RESPONSES_OWN for tool in tools):
         names.append("tools")
     return tuple(names)
 

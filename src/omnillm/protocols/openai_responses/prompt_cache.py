@@ -1,19 +1,17 @@
 """The policy of the prompt cache, written: OpenAI caches by itself, and takes a key, a retention, options and breakpoints on content."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from msgspec.structs import replace
-
-from omnillm.model.capabilities import Auto, EndOfInstructions, EndOfMessage, ExplicitKey, PromptCachePolicy, PromptCacheRetention
-from omnillm.model.message import CacheControl, File, ImageBase64, ImageFile, ImageUrl, Message, MessageRole, RequestItem, Text
+from omnillm.model.capabilities import Auto, ExplicitKey, PromptCachePolicy
+from omnillm.model.message import File, ImageBase64, ImageFile, ImageUrl, Message, MessageRole, RequestItem, Text
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.prompt_cache import RETENTIONS, message_before, with_mark
 from omnillm.protocols.openai_responses.place import Place
 
 _PATH = "capabilities.prompt_cache"
-_RETENTIONS = {PromptCacheRetention.SHORT: "in_memory", PromptCacheRetention.LONG: "24h"}
 _SHARED_OPTIONS = frozenset({"mode", "ttl"})
 """Chat's requests have them too."""
-_SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 _MARKED = frozenset({Text, ImageUrl, ImageBase64, ImageFile, File})
 
 
@@ -26,7 +24,7 @@ def write_policy(policy: PromptCachePolicy, body: dict[str, Any], place: Place) 
         body["prompt_cache_key"] = policy.key.value
     elif policy.key is not None:
         losses.drop(f"{_PATH}.key", "the key was not made")
-    retention = _RETENTIONS.get(policy.retention)
+    retention = RETENTIONS.get(policy.retention)
     if retention is not None:
         body["prompt_cache_retention"] = retention
     if policy.vendor_extensions:
@@ -46,43 +44,20 @@ def _write_options(policy: PromptCachePolicy, body: dict[str, Any], place: Place
         body["prompt_cache_options"] = written
 
 
-def with_breakpoint(items: tuple[RequestItem, ...], policy: PromptCachePolicy, losses: Losses) -> tuple[RequestItem, ...]:
+def with_breakpoint(items: Sequence[RequestItem], policy: PromptCachePolicy, losses: Losses) -> Sequence[RequestItem]:
     """Put the policy's breakpoint as a mark on the last part before it; where there is none that can bear it, OpenAI's own rules hold."""
     wanted = policy.breakpoint
     if policy.mode == "disabled" or wanted == Auto():
         return items
     path = f"{_PATH}.breakpoint"
-    number = None
-    if isinstance(wanted, EndOfInstructions):
-        number = _end_of_instructions(items)
-    elif isinstance(wanted, EndOfMessage):
-        number = _end_of_message(items, wanted.index)
-    item = items[number] if number is not None else None
-    if number is None or type(item) is not Message or not item.parts or type(item.parts[-1]) not in _MARKED:
+    number = message_before(wanted, items)
+    if number is None or not _bears_mark(items[number]):
         losses.approximate(path, "OpenAI caches by its own rules there")
         return items
     losses.move(path, "said on the part before it")
-    last = item.parts[-1]
-    if last.cache_control is None:
-        item = replace(item, parts=(*item.parts[:-1], replace(last, cache_control=CacheControl())))
-    return (*items[:number], item, *items[number + 1 :])
+    return with_mark(items, number)
 
 
-def _end_of_instructions(items: tuple[RequestItem, ...]) -> int | None:
-    found = None
-    for number, item in enumerate(items):
-        if type(item) is not Message or item.role not in _SYSTEM_ROLES:
-            break
-        found = number
-    return found
-
-
-def _end_of_message(items: tuple[RequestItem, ...], index: int) -> int | None:
-    """Return where the turn is that a breakpoint names; only what is said to the model bears a mark."""
-    turns = -1
-    for number, item in enumerate(items):
-        if type(item) is Message and item.role not in _SYSTEM_ROLES:
-            turns += 1
-            if turns == index:
-                return number if item.role is MessageRole.USER else None
-    return None
+def _bears_mark(item: RequestItem) -> bool:
+    """Tell whether a message, one with parts, can end with a mark: only what is said to the model bears one."""
+    return type(item) is Message and item.role is not MessageRole.ASSISTANT and type(item.parts[-1]) in _MARKED

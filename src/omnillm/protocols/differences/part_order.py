@@ -1,4 +1,7 @@
-"""Events of parts that grow side by side, put one part after the other: OpenAI's items never interleave, and some clients rely on it."""
+"""Events of parts that grow side by side, put one part after the other.
+
+Anthropic's blocks, OpenAI's items and Gemini's parts never interleave, and their clients rely on it.
+"""
 
 from collections import deque
 from collections.abc import Iterator
@@ -33,7 +36,9 @@ class PartOrder:
         """Events of the other parts, by part, in the order of their start."""
 
     def feed(self, event: Any) -> Iterator[Any]:
-        """Give the events whose turn it is."""
+        """Give the events whose turn it is; one of a part that was never begun has none."""
+        if self.open is None and type(event) is not PartStarted:
+            return
         if self.open is not None and event.index != self.open:
             self._waiting.setdefault(event.index, deque()).append(event)
             return
