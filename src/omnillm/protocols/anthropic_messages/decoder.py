@@ -238,7 +238,7 @@ class MessageDecoder:
         stop_sequence = optional_text(said, "stop_sequence", place) or None
         self._finished = Finished(reason=reason, native_reason=native, stop_sequence=stop_sequence)
 
-    def _message_stop(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:  # noqa: ARG002 - one signature for every event
+    def _message_stop(self, _: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         self._require_start()
         if self._open:
             raise Unfit("stream", "one whose blocks are all closed")

@@ -120,7 +120,7 @@ def emit_audio(part: Audio, place: Place, writer: BlockWriter) -> Block | None:
     return {"type": "text", "text": part.transcript}
 
 
-def emit_video(part: Video, place: Place, writer: BlockWriter) -> None:  # noqa: ARG001 - one signature for every part
+def emit_video(_: Video, place: Place, writer: BlockWriter) -> None:
     writer.drop(place, "the Messages API has no video")
 
 

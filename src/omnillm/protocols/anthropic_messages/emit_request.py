@@ -4,7 +4,7 @@ from itertools import chain
 from typing import Any
 
 from omnillm.errors import ProtocolError
-from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, OutputModality
+from omnillm.model.capabilities import NO_CAPABILITIES
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.cache import blocks_of, keep_few, place_policy
@@ -16,12 +16,13 @@ from omnillm.protocols.anthropic_messages.schema import asking_for, strict_schem
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.cache_marks import Anchors, lengthen
+from omnillm.protocols.differences.generation import drop_unsaid, drop_unsaid_capabilities, stops_of_words, tier_said
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.said import said
 
 _TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "standard_only": "standard_only", "priority": "auto"}
 _sampling_numbers = said("temperature", "top_p", "top_k")
-_unsaid_numbers = said("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
+_HOST = "the Messages API"
 
 
 def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
@@ -121,62 +122,35 @@ def _thinks_with(name: str, value: float) -> bool:
 
 
 def _rest(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
-    if request.generation.stop:
-        _stop(request, body, losses)
+    generation = request.generation
+    if generation.stop and (stop := list(generation.stop) if request.protocol == NAME else stops_of_words(generation, losses)):
+        body["stop_sequences"] = stop
     if request.user_id:
         body["metadata"] = {"user_id": request.user_id}
-    for name in request.metadata:
-        losses.drop(f"metadata.{name}", "the Messages API has only a user's id")
-    if request.generation.service_tier:
+    if generation.service_tier:
         _tier(request, body, losses)
     if request.is_stream:
         body["stream"] = True
+    _drop_unsaid(request, losses)
+
+
+def _drop_unsaid(request: LlmRequest, losses: Losses) -> None:
+    for name in request.metadata:
+        losses.drop(f"metadata.{name}", f"{_HOST} has only a user's id")
     if request.store:
-        losses.drop("store", "the Messages API keeps nothing")
-    _unsaid(request, losses)
-
-
-def _stop(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
-    stop = [word for word in request.generation.stop if request.protocol == NAME or word.strip()]
-    if len(stop) < len(request.generation.stop):
-        losses.drop("generation.stop", "a stop sequence must hold more than blanks")
-    if stop:
-        body["stop_sequences"] = stop
+        losses.drop("store", f"{_HOST} keeps nothing")
+    drop_unsaid(request.generation, losses, _HOST)
+    if request.capabilities is not NO_CAPABILITIES:
+        drop_unsaid_capabilities(request.capabilities, losses, _HOST)
+        if request.capabilities.safety:
+            losses.drop("capabilities.safety", f"{_HOST} has no safety settings")
 
 
 def _tier(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
     tier = request.generation.service_tier
-    word = tier if request.protocol == NAME else _TIERS.get(tier)
-    if word is None:
-        losses.drop("generation.service_tier", "the Messages API has auto and standard_only")
-        return
-    if word != tier:
-        losses.approximate("generation.service_tier", f"said as {word}")
-    body["service_tier"] = word
-
-
-def _unsaid(request: LlmRequest, losses: Losses) -> None:
-    generation, capabilities = request.generation, request.capabilities
-    for name, _ in _unsaid_numbers(generation):
-        losses.drop(f"generation.{name}", f"the Messages API has no {name}")
-    if generation.n is not None and generation.n != 1:
-        losses.drop("generation.n", "the Messages API gives one answer")
-    if generation.logprobs:
-        losses.drop("generation.logprobs", "the Messages API has no logprobs")
-    if generation.verbosity:
-        losses.drop("generation.verbosity", "the Messages API has no verbosity")
-    if capabilities is not NO_CAPABILITIES:
-        _unsaid_capabilities(capabilities, losses)
-
-
-def _unsaid_capabilities(capabilities: CapabilitySet, losses: Losses) -> None:
-    if any(modality is not OutputModality.TEXT for modality in capabilities.modalities):
-        losses.drop("capabilities.modalities", "the Messages API answers with text")
-    for name in ("max_tool_calls", "audio"):
-        if getattr(capabilities, name) is not None:
-            losses.drop(f"capabilities.{name}", f"the Messages API has no {name}")
-    if capabilities.safety:
-        losses.drop("capabilities.safety", "the Messages API has no safety settings")
+    word = tier if request.protocol == NAME else tier_said(tier, _TIERS, losses, f"{_HOST} has auto and standard_only")
+    if word is not None:
+        body["service_tier"] = word
 
 
 Blocks = list[dict[str, Any]]

@@ -136,7 +136,7 @@ def _extras(block: dict[str, Any], known: frozenset[str]) -> tuple[CacheControl 
     return parse_cache_control(block, extensions), extensions
 
 
-def _text(block: dict[str, Any], read: ReadOpaque) -> Text:  # noqa: ARG001 - one signature for every block
+def _text(block: dict[str, Any], _: ReadOpaque) -> Text:
     words = text(block.get("text"), "text")
     if len(block) == 2:
         return Text(text=words)
@@ -163,7 +163,7 @@ def _redacted(block: dict[str, Any], read: ReadOpaque) -> Reasoning:
     return Reasoning(opaque=read(text(block.get("data"), "data")), is_redacted=True, vendor_extensions=rest(block, _REDACTED))
 
 
-def _tool_use(block: dict[str, Any], read: ReadOpaque) -> ToolCall:  # noqa: ARG001 - one signature for every block
+def _tool_use(block: dict[str, Any], _: ReadOpaque) -> ToolCall:
     mark, extensions = _extras(block, _TOOL_USE)
     return ToolCall(
         call_id=text(block.get("id"), "id"),
@@ -218,7 +218,7 @@ def _marked(part: Any, block: dict[str, Any], known: frozenset[str]) -> Any:
     return replace(part, cache_control=mark, vendor_extensions=extensions) if mark is not None or extensions else part
 
 
-def _native(block: dict[str, Any], read: ReadOpaque) -> Native:  # noqa: ARG001 - one signature for every block
+def _native(block: dict[str, Any], _: ReadOpaque) -> Native:
     return Native(protocol=NAME, kind=block["type"], value=block)
 
 

@@ -126,7 +126,7 @@ def _object(left: Schema, written: Schema, depth: int) -> None:
         written["required"] = required
 
 
-def _string(left: Schema, written: Schema, depth: int) -> None:  # noqa: ARG001 - one signature for every type
+def _string(left: Schema, written: Schema, _: int) -> None:
     kind = left.get("format")
     if type(kind) is str and kind in _FORMATS:
         written["format"] = left.pop("format")

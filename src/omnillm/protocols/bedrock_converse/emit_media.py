@@ -72,7 +72,7 @@ def emit_image_url(part: ImageUrl, place: Place, writer: Writer) -> Block | None
     return {"image": {"format": IMAGES[media_type], "source": _s3(part.url)}}
 
 
-def emit_image_file(part: ImageFile, place: Place, writer: Writer) -> None:  # noqa: ARG001 - one signature for every part
+def emit_image_file(_: ImageFile, place: Place, writer: Writer) -> None:
     writer.drop(place, "the file is kept by another provider")
 
 
@@ -144,7 +144,7 @@ def _url_file(source: UrlSource, place: Place, writer: Writer) -> Block | None:
     return {"format": DOCUMENTS[media_type], "source": _s3(source.url)}
 
 
-def _kept_file(source: FileSource, place: Place, writer: Writer) -> None:  # noqa: ARG001 - one signature for every source
+def _kept_file(_: FileSource, place: Place, writer: Writer) -> None:
     writer.drop(place, "the file is kept by another provider")
 
 

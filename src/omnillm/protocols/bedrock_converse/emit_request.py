@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from omnillm.errors import ProtocolError
-from omnillm.model.capabilities import CapabilitySet, OutputModality
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.schema import asking_for, strict_schema
 from omnillm.protocols.bedrock_converse.cache import excess, place_policy, without
@@ -17,9 +16,9 @@ from omnillm.protocols.bedrock_converse.model_fields import Plan, plan_fields, t
 from omnillm.protocols.bedrock_converse.writer import Writer
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.cache_marks import Anchors, lengthen
+from omnillm.protocols.differences.generation import drop_unsaid, drop_unsaid_capabilities, stops_of_words, tier_said
 from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.said import said
 
 PASSED = frozenset({"guardrailConfig", "performanceConfig", "additionalModelResponseFieldPaths", "requestMetadata"})
 """Members of Converse's own that a client of any protocol may add, for no client can speak Converse itself.
@@ -27,7 +26,6 @@ PASSED = frozenset({"guardrailConfig", "performanceConfig", "additionalModelResp
 `additionalModelRequestFields` is none of them: it could raise the output cap, and ask for what has a price of its own.
 """
 _TIERS = {"default": "default", "standard": "default", "standard_only": "default", "flex": "flex", "priority": "priority"}
-_unsaid_numbers = said("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
 _METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
 _MOST_METADATA = 16
 
@@ -104,10 +102,7 @@ def _inference(request: LlmRequest, plan: Plan, dialect: Dialect, losses: Losses
             written[member] = 1.0
         else:
             written[member] = value
-    stop = [word for word in generation.stop if word.strip()]
-    if len(stop) < len(generation.stop):
-        losses.drop("generation.stop", "a stop sequence must hold more than blanks")
-    if stop:
+    if stop := stops_of_words(generation, losses):
         written["stopSequences"] = stop
     return written
 
@@ -147,39 +142,18 @@ def _tier(request: LlmRequest, losses: Losses) -> dict[str, str] | None:
     tier = request.generation.service_tier
     if tier in {"", "auto"}:
         return None
-    word = _TIERS.get(tier)
-    if word is None:
-        losses.drop("generation.service_tier", "Converse has default, flex and priority")
-        return None
-    if word != tier:
-        losses.approximate("generation.service_tier", f"said as {word}")
-    return {"type": word}
+    word = tier_said(tier, _TIERS, losses, "Converse has default, flex and priority")
+    return None if word is None else {"type": word}
 
 
 def _unsaid(request: LlmRequest, losses: Losses) -> None:
-    generation = request.generation
-    for name, _ in _unsaid_numbers(generation):
-        losses.drop(f"generation.{name}", f"Converse has no {name}")
-    if generation.n is not None and generation.n != 1:
-        losses.drop("generation.n", "Converse gives one answer")
-    if generation.logprobs:
-        losses.drop("generation.logprobs", "Converse has no logprobs")
-    if generation.verbosity:
-        losses.drop("generation.verbosity", "Converse has no verbosity")
+    drop_unsaid(request.generation, losses, "Converse")
     if request.user_id:
         losses.drop("user_id", "Converse knows no end users")
     if request.store:
         losses.drop("store", "Converse keeps nothing")
-    _unsaid_capabilities(request.capabilities, losses)
-
-
-def _unsaid_capabilities(capabilities: CapabilitySet, losses: Losses) -> None:
-    if any(modality is not OutputModality.TEXT for modality in capabilities.modalities):
-        losses.drop("capabilities.modalities", "Converse answers with text")
-    for name in ("max_tool_calls", "audio"):
-        if getattr(capabilities, name) is not None:
-            losses.drop(f"capabilities.{name}", f"Converse has no {name}")
-    if capabilities.safety:
+    drop_unsaid_capabilities(request.capabilities, losses, "Converse")
+    if request.capabilities.safety:
         losses.drop("capabilities.safety", "safety is a guardrail's in Bedrock: guardrailConfig")
 
 

@@ -65,11 +65,11 @@ def parse_block(block: dict[str, Any], issuer: Issuer, path: str) -> MessagePart
     return Native(protocol=NAME, kind=next(iter(block)), value=block)
 
 
-def _text(value: Any, issuer: Issuer, path: str) -> Text:  # noqa: ARG001 - one signature for every kind
+def _text(value: Any, _: Issuer, path: str) -> Text:
     return Text(text=text(value, path))
 
 
-def _tool_use(value: Any, issuer: Issuer, path: str) -> ToolCall | Native:  # noqa: ARG001
+def _tool_use(value: Any, _: Issuer, path: str) -> ToolCall | Native:
     call = mapping(value, path)
     if call.get("type") == SERVER_TOOL:
         return Native(protocol=NAME, kind="toolUse", value={"toolUse": call})
@@ -93,7 +93,7 @@ def _reasoning(value: Any, issuer: Issuer, path: str) -> Reasoning:
     )
 
 
-def _cited(value: Any, issuer: Issuer, path: str) -> Text:  # noqa: ARG001
+def _cited(value: Any, _: Issuer, path: str) -> Text:
     content = mapping(value, path)
     words = [optional_text(mapping(each, f"{path}.content"), "text") for each in optional_array(content, "content", path)]
     citations = tuple(parse_citation(mapping(each, f"{path}.citations")) for each in optional_array(content, "citations", path))
@@ -114,7 +114,7 @@ def parse_citation(value: dict[str, Any]) -> Citation:
     )
 
 
-def _image(value: Any, issuer: Issuer, path: str) -> MessagePart:  # noqa: ARG001
+def _image(value: Any, _: Issuer, path: str) -> MessagePart:
     image = mapping(value, path)
     media_type = MEDIA_TYPES.get(text(image.get("format"), f"{path}.format"), "")
     inline = mapping(image.get("source"), f"{path}.source").get("bytes")

@@ -85,7 +85,7 @@ class CandidateWriter:
         part = self._part = event.part
         self._pieces, self._citations, self._summaries, self._opaque = [], [], {}, None
         self._sound = self._is_summed_up = False
-        _START.get(type(part), CandidateWriter._start_whole)(self, part, parts)
+        self._START.get(type(part), CandidateWriter._start_whole)(self, part, parts)
 
     def _start_whole(self, part: MessagePart, parts: Parts) -> None:
         written = emit_part(part, self._place)
@@ -123,7 +123,7 @@ class CandidateWriter:
         for number, text in enumerate(part.summary):
             self._summarize(number, text, parts)
 
-    def _start_call(self, part: ToolCall, parts: Parts) -> None:  # noqa: ARG002 - one signature for every kind
+    def _start_call(self, part: ToolCall, _: Parts) -> None:
         self.has_call = True
         self._pieces.append(part.arguments)
 
@@ -167,7 +167,7 @@ class CandidateWriter:
         if text:
             self._say(Reasoning, text, parts)
 
-    def _arguments(self, event: ToolCallDelta, parts: Parts) -> None:  # noqa: ARG002 - one signature for every event
+    def _arguments(self, event: ToolCallDelta, _: Parts) -> None:
         self._pieces.append(event.arguments)
 
     def _audio(self, event: AudioDelta, parts: Parts) -> None:
@@ -182,19 +182,19 @@ class CandidateWriter:
             if written is not None:
                 self._append(written, parts)
 
-    def _sign(self, event: OpaqueAdded, parts: Parts) -> None:  # noqa: ARG002 - one signature for every event
+    def _sign(self, event: OpaqueAdded, _: Parts) -> None:
         self._opaque = event.opaque
 
-    def _cite(self, event: CitationAdded, parts: Parts) -> None:  # noqa: ARG002 - one signature for every event
+    def _cite(self, event: CitationAdded, _: Parts) -> None:
         self._citations.append(event.citation)
 
-    def _end(self, event: PartEnded, parts: Parts) -> None:  # noqa: ARG002 - one signature for every event
+    def _end(self, _: PartEnded, parts: Parts) -> None:
         part, self._part = self._part, None
-        end = _END.get(type(part))
+        end = self._END.get(type(part))
         if end is not None:
             end(self, part, parts)
 
-    def _end_text(self, part: Text, parts: Parts) -> None:  # noqa: ARG002 - one signature for every kind
+    def _end_text(self, _: Text, parts: Parts) -> None:
         text = "".join(self._pieces)
         if self._citations:
             self.cites += [Cites(self._wire_index, text, self._offset, citation) for citation in self._citations]
@@ -223,7 +223,7 @@ class CandidateWriter:
         signature = self._opaque if self._opaque is not None else part.signature
         self._start_whole(replace(part, arguments="".join(self._pieces), signature=signature), parts)
 
-    def _end_audio(self, part: Audio, parts: Parts) -> None:  # noqa: ARG002 - one signature for every kind
+    def _end_audio(self, part: Audio, _: Parts) -> None:
         if self._pieces or part.transcript:
             self._place.drop(".transcript", "Gemini has the sound alone")
         if part.audio_id:
@@ -265,18 +265,17 @@ class CandidateWriter:
         PartEnded: _end,
     }
 
-
-_START: dict[type, Callable[[CandidateWriter, Any, Parts], None]] = {
-    Text: CandidateWriter._start_text,  # noqa: SLF001 - the tables of the class itself
-    Reasoning: CandidateWriter._start_reasoning,  # noqa: SLF001
-    ToolCall: CandidateWriter._start_call,  # noqa: SLF001
-    Audio: CandidateWriter._start_audio,  # noqa: SLF001
-    Refusal: CandidateWriter._start_refusal,  # noqa: SLF001
-}
-_END: dict[type, Callable[[CandidateWriter, Any, Parts], None]] = {
-    Text: CandidateWriter._end_text,  # noqa: SLF001
-    Reasoning: CandidateWriter._end_reasoning,  # noqa: SLF001
-    ToolCall: CandidateWriter._end_call,  # noqa: SLF001
-    Audio: CandidateWriter._end_audio,  # noqa: SLF001
-    Refusal: CandidateWriter._end_refusal,  # noqa: SLF001
-}
+    _START: ClassVar[dict[type, Callable[["CandidateWriter", Any, Parts], None]]] = {
+        Text: _start_text,
+        Reasoning: _start_reasoning,
+        ToolCall: _start_call,
+        Audio: _start_audio,
+        Refusal: _start_refusal,
+    }
+    _END: ClassVar[dict[type, Callable[["CandidateWriter", Any, Parts], None]]] = {
+        Text: _end_text,
+        Reasoning: _end_reasoning,
+        ToolCall: _end_call,
+        Audio: _end_audio,
+        Refusal: _end_refusal,
+    }

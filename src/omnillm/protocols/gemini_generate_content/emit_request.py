@@ -6,6 +6,7 @@ from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES, Auto, CapabilitySet, PromptCachePolicy, PromptCacheRetention
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.differences.generation import tier_said
 from omnillm.protocols.gemini_generate_content.emit_conversation import emit_conversation
 from omnillm.protocols.gemini_generate_content.emit_generation import emit_generation
 from omnillm.protocols.gemini_generate_content.emit_tools import emit_tool_config, emit_tools
@@ -80,10 +81,6 @@ def _account(request: LlmRequest, place: Place, body: dict[str, Any]) -> None:
 
 
 def _tier(tier: str, place: Place, body: dict[str, Any]) -> None:
-    word = tier if place.is_own else _TIERS.get(tier)
-    if word is None:
-        place.losses.drop("generation.service_tier", "Gemini has flex, standard and priority")
-        return
-    body["serviceTier"] = word
-    if word != tier:
-        place.losses.approximate("generation.service_tier", f"said as {word}")
+    word = tier if place.is_own else tier_said(tier, _TIERS, place.losses, "Gemini has flex, standard and priority")
+    if word is not None:
+        body["serviceTier"] = word

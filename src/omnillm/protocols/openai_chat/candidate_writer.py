@@ -1,7 +1,7 @@
 """One candidate of a stream, written: what each event about its parts becomes in its deltas."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -75,12 +75,12 @@ class CandidateWriter:
     def write(self, event: Any) -> bytes:
         """Write an event about a part."""
         if self._order.growing == event.index and event.index in self._open and type(event) is not PartEnded:
-            return _WRITERS[type(event)](self, event)
+            return self._WRITERS[type(event)](self, event)
         return self._written(self._order.let(event))
 
     def _written(self, events: list[Any]) -> bytes:
         """What comes of a part that was left out, or has ended, says nothing."""
-        return b"".join([_WRITERS[type(one)](self, one) for one in events if one.index in self._open or type(one) is PartStarted])
+        return b"".join([self._WRITERS[type(one)](self, one) for one in events if one.index in self._open or type(one) is PartStarted])
 
     def finish(self, event: Finished) -> bytes:
         out = self._written(self._order.rest())
@@ -168,7 +168,7 @@ class CandidateWriter:
         part = event.part
         kind = type(part)
         place = self._stand(event.index)
-        start = _STARTS.get(kind)
+        start = self._STARTS.get(kind)
         if start is None:
             place.drop("", f"an answer of Chat has no place for a part of type {part.__struct_config__.tag}")
             return b""
@@ -260,25 +260,23 @@ class CandidateWriter:
         value = written_opaque(opened.opaque, ".opaque", self._stand(event.index))
         return self._delta({"thinking_blocks": [block(opened.thought, value, is_redacted=opened.part.is_redacted)]})
 
-
-_Start = Callable[[CandidateWriter, OpenPart, Place], bytes]
-_STARTS: dict[type, _Start] = {
-    Text: CandidateWriter._start_text,  # noqa: SLF001 - the class's own tables
-    Refusal: CandidateWriter._start_refusal,  # noqa: SLF001
-    Reasoning: CandidateWriter._start_reasoning,  # noqa: SLF001
-    ToolCall: CandidateWriter._start_call,  # noqa: SLF001
-    ImageUrl: CandidateWriter._start_image,  # noqa: SLF001
-    ImageBase64: CandidateWriter._start_image,  # noqa: SLF001
-    Audio: CandidateWriter._start_sound,  # noqa: SLF001
-}
-_WRITERS: dict[type, Callable[[CandidateWriter, Any], bytes]] = {
-    PartStarted: CandidateWriter._start,  # noqa: SLF001
-    TextDelta: CandidateWriter._write_text,  # noqa: SLF001
-    RefusalDelta: CandidateWriter._write_refusal,  # noqa: SLF001
-    ReasoningDelta: CandidateWriter._write_reasoning,  # noqa: SLF001
-    ToolCallDelta: CandidateWriter._write_arguments,  # noqa: SLF001
-    OpaqueAdded: CandidateWriter._write_opaque,  # noqa: SLF001
-    CitationAdded: CandidateWriter._write_citation,  # noqa: SLF001
-    AudioDelta: CandidateWriter._write_sound,  # noqa: SLF001
-    PartEnded: CandidateWriter._end,  # noqa: SLF001
-}
+    _STARTS: ClassVar[dict[type, Callable[["CandidateWriter", OpenPart, Place], bytes]]] = {
+        Text: _start_text,
+        Refusal: _start_refusal,
+        Reasoning: _start_reasoning,
+        ToolCall: _start_call,
+        ImageUrl: _start_image,
+        ImageBase64: _start_image,
+        Audio: _start_sound,
+    }
+    _WRITERS: ClassVar[dict[type, Callable[["CandidateWriter", Any], bytes]]] = {
+        PartStarted: _start,
+        TextDelta: _write_text,
+        RefusalDelta: _write_refusal,
+        ReasoningDelta: _write_reasoning,
+        ToolCallDelta: _write_arguments,
+        OpaqueAdded: _write_opaque,
+        CitationAdded: _write_citation,
+        AudioDelta: _write_sound,
+        PartEnded: _end,
+    }

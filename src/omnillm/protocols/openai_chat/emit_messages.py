@@ -1,7 +1,7 @@
 """The conversation, written for a provider."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from omnillm.model.message import ROLE_WORDS, Message, MessageRole, RequestItem, Text, ToolCall, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
@@ -80,7 +80,7 @@ class _Writer:
             self._moved = []
 
     def _write_message(self, item: Message) -> dict[str, Any] | None:
-        message = _ROLES[item.role](self, item)
+        message = self._ROLES[item.role](self, item)
         return None if message.get("content") == "" and item.parts and len(message) == 2 else message
 
     def _write_result(self, item: ToolResult) -> dict[str, Any] | None:
@@ -145,10 +145,9 @@ class _Writer:
             else:
                 message[name] = value
 
-
-_ROLES: dict[MessageRole, Callable[[_Writer, Message], dict[str, Any]]] = {
-    MessageRole.USER: _Writer._write_user,  # noqa: SLF001 - the class's own table
-    MessageRole.ASSISTANT: _Writer._write_assistant,  # noqa: SLF001
-    MessageRole.SYSTEM: _Writer._write_system,  # noqa: SLF001
-    MessageRole.DEVELOPER: _Writer._write_system,  # noqa: SLF001
-}
+    _ROLES: ClassVar[dict[MessageRole, Callable[["_Writer", Message], dict[str, Any]]]] = {
+        MessageRole.USER: _write_user,
+        MessageRole.ASSISTANT: _write_assistant,
+        MessageRole.SYSTEM: _write_system,
+        MessageRole.DEVELOPER: _write_system,
+    }

@@ -49,7 +49,7 @@ class ChatEncoder:
     def feed(self, event: LlmStreamEvent) -> bytes:
         if self._is_over:
             return b""
-        write = _WRITERS.get(type(event))
+        write = self._WRITERS.get(type(event))
         if write is not None:
             return write(self, event)
         number: int = event.candidate  # type: ignore[union-attr]  # by its kind
@@ -121,12 +121,11 @@ class ChatEncoder:
         fault = Fault(status=event.status, code=event.code, message=event.message, request_id=self._context.id)
         return write_stream_fault(fault, 0)
 
-
-_WRITERS: dict[type, Callable[[ChatEncoder, Any], bytes]] = {
-    ResponseStarted: ChatEncoder._start,  # noqa: SLF001 - the class's own table
-    UsageReported: ChatEncoder._count,  # noqa: SLF001
-    NativeEvent: ChatEncoder._ignore,  # noqa: SLF001
-    Finished: ChatEncoder._finish,  # noqa: SLF001
-    Completed: ChatEncoder._complete,  # noqa: SLF001
-    Failed: ChatEncoder._fail,  # noqa: SLF001
-}
+    _WRITERS: ClassVar[dict[type, Callable[["ChatEncoder", Any], bytes]]] = {
+        ResponseStarted: _start,
+        UsageReported: _count,
+        NativeEvent: _ignore,
+        Finished: _finish,
+        Completed: _complete,
+        Failed: _fail,
+    }

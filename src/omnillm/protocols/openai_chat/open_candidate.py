@@ -1,7 +1,7 @@
 """One candidate of a stream, read delta by delta."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from omnillm.model.events import CitationAdded, Finished, LlmStreamEvent, ReasoningDelta, RefusalDelta, TextDelta
 from omnillm.model.message import Reasoning, Refusal, Text
@@ -17,6 +17,7 @@ _MEMBERS = frozenset({"index", "delta", "finish_reason", "logprobs", "error"})
 _NO_TEXT = Text(text="")
 _NO_REASONING = Reasoning()
 _NO_REFUSAL = Refusal(text="")
+_Read = Callable[["OpenCandidate", Any, dict[str, Any]], None]
 
 
 class OpenCandidate:
@@ -68,20 +69,20 @@ class OpenCandidate:
 
     def _read_delta(self, delta: dict[str, Any], logprobs: Any) -> None:
         """Read the members in the order of a message, whatever order the host wrote them in."""
-        for name, read in _BEFORE_CONTENT:
+        for name, read in self._BEFORE_CONTENT:
             if value := delta.get(name):
                 read(self, value, delta)
         if (content := delta.get("content")) is not None:
             self._read_content(content, logprobs)
-        for name, read in _AFTER_CONTENT:
+        for name, read in self._AFTER_CONTENT:
             if value := delta.get(name):
                 read(self, value, delta)
-        if not _DELTA.issuperset(delta):
+        if not self._DELTA.issuperset(delta):
             self._lose_others(delta)
 
     def _lose_others(self, delta: dict[str, Any]) -> None:
         """Events have no place for members that nobody knows."""
-        for name in delta.keys() - _DELTA:
+        for name in delta.keys() - self._DELTA:
             if delta[name]:
                 self._parts.lose(f"message.vendor_extensions.{name}", "not a member of Chat's")
 
@@ -101,7 +102,7 @@ class OpenCandidate:
             else:
                 self._parts.add_whole(part)
 
-    def _read_reasoning(self, said: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+    def _read_reasoning(self, said: Any, _: dict[str, Any]) -> None:
         self._add_reasoning(text(said, "delta.reasoning_content"))
 
     def _read_other_reasoning(self, said: Any, delta: dict[str, Any]) -> None:
@@ -152,45 +153,43 @@ class OpenCandidate:
             if detail.get("signature") or detail.get("data"):
                 self._parts.lose("message.reasoning_details", "events have no place for them")
 
-    def _read_refusal(self, said: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+    def _read_refusal(self, said: Any, _: dict[str, Any]) -> None:
         self._is_refused = True
         number = self._parts.open(_NO_REFUSAL)
         self._parts.events.append(RefusalDelta(index=number, text=text(said, "delta.refusal"), candidate=self._index))
 
-    def _read_audio(self, audio: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+    def _read_audio(self, audio: Any, _: dict[str, Any]) -> None:
         self._audio.read(mapping(audio, "delta.audio"))
 
-    def _read_images(self, images: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+    def _read_images(self, images: Any, _: dict[str, Any]) -> None:
         for image in each(array(images, "delta.images"), "delta.images", read_part):
             self._parts.add_whole(image)
 
-    def _read_annotations(self, annotations: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+    def _read_annotations(self, annotations: Any, _: dict[str, Any]) -> None:
         parts = self._parts
         for number, annotation in enumerate(array(annotations, "delta.annotations")):
             citation = read_annotation(annotation, f"delta.annotations[{number}]")
             text_number = parts.text if parts.text is not None else parts.open(_NO_TEXT)
             parts.events.append(CitationAdded(index=text_number, citation=citation, candidate=self._index))
 
-    def _read_calls(self, calls: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+    def _read_calls(self, calls: Any, _: dict[str, Any]) -> None:
         each(array(calls, "delta.tool_calls"), "delta.tool_calls", self._calls.read)
 
-    def _read_legacy_call(self, call: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+    def _read_legacy_call(self, call: Any, _: dict[str, Any]) -> None:
         self._calls.read({"index": 0, "function": mapping(call, "delta.function_call")})
 
-
-_Read = Callable[[OpenCandidate, Any, dict[str, Any]], None]
-_BEFORE_CONTENT: tuple[tuple[str, _Read], ...] = (
-    ("reasoning_content", OpenCandidate._read_reasoning),  # noqa: SLF001 - the class's own table
-    ("reasoning", OpenCandidate._read_other_reasoning),  # noqa: SLF001
-    ("reasoning_details", OpenCandidate._read_details),  # noqa: SLF001
-    ("thinking_blocks", OpenCandidate._read_blocks),  # noqa: SLF001
-)
-_AFTER_CONTENT: tuple[tuple[str, _Read], ...] = (
-    ("annotations", OpenCandidate._read_annotations),  # noqa: SLF001
-    ("refusal", OpenCandidate._read_refusal),  # noqa: SLF001
-    ("audio", OpenCandidate._read_audio),  # noqa: SLF001
-    ("images", OpenCandidate._read_images),  # noqa: SLF001
-    ("tool_calls", OpenCandidate._read_calls),  # noqa: SLF001
-    ("function_call", OpenCandidate._read_legacy_call),  # noqa: SLF001
-)
-_DELTA = frozenset({"role", "content"} | {name for name, _ in _BEFORE_CONTENT + _AFTER_CONTENT})
+    _BEFORE_CONTENT: ClassVar[tuple[tuple[str, _Read], ...]] = (
+        ("reasoning_content", _read_reasoning),
+        ("reasoning", _read_other_reasoning),
+        ("reasoning_details", _read_details),
+        ("thinking_blocks", _read_blocks),
+    )
+    _AFTER_CONTENT: ClassVar[tuple[tuple[str, _Read], ...]] = (
+        ("annotations", _read_annotations),
+        ("refusal", _read_refusal),
+        ("audio", _read_audio),
+        ("images", _read_images),
+        ("tool_calls", _read_calls),
+        ("function_call", _read_legacy_call),
+    )
+    _DELTA: ClassVar[frozenset[str]] = frozenset({"role", "content"} | {name for name, _ in _BEFORE_CONTENT + _AFTER_CONTENT})

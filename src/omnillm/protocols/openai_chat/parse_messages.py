@@ -80,7 +80,7 @@ def _unsealed(value: str) -> Opaque:
 
 
 def _plain(role: MessageRole) -> Callable[[_Conversation, dict[str, Any]], Message]:
-    def read(conversation: _Conversation, message: dict[str, Any]) -> Message:  # noqa: ARG001 - the signature of the table
+    def read(_: _Conversation, message: dict[str, Any]) -> Message:
         parts = read_content(message.get("content"))
         if len(message) == 2 and "content" in message:
             return Message(role=role, parts=parts)

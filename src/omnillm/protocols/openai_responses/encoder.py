@@ -143,7 +143,7 @@ class ResponsesEncoder:
         self._leave_message()
         self._parts[index] = OpenReasoning(self._wire, part, place, None if self._protocol == NAME else self._protocol)
 
-    def _begin_image(self, index: int, part: ImageBase64, place: Place) -> None:  # noqa: ARG002 - the signature of `_BEGINNINGS`
+    def _begin_image(self, _: int, part: ImageBase64, place: Place) -> None:
         self._leave_message()
         place.approximate("", "said as a call of the image generation tool")
         if part.signature is not None:
@@ -164,7 +164,7 @@ class ResponsesEncoder:
         elif opened is not None:
             opened.add(transcript)
 
-    def _begin_native(self, index: int, part: Native, place: Place) -> None:  # noqa: ARG002 - the signature of `_BEGINNINGS`
+    def _begin_native(self, _: int, part: Native, place: Place) -> None:
         item = write_native(part, place)
         if item is None:
             return

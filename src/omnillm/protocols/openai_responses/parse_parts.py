@@ -115,7 +115,7 @@ def _read_refusal(part: dict[str, Any], item_id: str) -> Refusal:
     return Refusal(text=text(part.get("refusal"), "refusal"), item_id=item_id, vendor_extensions=rest(part, _REFUSAL_MEMBERS))
 
 
-def _read_image(part: dict[str, Any], item_id: str) -> MessagePart:  # noqa: ARG001 - the signature of `_READERS`
+def _read_image(part: dict[str, Any], _: str) -> MessagePart:
     url, file_id = optional_text(part, "image_url"), optional_text(part, "file_id")
     detail, mark, more = optional_text(part, "detail"), _mark_of(part), rest(part, _IMAGE_MEMBERS)
     if url and file_id:
@@ -130,7 +130,7 @@ def _read_image(part: dict[str, Any], item_id: str) -> MessagePart:  # noqa: ARG
     return _read_native(part)
 
 
-def _read_file(part: dict[str, Any], item_id: str) -> MessagePart:  # noqa: ARG001 - the signature of `_READERS`
+def _read_file(part: dict[str, Any], _: str) -> MessagePart:
     source, member = _source_of(part)
     if source is None:
         return _read_native(part)
@@ -162,7 +162,7 @@ def _source_of(part: dict[str, Any]) -> tuple[MediaSource | None, str]:
     return None, ""
 
 
-def _read_audio(part: dict[str, Any], item_id: str) -> MessagePart:  # noqa: ARG001 - the signature of `_READERS`
+def _read_audio(part: dict[str, Any], _: str) -> MessagePart:
     sound = optional_mapping(part, "input_audio")
     if sound is None or sound.keys() != {"data", "format"}:
         return _read_native(part)

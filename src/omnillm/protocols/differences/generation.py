@@ -1,0 +1,48 @@
+"""Sampling, stops and tiers where a protocol has other words, or none: Claude's two protocols lack the same."""
+
+from collections.abc import Mapping
+
+from omnillm.model.capabilities import CapabilitySet, OutputModality
+from omnillm.model.request import GenerationConfig
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.said import said
+
+_TIER = "generation.service_tier"
+_unsaid_numbers = said("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
+
+
+def drop_unsaid(generation: GenerationConfig, losses: Losses, host: str) -> None:
+    """`host`: what people call the protocol."""
+    for name, _ in _unsaid_numbers(generation):
+        losses.drop(f"generation.{name}", f"{host} has no {name}")
+    if generation.n is not None and generation.n != 1:
+        losses.drop("generation.n", f"{host} gives one answer")
+    for name in ("logprobs", "verbosity"):
+        if getattr(generation, name):
+            losses.drop(f"generation.{name}", f"{host} has no {name}")
+
+
+def drop_unsaid_capabilities(capabilities: CapabilitySet, losses: Losses, host: str) -> None:
+    if any(modality is not OutputModality.TEXT for modality in capabilities.modalities):
+        losses.drop("capabilities.modalities", f"{host} answers with text")
+    for name in ("max_tool_calls", "audio"):
+        if getattr(capabilities, name) is not None:
+            losses.drop(f"capabilities.{name}", f"{host} has no {name}")
+
+
+def stops_of_words(generation: GenerationConfig, losses: Losses) -> list[str]:
+    """Return the stop sequences but those of blanks, which are refused."""
+    stops = [stop for stop in generation.stop if stop.strip()]
+    if len(stops) < len(generation.stop):
+        losses.drop("generation.stop", "a stop sequence must hold more than blanks")
+    return stops
+
+
+def tier_said(tier: str, words: Mapping[str, str], losses: Losses, there_are: str) -> str | None:
+    """Return the word for a service tier; None: there is none. `there_are`: "Gemini has flex, standard and priority"."""
+    word = words.get(tier)
+    if word is None:
+        losses.drop(_TIER, there_are)
+    elif word != tier:
+        losses.approximate(_TIER, f"said as {word}")
+    return word
