@@ -100,7 +100,11 @@ def read(members: Members, name: str, decoder: msgspec.json.Decoder[T], expected
 
 def read_model(members: Members) -> str:
     """The name of the model. Raises BadRequest unless there is one."""
-    model = read(members, "model", _MODEL, "a string of 1 to 256 characters")
+    raw = members.get("model")
+    try:
+        model = None if raw is None else _MODEL.decode(raw)
+    except UNREADABLE as error:
+        raise BadRequest("`model` must be a string of 1 to 256 characters") from error
     if model is None:
         raise BadRequest("`model` is required", code="missing_model")
     return model
