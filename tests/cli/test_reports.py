@@ -17,7 +17,7 @@ from omnillm.assemble.prices import make_catalog
 from omnillm.cli.main import main
 from omnillm.config.load import load
 from omnillm.records import EntryKind, Posting
-from omnillm.server.reports import requests_csv
+from omnillm.server.operations.reports import requests_csv
 from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.sql_store import SqlStore
 from omnillm.stores.sqlite.store import SqliteStore

@@ -24,8 +24,8 @@ from omnillm.config.substitution import Substitution
 from omnillm.gateway.counters import Counters, Series, Tally
 from omnillm.providers.heads import RETURNED
 from omnillm.providers.passing import PASSED
-from omnillm.server.metrics import CALL_LABELS, render_metrics
-from omnillm.server.openapi import description
+from omnillm.server.operations.metrics import CALL_LABELS, render_metrics
+from omnillm.server.operations.openapi import description
 from omnillm.server.paths import ROUTES
 from omnillm.testing import FAULTS, FakeProvider
 

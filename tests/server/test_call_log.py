@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.in_turn import in_turn
 
 from omnillm.records import RequestRow
-from omnillm.server.call_log import WRITTEN_BYTES, CallLog
+from omnillm.server.logs.call_log import WRITTEN_BYTES, CallLog
 from omnillm.usage import Usage
 
 ROW = RequestRow(

@@ -8,8 +8,8 @@ from io import FileIO
 
 import pytest
 
-from omnillm.server.log_writer import LogWriter
-from omnillm.server.own_log import OwnLog
+from omnillm.server.logs.own_log import OwnLog
+from omnillm.server.logs.writer import LogWriter
 
 LINE = b"x" * 99 + b"\n"
 LINES = LINE * 100
@@ -68,7 +68,7 @@ def test_a_reader_who_stands_still_costs_lines_and_no_moment(pipe: Pipe, is_bloc
 
 def test_an_end_does_not_wait_for_a_reader_who_stands_still(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second, not for ever; the lines that the reader did not take are lost."""
-    monkeypatch.setattr("omnillm.server.log_writer.LAST_S", 0.05)
+    monkeypatch.setattr("omnillm.server.logs.writer.LAST_S", 0.05)
     writer = LogWriter(pipe.stream, most_bytes=MOST)
     taken = fill(writer)
     writer.close()

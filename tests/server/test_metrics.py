@@ -9,7 +9,7 @@ from tests.server.test_call_log import ROW
 from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
 from omnillm.gateway.counters import Counters
 from omnillm.protocols.loss import LossReason
-from omnillm.server.metrics import render_metrics
+from omnillm.server.operations.metrics import render_metrics
 from omnillm.usage import Usage
 
 KEY = KeySnapshot(

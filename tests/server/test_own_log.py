@@ -3,7 +3,7 @@
 import json
 import logging
 
-from omnillm.server.own_log import MessageFormat
+from omnillm.server.logs.own_log import MessageFormat
 
 
 def record(text: str, *args: object, trace: object = None) -> logging.LogRecord:

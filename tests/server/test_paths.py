@@ -16,7 +16,8 @@ from omnillm.server.app import PROBES, App, Surface
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
 from omnillm.server.front.requests import Request
 from omnillm.server.inference import read_call
-from omnillm.server.operations import Instruments, build_operations
+from omnillm.server.operations.app import build_operations
+from omnillm.server.operations.instruments import Instruments
 from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, provider_route, without_prefix
 from omnillm.server.uploads import Uploads
 from omnillm.server.wiring import Wiring

@@ -22,7 +22,7 @@ from omnillm.gateway.call import Caller
 from omnillm.records import VirtualKey
 from omnillm.secret import Secret
 from omnillm.server.authenticate import digest
-from omnillm.server.virtual_keys import Issued, Listed
+from omnillm.server.operations.virtual_keys import Issued, Listed
 
 log = logging.getLogger("omnillm")
 

@@ -27,12 +27,13 @@ from omnillm.gateway.refused_keys import RefusedKeys
 from omnillm.server.app import App, Surface
 from omnillm.server.asgi import AsgiBridge
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator
-from omnillm.server.call_log import CallLog
 from omnillm.server.front.crowd import FrontLimits
 from omnillm.server.front.front import Front
-from omnillm.server.log_writer import Stream
-from omnillm.server.operations import Instruments, build_operations
-from omnillm.server.own_log import MessageFormat, OwnLog
+from omnillm.server.logs.call_log import CallLog
+from omnillm.server.logs.own_log import MessageFormat, OwnLog
+from omnillm.server.logs.writer import Stream
+from omnillm.server.operations.app import build_operations
+from omnillm.server.operations.instruments import Instruments
 from omnillm.server.run import Server
 from omnillm.server.uploads import Uploads
 from omnillm.server.wiring import Wiring

@@ -37,7 +37,7 @@ def requests(  # noqa: PLR0913, PLR0917  a command line's options
     as_csv: bool = AS_CSV,
 ) -> None:
     """List requests, newest first, or show one."""
-    from omnillm.server import reports as written
+    from omnillm.server.operations import reports as written
     from omnillm.stores import reports
 
     conditions = {
@@ -70,7 +70,7 @@ def requests(  # noqa: PLR0913, PLR0917  a command line's options
 
 def _one(connection: "Connection", request_id: str) -> dict[str, object]:
     from omnillm.errors import BadRequest
-    from omnillm.server.reports import request_document
+    from omnillm.server.operations.reports import request_document
     from omnillm.stores import reports
 
     ended = reports.request(connection, request_id)

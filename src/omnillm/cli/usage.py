@@ -29,7 +29,7 @@ def usage(  # noqa: PLR0913, PLR0917  a command line's options
     as_csv: bool = AS_CSV,
 ) -> None:
     """Show what was spent, by whom and on what."""
-    from omnillm.server import reports as written
+    from omnillm.server.operations import reports as written
     from omnillm.stores import reports
     from omnillm.stores.daily import total_of
 

@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from omnillm.server.operations.replies import missing
+
 PAGE = "index.html"
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 FIELDS = {
@@ -32,7 +34,7 @@ def dashboard_routes() -> list[Route]:
     async def asset(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in assets or name == PAGE:
-            return Response(status_code=404)
+            raise missing(f"There is no file {name[:64]!r} of the page.")
         return _answer(request, name, assets[name])
 
     # The description is for programs.

@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from omnillm.clock import Clock
-from omnillm.errors import BadRequest, OmniError
+from omnillm.errors import OmniError
 from omnillm.gateway.budgets.alerts import BudgetAlerts
 from omnillm.gateway.call import Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key
 from omnillm.gateway.faults import client_status, fault_of, report_defect
@@ -21,12 +21,9 @@ from omnillm.providers.paths import COUNT_TOKENS
 from omnillm.server.front.requests import Reply, Request
 from omnillm.server.paths import Route, without_prefix
 from omnillm.server.reply_fields import call_fields, replay_fields
-from omnillm.server.tags import merge_tags
+from omnillm.server.request_fields import session_of, tags_of, timeout_s
 from omnillm.server.wiring import Wiring
 
-MAX_TAGS_BYTES = 1024
-SESSION_FIELDS = (b"x-omnillm-session", b"x-claude-code-session-id", b"session-id", b"x-session-id")
-"""In which clients name their conversation: our own, and those that Claude Code, Codex and opencode send to everybody."""
 UNREAD: Final = RequestPeek(model="")
 """Of a body that has not come yet."""
 NOBODY: Final = Caller()
@@ -67,7 +64,7 @@ def read_call_head(request: Request, route: Route, caller: Caller, wiring: Wirin
     if route.provider:
         wiring.endpoints[route.provider].check_request(headers, route.location)
     session = session_of(headers)
-    fields, tags = tellable(headers, wiring.passed), merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags)
+    fields, tags = tellable(headers, wiring.passed), tags_of(headers, caller)
     call = (_shared if fields.is_shared and not session else _call)(route, fields, session, wiring.affinity, tags)
     if b"idempotency-key" in headers or route.is_form:
         call = replace(
@@ -144,28 +141,6 @@ def _idempotency_key(request: Request, route: Route) -> IdempotencyKey | None:
     if route.operation == COUNT_TOKENS:
         return None
     return read_idempotency_key(request.headers[b"idempotency-key"].decode("latin-1"), without_prefix(request.path))
-
-
-def timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:
-    value = headers.get(b"x-omnillm-timeout-ms")
-    if value is None:
-        return longest_s
-    if not value.isdigit() or len(value) > 9 or int(value) == 0:
-        raise BadRequest("x-omnillm-timeout-ms must be a whole number of milliseconds, at least 1.")
-    return min(int(value) / 1000, longest_s)
-
-
-def text_of(headers: dict[bytes, bytes], name: bytes) -> str:
-    value = headers.get(name)
-    return "" if value is None else value[:MAX_TAGS_BYTES].decode("latin-1")
-
-
-def session_of(headers: dict[bytes, bytes]) -> str:
-    """What a client calls its conversation; "": nothing."""
-    for name in SESSION_FIELDS:
-        if name in headers:
-            return text_of(headers, name)
-    return ""
 
 
 async def respond(call: Call, wiring: Wiring, reply: Reply) -> None:

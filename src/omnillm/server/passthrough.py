@@ -25,10 +25,9 @@ from omnillm.providers.native import PathAsk, ask
 from omnillm.providers.own_paths import native_path
 from omnillm.providers.paths import UPLOADS
 from omnillm.server.front.requests import Reply, Request
-from omnillm.server.inference import session_of, text_of, timeout_s
 from omnillm.server.paths import PREFIXES, protocol_of, split_provider
 from omnillm.server.reply_fields import native_fields
-from omnillm.server.tags import merge_tags
+from omnillm.server.request_fields import session_of, tags_of, timeout_s
 from omnillm.server.uploads import Upload
 from omnillm.server.wiring import Wiring
 
@@ -212,7 +211,7 @@ def _call(native: Native, request: Request, clock: Clock) -> Call:
         deadline=now + timeout_s(request.headers, wiring.deadline_s),
         provider=native.provider,
         session=session_of(request.headers),
-        tags=merge_tags(text_of(request.headers, b"x-omnillm-tags"), native.caller.tags),
+        tags=tags_of(request.headers, native.caller),
     )
 
 

@@ -24,10 +24,9 @@ from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.server.authenticate import is_of_this_machine
 from omnillm.server.front.handshake import upgrade_required
 from omnillm.server.front.requests import Reply, Request
-from omnillm.server.inference import session_of, text_of, timeout_s
 from omnillm.server.paths import Route
 from omnillm.server.reply_fields import session_fields
-from omnillm.server.tags import merge_tags
+from omnillm.server.request_fields import session_of, tags_of, timeout_s
 from omnillm.server.wiring import Wiring
 from omnillm.transport.websocket import Message, WebSocket
 
@@ -73,7 +72,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             wall=self.clock.wall(),
             deadline=now + timeout_s(headers, self.wiring.deadline_s),
             session=session_of(headers),
-            tags=merge_tags(text_of(headers, b"x-omnillm-tags"), self.caller.tags),
+            tags=tags_of(headers, self.caller),
         )
 
 

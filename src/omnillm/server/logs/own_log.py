@@ -3,8 +3,8 @@
 import json
 import logging
 
-from omnillm.server.call_log import timestamp
-from omnillm.server.log_writer import LogWriter, Stream
+from omnillm.server.logs.call_log import timestamp
+from omnillm.server.logs.writer import LogWriter, Stream
 
 
 class MessageFormat(logging.Formatter):

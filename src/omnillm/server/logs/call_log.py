@@ -10,7 +10,7 @@ import msgspec
 from omnillm.clock import civil_day
 from omnillm.money import format_usd
 from omnillm.records import RequestRow
-from omnillm.server.log_writer import LogWriter, Stream
+from omnillm.server.logs.writer import LogWriter, Stream
 
 WRITTEN_BYTES: Final = 64 * 1024
 

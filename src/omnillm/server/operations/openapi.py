@@ -12,8 +12,8 @@ import msgspec
 from omnillm.admission.asks import KeyHealth, KeySnapshot
 from omnillm.protocols.loss import LossReason
 from omnillm.records import AttemptRow, Entry, EntryKind, RequestRow
+from omnillm.server.operations.reports import REQUEST_FILTERS
 from omnillm.server.paths import GEMINI_METHODS, ROUTES, methods_of
-from omnillm.server.reports import REQUEST_FILTERS
 from omnillm.usage import Usage
 
 Schema = dict[str, Any]

@@ -1,6 +1,6 @@
 """The admin API's virtual keys. A secret is in the reply that makes it, and nowhere else."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Final
 from typing import Protocol as Interface
 
@@ -11,11 +11,11 @@ from starlette.routing import Route
 
 from omnillm.config.settings import BudgetSettings, VirtualKeyTerms
 from omnillm.config.values import has_midnight
-from omnillm.errors import BadRequest
 from omnillm.money import format_usd
 from omnillm.records import VirtualKey
 from omnillm.secret import Secret
-from omnillm.server.reports import read_limit
+from omnillm.server.operations.replies import json_reply, read_query
+from omnillm.server.operations.reports import read_limit
 
 Handler = Callable[[Request], Awaitable[Response]]
 PAGE_KEYS: Final = 100
@@ -72,37 +72,30 @@ class VirtualKeyApi:
         self._keys = keys
 
     async def page(self, request: Request) -> Response:
-        query = request.query_params
-        for name in query:
-            if name not in {"limit", "after"}:
-                raise BadRequest(f"There is no parameter {name[:64]!r}; there are limit, after.")
+        query = read_query(request, "limit", "after")
         limit = read_limit(query.get("limit", str(PAGE_KEYS)))
         found = self._keys.page(after=query.get("after", ""), limit=limit + 1)
-        return _json({"virtual_keys": [_shown(each) for each in found[:limit]], "has_more": len(found) > limit})
+        return json_reply({"virtual_keys": [_shown(each) for each in found[:limit]], "has_more": len(found) > limit})
 
     async def create(self, request: Request) -> Response:
         return _issued(await self._keys.create(await request.body()), status=201)
 
     async def show(self, request: Request) -> Response:
-        return _json({"virtual_key": _shown(self._keys.find(request.path_params["name"]))})
+        return json_reply({"virtual_key": _shown(self._keys.find(request.path_params["name"]))})
 
     async def change(self, request: Request) -> Response:
-        return _json({"virtual_key": _shown(await self._keys.change(request.path_params["name"], await request.body()))})
+        return json_reply({"virtual_key": _shown(await self._keys.change(request.path_params["name"], await request.body()))})
 
     async def rotate(self, request: Request) -> Response:
         return _issued(await self._keys.rotate(request.path_params["name"], await request.body()), status=200)
 
     async def revoke(self, request: Request) -> Response:
-        return _json({"virtual_key": _shown(await self._keys.revoke(request.path_params["name"]))})
+        return json_reply({"virtual_key": _shown(await self._keys.revoke(request.path_params["name"]))})
 
 
 def _issued(issued: Issued, *, status: int) -> Response:
     shown = {"virtual_key": _shown(issued.listed), "secret": issued.secret.reveal()}
-    return _json(shown, status=status, headers={"cache-control": "no-store"})
-
-
-def _json(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(content), status_code=status, media_type="application/json", headers=headers)
+    return json_reply(shown, status=status, fields={"cache-control": "no-store"})
 
 
 def _shown(listed: Listed) -> dict[str, object]:
