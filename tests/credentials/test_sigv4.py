@@ -12,7 +12,7 @@ from tests.in_turn import in_turn
 from omnillm.clock import Clock
 from omnillm.credentials.aws import signed
 from omnillm.credentials.sigv4 import AwsKeys, Unsigned, sign
-from omnillm.providers.bedrock import BEDROCK
+from omnillm.providers.profiles.bedrock import BEDROCK
 from omnillm.providers.url_rule import request_target
 from omnillm.secret import Secret
 from omnillm.testing import ManualClock

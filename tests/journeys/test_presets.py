@@ -7,7 +7,7 @@ from openai import AsyncOpenAI
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 
 from omnillm.assemble import SystemClock
-from omnillm.providers.presets import PRESETS
+from omnillm.providers.profiles.presets import PRESETS
 from omnillm.testing import Behaviour, FakeProvider
 from omnillm.testing.hosts import HOSTS
 

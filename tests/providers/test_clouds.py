@@ -12,13 +12,14 @@ from omnillm.framing.eventstream import event, exception
 from omnillm.protocols.anthropic_messages import PROTOCOL as MESSAGES
 from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.protocol import Sight
-from omnillm.providers.bedrock import BEDROCK, InvokedFrames, InvokeFrames, read_usage, streamed_usage
 from omnillm.providers.endpoint import OwnPath
 from omnillm.providers.kinds import endpoint
 from omnillm.providers.own_paths import operation_at
 from omnillm.providers.places import base_url_of, place_of, placed
+from omnillm.providers.profiles.bedrock import BEDROCK
+from omnillm.providers.profiles.bedrock_invoke import InvokedFrames, InvokeFrames, read_usage, streamed_usage
+from omnillm.providers.profiles.vertex_ai import VERTEX_AI
 from omnillm.providers.url_rule import request_target
-from omnillm.providers.vertex_ai import VERTEX_AI
 from omnillm.secret import Secret
 
 CONVERSE, MESSAGES_API, GEMINI = "bedrock_converse", "anthropic_messages", "gemini_generate_content"

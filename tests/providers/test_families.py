@@ -7,10 +7,10 @@ import pytest
 from tests.in_turn import in_turn
 
 from omnillm.endpoints.registry import FORMATS
-from omnillm.providers.azure_openai import with_version
-from omnillm.providers.bedrock import BEDROCK
 from omnillm.providers.families import FAMILY_PATHS, FORMATS_OF_KIND, families_of, format_for, formats_of
 from omnillm.providers.kinds import KINDS, endpoint
+from omnillm.providers.profiles.azure_openai import with_version
+from omnillm.providers.profiles.bedrock import BEDROCK
 from omnillm.providers.url_rule import request_target
 from omnillm.secret import Secret
 

@@ -12,8 +12,8 @@ from omnillm.credentials.entra import entra_credential
 from omnillm.credentials.google import google_credential
 from omnillm.gateway.attempts.upstream import Credential
 from omnillm.providers.auth_scheme import Bearer, Entra
-from omnillm.providers.azure_openai import SCOPE
 from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.profiles.azure_openai import SCOPE
 from omnillm.secret import Secret
 
 

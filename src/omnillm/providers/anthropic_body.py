@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from omnillm.providers.paths import GENERATE
+
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.encode
-_GENERATE = "generate"
 
 
 class AnthropicBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +21,7 @@ class AnthropicBody(msgspec.Struct, frozen=True, kw_only=True):
     def fit(self, body: bytes, *, operation: str, headers: Mapping[bytes, bytes]) -> bytes:
         """Return the body as the cloud wants it; the same object where nothing changes. `headers` are the client's."""
         members: dict[str, object] = dict(_decode(body))
-        left_out = [name for name in self.left_out if name in members] if operation == _GENERATE else []
+        left_out = [name for name in self.left_out if name in members] if operation == GENERATE else []
         betas = headers.get(b"anthropic-beta") if self.has_betas and "anthropic_beta" not in members else None
         if not left_out and "anthropic_version" in members and betas is None:
             return body

@@ -5,18 +5,18 @@ from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES, parse_protocol
-from omnillm.providers.anthropic import ANTHROPIC
 from omnillm.providers.auth_scheme import AuthScheme
-from omnillm.providers.azure_openai import AZURE_OPENAI, with_version
-from omnillm.providers.bedrock import BEDROCK
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.gemini import GEMINI
 from omnillm.providers.heads import check_auth, check_field
-from omnillm.providers.openai import OPENAI
-from omnillm.providers.openai_compatible import OPENAI_COMPATIBLE
-from omnillm.providers.presets import PRESETS
+from omnillm.providers.profiles.anthropic import ANTHROPIC
+from omnillm.providers.profiles.azure_openai import AZURE_OPENAI, with_version
+from omnillm.providers.profiles.bedrock import BEDROCK
+from omnillm.providers.profiles.gemini import GEMINI
+from omnillm.providers.profiles.openai import OPENAI
+from omnillm.providers.profiles.openai_compatible import OPENAI_COMPATIBLE
+from omnillm.providers.profiles.presets import PRESETS
+from omnillm.providers.profiles.vertex_ai import VERTEX_AI
 from omnillm.providers.urls import check_base_url
-from omnillm.providers.vertex_ai import VERTEX_AI
 from omnillm.secret import Secret
 from omnillm.spelling import hint
 

@@ -6,7 +6,7 @@ from omnillm.endpoints.format import EMBEDDINGS
 from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.endpoint import Endpoint, OwnPath
 from omnillm.providers.families import formats_of
-from omnillm.providers.paths import GEMINI_FORMATS, GEMINI_METHODS, GEMINI_SESSIONS, PATHS
+from omnillm.providers.paths import GEMINI_FORMATS, GEMINI_OPERATIONS, GEMINI_SESSIONS, PATHS
 
 _DEPLOYMENT = re.compile(r"/deployments/([^/]+)(/.+)")
 """Azure's older paths name the model."""
@@ -37,10 +37,10 @@ def _gemini_operation(path: str) -> OwnPath | None:
         return None
     if method in GEMINI_FORMATS:
         return OwnPath(protocol=GEMINI_FORMATS[method], operation=EMBEDDINGS, model=name)
-    for (operation, is_stream), known in GEMINI_METHODS.items():
-        if known == method:
-            return OwnPath(protocol=GEMINI_GENERATE_CONTENT, operation=operation, model=name, is_stream=is_stream)
-    return None
+    if method not in GEMINI_OPERATIONS:
+        return None
+    operation, is_stream = GEMINI_OPERATIONS[method]
+    return OwnPath(protocol=GEMINI_GENERATE_CONTENT, operation=operation, model=name, is_stream=is_stream)
 
 
 def native_path(endpoint: Endpoint, path: str) -> str:

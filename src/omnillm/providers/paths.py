@@ -30,6 +30,8 @@ GEMINI_METHODS = {
     ("generate", True): "streamGenerateContent",
     ("count_tokens", False): "countTokens",
 }
+GEMINI_OPERATIONS = {method: asked for asked, method in GEMINI_METHODS.items()}
+"""Method -> (operation, whether it streams)."""
 GEMINI_FORMATS = {"embedContent": "gemini_embed_content", "batchEmbedContents": "gemini_batch_embed_contents"}
 """Method -> the wire format of embeddings that it is asked in."""
 GEMINI_SESSIONS = frozenset(

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
-from omnillm.providers.bedrock import region_of
 from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.profiles.bedrock import region_of
 from omnillm.secret import Secret
 
 PLACED = ("bedrock", "vertex_ai")

@@ -8,7 +8,7 @@ from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.own_paths import operation_at
-from omnillm.providers.paths import COUNT_TOKENS, GEMINI_FORMATS, GEMINI_SESSIONS, GENERATE, REALTIME
+from omnillm.providers.paths import COUNT_TOKENS, GEMINI_FORMATS, GEMINI_OPERATIONS, GEMINI_SESSIONS, GENERATE, REALTIME
 
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
 MESSAGES, GEMINI = PROTOCOLS["anthropic_messages"], PROTOCOLS["gemini_generate_content"]
@@ -66,11 +66,6 @@ PREFIXES = ("/openai", "/anthropic", "/gemini")
 PROVIDERS = "/providers/"
 """Below it and a provider's name: the provider's own paths."""
 GEMINI_MODELS = ("/v1beta/models/", "/v1/models/")
-GEMINI_METHODS: dict[str, tuple[str, bool]] = {
-    "generateContent": (GENERATE, False),
-    "streamGenerateContent": (GENERATE, True),
-    "countTokens": (COUNT_TOKENS, False),
-}
 
 
 def inference_route(path: str) -> Route | None:
@@ -102,8 +97,8 @@ def _gemini_route(path: str) -> Route | None:
             model, colon, method = path[len(prefix) :].rpartition(":")
             if colon and model and method in GEMINI_FORMATS:
                 return Route(protocol=FORMATS[GEMINI_FORMATS[method]].protocol, operation=EMBEDDINGS, model=model)
-            if colon and model and method in GEMINI_METHODS:
-                operation, is_stream = GEMINI_METHODS[method]
+            if colon and model and method in GEMINI_OPERATIONS:
+                operation, is_stream = GEMINI_OPERATIONS[method]
                 return Route(protocol=GEMINI, operation=operation, model=model, is_stream=is_stream)
     return None
 

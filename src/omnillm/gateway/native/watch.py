@@ -9,8 +9,8 @@ from omnillm.protocols.bedrock_converse.frames import EXCEPTION, EventFrames
 from omnillm.protocols.bedrock_converse.stream import failure_in
 from omnillm.protocols.protocol import Failure
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.providers.bedrock import streamed_usage
 from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.profiles.bedrock_invoke import streamed_usage
 from omnillm.usage import Usage
 
 EVENTS = b"text/event-stream"

@@ -11,9 +11,10 @@ import msgspec
 
 from omnillm.admission.asks import KeyHealth, KeySnapshot
 from omnillm.protocols.loss import LossReason
+from omnillm.providers.paths import GEMINI_OPERATIONS
 from omnillm.records import AttemptRow, Entry, EntryKind, RequestRow
 from omnillm.server.operations.reports import REQUEST_FILTERS
-from omnillm.server.paths import GEMINI_METHODS, ROUTES, methods_of
+from omnillm.server.paths import ROUTES, methods_of
 from omnillm.usage import Usage
 
 Schema = dict[str, Any]
@@ -124,7 +125,7 @@ def _inference() -> Schema:
     for path, route in ROUTES.items():
         [method] = methods_of(route)
         paths[path] = {method.lower(): _call(f"{route.operation} in the form of {route.protocol.name}")}
-    for name in GEMINI_METHODS:
+    for name in GEMINI_OPERATIONS:
         paths[f"/v1beta/models/{{model}}:{name}"] = {"post": _call(f"{name} in the form of Gemini", "/v1beta/models/{model}")}
     for path in ("/v1/models", "/v1/models/{model}", "/v1beta/models"):
         paths[path] = {"get": _call("List the models that the caller may ask for", path)}

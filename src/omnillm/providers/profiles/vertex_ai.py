@@ -12,14 +12,18 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.endpoint import Endpoint, OwnPath
-from omnillm.providers.paths import GEMINI_METHODS
+from omnillm.providers.paths import COUNT_TOKENS, GEMINI_OPERATIONS, GENERATE
 from omnillm.secret import Secret
 
 _GOOGLE = "/publishers/google/models/{model}:{method}"
 _ANTHROPIC = "/publishers/anthropic/models/"
 _CLAUDE = re.compile(r"^claude-")
 _OWN = re.compile(r"/(v1|v1beta1)(?:/projects/[^/]+/locations/([^/]+))?/publishers/(google|anthropic)/models/([^/:]+):([A-Za-z]+)")
-_CLAUDE_METHODS = {"rawPredict": False, "streamRawPredict": True}
+_PUBLISHERS = {
+    "google": (GEMINI_GENERATE_CONTENT, GEMINI_OPERATIONS),
+    "anthropic": (ANTHROPIC_MESSAGES, {"rawPredict": (GENERATE, False), "streamRawPredict": (GENERATE, True)}),
+}
+"""Publisher of a model -> its protocol, and method -> (operation, whether it streams)."""
 _COUNTING = "count-tokens"
 _PLACE = re.compile(r"/projects/([^/]+)/")
 _PROJECT = re.compile(r"\s*(?://[a-z.-]+/)?projects/([^/]+)/")
@@ -42,31 +46,19 @@ def _error_protocol(protocol: str, body: bytes) -> str:
         return GEMINI_GENERATE_CONTENT
 
 
-def _own_path(endpoint: Endpoint, path: str) -> OwnPath | None:
+def _own_path(_: Endpoint, path: str) -> OwnPath | None:
     """What a path of Google's SDK, or of Anthropic's for Vertex AI, asks for. Whose project it names does not matter: it is not asked."""
-    del endpoint
     found = _OWN.fullmatch(path)
     if found is None:
         return None
     version, location, publisher, model, method = found.groups(default="")
-    if publisher == "google":
-        for (operation, is_stream), known in GEMINI_METHODS.items():
-            if known == method:
-                return OwnPath(
-                    protocol=GEMINI_GENERATE_CONTENT,
-                    operation=operation,
-                    model=model,
-                    is_stream=is_stream,
-                    version=version,
-                    location=location,
-                )
+    protocol, operations = _PUBLISHERS[publisher]
+    if method not in operations:
         return None
-    if method not in _CLAUDE_METHODS:
-        return None
-    if model == _COUNTING:
-        return OwnPath(protocol=ANTHROPIC_MESSAGES, operation="count_tokens", version=version, location=location)
-    is_stream = _CLAUDE_METHODS[method]
-    return OwnPath(protocol=ANTHROPIC_MESSAGES, operation="generate", model=model, is_stream=is_stream, version=version, location=location)
+    operation, is_stream = operations[method]
+    if model == _COUNTING and protocol == ANTHROPIC_MESSAGES:
+        return OwnPath(protocol=protocol, operation=COUNT_TOKENS, version=version, location=location)
+    return OwnPath(protocol=protocol, operation=operation, model=model, is_stream=is_stream, version=version, location=location)
 
 
 def _check_body(endpoint: Endpoint, body: bytes) -> None:
