@@ -1,7 +1,10 @@
 """`omnillm check` tells where native calls go, what passes beyond the kind's own paths, and what the ledger keeps of replies."""
 
+from tests.in_turn import in_turn
+
 from omnillm.config.describe import describe
 from omnillm.config.load import parse
+from omnillm.server.front.front import LAST_S
 
 
 def test_native_calls_are_told() -> None:
@@ -26,6 +29,16 @@ def test_that_a_start_waits_for_its_ledger_is_told() -> None:
     told = [line for line in describe(parse(f"{text}store: {{wait: 90s}}\n", {})) if "waits" in line]
     assert told == ["a start waits up to 90 s for a ledger that another process writes, or whose server is away"]
     assert not any("waits" in line for line in describe(parse(text, {})))
+
+
+@in_turn(("given", "delay", "total_s"), [("", "", 31), ("server: {drain_delay: 10s, drain: 5s}\n", "serves new calls for 10 s, then ", 16)])
+def test_how_long_a_stop_takes_is_told(given: str, delay: str, total_s: int) -> None:
+    """The delay, the grace and the front's last second: whoever supervises the process has to allow their sum."""
+    settings = parse(f"providers: {{p: {{kind: openai, keys: [{{label: a, key: sk-x}}]}}}}\n{given}", {})
+    assert settings.server.drain_delay_s + settings.server.drain_s + LAST_S == total_s
+    [line] = [line for line in describe(settings) if line.startswith("a stop ")]
+    assert line.startswith(f"a stop {delay}gives open calls {settings.server.drain_s:g} s")
+    assert line.endswith(f"allow it more than {total_s} s")
 
 
 def test_what_becomes_of_a_virtual_key_is_told() -> None:

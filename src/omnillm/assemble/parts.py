@@ -50,6 +50,7 @@ def check_unchangeable(old: Settings, new: Settings) -> None:
         ("server.admin", old.server.admin, new.server.admin),
         ("server.tls", old.server.tls, new.server.tls),
         ("server.limits", old.server.limits, new.server.limits),
+        ("server.drain_delay", old.server.drain_delay_s, new.server.drain_delay_s),
         ("server.drain", old.server.drain_s, new.server.drain_s),
         ("server.log", old.server.log, new.server.log),
         *_budget_periods(old, new),

@@ -69,7 +69,14 @@ class Service:
         refused = (RefusedKeys(clock or SystemClock()).observe,) if self.call_log else ()
         self.program = Program(settings, clock=clock, store=store, observers=observers, failure_observers=refused)
         self.keyring = Keyring(self.program)
-        self.server = Server(drain_s=settings.server.drain_s, reload=self.reload, interrupt=self.program.interrupt)
+        self.server = Server(
+            delay_s=settings.server.drain_delay_s,
+            drain_s=settings.server.drain_s,
+            clock=self.program.clock,
+            deadlines=self.program.deadlines,
+            reload=self.reload,
+            interrupt=self.program.interrupt,
+        )
         self.uploads = Uploads(lambda: secrets.token_urlsafe(32))
         self._apps: list[App] = []
         self._tls: ssl.SSLContext | None = None
@@ -93,8 +100,8 @@ class Service:
 
     def _end_if_taken_over(self) -> None:
         """Stop: what it served from now on would not be recorded. Its supervisor starts it again, and then it stands by."""
-        if self.program.store.is_taken_over and not self.server.is_draining:
-            self.server.stop()
+        if self.program.store.is_taken_over:
+            self.server.stop_at_once()
 
     async def open_doors(self) -> None:
         """Listen wherever the configuration says."""

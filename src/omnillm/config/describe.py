@@ -9,6 +9,7 @@ from omnillm.config.settings import (
     KeySettings,
     ModelSettings,
     ProviderSettings,
+    ServerSettings,
     Settings,
     VirtualKeySettings,
 )
@@ -44,6 +45,7 @@ def _server(settings: Settings) -> Iterator[str]:
     yield f"server on {server.host}:{server.port}{' with TLS' if server.tls else ''}, auth: {server.auth}"
     if server.admin is not None:
         yield f"admin on {server.admin.host}:{server.admin.port}"
+    yield _stop(server)
     if server.auth == "required" and not (server.admin_key or settings.virtual_keys):
         yield "no virtual key and no admin_key to make one with: nobody can call"
     kept = f"rows are kept for {_span(store.retention_s)}"
@@ -53,6 +55,13 @@ def _server(settings: Settings) -> Iterator[str]:
     yield f"store {store.url.reveal().partition(':')[0]}, durability: {store.durability}, {kept}"
     if store.wait_s:
         yield f"a start waits up to {store.wait_s:g} s for a ledger that another process writes, or whose server is away"
+
+
+def _stop(server: ServerSettings) -> str:
+    """Its longest time is what `TimeoutStopSec` and `terminationGracePeriodSeconds` must allow; the last second is the front's `LAST_S`."""
+    delay = f"serves new calls for {server.drain_delay_s:g} s, then " if server.drain_delay_s else ""
+    total_s = server.drain_delay_s + server.drain_s + 1
+    return f"a stop {delay}gives open calls {server.drain_s:g} s, and a second to tell what is left: allow it more than {total_s:g} s"
 
 
 def _span(seconds: float) -> str:

@@ -69,6 +69,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     """A listener of its own for admin, metrics and dashboard; None: they share the main one."""
     tls: TlsSettings | None = None
     limits: LimitSettings = LimitSettings()
+    drain_delay_s: Seconds = field(default=0.0, name="drain_delay")
+    """How long it serves on when it is told to stop, so that load balancers hear of it."""
     drain_s: Seconds = field(default=30.0, name="drain")
     log: LogSettings = LogSettings()
     native: dict[Name, Name] = field(default_factory=dict)

@@ -1,25 +1,49 @@
-"""The running server: listeners and signals. SIGTERM and SIGINT drain, a second one cuts; SIGHUP applies a changed configuration."""
+"""The running server: listeners and signals. SIGTERM and SIGINT drain, SIGHUP applies a changed configuration.
+
+    serving  --stop-->  serving on, `delay_s`  ----->  draining, `drain_s`  ----->  cut
+                        replies close, unready         nothing is accepted
+
+A further `stop` goes on to the next of them at once.
+"""
 
 import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
 
+from omnillm.clock import Clock
 from omnillm.errors import OmniError
 from omnillm.server.front.front import Front
+from omnillm.transport.timeouts import Deadlines
 
 log = logging.getLogger("omnillm.server")
 
 
 class Server:
-    def __init__(self, *, drain_s: float, reload: Callable[[], Awaitable[None]], interrupt: Callable[[], None]) -> None:
+    """Watched by the deadlines: it ends the delay."""
+
+    def __init__(
+        self,
+        *,
+        delay_s: float,
+        drain_s: float,
+        clock: Clock,
+        deadlines: Deadlines,
+        reload: Callable[[], Awaitable[None]],
+        interrupt: Callable[[], None],
+    ) -> None:
         """`interrupt` tells whatever is under way that the gateway ends."""
         self.is_draining = False
+        """From the first `stop` on: whoever asks for its readiness is told."""
+        self.due = float("inf")
+        self._delay_s = delay_s
         self._drain_s = drain_s
+        self._clock = clock
+        self._deadlines = deadlines
         self._reload = reload
         self._interrupt = interrupt
         self._fronts: list[Front] = []
-        self._stopping = asyncio.Event()
+        self._shutting = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
 
     def add(self, front: Front) -> None:
@@ -27,11 +51,31 @@ class Server:
         self._fronts.append(front)
 
     def stop(self) -> None:
-        """Drain; called again: cut what still runs."""
-        if self._stopping.is_set():
+        """Drain, behind the delay; called again: at once; once more: cut what still runs."""
+        if self._shutting.is_set():
             self.close()
+        elif self.is_draining or not self._delay_s:
+            self.stop_at_once()
+        else:
+            self._serve_on()
+
+    def stop_at_once(self) -> None:
+        """Drain without the delay, or without the rest of it."""
         self.is_draining = True
-        self._stopping.set()
+        self._shutting.set()
+
+    def expire(self, now: float) -> None:  # noqa: ARG002  the signature of what is watched
+        """The delay is over."""
+        self.due = float("inf")
+        self._shutting.set()
+
+    def _serve_on(self) -> None:
+        self.is_draining = True
+        log.info("stopping: serving on for %g s, so that load balancers hear of it", self._delay_s)
+        for front in self._fronts:
+            front.end_connections()
+        self.due = self._clock.now() + self._delay_s
+        self._deadlines.add(self)
 
     def close(self) -> None:
         """Shut every door, and cut what still runs."""
@@ -64,7 +108,8 @@ class Server:
 
     async def run(self) -> None:
         """Serve until stopped, then let running calls finish within the grace. The caller closes the store afterwards."""
-        await self._stopping.wait()
+        await self._shutting.wait()
+        self._deadlines.discard(self)
         log.info("draining: up to %g s for calls under way", self._drain_s)
         await self.drain()
 

@@ -46,8 +46,8 @@ class Crowd:
 
     # fmt: off
     __slots__ = (
-        "application", "burst", "clock", "connections", "date_field", "deadlines", "ending", "gone", "heads", "held_bytes", "is_draining",
-        "limits", "spooled_bytes",
+        "application", "burst", "clock", "connections", "date_field", "deadlines", "ending", "ends_connections", "gone", "heads",
+        "held_bytes", "is_draining", "limits", "spooled_bytes",
     )
     # fmt: on
 
@@ -63,6 +63,8 @@ class Crowd:
         self.heads = KnownHeads(longest=limits.header_bytes)
         self.held_bytes = self.spooled_bytes = 0
         self.is_draining = False
+        self.ends_connections = False
+        """Each reply is the last of its connection, and says so."""
         self.date_field = b""
         self.gone: asyncio.Future[None] | None = None
         """Done when nothing is left; made by whoever waits for that."""

@@ -61,6 +61,10 @@ class Front:
         address = self._server.sockets[0].getsockname()
         return address[0], address[1]
 
+    def end_connections(self) -> None:
+        """Serve and accept as before, but let each reply be the last of its connection."""
+        self._crowd.ends_connections = True
+
     async def drain(self, grace_s: float, *, on_over: Callable[[], None] | None = None) -> None:
         """Accept nothing more, close what is idle, let running requests end within `grace_s`, then cut them. Returns when all are gone.
 
@@ -69,7 +73,7 @@ class Front:
         crowd = self._crowd
         self._on_over = on_over
         self._stop_listening()
-        crowd.is_draining = True
+        crowd.is_draining = crowd.ends_connections = True
         self._ends_at = crowd.clock.now() + grace_s
         self.due = min(self.due, self._ends_at)
         for connection in tuple(crowd.connections):

@@ -30,7 +30,7 @@ class Outflow:
     def own_fields(self, request: Request, *, closes: bool = False) -> bytes:
         """The fields `date` and `connection` of a reply. Whether the connection is closed behind it is decided here."""
         crowd = self._crowd
-        if closes or request.is_last or self.closes or crowd.is_draining:
+        if closes or request.is_last or self.closes or crowd.ends_connections:
             self.closes = True
             return crowd.date_field + b"connection: close\r\n"
         return crowd.date_field if request.http_minor else crowd.date_field + b"connection: keep-alive\r\n"
