@@ -14,19 +14,25 @@ from omnillm.assemble import Service, SystemClock
 from omnillm.clock import Clock
 from omnillm.config.load import parse
 from omnillm.config.settings import Settings
+from omnillm.stores.store import Store
 from omnillm.testing import Behaviour, FakeProvider
 
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """`await serve(text, clock=None)`: a gateway with that configuration, text or read already, on a free port, closed at the end."""
+    """`await serve(text, clock=None)`: a gateway with that configuration, text or read already, on a free port, closed at the end.
+
+    `store`: another ledger than the configured one.
+    """
     async with AsyncExitStack() as stack:
 
-        async def begin(text: str | Settings, *, clock: Clock | None = None, env: Mapping[str, str] | None = None) -> Running:
+        async def begin(
+            text: str | Settings, *, clock: Clock | None = None, env: Mapping[str, str] | None = None, store: Store | None = None
+        ) -> Running:
             settings = parse(text, env or {}) if isinstance(text, str) else text
             log = BytesIO()
             stack.callback(lambda: sys.stdout.write(log.getvalue().decode()))  # for whoever reads a failure, and for the canary
-            service = Service(settings, reload=lambda: settings, clock=clock, log_to=log)
+            service = Service(settings, reload=lambda: settings, clock=clock, log_to=log, store=store)
             await service.start()
             stack.push_async_callback(service.aclose)
             stack.push_async_callback(service.server.drain)

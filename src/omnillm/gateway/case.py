@@ -140,6 +140,17 @@ class Case(msgspec.Struct, eq=False):
         self.attempt = attempt = Attempt(lease, number, price, version, int(settlement.wall() * 1000))
         return attempt
 
+    def renumber(self) -> int:
+        """Another number for the newest reservation, that of the attempt or of a slice: the last one is used up, whether written or not."""
+        attempt = self.attempt
+        assert attempt is not None
+        if self.slices:
+            self.slices += 1
+        else:
+            self.unsent += 1
+            attempt.number += 1
+        return attempt.number + self.slices
+
     def note_sent(self, now: float) -> None:
         """The attempt's first byte is about to leave: its slot and tokens count from this moment, not from when it began to connect."""
         attempt = self.attempt

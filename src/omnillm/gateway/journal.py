@@ -66,6 +66,10 @@ class Movement(Protocol):
         """The idempotency key that it has taken, if any."""
         ...
 
+    def renumber(self) -> int:
+        """Another number for its newest reservation, of which nobody knows whether it was written."""
+        ...
+
 
 class Journal:
     """Durability as configured: strict puts each reservation and claim on disk before its attempt is sent, relaxed writes all behind."""
@@ -96,8 +100,12 @@ class Journal:
         if not self._allows_outage:
             raise unwritable(1.0)
 
-    async def reserve(self, movement: Movement, *, attempt: int, amount_nanousd: int, wall_ms: int) -> None:
-        """Make an attempt's reservation and claim durable (strict). LedgerUnavailable: nothing may be sent."""
+    async def reserve(self, movement: Movement, *, attempt: int, amount_nanousd: int, wall_ms: int, is_again: bool = False) -> None:
+        """Make an attempt's reservation and claim durable (strict). LedgerUnavailable: nothing may be sent.
+
+        With `when_down: allow`, whoever finds the ledger down goes on as those behind it do. What may have been written all the same
+        is given back by the ledger, so the attempt takes another number.
+        """
         if self._allows_outage and not self._ledger.is_healthy and not self._ledger.is_taken_over:
             return
         if not self.is_strict:
@@ -107,7 +115,9 @@ class Journal:
         try:
             await self._until_closed(self._ledger.post_durably(Posting(entries=entries, claims=movement.claims)))
         except LedgerUnavailable as error:
-            raise unwritable(error.retry_after_s) from error
+            if is_again or not self._allows_outage:
+                raise unwritable(error.retry_after_s) from error
+            await self.reserve(movement, attempt=movement.renumber(), amount_nanousd=amount_nanousd, wall_ms=wall_ms, is_again=True)
 
     async def claim(self, scope: str, *, is_behind: bool = False) -> ClaimRow | None:
         """What the ledger knows of an idempotency key. `is_behind`: what was written behind is waited for.
