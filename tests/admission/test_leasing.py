@@ -56,7 +56,8 @@ def test_a_failover_has_another_key_and_never_the_same_again(verdict):
         desk.release(lease, verdict, retry_after_s=0.0)
         tried += (("p", lease.key),)
     assert len(set(tried)) == 3
-    assert desk.ask_lease(case, tried=tried, queue=60.0) == Refusal(case_id=case, code="all_keys_tried", status=503)
+    refusal = desk.ask_lease(case, tried=tried, queue=60.0)
+    assert (refusal.code, refusal.status) == ("all_keys_tried", 503)
 
 
 @in_turn("verdict", sorted(RETRIES))
@@ -80,7 +81,7 @@ def test_a_retry_does_not_have_a_key_that_the_call_left_for_good():
     case = desk.ticket()
     desk.release(desk.lease(case), Verdict.NOT_FOUND)
     answer = desk.ask_lease(case, tried=(("p", "a"),), retry_of="p", queue=600.0)
-    assert answer == Refusal(case_id=case, code="all_keys_tried", status=503)
+    assert answer == Refusal(case_id=case, code="all_keys_tried", status=503, retry_after_s=60.0)
 
 
 def test_a_retry_waits_for_its_only_key():
@@ -201,6 +202,22 @@ def test_limited_keys_refuse_with_the_exact_wait():
     assert (refusal.code, refusal.status, refusal.retry_after_s) == ("all_keys_limited", 429, 47.0)
     desk.now += 47.0
     desk.lease()
+
+
+@pytest.mark.parametrize("others", [(), (key("c", rpm=1),)], ids=["tried alone", "one never tried"])
+def test_keys_that_were_tried_are_told_by_the_first_to_be_free(others):
+    """Whichever was asked last, and whether or not another one is at its limit, too: another call may have the first of them."""
+    desk = Desk(pool(key("a"), key("b"), *others))
+    case = desk.ticket()
+    for other in others:
+        desk.release(desk.lease(pinned=other.label))
+    for label, hint_s in (("a", 5.0), ("b", 50.0)):
+        desk.release(desk.lease(case, pinned=label), Verdict.RATE_LIMITED, retry_after_s=hint_s)
+    refusal = desk.ask_lease(case, tried=(("p", "a"), ("p", "b")))
+    assert refusal.code == ("all_keys_limited" if others else "all_keys_tried")
+    assert 5.0 <= refusal.retry_after_s <= 5.25
+    desk.now += refusal.retry_after_s
+    assert desk.lease().key == "a"
 
 
 def test_broken_keys_refuse_with_the_exact_wait():

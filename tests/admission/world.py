@@ -8,6 +8,7 @@ from collections import Counter, defaultdict, deque
 from math import inf
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.admission.asks import (
     Ask,
@@ -206,7 +207,7 @@ class World:
         answer = self.controller.lease(need, self.now)
         self._answered(need, answer)
         if isinstance(answer, Refusal) and answer.code in {"all_keys_limited", "all_keys_broken"} and not self.told:
-            self._check_refusal(answer, self._view(need))
+            self._check_refusal(answer, self._view(need), self._view(replace(need, tried=())))
         self._take_told()
         if case in self.leasing.earmarks._made:
             self.kinds["earmark"] += 1
@@ -349,11 +350,11 @@ class World:
         else:
             assert answer.retry_after_s is None or answer.retry_after_s > 0.0
 
-    def _check_refusal(self, refusal, view):
-        """Nobody is refused while there is a key; the wait and its reason are those of a look at every key."""
+    def _check_refusal(self, refusal, view, for_others):
+        """Nobody is refused while there is a key. Its reason is that of a look at every key that is left; the wait, at all of them."""
         assert view.wakes_at > self.now
         assert refusal.code == ("all_keys_limited" if view.is_limited else "all_keys_broken")
-        moment = view.wakes_at if view.wakes_at < inf else view.possible_at
+        moment = for_others.wakes_at if for_others.wakes_at < inf else for_others.possible_at
         expected = moment - self.now if moment > self.now else 1.0
         assert refusal.retry_after_s == expected
 

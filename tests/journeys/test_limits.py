@@ -302,6 +302,35 @@ async def test_used_up_quota_rests_for_long(serve: Serve, name: str) -> None:
         assert len(fake.log) == 1
 
 
+async def test_keys_that_are_limited_again_are_told_by_the_first_to_be_free(serve: Serve) -> None:
+    """Each answers 429 twice, the last one for long: the client is told of the other, and has it then."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"*": Behaviour()}, prices=PRICES, clock=clock) as fake:
+        for seconds in (0.0, 20.0, 0.0, 90.0):
+            fake.enqueue(Fault.status(429, hint=Hint(form="ms", seconds=seconds)))
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, pool="selection: priority"), clock=clock)
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert (reply.status, reply.error["code"], [logged.key for logged in fake.log]) == (
+            429,
+            "provider_rate_limited",
+            ["sk-a", "sk-a", "sk-b", "sk-b"],
+        )
+        wait_ms = int(reply.headers["retry-after-ms"])
+        assert 20_000 <= wait_ms <= 21_001
+        clock.advance(wait_ms / 1000)
+        assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+
+
+async def test_keys_that_are_refused_are_told_by_the_first_to_be_tried_again(serve: Serve) -> None:
+    """No provider says when a key will be good: it rests for a minute, and so long the next call would be refused as well."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"*": Behaviour(fault=Fault.status(401))}, clock=clock) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, queue="0s"), clock=clock)
+        replies = [await exchange(gateway.port, ask("openai_chat", "hello")) for _ in range(2)]
+    assert [(reply.status, reply.error["code"]) for reply in replies] == [(503, "no_available_key"), (503, "all_keys_broken")]
+    assert [int(reply.headers["retry-after-ms"]) for reply in replies] == [60_000, 60_000]
+
+
 async def test_quota_group_cools_as_one_and_other_models_go_on(serve: Serve) -> None:
     """Two keys of one account: the 429 of one is the other's too, but only for that model."""
     clock = ManualClock()

@@ -96,7 +96,15 @@ class Leasing:
         view = self._outlook(need, failed_over, now, is_bound_enough=True)
         if _may_wait(need, view, now):
             return view.wakes_at
-        return _refusal(need, self._outlook(need, failed_over, now, is_bound_enough=False), now)
+        view = self._outlook(need, failed_over, now, is_bound_enough=False)
+        return _refusal(need, view, self._wait_s(need, view, now))
+
+    def _wait_s(self, need: Need, view: Outlook, now: float) -> float:
+        """How long until another call may have a key: also one that this call has tried."""
+        if need.tried:
+            view = self._outlook(replace(need, tried=()), (), now, is_bound_enough=False)
+        moment = view.wakes_at if isfinite(view.wakes_at) else view.possible_at
+        return moment - now if moment > now else RETRY_AFTER_S
 
     def affordable(self, need: Need, now: float) -> Need:
         """A retry without the targets whose retry budget is used up. A provider that works is not short of retries because another fails.
@@ -154,16 +162,13 @@ def _may_wait(need: Need, view: Outlook, now: float) -> bool:
     return (view.is_limited or view.is_broken) and now < need.queue_until and view.possible_at <= need.queue_until
 
 
-def _refusal(need: Need, view: Outlook, now: float) -> Refusal:
-    """With the wait, when it is known."""
+def _refusal(need: Need, view: Outlook, wait_s: float) -> Refusal:
     if not (view.is_limited or view.is_broken):
         if view.is_tried:
-            return Refusal(case_id=need.case_id, code="all_keys_tried", status=503)
+            return Refusal(case_id=need.case_id, code="all_keys_tried", status=503, retry_after_s=wait_s)
         if view.is_too_large:
             return Refusal(case_id=need.case_id, code="call_too_large", status=400, needed=need.tokens)
         return Refusal(case_id=need.case_id, code="no_key_serves_model", status=503)
-    moment = view.wakes_at if isfinite(view.wakes_at) else view.possible_at
-    wait_s = moment - now if moment > now else RETRY_AFTER_S
     if not view.is_known:
         return Refusal(case_id=need.case_id, code="model_not_found", status=404, retry_after_s=wait_s)
     return Refusal(

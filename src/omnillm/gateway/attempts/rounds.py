@@ -61,11 +61,18 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
         if self.wish is not None:
             self.wish = None
         elif self.failure is not None and refusal.code in TELLS_NOTHING_NEW:
-            raise self.error()
+            raise self._exhausted(refusal)
         elif refusal.code == "no_key_serves_model" and self.need.pinned and self.case.pin is not None:
             raise bound_error(refusal, self.case.pin)
         else:
             raise refusal_error(refusal, self.case.call.model)
+
+    def _exhausted(self, refusal: Refusal) -> OmniError:
+        """No key is left. When one may be free again the controller knows of all of them, the last failure of its own key alone."""
+        error = self.error()
+        if refusal.retry_after_s is not None and isinstance(error, (RateLimited, NoAvailableKey)):
+            error.retry_after_s = refusal.retry_after_s
+        return error
 
     def error(self) -> OmniError:
         """The last failure, as the caller is told it: 401 and 403 are only ever about the caller's own credential."""
