@@ -118,6 +118,24 @@ async def test_a_batch_is_booked_at_its_bound_until_it_is_over(provider: FakePro
         assert await is_proven(program)
 
 
+async def test_a_batch_costs_what_its_own_endpoint_does(provider: FakeProvider) -> None:
+    """Whatever it costs at another endpoint of the same gateway (`primitive_endpoint`), and whichever of them was made last."""
+    bounds = []
+    for is_dearer_beside in (False, True):
+        async with gateway(provider) as program:
+            if is_dearer_beside:
+                dearer = PriceConfig(input="40", output="160", max_output=1000)
+                settings = program._program.settings
+                overrides = {"default/fake-small": price_settings("fake-small", dearer)}
+                program._program.beside(replace(settings, pricing=PricingSettings(overrides=overrides)))
+            made = await made_of_file(program, provider, line())
+            bounds.append(spent(program))
+            tell(provider, "batches", made.id, status="completed", usage=USED, model="fake-small")
+            await program.primitive_async_job(made.status_request)
+            assert spent(program) == COST
+    assert bounds[0] == bounds[1]
+
+
 async def test_a_batch_that_is_over_at_once_is_settled_at_once(provider: FakeProvider) -> None:
     """And one of which nothing was answered costs nothing."""
     async with gateway(provider) as program:
@@ -480,7 +498,7 @@ async def test_many_short_requests_are_not_one_long_one(provider: FakeProvider) 
         results = Results(KINDS["anthropic"])
         for _ in range(100):
             results.add({"result": {"type": "succeeded", "message": message}})
-        await program._program._batches.note_results(made.reply.request_id, made.id, results)
+        await program._program._batches.note_results(made.reply.request_id, made.id, results, program._program.native_engine.prices)
         assert spent(program) == 100 * (5000 * 1500 + 100 * 7500) < bound
         assert await is_proven(program)
 

@@ -53,10 +53,11 @@ class BatchLooks:
 
     async def _sweep(self) -> None:
         self._due = self._clock.now() + PAUSE_S
-        batches = self._batches
+        look, batches = self._look, self._batches
+        assert look is not None
         assert batches is not None
         try:
-            await batches.settle_unpriced()
+            await batches.settle_unpriced(look.prices)
             bills = await self._store.open_bills(since_wall_ms=max(self._wall_ms() - GIVEN_UP_MS, 0))
             self._calendar.learn((bill for bill in bills if not batches.is_settled(bill.caller)), self._wall_ms())
             for bill in self._calendar.due(self._wall_ms()):

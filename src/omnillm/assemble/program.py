@@ -44,7 +44,6 @@ from omnillm.gateway.native.batch_look import BatchLook
 from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.gateway.native.lists import NativeLists
-from omnillm.gateway.quotes.quote import Quoter
 from omnillm.gateway.replies.drain import Drains
 from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.settlement import Settlement
@@ -214,7 +213,6 @@ class Program:
     def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:
         assert self._batches is not None
         assert self._batch_bounds is not None
-        self._price_batches(self.settlement.quoter)
         self.native_engine = NativeEngine(
             router=self.router,
             settlement=self.settlement,
@@ -230,19 +228,10 @@ class Program:
         self.native_lists = NativeLists(self.native_engine, self.bindings, labels)
         self.batch_looks.configure(BatchLook(self.native_engine, self._batches, self.clock), self._batches, self.endpoints)
 
-    def _price_batches(self, quoter: Quoter) -> None:
-        assert self._batches is not None
-        assert self._batch_bounds is not None
-        self._batch_bounds.configure(quoter)
-        self._batches.configure(quoter.prices)
-
     def _follow_prices(self, day: str) -> None:
         """A price that was announced comes into force on its ISO day in UTC, for what is quoted from then on."""
         for each in (self, *self._siblings):
-            quoter = each.settlement.quoter.on(day)
-            if quoter is not each.settlement.quoter:
-                each.settlement.quoter = quoter
-                self._price_batches(quoter)
+            each.settlement.quoter = each.settlement.quoter.on(day)
 
     def _is_well(self, provider: str, label: str) -> bool:
         """Whether a key is ready. Whether it has recovered is left to a caller's call, which can go on with other keys."""

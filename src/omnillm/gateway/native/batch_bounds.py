@@ -81,21 +81,16 @@ class BatchBounds:
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
-        self._quoter: Quoter | None = None
         self._files: dict[tuple[str, str], BatchBound] = {}
 
-    def configure(self, quoter: Quoter) -> None:
-        """Use these prices from now on."""
-        self._quoter = quoter
-
-    async def of_upload(self, call: Call, ask: NativeAsk) -> BatchBound | None:
+    async def of_upload(self, call: Call, ask: NativeAsk, quoter: Quoter) -> BatchBound | None:
         """The bound of the lines in an uploaded file. None: it is no batch's file, or has no bound."""
         if not (call.caller.budgets and ask.asked.operation.makes == "file" and ask.method == "POST"):
             return None
         if "openai_chat" not in ask.endpoint.protocols:
             return None
         try:
-            return await self._sum(call, ask.provider, uploaded_lines(ask.body, call.headers.get(b"content-type", b"")))
+            return await _sum(quoter, call, ask.provider, uploaded_lines(ask.body, call.headers.get(b"content-type", b"")))
         except OmniError:
             return None  # whoever makes a batch of it under a hard budget is told
 
@@ -109,31 +104,26 @@ class BatchBounds:
         binding = Binding(kind=NOTE, upstream_id=file, provider=lease.provider, key=lease.key, caller=note, expires_wall_ms=expires)
         self._journal.post(Posting(bindings=(binding,)))
 
-    async def _of_file(self, provider: str, file: str) -> BatchBound | None:
+    async def _of_file(self, provider: str, file: str, prices: PriceBook) -> BatchBound | None:
         """None: the file was not uploaded here, or its models' prices have changed since. Raises LedgerUnavailable."""
         found = self._files.get((provider, file))
         if found is None:
             binding = await self._journal.binding(NOTE, file)
             found = None if binding is None or binding.provider != provider else noted(binding)
-        prices = self._quoting().prices
         if found is None or any(_digest(prices, (provider, each.model), each.terms) != each.digest for each in found.figures):
             return None
         return found
 
-    def _quoting(self) -> Quoter:
-        assert self._quoter is not None
-        return self._quoter
-
-    async def of_batch(self, call: Call, ask: NativeAsk) -> BatchBound | None:
+    async def of_batch(self, call: Call, ask: NativeAsk, quoter: Quoter) -> BatchBound | None:
         """The bound of a batch that is to be made. None: it has none. Raises what a call for one of its requests would be refused with."""
         if ask.asked.operation.makes != BATCH or not call.caller.budgets:
             return None
         try:
             told = _read(_told(ask))
             if "input_file_id" in told:
-                return await self._of_file(ask.provider, msgspec.json.decode(told["input_file_id"], type=str))
+                return await self._of_file(ask.provider, msgspec.json.decode(told["input_file_id"], type=str), quoter.prices)
             lines = _inline(ask, told)
-            return None if lines is None else await self._sum(call, ask.provider, _each(lines))
+            return None if lines is None else await _sum(quoter, call, ask.provider, _each(lines))
         except OmniError:
             if call.caller.is_hard:
                 raise
@@ -141,34 +131,36 @@ class BatchBounds:
         except UNREADABLE:
             return None
 
-    async def _sum(self, call: Call, provider: str, lines: AsyncIterator[Line | tuple[str, Line]]) -> BatchBound:
-        """The sum by the prices of one moment. If they change meanwhile, the bound's figures no longer fit, and it does not hold."""
-        amount, asked, quoter = 0, dict[tuple[str, tuple[str, ...]], None](), self._quoting()
-        async for each in lines:
-            model, line = each if isinstance(each, tuple) else ("", each)
-            amount_of_one, model, terms = _bound(quoter, call, line, provider=provider, model=model)
-            amount += amount_of_one
-            asked[model, terms] = None
-        figures = tuple(Figures(model, terms, _digest(quoter.prices, (provider, model), terms)) for model, terms in asked)
-        return BatchBound(amount_nanousd=amount, figures=figures)
 
-    def of_history(self, call: Call, ask: NativeAsk) -> Quote | None:
-        """The quote for shortening a history, which is one generation. None: no budget asks, or it has no bound and no budget is hard.
+def quote_of_history(quoter: Quoter, call: Call, ask: NativeAsk) -> Quote | None:
+    """The quote for shortening a history, which is one generation. None: no budget asks, or it has no bound and no budget is hard.
 
-        Raises what such a call is refused with.
-        """
-        if ask.asked.operation.makes != COMPACTION or not call.caller.budgets:
-            return None
-        try:
-            told = _told(ask)
-            members = _read(told)
-            if bytes(members.get("input", NO_INPUT)) == NO_INPUT:  # it goes on from a response, and has none of its own
-                told = msgspec.json.encode({**members, "input": ""})
-            return _quote(self._quoting(), call, Line(OPENAI_RESPONSES, told), provider=ask.provider, model="")[0]
-        except OmniError:
-            if call.caller.is_hard:
-                raise
-            return None
+    Raises what such a call is refused with.
+    """
+    if ask.asked.operation.makes != COMPACTION or not call.caller.budgets:
+        return None
+    try:
+        told = _told(ask)
+        members = _read(told)
+        if bytes(members.get("input", NO_INPUT)) == NO_INPUT:  # it goes on from a response, and has none of its own
+            told = msgspec.json.encode({**members, "input": ""})
+        return _quote(quoter, call, Line(OPENAI_RESPONSES, told), provider=ask.provider, model="")[0]
+    except OmniError:
+        if call.caller.is_hard:
+            raise
+        return None
+
+
+async def _sum(quoter: Quoter, call: Call, provider: str, lines: AsyncIterator[Line | tuple[str, Line]]) -> BatchBound:
+    """The sum by the prices of one moment. If they change meanwhile, the bound's figures no longer fit, and it does not hold."""
+    amount, asked = 0, dict[tuple[str, tuple[str, ...]], None]()
+    async for each in lines:
+        model, line = each if isinstance(each, tuple) else ("", each)
+        amount_of_one, model, terms = _bound(quoter, call, line, provider=provider, model=model)
+        amount += amount_of_one
+        asked[model, terms] = None
+    figures = tuple(Figures(model, terms, _digest(quoter.prices, (provider, model), terms)) for model, terms in asked)
+    return BatchBound(amount_nanousd=amount, figures=figures)
 
 
 def _quote(quoter: Quoter, call: Call, line: Line, *, provider: str, model: str) -> tuple[Quote, str]:

@@ -16,6 +16,7 @@ from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.batch_results import Results
 from omnillm.gateway.native.engine import NativeEngine
+from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import RequestPeek
@@ -39,6 +40,10 @@ class BatchLook:
         self._engine = engine
         self._batches = batches
         self._clock = clock
+
+    @property
+    def prices(self) -> PriceBook:
+        return self._engine.prices
 
     async def look(self, bill: Binding, endpoint: Endpoint) -> None:
         """Ask, and book what is told. Raises OmniError: the provider, or this key, does not say it now."""
@@ -75,7 +80,7 @@ class BatchLook:
         while piece := await exchange.read():
             results.feed(piece)
         case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
-        await self._batches.note_results(made_by, name, results)
+        await self._batches.note_results(made_by, name, results, self.prices)
 
     def _call(self, bill: Binding, endpoint: Endpoint) -> Call:
         now = self._clock.now()

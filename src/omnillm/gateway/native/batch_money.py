@@ -45,31 +45,26 @@ class BatchMoney:
     def __init__(self, *, journal: Journal, admission: Admission, clock: Clock) -> None:
         self._journal = journal
         self._admission = admission
-        self._prices: PriceBook | None = None
         self._clock = clock
         self._bills: dict[tuple[str, str], str] = {}
         self._settled: dict[str, None] = {}
         self._unpriced: dict[str, Told] = {}
         """The usage of batches whose models have no price. They count as settled, because it need not be told again."""
-        self._is_repriced = False
+        self._priced_last: PriceBook | None = None
+        """The prices with which those were tried last."""
         self._parts: dict[str, dict[str, Usages | None]] = {}
         """By the call that made a batch with several files of results, what each of them says; None: not read yet. Never forgotten before
         the files themselves, so that none of them stands for the whole."""
 
-    def configure(self, prices: PriceBook) -> None:
-        """Settle with these prices from now on."""
-        self._prices = prices
-        self._is_repriced = True
-
-    async def settle_unpriced(self) -> None:
+    async def settle_unpriced(self, prices: PriceBook) -> None:
         """Settle the batches whose models have got a price meanwhile."""
-        if not self._is_repriced:
+        if prices is self._priced_last:
             return
-        self._is_repriced = False
+        self._priced_last = prices
         for made_by in tuple(self._unpriced):
             usages = self._unpriced.pop(made_by)
             self._settled.pop(made_by, None)
-            await self.settle(made_by, usages)
+            await self.settle(made_by, usages, prices)
 
     async def note_status(self, case: Case, endpoint: Endpoint, body: bytes, *, is_new: bool, asked: str) -> None:
         """What a provider told of a batch: when it was made, and whenever it is asked for. `asked`: its id, where the reply names none."""
@@ -83,13 +78,13 @@ class BatchMoney:
         made_by = await self._made_by(provider, name)
         if made_by is None:
             return
-        files = answer_files(told)
+        files, prices = answer_files(told), case.settlement.quoter.prices
         self._bind_results(case, files, made_by)
         usages = _reported(endpoint, told, body)
         if usages is not None and not (files and await self._may_have_paid_tools(provider, told)):
-            await self.settle(made_by, usages)
+            await self.settle(made_by, usages, prices)
         elif usages is None and (cancelled := cancelled_of(told)) is not None:
-            await self.settle(made_by, cancelled)
+            await self.settle(made_by, cancelled, prices)
 
     async def _may_have_paid_tools(self, provider: str, told: Mapping[str, object]) -> bool:
         """Whether the requests of a batch may have called paid tools: its sum counts tokens, and only its results tell of those."""
@@ -109,7 +104,7 @@ class BatchMoney:
         made_by = await self._made_by(provider, name)
         return None if made_by in self._settled else made_by
 
-    async def note_results(self, made_by: str, name: str, results: Results) -> None:
+    async def note_results(self, made_by: str, name: str, results: Results, prices: PriceBook) -> None:
         """A file of results was read to its end. Of several the last one settles. A file without any answer settles nothing."""
         results.finish()
         if not results.is_readable:
@@ -118,14 +113,14 @@ class BatchMoney:
         parts[name] = results.usages
         read = [part for part in parts.values() if part is not None]
         if len(read) == len(parts) and any(read):
-            await self.settle(made_by, joined(read))
+            await self.settle(made_by, joined(read), prices)
 
-    async def note_usage(self, made_by: str, usage: Usage | None, *, tier: object) -> None:
+    async def note_usage(self, made_by: str, usage: Usage | None, prices: PriceBook, *, tier: object) -> None:
         """What the stream of one response told in the end; None: nothing. `tier`: in the provider's words."""
         if usage is not None:
-            await self.settle(made_by, {Group("", usage.prompt_tokens, tier=served_tier(tier)): Together(usage, 1)})
+            await self.settle(made_by, {Group("", usage.prompt_tokens, tier=served_tier(tier)): Together(usage, 1)}, prices)
 
-    async def settle(self, made_by: str, usages: Told) -> None:
+    async def settle(self, made_by: str, usages: Told, prices: PriceBook) -> None:
         """Book the difference to what was booked, in the periods of the call that made the batch, and only once.
 
         While the ledger cannot be read nothing is booked: the bound stands until the batch is asked for again.
@@ -135,21 +130,20 @@ class BatchMoney:
         _remember(self._settled, made_by, None)
         try:
             if await self._journal.request(settlement_id(made_by)) is None:
-                await self._book(made_by, usages)
+                await self._book(made_by, usages, prices)
         except LedgerUnavailable:
             del self._settled[made_by]
         except asyncio.CancelledError:  # whoever asked has left, and nothing was booked
             del self._settled[made_by]
             raise
 
-    async def _book(self, made_by: str, usages: Told) -> None:
+    async def _book(self, made_by: str, usages: Told, prices: PriceBook) -> None:
         making = await self._journal.request(made_by)
         if making is None:
             _log.warning("the call %s that made a batch is no longer in the ledger: its cost stays as it was booked", made_by)
             return
         attempt = (await self._journal.attempts(made_by))[-1]
-        wall_ms, prices = int(self._clock.wall() * 1000), self._prices
-        assert prices is not None
+        wall_ms = int(self._clock.wall() * 1000)
         if isinstance(usages, Cancelled):
             real, version = cost_of_cancelled(prices, attempt, usages, wall_ms=wall_ms)
         else:

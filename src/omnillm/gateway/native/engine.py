@@ -20,7 +20,7 @@ from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.native.asks import NativeAsk
-from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds
+from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds, quote_of_history
 from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.batch_results import Results
 from omnillm.gateway.native.names import (
@@ -38,6 +38,7 @@ from omnillm.gateway.native.redirects import MOST_HOPS, elsewhere
 from omnillm.gateway.native.relay import NativeRelay
 from omnillm.gateway.native.shared import without_others
 from omnillm.gateway.native.weight import expected_tokens
+from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.gateway.settlement import Settlement
 from omnillm.outcome import Verdict
 from omnillm.protocols.bound import COMPACTION, FILE
@@ -90,6 +91,11 @@ class NativeEngine:
         self._dispatch = dispatch
         self._endpoints = endpoints
 
+    @property
+    def prices(self) -> PriceBook:
+        """Those of its endpoints, today."""
+        return self._settlement.quoter.prices
+
     async def serve(self, call: Call, ask: NativeAsk) -> NativeRelay:
         """Admit and send. The relay then owns what the case holds: close it."""
         ask.endpoint.check_request(call.headers)
@@ -99,8 +105,9 @@ class NativeEngine:
             # It is read as JSON here, so the provider must not read it as anything else.
             call = msgspec.structs.replace(call, headers={**call.headers, b"content-type": b"application/json"})
         named, model = await self._read(call, ask)
-        bound, upload = await self._bounds.of_batch(call, ask), await self._bounds.of_upload(call, ask)
-        quote = self._bounds.of_history(call, ask)
+        quoter = self._settlement.quoter
+        bound, upload = await self._bounds.of_batch(call, ask, quoter), await self._bounds.of_upload(call, ask, quoter)
+        quote = quote_of_history(quoter, call, ask)
         for each in (model,) if bound is None else bound.models:
             self._check_cost(call, ask, each, is_bounded=bound is not None or quote is not None)
         if bound is not None and len(bound.models) == 1:
@@ -145,7 +152,7 @@ class NativeEngine:
         made_by = await self._batches.results_of(ask.provider, name) if is_results else None
         if made_by is not None:
             results = Results(ask.endpoint)
-            await relay.listen(results, lambda: self._batches.note_results(made_by, name, results))
+            await relay.listen(results, lambda: self._batches.note_results(made_by, name, results, self.prices))
         elif relay.is_events and operation.family == STORED:
             await self._hear_stream(ask, relay)
         elif relay.whole is not None and upload is not None:
@@ -164,7 +171,7 @@ class NativeEngine:
         """A response that is written in the background tells of its usage in its last event, to whoever reads that."""
         made_by = await self._batches.results_of(ask.provider, ask.asked.named[0][1])
         if made_by is not None:
-            relay.then(lambda: self._batches.note_usage(made_by, relay.usage, tier=relay.tier))
+            relay.then(lambda: self._batches.note_usage(made_by, relay.usage, self.prices, tier=relay.tier))
 
     def open(self, call: Call, ask: NativeAsk, model: str, pin: Pin | None) -> Case:
         target = Target(provider=ask.provider, model=model, protocol=ask.endpoint.protocols[0])
