@@ -9,7 +9,7 @@ from msgspec import Struct
 from omnillm.keys.circuit import Circuit
 from omnillm.keys.key import Key
 from omnillm.keys.model_class import ModelClass
-from omnillm.limits.window import Window
+from omnillm.limits.window import Absorbed, Window
 from omnillm.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -61,13 +61,16 @@ class Grant(Struct, kw_only=True, eq=False):
             circuit.free(self)
         self.probes = ()
 
-    def follow(self, absorbed: Iterable[tuple[Window, Window]]) -> None:
+    def follow(self, absorbed: Iterable[Absorbed]) -> None:
         """Count in the windows that have absorbed one of its own as well: when it is sent, and what it comes to."""
-        for window, into in absorbed:
-            if window in self.windows and into not in self.windows:
-                self.windows += (into,)
+        for each in absorbed:
+            if each.window in self.windows and each.into not in self.windows:
+                part = each.part_of(self.windows)
+                joined = (each.into,) if part is None else (each.into, part)
+                self.windows += joined
                 if self.sent_at == UNSENT:
-                    into.reserve(self.tokens)
+                    for window in joined:
+                        window.reserve(self.tokens)
 
     def send(self, now: float) -> None:
         """Its slot and tokens count from now. Sent again, after a stale connection, they move here."""

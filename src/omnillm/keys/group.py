@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from omnillm.keys.model_class import NO_LIMITS, Limits, ModelClass
 from omnillm.keys.terms import KeyTerms
-from omnillm.limits.window import Window, resized
+from omnillm.limits.window import Absorbed, Window, resized
 from omnillm.pattern import matches
 
 if TYPE_CHECKING:
@@ -54,15 +54,11 @@ class Group:
     def classes(self) -> list[ModelClass]:
         return list(self._classes.values())
 
-    def absorb(self, other: "Group", now: float) -> list[tuple[Window, Window]]:
-        """A key that was of the other group is of this one now: what was used there may have been used of this account.
-
-        Returns (window that was absorbed, the one that did) of all.
-        """
-        absorbed: list[tuple[Window, Window]] = []
+    def absorb(self, other: "Group", now: float) -> list[Absorbed]:
+        """A key that was of the other group is of this one now: what was used there may have been used of this account."""
+        absorbed: list[Absorbed] = []
         if self.window is not None and other.window is not None:
-            self.window.absorb(other.window, now)
-            absorbed.append((other.window, self.window))
+            absorbed.append(self.window.absorb(other.window, now))
         for theirs in other.classes():
             if not theirs.is_idle(now):
                 absorbed += self.class_of(theirs.name, now).absorb(theirs, now)

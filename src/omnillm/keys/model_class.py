@@ -4,7 +4,7 @@ from math import inf
 
 from omnillm.keys.cap import Cap
 from omnillm.keys.circuit import Circuit
-from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
+from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Absorbed, Window, resized
 
 FULL = inf
 CONSENT_S = 3.0
@@ -113,13 +113,12 @@ class ModelClass:
         """Tokens of the largest call that fits a whole limit; inf: any."""
         return min([window.tokens_limit for window in self.windows], default=inf)
 
-    def absorb(self, other: "ModelClass", now: float) -> list[tuple[Window, Window]]:
-        """What is used, and how long nobody is let in, is the same account's. Returns (window that was absorbed, the one that did)."""
-        absorbed: list[tuple[Window, Window]] = []
+    def absorb(self, other: "ModelClass", now: float) -> list[Absorbed]:
+        """What is used, and how long nobody is let in, is the same account's."""
+        absorbed: list[Absorbed] = []
         for own, theirs in ((self.minute, other.minute), (self.day, other.day)):
             if own is not None and theirs is not None:
-                own.absorb(theirs, now)
-                absorbed.append((theirs, own))
+                absorbed.append(own.absorb(theirs, now))
         if other.circuit.rest_s(now):
             self.cool(other.circuit.until)
             self.is_exhausted = self.is_exhausted or other.is_exhausted

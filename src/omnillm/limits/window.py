@@ -8,7 +8,10 @@ So nothing pending ever slides out. The current bucket is what of a total is nei
 
 from array import array
 from math import inf
+from operator import sub
 from typing import Final
+
+from msgspec import Struct
 
 MINUTE_BUCKETS = 61
 """Of one second: the current one and the 60 before it. 60 would let the second half of one bucket meet the first half of its successor."""
@@ -18,8 +21,14 @@ REQUESTS: Final = 1
 """Offsets within a past bucket: when it was over, requests, tokens."""
 TOKENS: Final = 2
 STRIDE: Final = 3
+NO_PARTS: Final[dict["Window", "Window"]] = {}
+"""Of a window that has absorbed nothing; never changed."""
 MOST_TOKENS: Final = 2**62
 """Of one bucket, which is above every limit: what a provider counts beyond that, in one second, is not counted here."""
+
+
+Counted = dict[int, tuple[int, int]]
+"""By the moment at which a bucket is over: its requests and tokens."""
 
 
 class Window:
@@ -29,6 +38,7 @@ class Window:
     """
 
     __slots__ = (
+        "_parts",
         "_past",
         "_requests_elsewhere",
         "_span_s",
@@ -46,6 +56,8 @@ class Window:
         self.tokens_limit = tokens_limit
         self.requests = 0
         self.tokens = 0
+        self._parts: dict[Window, Window] = NO_PARTS
+        """What was absorbed, by the window that had counted it itself. It is contained in the totals."""
         self._past = array("q")
         """The buckets before the current one, oldest first; no empty ones. Of each: when it was over, requests, tokens.
 
@@ -106,24 +118,59 @@ class Window:
         self.requests -= 1
         self.tokens -= tokens
 
-    def absorb(self, other: "Window", now: float) -> None:
+    def absorb(self, other: "Window", now: float) -> "Absorbed":
         """What was sent and counts in another window of the same width counts here, too, at the moments of sending.
 
-        What is pending there is not: whoever holds it reserves it here as well, or it would never slide out.
+        Once, even if it has come here before, from the other or from a third: what each window has counted itself is kept apart.
+        What is pending there is not taken over: whoever holds it reserves it here as well, or it would never slide out.
         """
-        own, theirs = self.past(now), other.past(now)
-        merged: dict[int, tuple[int, int]] = {}
-        for ends, requests, tokens in (*own, *theirs):
-            before = merged.get(ends, (0, 0))
-            merged[ends] = before[0] + requests, min(before[1] + tokens, MOST_TOKENS)
+        own, parts = other.counted(now), dict[Window, Window | None]()
+        self._parts = {origin: part for origin, part in self._parts.items() if part.counts_any(now)}
+        for origin, theirs in other._parts.items():  # noqa: SLF001  another window's
+            counted = theirs.counted(now)
+            own = _above(own, counted)
+            parts[theirs] = self._part(origin, counted, now)
+        return Absorbed(window=other, into=self, own=self._part(other, own, now), parts=parts)
+
+    def _part(self, origin: "Window", counted: Counted, now: float) -> "Window | None":
+        """Adds what `origin` has counted and is not here yet. Returns all of it that is here; None: that is this one's own."""
+        if origin is self:
+            return None
+        part = self._parts.get(origin)
+        if part is None:
+            part = self._parts[origin] = Window(inf, inf)
+            part._span_s, part._width_s = self._span_s, self._width_s
+        more = _above(counted, part.counted(now))
+        part._add(more, now)
+        self._add(more, now)
+        return part
+
+    def _add(self, counted: Counted, now: float) -> None:
+        """Count what was sent already, bucket by bucket."""
+        before, merged = self.past(now), dict[int, tuple[int, int]]()
+        requests_here, tokens_here = counted.get(int(self.ends), (0, 0))
+        for ends, requests, tokens in (*before, *[(ends, *figures) for ends, figures in counted.items() if ends < self.ends]):
+            known = merged.get(ends, (0, 0))
+            merged[ends] = known[0] + requests, min(known[1] + tokens, MOST_TOKENS)
         self._past = array("q", [figure for ends in sorted(merged) for figure in (ends, *merged[ends])])
-        uncounted = sum([each[2] for each in (*own, *theirs)]) - sum([tokens for _, tokens in merged.values()])
-        requests_past, tokens_past = sum([requests for _, requests, _ in theirs]), sum([tokens for _, _, tokens in theirs])
-        requests_here, tokens_here = other.present()
+        requests_past = sum([requests for requests, _ in merged.values()]) - sum([requests for _, requests, _ in before])
+        tokens_past = sum([tokens for _, tokens in merged.values()]) - sum([tokens for _, _, tokens in before])
         self.requests += requests_past + requests_here
-        self.tokens += tokens_past + tokens_here - uncounted
+        self.tokens += tokens_past + tokens_here
         self._requests_elsewhere += requests_past
-        self._tokens_elsewhere += tokens_past - uncounted
+        self._tokens_elsewhere += tokens_past
+
+    def counted(self, now: float) -> Counted:
+        """What was sent and counts, the current bucket included."""
+        counted = {ends: (requests, tokens) for ends, requests, tokens in self.past(now)}
+        counted[int(self.ends)] = self.present()
+        return counted
+
+    def counts_any(self, now: float) -> bool:
+        """Whether anything counts, sent or pending."""
+        if now >= self.ends:
+            self.advance(now)
+        return bool(self.requests or self.tokens)
 
     def present(self) -> tuple[int, int]:
         """Requests and tokens of the current bucket."""
@@ -214,6 +261,28 @@ class Window:
             self.tokens -= tokens
             self._requests_elsewhere -= requests
             self._tokens_elsewhere -= tokens
+
+
+class Absorbed(Struct, frozen=True, kw_only=True):
+    """A window has absorbed another. Whoever counts in that counts in this one as well, and in its part of the same origin."""
+
+    window: Window
+    into: Window
+    own: Window | None
+    """The part of what the other has counted itself."""
+    parts: dict[Window, Window | None]
+    """Of what it had absorbed: its part, and the one here."""
+
+    def part_of(self, windows: tuple[Window, ...]) -> Window | None:
+        """The part here for somebody who counts in `windows`; None: it is no part, but this window's own."""
+        return next((part for theirs, part in self.parts.items() if theirs in windows), self.own)
+
+
+def _above(counted: Counted, known: Counted) -> Counted:
+    """By how much each bucket is above the same one of another window."""
+    nothing = (0, 0)
+    rest = {ends: tuple(map(sub, figures, known.get(ends, nothing))) for ends, figures in counted.items()}
+    return {ends: (max(requests, 0), max(tokens, 0)) for ends, (requests, tokens) in rest.items() if requests > 0 or tokens > 0}
 
 
 def resized(window: Window | None, requests: int, tokens: int, *, buckets: int = MINUTE_BUCKETS, width_s: int = 1) -> Window | None:

@@ -1,0 +1,103 @@
+"""Keys that are moved between quota groups by reloads, back and forth: what was used counts in every group that it may be the account of, once."""
+
+from random import Random
+
+import pytest
+from tests.keys.desk import Desk, key
+from tests.keys.test_group import leased
+
+from omnillm.admission.asks import ModelLimits
+from omnillm.outcome import Verdict
+
+DAYS = (ModelLimits(pattern="m", rpd=100),)
+LABELS = "abc"
+
+
+def arranged(*groups):
+    """The three keys in these groups; "": a group of its own."""
+    return [key(label, group=group, rpm=90, tpm=9000, limits=DAYS) for label, group in zip(LABELS, groups, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        [("", "g", "g")],
+        [("", "", "")],
+        [("h", "g", "g"), ("h", "h", "g")],
+        [("", "g", "g"), ("h", "g", "g"), ("", "", "")],
+    ],
+    ids=["one out", "all out", "one after the other", "and again"],
+)
+def test_who_is_moved_out_and_back_has_used_its_groups_windows_once(moves):
+    """A change of the file that is taken back changes nothing, of the minute and of the day; what was sent meanwhile counts as well."""
+    home = ("g", "g", "g")
+    desk = Desk(*arranged(*home))
+    for _ in range(5):
+        desk.call(on="a")
+    for groups in moves:
+        desk.now += 1.0
+        desk.configure(*arranged(*groups))
+        desk.call(on="a")
+    desk.configure(*arranged(*home))
+    assert leased(desk, "b") == 90 - 5 - len(moves)
+    desk.now += 61.0
+    assert leased(desk, "c") == 100 - 90, "of the day"
+
+
+def test_two_groups_that_change_their_keys_have_used_both_windows_once():
+    """Each may be the account of what the other had."""
+    desk = Desk(*arranged("g", "h", "h"))
+    for label, count in (("a", 3), ("b", 5)):
+        for _ in range(count):
+            desk.call(on=label)
+    desk.configure(*arranged("h", "g", "g"))
+    used = [desk.pool.keys[label].group.window.requests_left(desk.now) for label in "ab"]
+    assert used == [90 - 8, 90 - 8]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_windows_hold_what_a_set_of_calls_would(seed):
+    """However keys are moved while calls wait to be sent, are sent, come to more or less, and end: each call once in each window that has it."""
+    dice = Random(seed)
+    groups = ["", "g", "h"]
+    desk = Desk(*arranged("g", "g", ""))
+    held, out, tokens = {}, [], {}
+
+    def window_of(label):
+        return desk.pool.keys[label].group.window
+
+    for _ in range(60):
+        desk.now += dice.choice([0.0, 0.3, 0.5])
+        match dice.choice(["lease", "lease", "send", "end", "drop", "move"]):
+            case "lease":
+                label, size = dice.choice(LABELS), dice.randrange(1, 50)
+                grant = desk.lease("n", size, pinned=label, is_sent=False)
+                out.append(grant)
+                tokens[id(grant)] = grant, size
+                held.setdefault(window_of(label), set()).add(id(grant))
+            case "send" if out:
+                dice.choice(out).send(desk.now)
+            case "end" if out:
+                grant = out.pop(dice.randrange(len(out)))
+                grant.send(desk.now)
+                tokens[id(grant)] = grant, dice.randrange(1, 90)
+                desk.end(grant, tokens=tokens[id(grant)][1])
+            case "drop" if out:
+                grant = out.pop(dice.randrange(len(out)))
+                desk.end(grant, Verdict.NOT_SENT)
+                for known in held.values():
+                    known.discard(id(grant))
+            case "move":
+                before = {label: window_of(label) for label in LABELS}
+                desk.configure(*arranged(*dice.choices(groups, k=3)), grants=out)
+                for label in LABELS:
+                    if window_of(label) is not before[label]:
+                        held.setdefault(window_of(label), set()).update(held.get(before[label], ()))
+        for label in LABELS:
+            window, known = window_of(label), held.get(window_of(label), set())
+            expected = (90 - len(known), 9000 - sum(tokens[each][1] for each in known))
+            assert (window.requests_left(desk.now), window.tokens_left(desk.now)) == expected
+    for grant in out:
+        desk.end(grant, Verdict.NOT_SENT)
+    desk.now += 61.0
+    assert {(window_of(label).requests_left(desk.now), window_of(label).tokens_left(desk.now)) for label in LABELS} == {(90, 9000)}
