@@ -136,7 +136,7 @@ async def test_acknowledged_reservation_survives_a_crash_of_the_server(testrun_u
 @pytest.mark.parametrize(
     "most_bytes",
     [
-        pytest.param(200_000, id="full"),
+        pytest.param(250_000, id="full"),
         pytest.param(0, id="no sync", marks=pytest.mark.skipif(not CAN_FAIL, reason="the system's calls can be filtered on Linux only")),
     ],
 )

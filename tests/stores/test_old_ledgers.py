@@ -51,6 +51,7 @@ async def test_an_older_ledger_is_gone_on_with(tmp_path: Path, version: int) -> 
     for budget, period, held in old.execute(OPEN).fetchall():
         due[budget, period] = due.get((budget, period), 0) + held
     [[requests, cost]] = old.execute("SELECT count(*), sum(cost_nanousd) FROM requests").fetchall()
+    made = old.execute("SELECT name, revision, record FROM virtual_keys ORDER BY name").fetchall() if version >= 3 else []
     claims = old.execute("SELECT scope FROM claims").fetchall() if version >= 5 else []
     old.close()
     store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
@@ -71,6 +72,7 @@ async def test_an_older_ledger_is_gone_on_with(tmp_path: Path, version: int) -> 
     finally:
         await store.aclose()
     with reading(path) as connection:
+        assert connection.execute("SELECT name, revision, record FROM virtual_keys ORDER BY name").fetchall() == made
         assert check_costs(cost_rows(connection), Reference(lambda *_: None)).problems == []
 
 

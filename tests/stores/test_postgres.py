@@ -5,6 +5,7 @@ import sys
 import time
 from contextlib import suppress
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.in_turn import in_turn
@@ -22,6 +23,7 @@ from omnillm.stores.postgres.url import servers_of
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.rows import binding
 from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, balances, call, entry, post_all, request_id, request_row, usage
+from omnillm.testing.virtual_key_suite import virtual_key
 
 
 def make(url, **options):
@@ -523,6 +525,7 @@ async def test_a_ledger_of_before_media_were_told_apart_is_brought_up_to_date(po
     for table in ("daily", "daily_tags"):
         dropped = ", ".join(f"DROP COLUMN {column}" for column in MEDIA_COLUMNS)
         postgres.administer(f"ALTER TABLE {table} {dropped}", schema)
+    postgres.administer("ALTER TABLE virtual_keys ADD COLUMN digest TEXT, ADD COLUMN previous_digest TEXT", schema)
     postgres.administer("UPDATE ledger_schema SET version = 3", schema)
     await store.open()
     assert await store.usage(group_by="total", since_day="", until_day="") == before
@@ -536,12 +539,17 @@ async def test_a_ledger_of_before_media_were_told_apart_is_brought_up_to_date(po
 async def test_the_first_schema_is_brought_up_to_date_when_nobody_reads_it(postgres, schema, url):
     """A backup that runs as a new version starts keeps its tables as they are: the start says so, and the next one works."""
     postgres.administer(f"{scripts('postgres')[0]} UPDATE ledger_schema SET version = 1", schema)
+    made = replace(virtual_key("a"), revision=1)
+    record = msgspec.json.encode(virtual_key("a")).decode()
+    postgres.administer(f"INSERT INTO virtual_keys VALUES ('a', 'd', 'p', 1, '{record}')", schema)
     store = make(url, patience_s=0.2)
     with postgres.locked(schema, "daily"), pytest.raises(LedgerUnavailable, match=r"brought up to date: another session \(a pg_dump"):
         await store.open()
     store = make(url)
     await store.open()
     await store.post_durably(media_call(1))
+    assert await store.virtual_keys.since(0, limit=9) == [made]
+    assert await store.virtual_keys.put(replace(made, rpm=6)) == replace(made, rpm=6, revision=2)
     assert await store.verify() == []
     await store.aclose()
 

@@ -81,10 +81,10 @@ async def test_newer_schema_is_refused(store, tmp_path):
     await store.open()
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
-        db.execute("PRAGMA user_version = 9")
+        db.execute("PRAGMA user_version = 10")
     db.close()
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"has schema 9, this omnillm knows 8"):
+        with pytest.raises(ConfigError, match=r"has schema 10, this omnillm knows 9"):
             await store.open()
 
 

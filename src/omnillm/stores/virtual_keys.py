@@ -107,20 +107,17 @@ class SqlVirtualKeys:
 
 
 NEXT: Final = "(SELECT coalesce(max(revision), 0) + 1 FROM virtual_keys)"
-INSERT: Final = f"""INSERT INTO virtual_keys (digest, previous_digest, record, name, revision) VALUES (?, ?, ?, ?, {NEXT})
-    ON CONFLICT (name) DO NOTHING"""
-UPDATE: Final = f"""UPDATE virtual_keys SET digest = ?, previous_digest = ?, record = ?, revision = {NEXT}
-    WHERE name = ? AND revision = ?"""
+INSERT: Final = f"INSERT INTO virtual_keys (record, name, revision) VALUES (?, ?, {NEXT}) ON CONFLICT (name) DO NOTHING"
+UPDATE: Final = f"UPDATE virtual_keys SET record = ?, revision = {NEXT} WHERE name = ? AND revision = ?"
 
 
 def write(connection: Connection, key: VirtualKey) -> None:
     """Within the transaction of its posting."""
     record = msgspec.json.encode(replace(key, revision=0)).decode()
-    values = (key.digest, key.previous_digest, record, key.name)
     if key.revision:
-        connection.execute(UPDATE, (*values, key.revision))
+        connection.execute(UPDATE, (record, key.name, key.revision))
     else:
-        connection.execute(INSERT, values)
+        connection.execute(INSERT, (record, key.name))
 
 
 def _rows(connection: Connection, condition: str, *values: Any) -> list[VirtualKey]:
