@@ -1,14 +1,16 @@
 """Each OpenAI-compatible kind against a provider that poses as it, and refuses what the real one refuses."""
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 from openai import AsyncOpenAI
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
+from tests.journeys.wire import ask, exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.providers.profiles.presets import PRESETS
-from omnillm.testing import Behaviour, FakeProvider
+from omnillm.testing import Behaviour, FakeProvider, Fault
 from omnillm.testing.hosts import HOSTS
 
 KINDS = [profile.kind for profile in PRESETS]
@@ -81,3 +83,22 @@ def ask_messages():
             )
 
     return ask
+
+
+@pytest.mark.parametrize(("kind", "is_about_the_key"), [("fireworks", True), ("openai_compatible", False), ("vllm", False)])
+async def test_a_failed_precondition_is_no_lack_of_money_but_where_it_is(serve: Serve, kind: str, is_about_the_key: bool) -> None:
+    """Fireworks says so of an account that is suspended: the next key has its turn. At any other host it is about the request."""
+    refusal = {"error": {"object": "error", "type": "invalid_request_error", "code": "PRECONDITION_FAILED", "message": "Not like this."}}
+    body = json.dumps(refusal).encode()
+    keys = ", keys: [{label: first, key: sk-first}, {label: second, key: sk-second}], selection: priority"
+    async with FakeProvider(keys={"*": REASONING}, prices=PRICES, clock=SystemClock(), poses_as=kind if kind in HOSTS else "") as fake:
+        fake.enqueue(Fault(http_status=412, body=body, is_generated=False))
+        gateway = await serve(CONFIG.format(kind=kind, base_url=fake.base_url, keys=keys, virtual_key=VIRTUAL_KEY))
+        reply = await exchange(gateway.port, ask("openai_chat", "How deep is the lake?", model="host/fake-small"))
+    states = {label: {health.state for health in key.models} for label, key in gateway.keys("host").items()}
+    if is_about_the_key:
+        assert (reply.status, [logged.key for logged in fake.log]) == (200, ["sk-first", "sk-second"])
+        assert states["first"] == {"exhausted"}
+    else:
+        assert (reply.status, reply.body, len(fake.log)) == (412, body, 1)
+        assert "exhausted" not in states["first"]

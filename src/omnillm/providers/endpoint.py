@@ -9,6 +9,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.framing.sse import FrameReader, SseReader
+from omnillm.outcome import Verdict
 from omnillm.protocols.token_counts import COUNTS
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.auth_scheme import AuthScheme, Bearer
@@ -112,6 +113,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """None: tokens are counted in a protocol that it speaks, or not at all."""
     error_protocol: Callable[[str, bytes], str] | None = None
     """(protocol, body of an error) -> the protocol whose words the error is in; None: the same."""
+    verdicts: Mapping[str, Verdict] = {}
+    """What the code of an error, in lower case, means here and not elsewhere."""
     unsent: tuple[str, ...] = ()
     """Header fields of the client that are not sent, because they mean something else here."""
     passed: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ def fault(status: int = 503, **changes: object) -> Fault:
         (429, "project_spend_limit_exceeded", None, Verdict.QUOTA_EXHAUSTED),
         (429, "organization_usage_limit_exceeded", None, Verdict.QUOTA_EXHAUSTED),
         (400, "blocked_api_access", "invalid_request_error", Verdict.QUOTA_EXHAUSTED),
-        (412, "PRECONDITION_FAILED", "error", Verdict.QUOTA_EXHAUSTED),
+        (412, "PRECONDITION_FAILED", "error", Verdict.CALLER_FAULT),
         (403, "unsupported_country_region_territory", "request_forbidden", Verdict.DENIED),
         (404, "model_not_found", "invalid_request_error", Verdict.NOT_FOUND),
         (404, "DeploymentNotFound", None, Verdict.NOT_FOUND),

@@ -125,7 +125,7 @@ class Dispatch:
     def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
         """What an error's body means, whatever the status that it came under."""
         protocol = upstream.error_protocol(body)
-        failure = protocol.read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
+        failure = upstream.read_failure(protocol, exchange, body, self._upstreams.wall())
         case.provider_body = body if failure.status in VISIBLE else b""
         case.provider_protocol = protocol.name
         return failure

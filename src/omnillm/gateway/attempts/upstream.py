@@ -12,7 +12,7 @@ from omnillm.gateway.attempts.wording import Wording, splice
 from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.call import Call
 from omnillm.gateway.quotes.quote import Quote
-from omnillm.protocols.protocol import Protocol
+from omnillm.protocols.protocol import Failure, Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.sessions.session import SessionProtocol
 from omnillm.protocols.token_counts import read_count, write_count
@@ -20,7 +20,7 @@ from omnillm.providers.endpoint import SSE, Counter, Endpoint
 from omnillm.providers.heads import Sender
 from omnillm.providers.paths import COUNT_TOKENS
 from omnillm.providers.url_rule import session_name
-from omnillm.transport.client import Origin, Outgoing
+from omnillm.transport.client import Exchange, Origin, Outgoing
 from omnillm.transport.spool import Body
 from omnillm.transport.timeouts import Timeouts
 
@@ -161,6 +161,12 @@ class Upstream:
         """The protocol in whose words an error is: a cloud's own errors are not those of the model that it serves."""
         tell = self._endpoint.error_protocol
         return self.protocol if tell is None else PROTOCOLS[tell(self.protocol.name, body)]
+
+    def read_failure(self, protocol: Protocol, exchange: Exchange, body: bytes, wall: float) -> Failure:
+        """What an error means, whose body is in the words of that protocol."""
+        failure = protocol.read_failure(exchange.status, exchange.headers, body, wall)
+        verdict = self._endpoint.verdicts.get(failure.code.lower())
+        return failure if verdict is None else msgspec.structs.replace(failure, verdict=verdict)
 
     def first_message(self, session: SessionProtocol, message: bytes, model: str) -> bytes:
         """What a live session begins with, for this model. BadRequest: it names what these credentials reach and the caller must not."""

@@ -283,7 +283,7 @@ class NativeEngine:
 
     def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
         """What an error means for the key. That something is not there, or not yet, is the caller's affair, and not a model's."""
-        failure = upstream.error_protocol(body).read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
+        failure = upstream.read_failure(upstream.error_protocol(body), exchange, body, self._upstreams.wall())
         if failure.verdict is Verdict.NOT_FOUND or (failure.verdict is Verdict.SERVER_FAULT and failure.status == CONFLICT):
             failure = msgspec.structs.replace(failure, verdict=Verdict.CALLER_FAULT)
         case.provider_body = body if failure.status in VISIBLE else b""

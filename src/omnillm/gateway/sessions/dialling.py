@@ -101,7 +101,7 @@ class Dialling:
     def _judge(self, case: Case, upstream: Upstream, exchange: Exchange, body: bytes) -> Failure:
         if exchange.status < 400:
             return garbled()
-        failure = upstream.protocol.read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
+        failure = upstream.read_failure(upstream.protocol, exchange, body, self._upstreams.wall())
         case.provider_body = body if failure.status in VISIBLE else b""
         case.provider_protocol = upstream.protocol.name
         return msgspec.structs.replace(failure, verdict=Verdict.SERVER_FAULT) if failure.verdict is Verdict.SUCCESS else failure

@@ -18,7 +18,7 @@ _TELLING_WORDS = {
         "insufficient_quota billing_hard_limit_reached billing_not_active insufficient_balance insufficient_credits "
         "exceeded_current_quota_error spend_limit_reached payment_required credit_balance_exhausted organization_spend_limit_exceeded "
         "project_spend_limit_exceeded organization_usage_limit_exceeded "  # OpenAI's, whose type need not be insufficient_quota
-        "blocked_api_access precondition_failed"  # Groq's spend limit under a 400, Fireworks' suspended account under a 412
+        "blocked_api_access"  # Groq's spend limit under a 400
     ),
     Verdict.RATE_LIMITED: "rate_limit_exceeded rate_limit_error rate_limit_reached_error too_many_requests rate_limited",
     Verdict.OVERLOADED: (

@@ -6,6 +6,7 @@ The sources are each host's own reference and what it answers to a body that Ope
 
 from typing import Final
 
+from omnillm.outcome import Verdict
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.paths import COUNT_TOKENS
@@ -60,6 +61,7 @@ PRESETS: Final = (
         version="inference/v1",
         chat_cap_member=MAX_TOKENS,
         asks_usage=True,
+        verdicts={"precondition_failed": Verdict.QUOTA_EXHAUSTED},  # of an account that is suspended, under a 412
     ),
     Endpoint(
         kind="openrouter",
