@@ -68,6 +68,34 @@ async def test_the_tier_that_served_is_charged_whatever_was_asked(serve: Serve, 
     assert (await gateway.books())[0] == dear.invoice.total_nanousd > 0
 
 
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "anthropic_messages"])
+async def test_an_estimate_is_by_the_tier_that_served(serve: Serve, dear: FakeProvider, dialect: str) -> None:
+    """A reply whose usage is a lie, or that breaks off, says which tier it was all the same: it costs no less than its provider bills."""
+    dear.script.behave("*", Behaviour(tier="priority", words=400))
+    gateway = await serve(configuration(dear, price=PRICE.replace("output: 1.6,", "output: 1.6, thinks: false,", 1)))
+    untold = "usage_zero" if dialect == "anthropic_messages" else "usage_missing"  # Anthropic's usage has the tier in it
+    for fault, is_stream in ((untold, False), (untold, True), ("usage_huge", True), ("cut_mid_body", True)):
+        await exchange(gateway.port, ask_raw(dialect, f"hello [[fault:{fault}]]", cap=400, is_stream=is_stream))
+        _, [attempt] = await gateway.last()
+        assert attempt.is_estimated
+        assert ";tier=priority;bound=" in attempt.price_version
+        assert attempt.cost_nanousd >= dear.invoice.lines[-1].cost_nanousd > 0
+    assert (await gateway.books())[0] >= dear.invoice.total_nanousd
+
+
+async def test_a_reply_that_cannot_be_translated_costs_its_own_tier(serve: Serve, dear: FakeProvider) -> None:
+    """Its usage is read all the same, and so is its tier; another attempt answers."""
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": 5}}
+    told = {"object": "chat.completion", "service_tier": "priority", "usage": {"prompt_tokens": 1_000, "completion_tokens": 100}}
+    told["choices"] = [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi", "tool_calls": [call]}}]
+    dear.enqueue(Fault(http_status=200, body=json.dumps(told).encode(), fields=(("content-type", "application/json"),)))
+    gateway = await serve(configuration(dear, price=PRICE))
+    assert (await exchange(gateway.port, ask_raw("anthropic_messages", "hello", model="fast", cap=200))).is_answer
+    _, [garbled, answered] = await gateway.last()
+    assert (garbled.error, garbled.is_estimated, garbled.cost_nanousd) == ("garbled_reply", False, 1_000 * 800 + 100 * 3_200)
+    assert answered.verdict == "success"
+
+
 async def test_a_tier_without_a_price_is_charged_as_asked(serve: Serve) -> None:
     """A host's word of its own (Groq's on_demand) changes nothing."""
     async with FakeProvider(prices=PRICES, keys={"*": Behaviour(tier="on_demand")}, clock=SystemClock()) as provider:

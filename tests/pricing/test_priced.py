@@ -460,3 +460,17 @@ def test_a_quote_does_not_depend_on_what_was_quoted_before(calls, unknown):
     for extra, budgets, models in calls:
         call, plan = call_of(CHAT, budgets=budgets, **extra), plan_of(CHAT, *models)
         assert told(old, call, plan) == told(quoter_of(unknown, **entries), call, plan)
+
+
+def test_terms_that_nobody_prices_are_not_kept():
+    """A caller may write a megabyte in the place of a tier, another one in each call: neither the book nor an error repeats it."""
+    quoter = quoter_of(m=ENTRY)
+    for number in range(50):
+        extra = {"service_tier": f"{number}" + "x" * 10_000}
+        quote, _ = quoter.quote(call_of(CHAT, budgets=(), **extra), plan_of(CHAT, "m"))
+        assert quote.price(("p", "m")) is not None
+        with pytest.raises(BudgetExceeded) as refused:
+            quoter.quote(call_of(CHAT, **extra), plan_of(CHAT, "m"))
+        assert f"under these terms (tier={number}xxx" in refused.value.message
+        assert len(refused.value.message) < 400
+    assert len(quoter.prices._found) == 1

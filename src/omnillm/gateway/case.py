@@ -159,10 +159,8 @@ class Case(msgspec.Struct, eq=False):
         attempt.sent_at = now
         self.settlement.admission.sent(attempt.lease.lease_id, now)
 
-    def served_under(self, tier: Any) -> None:
+    def served_under(self, attempt: Attempt, tier: Any) -> None:
         """Price the attempt by the service tier and the place that its reply names, whatever was asked for."""
-        attempt = self.attempt
-        assert attempt is not None
         price = self.quote.served((attempt.lease.provider, attempt.lease.model), tier)
         if price is not None:
             attempt.price, attempt.price_version = price, price.version
@@ -194,6 +192,9 @@ class Case(msgspec.Struct, eq=False):
         """
         if outcome.verdict is ABANDONED:
             attempt.left_at = self.settlement.now()
+        tokens, held = outcome.tokens, self.held
+        if tokens is None and held is not None and held.exchange is attempt.exchange:
+            self.served_under(attempt, held.report.tier)  # which a stream tells long before its usage
         charged = attempt.charged = attempt.charge(outcome, status, self.quote)
         attempt.outcome = outcome
         cost, is_estimated = charged
@@ -201,7 +202,6 @@ class Case(msgspec.Struct, eq=False):
             self._may_be_billed |= attempt.may_be_billed(outcome.verdict, cost)
         if is_estimated:
             self.is_estimated = True
-        tokens = outcome.tokens
         if tokens is None:
             tokens = outcome.usage.total_tokens
             if attempt.has_content or (attempt.is_sent and outcome.verdict not in UNBILLED):

@@ -144,6 +144,8 @@ class Dispatch:
             try:
                 reply = case.translate(bridged, case.last_lease, body, peek.usage)
             except UpstreamLost:
+                assert case.attempt is not None
+                case.served_under(case.attempt, peek.tier)
                 return msgspec.structs.replace(garbled(), usage=peek.usage)
         answer = Answer(exchange=exchange, upstream=upstream, report=peek, body=reply, final=body)
         if peek.has_content:

@@ -9,7 +9,9 @@ from omnillm.pricing.cost import Price
 from omnillm.pricing.terms import PLAIN, Terms
 
 MOST_KEPT = 10_000
-"""Prices that are kept. Model names can come from strangers; those that come later are looked up each time."""
+"""Prices that are kept. Model names can come from strangers; those that come later are looked up each time.
+
+A name has 256 characters at most. Terms have no such limit, so of those that no list prices nothing is kept."""
 
 
 class PriceBook:
@@ -29,7 +31,7 @@ class PriceBook:
             return self._found[key]
         except KeyError:
             price = self._find(*target, terms)
-            if len(self._found) < MOST_KEPT:
+            if len(self._found) < MOST_KEPT and (price is not None or terms == PLAIN):
                 self._found[key] = price
             return price
 

@@ -27,6 +27,8 @@ from omnillm.usage import Usage
 
 Pairs = tuple[tuple[str, str], ...]
 MOST_TARIFFS = 4096
+LONGEST_TERMS = 128
+"""Characters that an error repeats of what a caller asked for."""
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -289,6 +291,6 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
 
 
 def _terms_named(quote: Quote) -> str:
-    """The terms that were asked for, as they are named in a price's version."""
-    named = next((str(extras.terms) for extras in quote.extras.values() if extras.terms != PLAIN), "")
+    """The terms that were asked for, as they are named in a price's version, as far as they go."""
+    named = next((str(extras.terms)[:LONGEST_TERMS] for extras in quote.extras.values() if extras.terms != PLAIN), "")
     return f" under these terms ({named.removeprefix(';').replace(';', ', ')})" if named else ""

@@ -251,13 +251,12 @@ class Relay(msgspec.Struct, eq=False):
     def _used(self) -> tuple[Usage, int | None]:
         """(what a reply that ended well has used, its tokens); None: nobody knows, and it is charged by estimate."""
         report = self._answer.report
-        usage, tier = report.usage, report.tier
+        usage, tier, extras = report.usage, report.tier, self.case.quote.extras
+        if tier is not None and (tier != "default" or extras):
+            self.case.served_under(self._attempt, tier)
         tokens = 0 if usage is None else usage.total_tokens
         if usage is None or self._is_implausible(usage, tokens):
             return self._counted()
-        extras = self.case.quote.extras
-        if tier is not None and (tier != "default" or extras):
-            self.case.served_under(tier)
         return self._completed(usage) if extras else usage, tokens
 
     def _completed(self, usage: Usage) -> Usage:
