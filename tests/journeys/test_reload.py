@@ -10,6 +10,7 @@ import pytest
 from tests.journeys.running import Running, Serve, configuration, until
 from tests.journeys.wire import Line, ask, exchange
 
+from omnillm.assemble import Service
 from omnillm.config.load import parse
 from omnillm.errors import ConfigError
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
@@ -191,6 +192,24 @@ async def test_a_model_follows_the_file(serve: Serve, provider: FakeProvider) ->
     await reload(gateway, configuration(provider).replace("fast:", "quick:"))
     assert (await exchange(gateway.port, ask("openai_chat", "Hello", model="quick"))).status == 200
     assert (await exchange(gateway.port, ask("openai_chat", "Hello", model="fast"))).status == 404
+
+
+@pytest.mark.parametrize("admin", ["", ", admin: {host: localhost, port: 0}"], ids=["one door", "two doors"])
+async def test_a_reload_while_the_doors_open_is_in_force_behind_all_of_them(provider: FakeProvider, admin: str) -> None:
+    """SIGHUP comes when it will: a name is being looked up for a listener, and no door may go by the file of before for ever."""
+    text = configuration(provider).replace("host: 127.0.0.1", "host: localhost").replace(", drain: 2s", f", drain: 2s{admin}")
+    changed = parse(text.replace("name: journey", "name: renamed"), {})
+    service = Service(parse(text, {}), reload=lambda: changed)
+    await service.load()
+    reloading = asyncio.get_running_loop().create_task(service.reload())
+    await service.open_doors()
+    try:
+        assert reloading.done()
+        assert (await exchange(service.address[1], ask("openai_chat", "Hello"))).status == 200
+        assert {id(app.wiring) for app in service._apps} == {id(service._apps[0].wiring)}
+        assert {caller.name for app in service._apps for caller in app.wiring.authenticator._callers.values()} == {"renamed"}
+    finally:
+        await service.aclose()
 
 
 async def test_a_bad_file_changes_nothing(serve: Serve, provider: FakeProvider) -> None:

@@ -1,15 +1,23 @@
 """A second gateway on a ledger: it stands by until the first one ends."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
-from tests.journeys.running import Serve, configuration, until
+from tests.compositions.serving import serve_until_told
+from tests.forks import FORKS
+from tests.journeys.running import VIRTUAL_KEY, Serve, configuration, until
 from tests.journeys.test_virtual_keys import admin
 from tests.journeys.wire import ask, exchange
+from tests.ports import free_port
 
 from omnillm.assemble import turn
 from omnillm.testing import FakeProvider
+
+NOBODY = Path(__file__).parents[1] / "nobody.pem"
+"""Signs for no provider: these are asked without TLS."""
 
 
 async def test_gateway_that_stands_by_takes_over_what_is_spent_and_who_may_call(
@@ -32,3 +40,30 @@ async def test_gateway_that_stands_by_takes_over_what_is_spent_and_who_may_call(
     assert (await exchange(gateway.port, question)).is_answer
     await gateway.agrees_with(provider)
     assert caplog.text.count("standing by") == 1
+
+
+async def test_gateway_that_stands_by_takes_over_with_the_file_as_it_was_changed_meanwhile(
+    serve: Serve, provider: FakeProvider, tmp_path: Path
+) -> None:
+    """SIGHUP goes to all gateways: whoever took over with the file of its own start would let in whom that file no longer names."""
+    port, path, other = free_port(), tmp_path / "omnillm.yaml", "sk-omni-changed-0123456789abcdef"
+    text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict, wait: 1m").replace(
+        "port: 0", f"port: {port}"
+    )
+    first = await serve(text.replace(f"port: {port}", "port: 0"))
+    path.write_text(text)
+    second = FORKS.Process(target=serve_until_told, args=(path, NOBODY))
+    await asyncio.to_thread(second.start)
+    try:
+        await until(lambda: "standing by" in path.with_name("stderr").read_text() if path.with_name("stderr").exists() else False)
+        path.write_text(text.replace(VIRTUAL_KEY, other))
+        os.kill(second.pid, signal.SIGHUP)
+        await first.service.aclose()
+        await until(lambda: "serving on" in path.with_name("stderr").read_text())
+        assert (await exchange(port, ask("openai_chat", "hello"))).status == 401
+        assert (await exchange(port, ask("openai_chat", "hello", key=other))).is_answer
+        os.kill(second.pid, signal.SIGTERM)
+        await asyncio.to_thread(second.join)
+        assert second.exitcode == 0
+    finally:
+        second.kill()

@@ -112,12 +112,14 @@ class Service:
         pages = build_operations(self._instruments(), dashboard_routes())
         operations = AsgiBridge(pages, scheme="https" if settings.server.tls else "http")
         admin = settings.server.admin
-        surface = Surface.CALLS if admin else Surface.ALL
-        self.address = await self._listen(wiring, operations, surface, settings.server.host, settings.server.port)
-        if admin:
-            await self._listen(wiring, operations, Surface.OPERATIONS, admin.host, admin.port)
+        main = self._front(wiring, operations, Surface.CALLS if admin else Surface.ALL)
+        beside = self._front(wiring, operations, Surface.OPERATIONS) if admin else None
+        self.address = await self._listen(main, settings.server.host, settings.server.port, "server")
+        if admin and beside:
+            await self._listen(beside, admin.host, admin.port, "server.admin")
 
-    async def _listen(self, wiring: Wiring, operations: AsgiBridge, surface: Surface, host: str, port: int) -> tuple[str, int]:
+    def _front(self, wiring: Wiring, operations: AsgiBridge, surface: Surface) -> Front:
+        """One that does not listen yet. Its wiring follows a reload from now on, also of one that comes while another door opens."""
         program = self.program
         app = App(
             wiring,
@@ -127,19 +129,21 @@ class Service:
             counters=program.counters,
             make_id=self._make_id,
         )
+        self._apps.append(app)
         limits = program.settings.server.limits
-        front = Front(
+        return Front(
             app,
             clock=program.clock,
             deadlines=program.deadlines,
             limits=FrontLimits(**{name: getattr(limits, name) for name in limits.__struct_fields__}),
         )
+
+    async def _listen(self, front: Front, host: str, port: int, place: str) -> tuple[str, int]:
         try:
             address = await front.listen(host, port, tls=self._tls)
         except OSError as error:
-            raise cannot_listen(host, port, error, "server.admin" if surface is Surface.OPERATIONS else "server") from error
+            raise cannot_listen(host, port, error, place) from error
         self.server.add(front)
-        self._apps.append(app)
         return address
 
     def _instruments(self) -> Instruments:
@@ -247,9 +251,10 @@ async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -
 
 async def _serve(service: Service, settings: Settings) -> None:
     try:
+        service.server.note_reloads()
         await service.load()
         take_files(settings.server)
-        service.server.heed_signals()
+        await service.server.heed_signals()
         await service.open_doors()
         quieten_collector()
         host, port = service.address

@@ -45,6 +45,7 @@ class Server:
         self._fronts: list[Front] = []
         self._shutting = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
+        self._is_stale = False
 
     def add(self, front: Front) -> None:
         """Own a front that listens already."""
@@ -92,12 +93,21 @@ class Server:
         self.is_draining = True
         await asyncio.gather(*(front.drain(self._drain_s, on_over=self._interrupt) for front in self._fronts))
 
-    def heed_signals(self) -> None:
+    def note_reloads(self) -> None:
+        """Before the ledger is open, which others may write for days: a file that changes meanwhile is applied by `heed_signals`."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._note_reload)
+
+    def _note_reload(self) -> None:
+        self._is_stale = True
+
+    async def heed_signals(self) -> None:
         """Before a door opens: none of them ends the process by itself any more, and what was served is written down first."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+        if self._is_stale:
+            await self._apply()
 
     def ignore_signals(self) -> None:
         """All is written, and the process ends now: with 0, whoever asks for it once more."""
