@@ -103,6 +103,42 @@ async def test_a_list_is_the_callers_own_of_every_key(fake: FakeProvider, serve:
                 await client.files.list(after="file-of-nobody")
 
 
+async def test_anthropics_lists_are_paged_backwards(gateway: Running) -> None:
+    """`before_id` is where a page ends, over both keys and between other callers' entries; the SDK goes on from its first entry."""
+    asked = [{"custom_id": "1", "params": {"model": "fake-small", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}}]
+    async with anthropic_client(gateway) as client, anthropic_client(gateway, "bob") as other:
+        for number in range(14):
+            await (other if number % 3 == 1 else client).messages.batches.create(requests=asked)
+        batches = client.messages.batches
+        every = [batch.id async for batch in batches.list()]
+        assert len(every) == 9
+        for limit, least in ((2, 4), (100, 1)):
+            pages = [page.data async for page in (await batches.list(before_id=every[-1], limit=limit)).iter_pages()]
+            assert [batch.id for page in reversed(pages) for batch in page] == every[:-1]
+            assert len(pages) == least
+        first = await batches.list(before_id=every[0])
+        assert (first.data, first.has_more) == ([], False)
+        theirs = [batch.id async for batch in other.messages.batches.list()]
+        with pytest.raises(anthropic.BadRequestError, match="before_id names no page"):
+            await batches.list(before_id=theirs[0])
+
+
+async def test_anthropics_files_come_whole(fake: FakeProvider, gateway: Running) -> None:
+    """They are paged by tokens that one key knows, which the SDK goes on by and no other member; or asked for by their ids."""
+    async with anthropic_client(gateway) as client, anthropic_client(gateway, "bob") as other:
+        made = [(await client.beta.files.upload(file=("a.txt", b"x", "text/plain"))).id for _ in range(7)]
+        theirs = await other.beta.files.upload(file=("b.txt", b"x", "text/plain"))
+        for key in ("sk-a", "sk-b"):
+            for number in range(150):
+                fake.shelf(key).keep("files", f"file-{key}-{number}", {"id": f"file-{key}-{number}", "type": "file"})
+        for limit in (2, 20, 1000):
+            assert sorted([file.id async for file in client.beta.files.list(limit=limit)]) == sorted(made)
+        assert sorted([file.id async for file in client.beta.files.list()]) == sorted(made)
+        assert sorted([file.id async for file in client.beta.files.list(ids=[*made[:3], theirs.id, "file_0"])]) == sorted(made[:3])
+        with pytest.raises(anthropic.BadRequestError, match="page names no page"):
+            await client.beta.files.list(page=f"page_{made[0]}")
+
+
 async def test_stored_responses(fake: FakeProvider, gateway: Running) -> None:
     """What the ordinary path made is read, cancelled and deleted natively, at the root as well as below the prefix."""
     async with openai_client(gateway) as client, openai_client(gateway, "bob") as other:

@@ -1,6 +1,7 @@
 """What replies to native operations say: what was made, and how a list is paged."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -10,19 +11,30 @@ from omnillm.providers.batches import result_files
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import BATCH, UNLISTED, Operation
 
+DEFAULT_SIZE: Final = 20
+
 
 def id_member(endpoint: Endpoint) -> str:
     return "name" if GEMINI_GENERATE_CONTENT in endpoint.protocols else "id"
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a provider pages its lists."""
+    """How a provider pages its lists: by the ids of entries, by tokens of its own, or (Anthropic) some so and some so.
 
-    cursor: str
-    """The parameter that says where a page begins."""
+    All are names of parameters, but for `next_page`; "": there is no such.
+    """
+
+    after: str = ""
+    """The id of the entry behind which a page begins."""
+    before: str = ""
+    """That of the one before which it ends. Such a page has `DEFAULT_SIZE` entries at most, unless another size is asked for."""
+    page: str = ""
+    """The token of the page that is asked for."""
+    next_page: str = ""
+    """The member of a page that has the token of the next one."""
+    ids: str = ""
+    """The only entries that are asked for. They come in one page, of which no size is asked for."""
     size: str = "limit"
-    has_tokens: bool = False
-    """It is `nextPageToken` of the page before, not the id of its last entry."""
 
 
 def list_member(endpoint: Endpoint, operation: Operation) -> str:
@@ -34,8 +46,10 @@ def list_member(endpoint: Endpoint, operation: Operation) -> str:
 
 def listing(endpoint: Endpoint) -> Listing:
     if GEMINI_GENERATE_CONTENT in endpoint.protocols:
-        return Listing(cursor="pageToken", size="pageSize", has_tokens=True)
-    return Listing(cursor="after_id" if ANTHROPIC_MESSAGES in endpoint.protocols else "after")
+        return Listing(page="pageToken", next_page="nextPageToken", size="pageSize")
+    if ANTHROPIC_MESSAGES in endpoint.protocols:
+        return Listing(after="after_id", before="before_id", page="page", next_page="next_page", ids="ids")
+    return Listing(after="after")
 
 
 def made(operation: Operation, reply: object, member: str) -> Iterator[tuple[str, str]]:

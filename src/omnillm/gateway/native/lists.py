@@ -2,7 +2,7 @@
 
 A key's own list would hide what the caller made with the others, and show what other callers made with this one. So all keys are asked,
 in their order, and what is not the caller's is left out. A page goes on where the last entry's key stands; where a provider pages by
-tokens of its own (Gemini), the list comes whole.
+tokens of its own (Gemini, and Anthropic's files), the list comes whole.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -20,7 +20,7 @@ from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.providers.native_replies import Listing, id_member, list_member, listing, made
+from omnillm.providers.native_replies import DEFAULT_SIZE, Listing, id_member, list_member, listing, made
 
 MOST_PAGES: Final = 50
 """The most pages of the provider's for one page of ours, beyond one for each key."""
@@ -44,26 +44,35 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Of the member that holds the entries."""
     entries: list[Entry]
+    has_tokens: bool
+    """Pages of this list are told by tokens of the provider's own."""
     token: str
-    """Of the next page, where the provider pages by those."""
+    """Of the next page."""
 
     @classmethod
-    def read(cls, body: bytes, name: str) -> "Page":
+    def read(cls, body: bytes, name: str, how: Listing) -> "Page":
         """UpstreamLost: it is no page of a list."""
         try:
             members = _members(body)
             entries = bytes(members.setdefault(name, msgspec.Raw(b"[]")))
-            token = _text(members.get("nextPageToken", NO_TOKEN))
-            return cls(members=members, name=name, entries=list(zip(_verbatim(entries), _read(entries), strict=True)), token=token or "")
+            token = _text(members.get(how.next_page, NO_TOKEN)) if how.next_page else None
+            return cls(
+                members=members,
+                name=name,
+                entries=list(zip(_verbatim(entries), _read(entries), strict=True)),
+                has_tokens=how.next_page in members or not how.after,
+                token=token or "",
+            )
         except UNREADABLE as error:
             raise UpstreamLost("The provider's list is none.", code="garbled_reply") from error
 
 
 class PageStart(msgspec.Struct, frozen=True):
-    """Where a list goes on: with which key, and from where ("": its beginning)."""
+    """Where a list goes on: with which key, and from where ("": its beginning), which is told by the parameter `by`."""
 
     key: int
     cursor: str = ""
+    by: str = ""
 
 
 class NativeLists:
@@ -85,45 +94,69 @@ class NativeLists:
 
     async def _walk(self, case: Case, ask: NativeAsk) -> bytes:
         labels, how = self._labels[ask.provider], listing(ask.endpoint)
+        if before := _parameter(ask, how.before):
+            return await self._walk_up_to(before, case, ask, how)
         most = _most_wanted(ask, how)
         start: PageStart | None = await self._start(ask, how, labels, caller=case.call.caller.name)
         kept: list[Entry] = []
         for _ in range(MOST_PAGES + len(labels)):
             assert start is not None
             label = labels[start.key]
-            page = await self._ask(case, ask, how, label, start.cursor)
+            page = await self._ask(case, ask, how, label, start)
             kept += [entry async for entry in self._visible(case, ask, page, label)]
             following = _following(page, how, start, id_member(ask.endpoint))
-            if following is None or (kept and not how.has_tokens):
+            if page.has_tokens:
+                most = maxsize
+            if following is None or (kept and not page.has_tokens):
                 is_last = following is None and start.key + 1 >= len(labels)
                 if is_last or following is not None:
                     return _written(page, kept[:most], has_more=following is not None or len(kept) > most)
             start = following or PageStart(start.key + 1)
         raise UpstreamLost("The provider's list has too many pages.", code="upstream_too_large")
 
-    async def _start(self, ask: NativeAsk, how: Listing, labels: tuple[str, ...], *, caller: str) -> PageStart:
-        cursor = dict(parse_qsl(ask.query)).get(how.cursor, "")
-        if not cursor:
-            return PageStart(0)
-        binding = None if how.has_tokens else await self._bindings.owner((ask.asked.operation.lists, cursor))
-        if binding is not None and binding.key in labels and binding.caller == caller:
-            return PageStart(labels.index(binding.key), cursor)
-        if binding is None and not caller and len(labels) == 1:
-            return PageStart(0, cursor)  # what was made elsewhere is nobody's, and shown to nobody else
-        raise BadRequest(f"{how.cursor} names no page of this list.")
+    async def _walk_up_to(self, before: str, case: Case, ask: NativeAsk, how: Listing) -> bytes:
+        """The page that ends where an entry stands. Nobody can begin at the end of a key's list, so it is looked for from the beginning."""
+        labels, member = self._labels[ask.provider], id_member(ask.endpoint)
+        most = min(_most_wanted(ask, how), LARGEST_PAGE) if _parameter(ask, how.size) else DEFAULT_SIZE
+        start, kept = PageStart(0), list[Entry]()
+        for _ in range(MOST_PAGES + len(labels)):
+            label = labels[start.key]
+            page = await self._ask(case, ask, how, label, start)
+            async for entry in self._visible(case, ask, page, label):
+                if entry[1].get(member) == before:
+                    return _written(page, kept[-most:], has_more=len(kept) > most)
+                kept.append(entry)
+            start = _following(page, how, start, member) or PageStart(start.key + 1)
+            if start.key >= len(labels):
+                raise BadRequest(f"{how.before} names no page of this list.")
+        raise UpstreamLost("The provider's list has too many pages.", code="upstream_too_large")
 
-    async def _ask(self, case: Case, ask: NativeAsk, how: Listing, label: str, cursor: str) -> Page:
-        is_grown = how.has_tokens or _most_wanted(ask, how) < LARGEST_PAGE
-        replaced = {how.cursor, how.size} if is_grown else {how.cursor}
+    async def _start(self, ask: NativeAsk, how: Listing, labels: tuple[str, ...], *, caller: str) -> PageStart:
+        by = next((each for each in (how.after, how.page) if _parameter(ask, each)), "")
+        if not by:
+            return PageStart(0)
+        cursor = _parameter(ask, by)
+        binding = await self._bindings.owner((ask.asked.operation.lists, cursor)) if by == how.after else None
+        if binding is not None and binding.key in labels and binding.caller == caller:
+            return PageStart(labels.index(binding.key), cursor, by)
+        if binding is None and not caller and len(labels) == 1:
+            return PageStart(0, cursor, by)  # what was made elsewhere is nobody's, and shown to nobody else
+        raise BadRequest(f"{by} names no page of this list.")
+
+    async def _ask(self, case: Case, ask: NativeAsk, how: Listing, label: str, start: PageStart) -> Page:
+        """A page of a key's own list, as long as may be: most of a small one may be other callers' entries."""
+        has_size = not any(name.removesuffix("[]") == how.ids for name, _ in parse_qsl(ask.query))
+        is_grown = has_size and (not how.after or _most_wanted(ask, how) < LARGEST_PAGE)
+        replaced = {how.after, how.before, how.page} | ({how.size} if is_grown else set())
         kept = [part for part in ask.query.split("&") if part and part.partition("=")[0] not in replaced]
-        if is_grown:  # most of a small page may be other callers' entries
+        if is_grown:
             kept.append(f"{how.size}={LARGEST_PAGE}")
-        query = "&".join([*kept, *([f"{how.cursor}={quote(cursor, safe='')}"] if cursor else [])])
+        query = "&".join([*kept, *([f"{start.by}={quote(start.cursor, safe='')}"] if start.by else [])])
         case.pin = Pin(provider=ask.provider, key=label, is_must=True)
         exchange = await self._engine.send(case, msgspec.structs.replace(ask, query=query))
         body = await exchange.read_all(MOST_BYTES)
         case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
-        return Page.read(body, list_member(ask.endpoint, ask.asked.operation))
+        return Page.read(body, list_member(ask.endpoint, ask.asked.operation), how)
 
     async def _visible(self, case: Case, ask: NativeAsk, page: Page, label: str) -> AsyncIterator[Entry]:
         member, kind, caller = id_member(ask.endpoint), ask.asked.operation.lists, case.call.caller.name
@@ -143,25 +176,32 @@ class NativeLists:
             case.bind(attempt, tuple(fresh))
 
 
+def _parameter(ask: NativeAsk, name: str) -> str:
+    """Of the query; "": it is not there, or there is no such."""
+    return dict(parse_qsl(ask.query)).get(name, "") if name else ""
+
+
 def _most_wanted(ask: NativeAsk, how: Listing) -> int:
     """How many entries a page for the client has at most. A size that is none is the provider's to refuse."""
-    size = dict(parse_qsl(ask.query)).get(how.size, "")
-    return int(size) if not how.has_tokens and size.isdecimal() and 0 < int(size) < LARGEST_PAGE else maxsize
+    size = _parameter(ask, how.size)
+    return int(size) if how.after and size.isdecimal() and 0 < int(size) < LARGEST_PAGE else maxsize
 
 
 def _following(page: Page, how: Listing, start: PageStart, member: str) -> PageStart | None:
     """Where this key's list goes on; None at its end."""
-    if how.has_tokens:
-        return PageStart(start.key, page.token) if page.token else None
+    if page.has_tokens:
+        return PageStart(start.key, page.token, how.page) if page.token else None
     has_more = bytes(page.members.get("has_more", msgspec.Raw(b"false"))) == b"true"
     last = page.entries[-1][1].get(member) if page.entries else None
-    return PageStart(start.key, last) if has_more and isinstance(last, str) else None
+    return PageStart(start.key, last, how.after) if has_more and isinstance(last, str) else None
 
 
 def _written(page: Page, kept: list[Entry], *, has_more: bool) -> bytes:
     """A page with the caller's entries, verbatim, and whether there is more."""
     changed: dict[str, Any] = {**page.members, page.name: [raw for raw, _ in kept]}
     changed.pop("nextPageToken", None)
+    if "next_page" in changed:
+        changed["next_page"] = None
     if "has_more" in changed:
         changed["has_more"] = has_more
         changed |= {each: kept[at][1].get("id") if kept else None for each, at in (("first_id", 0), ("last_id", -1)) if each in changed}

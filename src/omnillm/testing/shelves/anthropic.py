@@ -19,7 +19,9 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one 
             return Answer.json(_file(shelf, request))
         case ("POST", "messages/batches", ""):
             return Answer.json(_batch(shelf, request))
-        case ("GET", "files" | "messages/batches", "") if not name:
+        case ("GET", "files", "") if not name:
+            return _list_by_token(shelf, request, kind)
+        case ("GET", "messages/batches", "") if not name:
             return _list(shelf, request, kind)
         case ("GET", "files", "content"):
             kept = shelf.find(kind, name)
@@ -58,6 +60,18 @@ def _batch(shelf: Shelf, request: Request) -> Json:
     canceled = {"type": "canceled"}
     results = b"".join(msgspec.json.encode({"custom_id": each["custom_id"], "result": canceled}) + b"\n" for each in asked)
     return shelf.keep(BATCHES, name, told, results)
+
+
+def _list_by_token(shelf: Shelf, request: Request, kind: str) -> Answer:
+    """Without `has_more`; `ids` and a size exclude each other."""
+    if ids := request.every("ids[]"):
+        if request.query.keys() & {"limit", "page"}:
+            error = {"type": "error", "error": {"type": "invalid_request_error", "message": "ids: not together with page or limit"}}
+            return Answer(body=msgspec.json.encode(error), status=400)
+        return Answer.json({"data": [kept.told for each in ids if (kept := shelf.find(kind, each))], "next_page": None})
+    after = request.query.get("page", "").removeprefix("page_")
+    data, has_more = shelf.newest(kind, after, int(request.query.get("limit", "20")))
+    return Answer.json({"data": data, "next_page": f"page_{data[-1]['id']}" if has_more else None})
 
 
 def _list(shelf: Shelf, request: Request, kind: str) -> Answer:

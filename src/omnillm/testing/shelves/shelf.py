@@ -20,6 +20,7 @@ class Request(msgspec.Struct, kw_only=True):
     method: str
     path: str
     query: dict[str, str]
+    target: str
     headers: dict[bytes, bytes]
     body: bytes
     created: int
@@ -28,7 +29,11 @@ class Request(msgspec.Struct, kw_only=True):
     @classmethod
     def of(cls, method: str, target: str, headers: dict[bytes, bytes], body: bytes, *, created: int) -> "Request":
         path, _, query = target.partition("?")
-        return cls(method=method, path=path, query=dict(parse_qsl(query)), headers=headers, body=body, created=created)
+        return cls(method=method, path=path, query=dict(parse_qsl(query)), target=target, headers=headers, body=body, created=created)
+
+    def every(self, name: str) -> list[str]:
+        """The values of a parameter that may stand several times."""
+        return [value for each, value in parse_qsl(self.target.partition("?")[2]) if each == name]
 
     @property
     def json(self) -> Json:
