@@ -109,6 +109,8 @@ class Asker:
             model = "fake-small"
         if kind in GENERATED:
             more = self._shaped(kind, prompt, choice, caller[0])
+            if choice["tier"] != "none" and kind in {"openai_chat", "openai_responses"}:
+                more = more | {"service_tier": choice["tier"]}
             prompt = prompt + {"tool": " [[tool]]", "think": " [[think]]"}.get(choice["shape"], "")
             prompt += " the lake" * {"long": 2000, "huge": 20_000}.get(choice["shape"], 0)
             cap = CAPS[choice["cap"]]

@@ -15,16 +15,27 @@ NOVA: Final = "us.amazon.nova-2-lite-v1:0"
 NANO: Final = 1_000_000_000
 RATES: Final = {"input": 400_000_000, "output": 1_600_000_000, "cache_read": 40_000_000, "cache_write": 500_000_000}
 DEAR: Final = {name: 3 * rate for name, rate in RATES.items()}
+URGENT: Final = {"input": 500_000_000, "output": 2_000_000_000, "cache_read": 50_000_000, "cache_write": 625_000_000}
+"""In the tier `priority`."""
 PRICES: Final = {
     **FAMILY_PRICES,
     "fake-small": RATES,
+    "fake-small;tier=priority": URGENT,
     "fake-large": DEAR,
+    "fake-large;tier=priority": {name: 3 * rate for name, rate in URGENT.items()},
+    "wild-one;tier=priority": URGENT,
     NOVA: DEAR,
     "*": RATES,
     "omni-moderation-latest": {"input": 0, "output": 0},
 }
-PRICE: Final = {"input": 0.4, "output": 1.6, "cache_read": 0.04, "cache_write": 0.5, "max_output": 400, "context": 20_000}
-DEAR_PRICE: Final = {**PRICE, "input": 1.2, "output": 4.8, "cache_read": 0.12, "cache_write": 1.5}
+URGENT_PRICE: Final = {"input": 0.5, "output": 2, "cache_read": 0.05, "cache_write": 0.625}
+PRICE: Final[JSON] = {"input": 0.4, "output": 1.6, "cache_read": 0.04, "cache_write": 0.5, "max_output": 400, "context": 20_000}
+DEAR_PRICE: Final[JSON] = {**PRICE, "input": 1.2, "output": 4.8, "cache_read": 0.12, "cache_write": 1.5}
+TIERED: Final[JSON] = {**PRICE, "service_tiers": {"priority": URGENT_PRICE}}
+DEAR_TIERED: Final[JSON] = {
+    **DEAR_PRICE,
+    "service_tiers": {"priority": {"input": 1.5, "output": 6, "cache_read": 0.15, "cache_write": 1.875}},
+}
 OVERRIDES: Final[JSON] = {
     "openai/gpt-image-1": {"input": 5, "output": 20, "input_image": 10, "output_image": 40, "max_output": 6250},
     "openai/tts-1": {"input": 0, "output": 0, "characters": 15},
@@ -45,6 +56,10 @@ ROUTES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "gemini": ("gemini/fake-small", "openai/fake-small", "host/fake-small"),
     },
 }
+
+
+TELLING: Final = ("openai", "host")
+"""Providers whose replies tell their tier beside their usage."""
 
 
 def secrets_of(provider: str) -> list[str]:
@@ -161,7 +176,8 @@ def _caller(name: str, chosen: Choice) -> JSON:
 def _overrides() -> JSON:
     small = [f"{provider}/fake-small" for provider in ("openai", "anthropic", "gemini", "host")]
     large = [name.replace("small", "large") for name in small]
-    return {**dict.fromkeys([*small, "openai/wild-one"], PRICE), **dict.fromkeys([*large, f"bedrock/{NOVA}"], DEAR_PRICE), **OVERRIDES}
+    prices = {**dict.fromkeys([*small, "openai/wild-one"], TIERED), **dict.fromkeys(large, DEAR_TIERED)}
+    return prices | {f"bedrock/{NOVA}": DEAR_PRICE} | OVERRIDES
 
 
 CHANGEABLE: Final = (
@@ -171,10 +187,12 @@ CHANGEABLE: Final = (
 """Of a gateway that runs."""
 
 
-def changed(chosen: Choice, features: Mapping[str, tuple[str, ...]], dice: Random) -> dict[str, str]:
-    """Another configuration that a reload may bring."""
+def changed(chosen: Choice, features: Mapping[str, tuple[str, ...]], dice: Random, *, first: Choice) -> dict[str, str]:
+    """Another configuration that a reload may bring. A caller's own budget may go, and come back as it was at `first`."""
     names = dice.sample(CHANGEABLE, dice.randrange(1, 4))
     after = {**chosen, **{name: dice.choice(features[name]) for name in names}}
+    if dice.random() < 0.3:
+        after["own"] = dice.choice(("none", first["own"]))
     if (chosen["named"] == "none") != (after["named"] == "none"):
         after["named"] = chosen["named"]  # kept virtual keys may draw on it
     return after

@@ -37,6 +37,7 @@ CONFIGURED: Final[Mapping[str, tuple[str, ...]]] = {
     "log": ("text", "json"),
     "sick": ("none", "dead", "limited", "failing", "stalling", "rpm", "poor"),
     "told": ("words", "cached", "thoughts"),
+    "served": ("as asked", "as asked", "default", "priority"),
     "admin": ("beside", "apart"),
     "retention": ("long", "long", "an hour"),
 }
@@ -52,6 +53,7 @@ CALLED: Final[Mapping[str, tuple[str, ...]]] = {
     "shape": ("words", "tool", "think", "image", "choices", "long", "huge", "follow"),
     "is_stream": ("plain", "stream"),
     "cap": ("none", "small", "large"),
+    "tier": (*("none",) * 4, "priority", "flex"),
     "fault": (*("none",) * 3, "once", "once", "twice", "always"),
     "end": (*("read",) * 6, "at once", "bytes", "in the request", "half", "late"),
     "idempotency": (*("none",) * 5, "fresh", "fresh", "repeated", "other body"),

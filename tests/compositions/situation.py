@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 from tests.compositions.asking import LIVE, Asked, Asker, post, written
-from tests.compositions.configured import ADMIN_KEY, CALLERS, PRICES, PROVIDERS, changed, configured, secrets_of
+from tests.compositions.configured import ADMIN_KEY, CALLERS, PRICES, PROVIDERS, TELLING, changed, configured, secrets_of
 from tests.compositions.features import CALLED, CONFIGURED, EVENTS, Choice, Met, draw
 from tests.journeys.live import SETUP, Talk
 from tests.journeys.running import until
@@ -141,11 +141,15 @@ class Situation:
         keys = {"*": TOLD[self.first["told"]]}
         if self.first["sick"] != "none":
             keys |= {secrets_of(provider)[1]: SICK[self.first["sick"]] for provider in PROVIDERS}
+        if self.first["served"] != "as asked":
+            served = msgspec.structs.replace(keys["*"], tier=self.first["served"])
+            keys = {secret: served for provider in TELLING for secret in secrets_of(provider)} | keys
         lag = self.dice.choice([0, 8])
         fake = FakeProvider(keys=keys, prices=PRICES, clock=self.clock, sleep=lambda _: asyncio.sleep(0), billing_lag_tokens=lag)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(certificate)
-        self.certificate = certificate
+        self.certificate, self.shown = certificate, self.path / "shown.pem"
+        self.shown.write_bytes(certificate.read_bytes())
         self.trusted = ssl.create_default_context(cafile=str(certificate))
         async with fake:
             beside = await asyncio.get_running_loop().create_server(fake._connect, "127.0.0.1", 0, ssl=tls)
@@ -165,7 +169,7 @@ class Situation:
 
     def settings(self, chosen: Choice) -> Settings:
         self.text = configured(
-            chosen, self.urls, ledger=self.ledger, tls=str(self.certificate), port=self.listen_port, admin_port=self.admin_port
+            chosen, self.urls, ledger=self.ledger, tls=str(self.shown), port=self.listen_port, admin_port=self.admin_port
         )
         return parse(self.text, {})
 
@@ -191,7 +195,7 @@ class Situation:
         """How many requests the provider had seen when the present limits of its keys began."""
         if not self.bound or self.first["store"] == "memory":
             hard = {"everything": self.chosen["everything"] != "soft", "team": self.chosen["named"] == "tight", "key:first": True}
-            self.bound = {name for name, is_hard in hard.items() if is_hard}
+            self.bound = {name for name, is_hard in hard.items() if is_hard and self.first["served"] != "priority"}  # nobody can foresee it
         if self.first["admin"] == "beside":
             self.admin_port = self.port
         if self.first["store"] == "memory":
@@ -347,7 +351,9 @@ class Situation:
         await self.wait_a_little()
         match event:
             case "reload":
-                await self.reload(changed(self.chosen, CONFIGURED, self.dice))
+                if self.dice.random() < 0.5:
+                    self.shown.write_bytes(self.dice.choice([self.certificate, renewed(self.certificate)]).read_bytes())
+                await self.reload(changed(self.chosen, CONFIGURED, self.dice, first=self.first))
             case "bad reload":
                 await self.reload_badly()
             case "keys":
@@ -592,6 +598,11 @@ class Situation:
                 return
         if talk.protocol.state is State.OPEN:
             await asyncio.wait_for(talk.close(), 5)
+
+
+def renewed(certificate: Path) -> Path:
+    """Another one of the same authority, with a key of another kind."""
+    return certificate.with_name("renewed.pem")
 
 
 async def read_rest(line: Line) -> Reply:

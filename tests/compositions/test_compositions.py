@@ -10,7 +10,7 @@ from tests.compositions.apart import Apart
 from tests.compositions.database import InDatabase
 from tests.compositions.features import CALLED, CONFIGURED, Met, situations
 from tests.compositions.proof import prove, prove_told
-from tests.compositions.situation import Situation, situation
+from tests.compositions.situation import Situation, renewed, situation
 from tests.postgres import Postgres
 from tests.soak import FACTOR, rounds, some
 
@@ -21,11 +21,12 @@ DESIGNS = list(islice(situations(), max(INSIDE, 60)))
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of both sides; and the authority that signs for it."""
+    """Of both sides; and the authority that signs for it. Beside it lies another one of the front's."""
     path, authority = tmp_path_factory.mktemp("tls") / "both.pem", trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    parts = (issued.private_key_pem, *issued.cert_chain_pems, authority.cert_pem)
-    path.write_bytes(b"".join(part.bytes() for part in parts))
+    for each, kind in ((path, trustme.KeyType.ECDSA), (renewed(path), trustme.KeyType.RSA)):
+        issued = authority.issue_cert("127.0.0.1", key_type=kind)
+        parts = (issued.private_key_pem, *issued.cert_chain_pems, authority.cert_pem)
+        each.write_bytes(b"".join(part.bytes() for part in parts))
     return path
 
 

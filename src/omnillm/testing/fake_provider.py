@@ -211,7 +211,9 @@ class FakeProvider:
             usage = partial(usage, exchange.generated + self._lag)
         elif fault.error_after is not None:
             usage = partial(usage, exchange.generated)
-        self.invoice.add(number=exchange.number, key=call.key, model=call.model, usage=usage, is_partial=exchange.is_aborted)
+        self.invoice.add(
+            number=exchange.number, key=call.key, model=call.model, usage=usage, is_partial=exchange.is_aborted, tier=generation.tier
+        )
 
     # those who wait for it
 

@@ -27,14 +27,17 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invoice:
-    """The lines, in the order in which the requests ended. A model without a price costs nothing; `*` prices every other model."""
+    """The lines, in the order in which the requests ended. A model without a price costs nothing; `*` prices every other model.
+
+    What was served in a tier costs as `MODEL;tier=TIER`, where there is such a price.
+    """
 
     def __init__(self, prices: Mapping[str, Rates]) -> None:
         self._prices = dict(prices)
         self.lines: list[Line] = []
 
-    def add(self, *, number: int, key: str, model: str, usage: Usage, is_partial: bool) -> None:
-        rates = self._prices.get(model) or self._prices.get("*") or {}
+    def add(self, *, number: int, key: str, model: str, usage: Usage, is_partial: bool, tier: str = "default") -> None:
+        rates = self._prices.get(f"{model};tier={tier}") or self._prices.get(model) or self._prices.get("*") or {}
         cost = bill(usage, rates)
         self.lines.append(Line(number=number, key=key, model=model, usage=usage, cost_nanousd=cost, is_partial=is_partial))
 
@@ -62,7 +65,7 @@ class Invoice:
     @property
     def models(self) -> tuple[str, ...]:
         """The priced models by name."""
-        return tuple(model for model in self._prices if model != "*")
+        return tuple(model for model in self._prices if model != "*" and ";tier=" not in model)
 
 
 def bill(usage: Usage, rates: Rates) -> int:

@@ -92,6 +92,7 @@ def read(body: Json) -> Asked:
         schema=_response_schema(config),
         stops=strings(_either(config, "stopSequences", "stop_sequences")),
         refuses_silently=True,
+        tier=tier.lower() if isinstance(tier := _either(body, "serviceTier", "service_tier"), str) else "",
         seals=judge_contents(contents),
         unsigned=unsigned(contents),
     )
