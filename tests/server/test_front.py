@@ -2,6 +2,7 @@
 
 import asyncio
 
+import h11
 import pytest
 
 from omnillm.errors import BadRequest, Unauthenticated
@@ -199,6 +200,22 @@ async def test_a_stream_to_http_1_0_ends_with_the_connection(house, scripted):
     assert body == b"onetwo"
     assert b"connection: close" in head
     assert b"transfer-encoding" not in head
+
+
+async def test_a_stream_to_http_1_0_that_breaks_off_does_not_end(house, scripted):
+    """nginx asks so unless told otherwise, and takes the end of the connection for that of the reply: it is reset instead."""
+
+    async def answer(request, reply):
+        reply.start(200, b"")
+        reply.write(b"one")
+        await reply.drain()
+        reply.abort()
+
+    await house.open(scripted(answer))
+    for ask, error in ((b"GET / HTTP/1.0\r\n\r\n", ConnectionResetError), (GET, h11.RemoteProtocolError)):
+        client = await house.dial(ask)
+        with pytest.raises(error):
+            await client.reply()
 
 
 async def test_an_empty_stream_is_a_reply(house, scripted):

@@ -243,8 +243,7 @@ class Connection(asyncio.Protocol):
         if self._socket is not None:
             self._socket.cut(reason="the gateway is shutting down")
         else:
-            self._crowd.burst.flush()
-            self._transport.abort()
+            self._outflow.cut()
 
     # ends
 

@@ -1,18 +1,26 @@
 """The way out of one client connection: pieces leave in bursts with the other connections', and who takes nothing is seen."""
 
 import asyncio
+import socket
+import struct
+from typing import Final
 
 from omnillm.server.front.crowd import Crowd
 from omnillm.server.front.requests import Request
 
 HIGH_WATER = 256 * 1024
 SLICE_BYTES = 256 * 1024
+RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class Outflow:
     """`is_paused`: more than the high-water mark is unsent, and nothing is to be written on top."""
 
-    __slots__ = ("_burst", "_crowd", "_is_ending", "_lingers", "_rest", "_room", "_transport", "_unsent", "closes", "is_paused")
+    # fmt: off
+    __slots__ = (
+        "_burst", "_crowd", "_is_ending", "_is_unframed", "_lingers", "_rest", "_room", "_transport", "_unsent", "closes", "is_paused",
+    )
+    # fmt: on
 
     def __init__(self, crowd: Crowd, transport: asyncio.Transport) -> None:
         self._crowd = crowd
@@ -20,7 +28,7 @@ class Outflow:
         self._transport = transport
         self._room: asyncio.Future[None] | None = None
         self._unsent = 0
-        self._is_ending = self._lingers = False
+        self._is_ending = self._lingers = self._is_unframed = False
         self._rest = memoryview(b"")
         self.closes = False
         """The connection ends behind the next reply, or the one that is being written."""
@@ -28,8 +36,11 @@ class Outflow:
         transport.set_write_buffer_limits(high=HIGH_WATER)
 
     def own_fields(self, request: Request, *, closes: bool = False) -> bytes:
-        """The fields `date` and `connection` of a reply. Whether the connection is closed behind it is decided here."""
-        crowd = self._crowd
+        """The fields `date` and `connection` of a reply. Whether the connection is closed behind it is decided here.
+
+        `closes`: its end is that of the connection, because nothing else tells it.
+        """
+        crowd, self._is_unframed = self._crowd, closes
         if closes or request.is_last or self.closes or crowd.ends_connections:
             self.closes = True
             return crowd.date_field + b"connection: close\r\n"
@@ -86,6 +97,13 @@ class Outflow:
         """Hand all that was written to the socket, and note how much it has not sent: `has_advanced` compares with that."""
         self._burst.flush()
         self._unsent = self._count_unsent()
+
+    def cut(self) -> None:
+        """Nothing more goes out. Where only the end of the connection tells that of a reply, a reset tells that it was not whole."""
+        self._burst.flush()
+        if self._is_unframed:
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self._transport.abort()
 
     def end(self, *, lingers: bool) -> None:
         """Nothing more is written. The transport closes once it has nothing to send: TLS gives what it still has only half a minute.
