@@ -161,6 +161,22 @@ async def test_an_opened_path_lists_nothing_of_another(fake: FakeProvider, gatew
     assert (await ask(gateway, "GET", f"{stores}/vs_old", key=DORA)).body == b'{"id":"vs_old","data":[1,{"x":[]}]}'
 
 
+async def test_no_size_of_a_list_shows_what_is_anothers(fake: FakeProvider, gateway: Running) -> None:
+    """A caller can make its own entries as long as it likes; what is too long to be looked through is not shown at all."""
+    stores = "/v1/vector_stores"
+    theirs, own = [(await ask(gateway, "POST", stores, b"{}", key=key)).json["id"] for key in (ADA, DORA)]
+    for number, size in enumerate((1_500_000, 7_000_000)):
+        fake.shelf("sk-a").keep("vector_stores", f"vs_{number}", {"id": f"vs_{number}", "metadata": {"x": "y" * size}})
+        told = await ask(gateway, "GET", stores, key=DORA)
+        if told.status == 200:
+            assert [entry["id"] for entry in told.json["data"]] == ["vs_0", own]
+    assert (told.status, told.error["code"]) == (400, "reply_too_large")
+    assert theirs.encode() not in told.body
+    assert (await ask(gateway, "GET", f"{stores}/vs_0", key=DORA)).status == 200
+    await gateway.program.store.flush()
+    assert gateway.in_flight == 0
+
+
 async def test_who_changes_what_all_share_does_not_become_its_owner(fake: FakeProvider, gateway: Running) -> None:
     """A store that was made elsewhere stays everybody's, though the reply to a change names it as the reply to its making does."""
     fake.shelf("sk-a").keep("vector_stores", "vs_2025", {"id": "vs_2025"})

@@ -35,7 +35,7 @@ from omnillm.gateway.native.names import (
     named_in_upload,
 )
 from omnillm.gateway.native.redirects import MOST_HOPS, elsewhere
-from omnillm.gateway.native.relay import NativeRelay
+from omnillm.gateway.native.relay import SHARED_BYTES, NativeRelay
 from omnillm.gateway.native.shared import without_others
 from omnillm.gateway.native.weight import expected_tokens
 from omnillm.gateway.quotes.price_book import PriceBook
@@ -160,12 +160,21 @@ class NativeEngine:
                 self._bounds.remember(relay.lease, file, upload)
         elif relay.whole is not None and operation.family in TELLING:
             await self._batches.note_status(relay.case, ask.endpoint, relay.whole, is_new=operation.makes == BATCH, asked=name)
-        elif relay.whole and operation.family == UNLISTED and ask.method == "GET" and relay.case.call.caller.name:
-            if relay.status == PARTIAL:
-                raise BadRequest("JSON is shown whole here, because what is another's is left out: ask without a range.")
-            member, caller = id_member(ask.endpoint), relay.case.call.caller.name
-            kind = kind_below(ask.asked.path)
-            relay.whole = await without_others(relay.whole, self._settlement.bindings, caller, kind=kind, member=member)
+        elif relay.is_shared and ask.method == "GET" and relay.is_json and relay.whole != b"":
+            await self._leave_out(ask, relay)
+
+    async def _leave_out(self, ask: NativeAsk, relay: NativeRelay) -> None:
+        """What is another's, where it could stand. BadRequest: nobody can tell."""
+        if relay.whole is None:
+            raise BadRequest(
+                f"JSON of over {SHARED_BYTES} bytes is not shown here, because what is another's is left out: ask for a smaller page.",
+                code="reply_too_large",
+            )
+        if relay.status == PARTIAL:
+            raise BadRequest("JSON is shown whole here, because what is another's is left out: ask without a range.")
+        member, caller = id_member(ask.endpoint), relay.case.call.caller.name
+        kind = kind_below(ask.asked.path)
+        relay.whole = await without_others(relay.whole, self._settlement.bindings, caller, kind=kind, member=member)
 
     async def _hear_stream(self, ask: NativeAsk, relay: NativeRelay) -> None:
         """A response that is written in the background tells of its usage in its last event, to whoever reads that."""

@@ -1,6 +1,7 @@
 """A native reply on its way to the client: JSON whole, up to a mebibyte, so that what it made is known before anybody can ask for it.
 
-Any other goes through piece by piece; of server-sent events the usage is read on the side.
+It is eight mebibytes where what is another's has to be left out. Any other reply goes through piece by piece; of server-sent events the
+usage is read on the side.
 """
 
 import json
@@ -20,13 +21,15 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Bound, Failure
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.native import PathAsk
+from omnillm.providers.native import UNLISTED, PathAsk
 from omnillm.providers.native_replies import id_member, made
 from omnillm.transport.client import Exchange
 from omnillm.transport.spool import MEMORY_BYTES
 from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
 
 JSON: Final = b"application/json"
+SHARED_BYTES: Final = 8 * 1024 * 1024
+"""The longest JSON that is shown to a virtual key of what all of them share."""
 TAIL_BYTES: Final = 16 * 1024
 """Bytes that are kept of the end of a reply that is not held: its usage stands there."""
 _USAGE: Final = re.compile(r'"usage"\s*:\s*(?=\{)')
@@ -87,9 +90,18 @@ class NativeRelay:
         return int(told) if told.isdigit() and self._watch is None else -1
 
     @property
+    def is_json(self) -> bool:
+        return self.content_type.startswith(JSON)
+
+    @property
     def is_events(self) -> bool:
         """It streams server-sent events."""
         return isinstance(self._watch, NativeWatch)
+
+    @property
+    def is_shared(self) -> bool:
+        """A virtual key asks at a path that the configuration opened, where all of them make their objects."""
+        return self._asked.operation.family == UNLISTED and bool(self.case.call.caller.name)
 
     @property
     def takes_fault(self) -> bool:
@@ -104,8 +116,8 @@ class NativeRelay:
     @classmethod
     async def open(cls, case: Case, asked: PathAsk, endpoint: Endpoint, exchange: Exchange) -> "NativeRelay":
         relay = cls(case, asked, endpoint, exchange)
-        if relay.content_type.startswith(JSON):
-            await relay._hold()
+        if relay.is_json:
+            await relay._hold(SHARED_BYTES if relay.is_shared else MEMORY_BYTES)
         elif exchange.is_close_delimited and relay._watch is None:
             raise relay._unframed()
         return relay
@@ -132,9 +144,9 @@ class NativeRelay:
         """The tier that a stream of events is served under, in the provider's words."""
         return self._watch.tier if isinstance(self._watch, NativeWatch) else None
 
-    async def _hold(self) -> None:
+    async def _hold(self, most_bytes: int) -> None:
         size = 0
-        while size <= MEMORY_BYTES:
+        while size <= most_bytes:
             piece = await self._next()
             if not piece:
                 self.whole = b"".join(self._held)
