@@ -81,6 +81,15 @@ async def test_an_estimate_is_by_the_tier_that_served(serve: Serve, dear: FakePr
         assert ";tier=priority;bound=" in attempt.price_version
         assert attempt.cost_nanousd >= dear.invoice.lines[-1].cost_nanousd > 0
     assert (await gateway.books())[0] >= dear.invoice.total_nanousd
+    dear.script.behave("*", Behaviour(tier="default", words=400))
+    for fault, tier in (
+        ("cut_mid_body", ";tier=priority"),
+        ("usage_huge", ""),
+    ):  # what breaks off need not have been served as it began to say
+        more = {"service_tier": "auto" if dialect == "anthropic_messages" else "priority"}
+        await exchange(gateway.port, ask_raw(dialect, f"hello [[fault:{fault}]]", cap=400, is_stream=True, more=more))
+        _, [attempt] = await gateway.last()
+        assert attempt.price_version.partition("fake-small")[2].startswith(f"{'' if dialect == 'anthropic_messages' else tier};bound=")
 
 
 async def test_a_reply_that_cannot_be_translated_costs_its_own_tier(serve: Serve, dear: FakeProvider) -> None:

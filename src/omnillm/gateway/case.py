@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CLIENT_CLOSED = 499
 SUCCESS = "success"
 ABORTED = "aborted"
-STALE, NOT_SENT, ABANDONED = Verdict.STALE, Verdict.NOT_SENT, Verdict.ABORTED
+STALE, NOT_SENT, ABANDONED, DONE = Verdict.STALE, Verdict.NOT_SENT, Verdict.ABORTED, Verdict.SUCCESS
 SETTLE, VOID = EntryKind.SETTLE, EntryKind.VOID
 NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="")
 
@@ -159,10 +159,16 @@ class Case(msgspec.Struct, eq=False):
         attempt.sent_at = now
         self.settlement.admission.sent(attempt.lease.lease_id, now)
 
-    def served_under(self, attempt: Attempt, tier: Any) -> None:
-        """Price the attempt by the service tier and the place that its reply names, whatever was asked for."""
-        price = self.quote.served((attempt.lease.provider, attempt.lease.model), tier)
-        if price is not None:
+    def served_under(self, attempt: Attempt, tier: Any, *, is_sure: bool = True) -> None:
+        """Price the attempt by the service tier and the place that its reply names, whatever was asked for.
+
+        Not `is_sure`: a stream names them at its beginning, perhaps as they were asked for, and did not come to its end. The dearer holds.
+        """
+        target = attempt.lease.provider, attempt.lease.model
+        price, asked = self.quote.served(target, tier), attempt.price
+        if price is None:
+            return
+        if is_sure or asked is None or self.quote.most_nanousd(target, price) > self.quote.most_nanousd(target, asked):
             attempt.price, attempt.price_version = price, price.version
 
     def end(self, outcome: Outcome, *, status: int = 0, error: str = "") -> None:
@@ -193,8 +199,8 @@ class Case(msgspec.Struct, eq=False):
         if outcome.verdict is ABANDONED:
             attempt.left_at = self.settlement.now()
         tokens, held = outcome.tokens, self.held
-        if tokens is None and held is not None and held.exchange is attempt.exchange:
-            self.served_under(attempt, held.report.tier)  # which a stream tells long before its usage
+        if tokens is None and outcome.verdict is not DONE and held is not None and held.exchange is attempt.exchange:
+            self.served_under(attempt, held.report.tier, is_sure=False)
         charged = attempt.charged = attempt.charge(outcome, status, self.quote)
         attempt.outcome = outcome
         cost, is_estimated = charged
