@@ -9,6 +9,7 @@ import pytest
 from tests.compositions.serving import serve_until_told
 from tests.forks import FORKS
 from tests.journeys.running import VIRTUAL_KEY, Serve, configuration, until
+from tests.journeys.test_reload import reload
 from tests.journeys.test_virtual_keys import admin
 from tests.journeys.wire import ask, exchange
 from tests.ports import free_port
@@ -45,7 +46,10 @@ async def test_gateway_that_stands_by_takes_over_what_is_spent_and_who_may_call(
 async def test_gateway_that_stands_by_takes_over_with_the_file_as_it_was_changed_meanwhile(
     serve: Serve, provider: FakeProvider, tmp_path: Path
 ) -> None:
-    """SIGHUP goes to all gateways: whoever took over with the file of its own start would let in whom that file no longer names."""
+    """SIGHUP goes to all gateways: whoever took over with the file of its own start would let in whom that file no longer names.
+
+    And it would end, where a virtual key was made that only the new file knows the budget of.
+    """
     port, path, other = free_port(), tmp_path / "omnillm.yaml", "sk-omni-changed-0123456789abcdef"
     text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict, wait: 1m").replace(
         "port: 0", f"port: {port}"
@@ -56,7 +60,10 @@ async def test_gateway_that_stands_by_takes_over_with_the_file_as_it_was_changed
     await asyncio.to_thread(second.start)
     try:
         await until(lambda: "standing by" in path.with_name("stderr").read_text() if path.with_name("stderr").exists() else False)
-        path.write_text(text.replace(VIRTUAL_KEY, other))
+        changed = text.replace(VIRTUAL_KEY, other).replace("budgets: [{", "budgets: [{name: late, scope: named, limit_usd: 1}, {")
+        path.write_text(changed)
+        await reload(first, changed.replace(f"port: {port}", "port: 0"))
+        assert (await admin(first, "POST", "/admin/v1/virtual-keys", {"name": "ada", "budgets": ["late"]})).status == 201
         os.kill(second.pid, signal.SIGHUP)
         await first.service.aclose()
         await until(lambda: "serving on" in path.with_name("stderr").read_text())

@@ -715,7 +715,8 @@ async def test_a_thousand_keys_are_loaded_and_counted(serve: Serve, provider: Fa
         *(shared.put(replace(kept, name=f"key-{number}", digest=f"{number:064x}", revision=0)) for number in range(1, 1100))
     )
     keyring = Keyring(gateway.program)
-    await keyring.load()
+    await keyring.read()
+    keyring.enrol()
     assert len(keyring.page(after="", limit=2000)) == 1101
     assert len(gateway.program.controller.budgets()) == 1101
     assert (await call(gateway, secret)).status == 200

@@ -54,13 +54,15 @@ class Keyring:
 
     # what is in force
 
-    async def load(self) -> None:
-        """Bring what the ledger keeps into force. Raises ConfigError where the file does not fit it."""
-        settings = self._program.settings
+    async def read(self) -> None:
+        """Learn what the ledger keeps; `enrol` comes next."""
         self._pepper_id = digest(self._program.pepper, b"id").hex()[:16]
         async for key in self._changed():
             self._stored[key.name] = key
-        self.check(settings)
+
+    def enrol(self) -> None:
+        """Bring it into force. Raises ConfigError where the file does not fit it."""
+        self.check(self._program.settings)
         for key in self._live():
             self._program.enrolment.enrol(terms_of(key))
         strange = [key.name for key in self._live() if key.pepper_id != self._pepper_id]

@@ -92,7 +92,9 @@ class Service:
         """Open the store, and read who may call."""
         program = self.program
         await program.start()
-        await self.keyring.load()
+        await self.keyring.read()
+        await self.server.catch_up()  # the keys that are kept may be made for the file as it is by now
+        self.keyring.enrol()
         program.on_tick.append(self.keyring.tick)
         program.on_tick.append(self._end_if_taken_over)
         if self.call_log:

@@ -94,8 +94,14 @@ class Server:
         await asyncio.gather(*(front.drain(self._drain_s, on_over=self._interrupt) for front in self._fronts))
 
     def note_reloads(self) -> None:
-        """Before the ledger is open, which others may write for days: a file that changes meanwhile is applied by `heed_signals`."""
+        """Before the ledger is open, which others may write for days: a file that changes meanwhile is applied by `catch_up`."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._note_reload)
+
+    async def catch_up(self) -> None:
+        """Do what SIGHUP has asked for meanwhile."""
+        is_stale, self._is_stale = self._is_stale, False
+        if is_stale:
+            await self._apply()
 
     def _note_reload(self) -> None:
         self._is_stale = True
@@ -106,8 +112,7 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
-        if self._is_stale:
-            await self._apply()
+        await self.catch_up()
 
     def ignore_signals(self) -> None:
         """All is written, and the process ends now: with 0, whoever asks for it once more."""
