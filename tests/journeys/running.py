@@ -81,6 +81,11 @@ def configuration(
     )
 
 
+def long_text(words: int) -> str:
+    """A text of that many words of 3,000 letters: a few thousand fill all buffers on the way."""
+    return " ".join(["x" * 3000] * words)
+
+
 async def until(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:
     """Let others run until it is so; what takes more than some turns is another thread's or process's, and the processor is left to it."""
     async with asyncio.timeout(seconds):

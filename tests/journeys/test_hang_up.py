@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.journeys.running import PRICES, Running, Serve, configuration, still, until
+from tests.journeys.running import PRICES, Running, Serve, configuration, long_text, still, until
 from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
 
 from omnillm.assemble import SystemClock
@@ -219,10 +219,11 @@ async def test_while_it_reads_slowly(serve: Serve) -> None:
         written += 1
         await asyncio.sleep(0)
 
-    behaviour = Behaviour(words=120_000, delay_s=0.0)  # far more than the kernel buffers on the way
+    words = 20_000  # far more than the kernel buffers on the way
+    behaviour = Behaviour(says=long_text(words), delay_s=0.0)
     async with FakeProvider(keys={"*": behaviour}, prices=PRICES, sleep=count, billing_lag_tokens=LAG_TOKENS) as fake:
         gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}))
-        line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=120_000), limit=1024)
+        line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=words), limit=1024)
         line.writer.transport.pause_reading()
         await still(lambda: written)
         assert not fake.log[0].is_ended

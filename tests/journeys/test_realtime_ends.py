@@ -23,6 +23,7 @@ from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 LAG_TOKENS = 16
 ONE_KEY = {"a": "key: sk-a, max_concurrency: 1"}
 ASK = {"type": "response.create", "response": {"output_modalities": ["text"]}}
+SPEAK = {"type": "response.create", "response": {"output_modalities": ["audio"]}}
 TURN = {"clientContent": {"turns": [{"role": "user", "parts": [{"text": "hello"}]}], "turnComplete": True}}
 DROP = Fault(name="stall", action="stall", point="events", after=4)
 """Silence in the middle of a turn: the session's first message, the turn's beginning and two words have been said."""
@@ -161,11 +162,12 @@ async def test_a_slow_reader_holds_the_provider_back(serve: Serve) -> None:
         written += 1
         await asyncio.sleep(0)
 
-    async with FakeProvider(keys={"*": Behaviour(words=120_000, delay_s=0.0)}, prices=PRICES, sleep=count) as fake:
-        longest = "{input: 0.4, output: 1.6, max_output: 120000}"  # no bill is above what a turn can be at most
+    # Spoken: a few thousand words fill all buffers on the way.
+    async with FakeProvider(keys={"*": Behaviour(words=12_000, delay_s=0.0)}, prices=PRICES, sleep=count) as fake:
+        longest = "{input: 0.4, output: 1.6, max_output: 12000}"  # no bill is above what a turn can be at most
         gateway = await serve(configuration(fake, keys=ONE_KEY, price=longest))
         talk = await began(gateway.port, limit=1024)
-        talk.say(ASK)
+        talk.say(SPEAK)
         talk.writer.transport.pause_reading()
         await still(lambda: written)
         assert not fake.log[0].is_ended

@@ -8,7 +8,7 @@ import pytest
 from google import genai
 from google.genai import errors, types
 from msgspec.structs import replace
-from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, still, until
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, long_text, still, until
 from tests.journeys.wire import DIALECTS, MARKS, Line, Reply, ask, exchange
 
 from omnillm.assemble import SystemClock
@@ -323,14 +323,15 @@ async def test_slow_reader_holds_back_its_provider_and_nobody_else(serve: Serve)
         written += 1
         await asyncio.sleep(0)
 
-    words = 40_000
-    async with FakeProvider(keys={"*": Behaviour(words=words, delay_s=0.0)}, prices=PRICES, sleep=count) as fake:
+    words = 5000
+    async with FakeProvider(keys={"*": Behaviour(says=long_text(words), delay_s=0.0)}, prices=PRICES, sleep=count) as fake:
         gateway = await serve(configuration(fake))
         line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=words), limit=1024)
         line.writer.transport.pause_reading()
         await still(lambda: written)
         assert written < words
         assert not fake.log[0].is_ended
+        fake.script.behave("*", Behaviour(delay_s=0.0))
         quick = [exchange(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=20)) for _ in range(20)]
         async with asyncio.timeout(10):
             assert all(reply.is_answer for reply in await asyncio.gather(*quick))
