@@ -426,10 +426,11 @@ async def test_kill_in_the_middle_of_a_call_uses_the_key_up(start: Start, provid
     assert (await exchange(port, once(key="new"))).is_answer
 
 
-async def test_ledger_that_is_down_keeps_no_key(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
-    """A call that cannot be kept is not made, and its key stays free."""
+@pytest.mark.parametrize("durability", ["strict", "relaxed"])
+async def test_ledger_that_is_down_keeps_no_key(serve: Serve, provider: FakeProvider, tmp_path: Path, durability: str) -> None:
+    """A call that cannot be kept is not made, and its key stays free; nor is one of which cannot be known whether it was made before."""
     path = tmp_path / "ledger.db"
-    gateway = await serve(configuration(provider, store=f"sqlite:///{path}", durability="strict"))
+    gateway = await serve(configuration(provider, store=f"sqlite:///{path}", durability=durability))
     moved = path.rename(tmp_path / "elsewhere.db")
     reply = await exchange(gateway.port, once())
     assert (reply.status, code_of(reply)) == (503, "ledger_unavailable")

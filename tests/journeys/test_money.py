@@ -15,6 +15,7 @@ from tests.journeys.running import PRICES, VIRTUAL_KEY, Serve, configuration, un
 from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
 
 from omnillm.assemble import SystemClock
+from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind
 from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 
@@ -391,6 +392,34 @@ async def test_ledger_that_cannot_be_written_refuses_who_has_a_budget(serve: Ser
     await until(lambda: gateway.program.store.is_healthy, seconds=10)
     assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
     assert (await gateway.books())[2] == 0
+
+
+@pytest.mark.parametrize("when_down", ["refuse", "allow"])
+async def test_nothing_is_spent_unseen_where_reservations_are_not_waited_for(
+    serve: Serve, provider: FakeProvider, tmp_path: Path, when_down: str
+) -> None:
+    """`relaxed`: no call is spent on a ledger that is away, nor, even with `when_down: allow`, beside another process on the same one."""
+    text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability=f"relaxed, when_down: {when_down}")
+    gateway = await serve(text)
+    assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+    await gateway.program.store.flush()
+    if when_down == "allow":
+        (tmp_path / "ledger.db.lock").unlink()
+        await serve(text)
+    else:
+        (tmp_path / "ledger.db").rename(tmp_path / "away.db")
+    assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer  # it cannot know yet
+    await until(lambda: not gateway.program.store.is_healthy)
+    sent = len(provider.log)
+    reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+    assert (reply.status, reply.error["code"], len(provider.log)) == (503, "ledger_unavailable", sent)
+    if when_down == "allow":
+        with pytest.raises(LedgerUnavailable, match="has taken the ledger"):
+            await gateway.service.aclose()
+    else:
+        (tmp_path / "away.db").rename(tmp_path / "ledger.db")
+        await until(lambda: gateway.program.store.is_healthy)
+        await gateway.agrees_with(provider)
 
 
 async def test_soft_budget_goes_on_and_says_so(serve: Serve, provider: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
