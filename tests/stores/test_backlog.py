@@ -67,6 +67,29 @@ def test_what_is_on_disk_has_all_before_it_there():
         assert not backlog
 
 
+class Meanwhile(Backlog):
+    """The event loop posts one more while the writer's thread takes the first out."""
+
+    late = None
+
+    def popleft(self):
+        first = super().popleft()
+        if self.late is None:
+            self.late = Posting()
+            self.append(self.late)
+        return first
+
+
+async def test_what_nobody_waits_for_stays_in_its_order_when_the_others_are_refused():
+    """Also before what is posted meanwhile: a key that is given back must not be taken once more by its own call, when that is written after it."""
+    backlog = Meanwhile()
+    behind = [Posting(), Posting()]
+    waited = [Awaited(Posting(), asyncio.get_running_loop().create_future()) for _ in range(2)]
+    backlog.extend([behind[0], waited[0], behind[1], waited[1]])
+    assert backlog.take_awaited() == [each.done for each in waited]
+    assert [*map(id, backlog)] == [*map(id, [*behind, backlog.late])]
+
+
 async def test_a_reservation_that_nobody_knows_to_be_written_is_given_back():
     """Who waited for it has been refused, so that it would be held for ever; what is certain not to stand there needs nothing."""
     waited = Awaited(Posting(entries=(RESERVE,)), asyncio.get_running_loop().create_future())

@@ -74,12 +74,7 @@ class Backlog(deque[Posting | Awaited]):
         self._again = len(self)
 
     def take_awaited(self) -> list[asyncio.Future[None]]:
-        """Take out the postings that somebody waits for; the others stay."""
-        waiting: list[asyncio.Future[None]] = []
-        for _ in range(len(self)):
-            item = self.popleft()
-            if isinstance(item, Awaited):
-                waiting.append(item.done)
-            else:
-                self.append(item)
-        return waiting
+        """Take out the postings that somebody waits for; the others stay, before what is posted meanwhile."""
+        items = [self.popleft() for _ in range(len(self))]
+        self.put_back(item for item in items if isinstance(item, Posting))
+        return [item.done for item in items if isinstance(item, Awaited)]
