@@ -18,6 +18,7 @@ from omnillm.records import EntryKind, Posting, RequestFilter
 from omnillm.secret import Secret
 from omnillm.stores import writer
 from omnillm.stores.migrations import scripts
+from omnillm.stores.postgres.schema import LOCK_CLASS
 from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.postgres.url import servers_of
 from omnillm.testing.clock import ManualClock
@@ -210,6 +211,49 @@ async def test_what_was_retired_is_not_booked_anew(postgres, schema, store):
     assert (await usage(store, "total"))["total"].requests == 1
     assert await balances(store) == {("team", "2026-11"): COST}
     assert await store.verify() == []
+
+
+async def test_lock_that_somebody_else_holds_for_a_moment_is_waited_for(postgres, schema, url, caplog):
+    """Our session died, and one that begins no run has got its lock: an outage like others, and the log says who is in the way."""
+    store = make(url, patience_s=0.1)
+    await store.open()
+    await store.post_durably(call(1))
+    postgres.kill_sessions(schema)
+    postgres.administer(f"SELECT pg_advisory_lock({LOCK_CLASS}, hashtext(current_schema()))", schema)
+    with pytest.raises(LedgerUnavailable):
+        await store.post_durably(call(2))
+    store.post(call(3))
+    await until(lambda: "is in use by another process" in caplog.text)
+    assert not store.is_healthy
+    postgres.administer(f"SELECT pg_advisory_unlock({LOCK_CLASS}, hashtext(current_schema()))", schema)
+    await until(lambda: store.is_healthy)
+    await store.flush()
+    assert await ids(store) == [3, 1]
+    assert await store.verify() == []
+    await store.aclose()
+
+
+async def test_report_whose_session_ends_is_refused_and_the_next_one_is_not(postgres, schema, store):
+    """Whoever restarts the server, or ends what takes long, ends no more than that."""
+    await store.open()
+    await store.post_durably(call(1))
+
+    def ended(connection):
+        postgres.kill_sessions(schema)
+        return connection.execute("SELECT count(*) FROM requests").fetchall()
+
+    with pytest.raises(LedgerUnavailable, match="cannot be read"):
+        await store._read(ended)
+    assert await ids(store) == [1]
+
+
+@pytest.mark.parametrize("done", ["DELETE FROM pepper", "UPDATE pepper SET pepper = 'half'", "UPDATE pepper SET pepper = 'ab'"])
+async def test_damaged_pepper_is_told(postgres, schema, store, done):
+    """Without it no virtual key is known: to be brought back, not to be made anew."""
+    await store.open()
+    postgres.administer(done, schema)
+    with pytest.raises(ConfigError, match=r"the table pepper of .* is damaged: bring it back from a backup"):
+        await store.virtual_keys.pepper()
 
 
 async def test_ledger_heals_when_the_network_is_back(wired, wire):
@@ -486,6 +530,16 @@ async def test_what_the_server_refuses_is_a_configuration_error(postgres, schema
         await make(postgres.url(schema, **options)).open()
     assert refused.value.path == "store.url"
     assert "canary" not in str(refused.value)
+
+
+async def test_database_that_cannot_hold_every_text_is_a_configuration_error(postgres):
+    """What a client sends is UTF-8; in another encoding the first letter that it lacks would stop the ledger."""
+    postgres.administer("CREATE DATABASE narrow ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(ConfigError, match=r"has the encoding SQL_ASCII: give the ledger a database with the encoding UTF8"):
+            await make(postgres.url("public", database="narrow")).open()
+    finally:
+        postgres.administer("DROP DATABASE narrow")
 
 
 async def test_user_without_rights_is_a_configuration_error(postgres, schema):

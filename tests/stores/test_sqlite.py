@@ -76,6 +76,28 @@ async def test_missing_directory_is_a_configuration_error(tmp_path):
         await make(tmp_path / "nowhere").open()
 
 
+async def test_folder_in_the_place_of_the_ledger_is_a_configuration_error(tmp_path):
+    """`store.url` names the folder where a file was meant, say."""
+    (tmp_path / "omnillm.db").mkdir()
+    with pytest.raises(ConfigError, match=r"cannot be kept at .*omnillm\.db: Is a directory"):
+        await make(tmp_path).open()
+
+
+async def test_ledger_that_somebody_holds_is_opened_when_they_are_done(tmp_path):
+    """A backup or a shell at the start of the gateway: it can stand by for it, and nothing is left locked by the try."""
+    store = make(tmp_path, busy_s=0.01)
+    await store.open()
+    await store.aclose()
+    intruder = sqlite3.connect(tmp_path / "omnillm.db", isolation_level=None)
+    intruder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(LedgerUnavailable, match=r"omnillm\.db cannot be .*: database is locked"):
+        await store.open()
+    intruder.execute("ROLLBACK")
+    intruder.close()
+    assert (await store.open()).epoch == 2
+    await store.aclose()
+
+
 async def test_newer_schema_is_refused(store, tmp_path):
     """An old program must not write a ledger that it does not understand; the lock is given back."""
     await store.open()
@@ -221,11 +243,45 @@ async def test_file_that_is_moved_away_takes_no_rows_and_heals_when_it_is_back(s
         await store.post_durably(call(2))
     assert not store.is_healthy
     store.post(call(3))
+    await until(lambda: "cannot be written: unable to open database file" in caplog.text)
     (tmp_path / "elsewhere.db").rename(tmp_path / "omnillm.db")
     await until(lambda: store.is_healthy)
     await store.flush()
     assert [row.request_id for row in await store.requests(limit=9, before="")] == [request_id(3), request_id(1)]
     assert await store.verify() == []
+
+
+async def test_what_was_retired_is_not_booked_anew_where_the_disk_fails_before(tmp_path):
+    """What is written and not yet on disk is made sure of before rows are deleted: written again after that, it would look new."""
+    store = make(tmp_path, durability="relaxed")
+    await store.open()
+    store.post(call(1))
+    await until(lambda: store.commits)
+    (tmp_path / "omnillm.db").rename(tmp_path / "elsewhere.db")
+    retiring = asyncio.create_task(store.retire(before_wall_ms=WALL_MS + 1000, limit=10))
+    await until(lambda: not store.is_healthy)
+    (tmp_path / "elsewhere.db").rename(tmp_path / "omnillm.db")
+    assert await retiring == 1
+    await store.flush()
+    assert (await usage(store, "total"))["total"].requests == 1
+    assert await store.requests(limit=9, before="") == []
+    assert await store.verify() == []
+    await store.aclose()
+
+
+async def test_who_waits_for_old_rows_to_go_is_told_when_the_store_ends_without(tmp_path):
+    """The disk stays dead: nobody waits for ever."""
+    store = make(tmp_path, durability="relaxed")
+    await store.open()
+    store.post(call(1))
+    await until(lambda: store.commits)
+    (tmp_path / "omnillm.db").rename(tmp_path / "elsewhere.db")
+    retiring = asyncio.create_task(store.retire(before_wall_ms=WALL_MS, limit=10))
+    await until(lambda: not store.is_healthy)
+    with pytest.raises(LedgerUnavailable):
+        await store.aclose()
+    with pytest.raises(LedgerUnavailable, match="the ledger is closed"):
+        await retiring
 
 
 async def test_backup_that_is_put_in_the_place_of_an_open_ledger_ends_its_run(tmp_path):

@@ -19,7 +19,7 @@ def foreseen(failure: LedgerUnavailable | MemoryError) -> LedgerUnavailable:
     """A failed write as LedgerUnavailable. Where memory ran out, it cannot be known how far it came."""
     if isinstance(failure, LedgerUnavailable):
         return failure
-    return CommitUnknown("no memory is left to write the ledger with", retry_after_s=1.0)
+    return CommitUnknown("no memory is left to write the ledger with")
 
 
 class TakenOver(LedgerUnavailable):

@@ -119,9 +119,6 @@ class PostgresConnection:
         self.terminate()
 
     def terminate(self) -> None:
-        """May be called twice."""
-        if self._loop.is_closed():
-            return
         self._connection.terminate()
         self._run(_nothing())  # the transport closes its socket in the loop's next round
         self._loop.close()

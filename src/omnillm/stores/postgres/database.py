@@ -76,7 +76,7 @@ class PostgresDatabase:
             raise self._unavailable(error) from error
         except ConfigError as error:
             self._disconnect()
-            raise LedgerUnavailable(error.message, retry_after_s=1.0) from error
+            raise LedgerUnavailable(error.message) from error
         return connection
 
     def release(self) -> None:
@@ -102,7 +102,7 @@ class PostgresDatabase:
         try:
             connection.script("COMMIT")
         except REFUSALS as error:
-            raise CommitUnknown(f"the ledger {self.name} cannot be written: {reason(error)}", retry_after_s=1.0) from error
+            raise CommitUnknown(f"the ledger {self.name} cannot be written: {reason(error)}") from error
 
     def _begin(self, connection: PostgresConnection, *, epoch: int, is_synced: bool) -> None:
         begin = "BEGIN" if is_synced else "BEGIN; SET LOCAL synchronous_commit = off"
@@ -179,10 +179,14 @@ class PostgresDatabase:
 
     def pepper(self) -> bytes:
         with self.reading() as connection:
-            found = [bytes.fromhex(kept) for (kept,) in connection.execute("SELECT pepper FROM pepper")]
-        if [len(kept) for kept in found] != [pepper.BYTES]:
+            kept = [text for (text,) in connection.execute("SELECT pepper FROM pepper")]
+        try:
+            found = bytes.fromhex("".join(kept))
+        except ValueError:
+            found = b""
+        if len(kept) != 1 or len(found) != pepper.BYTES:
             raise ConfigError(f"the table pepper of {self.name} is damaged: bring it back from a backup", path="store.url")
-        return found[0]
+        return found
 
     def _connect(self) -> PostgresConnection:
         self._connection = PostgresConnection(self._url, patience_s=self._patience_s, settings=OF_THE_WRITER)
@@ -195,8 +199,7 @@ class PostgresDatabase:
             self._connection = None
 
     def _open_connection(self) -> PostgresConnection:
-        if self._connection is None:
-            raise LedgerUnavailable(f"the ledger {self.name} is not open")
+        assert self._connection is not None
         return self._connection
 
     def _refused(self, error: BaseException, done: str = "opened") -> ConfigError | LedgerUnavailable:
@@ -210,7 +213,7 @@ class PostgresDatabase:
         return self._refused(error) if is_opening else self._unavailable(error)
 
     def _unavailable(self, error: BaseException) -> LedgerUnavailable:
-        return LedgerUnavailable(f"the ledger {self.name} cannot be written: {reason(error)}", retry_after_s=1.0)
+        return LedgerUnavailable(f"the ledger {self.name} cannot be written: {reason(error)}")
 
     def _unreadable(self, error: BaseException) -> LedgerUnavailable:
         return LedgerUnavailable(f"the ledger {self.name} cannot be read: {reason(error)}", retry_after_s=1.0)

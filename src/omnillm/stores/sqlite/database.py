@@ -130,7 +130,7 @@ class SqliteDatabase:
     def _check_file(self) -> None:
         """Raise if the file was moved or deleted: what is written into it would be lost."""
         if _identity(self._path) != self._identity:
-            raise LedgerUnavailable(f"the ledger {self._path} cannot be written: its file was moved away or deleted", retry_after_s=1.0)
+            raise LedgerUnavailable(f"the ledger {self._path} cannot be written: its file was moved away or deleted")
 
     def _check_epoch(self, connection: SqliteConnection, epoch: int) -> None:
         """Raise if another run has begun: the lock file may have been deleted."""
@@ -142,7 +142,7 @@ class SqliteDatabase:
         try:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise CommitUnknown(f"the ledger {self._path} cannot be written: {error}", retry_after_s=1.0) from error
+            raise CommitUnknown(f"the ledger {self._path} cannot be written: {error}") from error
 
     def rest(self) -> bool:
         """Move the write-ahead log into the database, and sync it. What a reader still needs waits for the next idle second."""
@@ -179,8 +179,7 @@ class SqliteDatabase:
             self._connection = None
 
     def _open_connection(self) -> SqliteConnection:
-        if self._connection is None:
-            raise LedgerUnavailable(f"the ledger {self._path} is not open")
+        assert self._connection is not None
         return self._connection
 
     def _taken_over(self) -> TakenOver:
@@ -189,7 +188,7 @@ class SqliteDatabase:
         )
 
     def _unavailable(self, error: sqlite3.Error) -> LedgerUnavailable:
-        return LedgerUnavailable(f"the ledger {self._path} cannot be written: {error}", retry_after_s=1.0)
+        return LedgerUnavailable(f"the ledger {self._path} cannot be written: {error}")
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -212,7 +211,7 @@ def check_version(found: tuple[int, ...]) -> None:
 def create(path: Path) -> None:
     """Make an empty file that only its owner reads, if there is none. After `lock` only: closing it would drop SQLite's own locks."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise ConfigError(f"the ledger cannot be kept at {path}: {error.strerror}") from error
 

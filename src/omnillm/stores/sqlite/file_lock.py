@@ -12,7 +12,7 @@ def lock(path: Path) -> int:
     """Take `<path>.lock` for this process; returns its descriptor, for `unlock`. Raises ConfigError when it is taken."""
     name = f"{path}.lock"
     try:
-        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigError(f"the ledger cannot be kept at {path}: {error.strerror} ({name})") from error
     try:
