@@ -112,6 +112,17 @@ async def test_speech_that_is_counted_in_what_is_not_paid_is_not_free(
     assert attempt.cost_nanousd == (await gateway.books())[1] >= 200_000
 
 
+async def test_seconds_that_no_recording_has_are_not_believed(gateway: Running, provider: FakeProvider) -> None:
+    """A provider that counts 68 years: the call is charged by its bound, as an estimate, and the budget is not emptied by a lie."""
+    told = json.dumps({"text": "the lake", "usage": {"type": "duration", "seconds": 2**31}}).encode()
+    provider.enqueue(Fault(http_status=200, body=told, fields=(("content-type", "application/json"),)))
+    async with sdk(gateway) as client:
+        await client.audio.transcriptions.create(model="openai/whisper-1", file=("a.wav", wav(2.0)))
+    _, [attempt] = await gateway.last()
+    assert (attempt.verdict, attempt.is_usage_known, attempt.is_estimated) == ("success", False, True)
+    assert 200_000 <= attempt.cost_nanousd == (await gateway.books())[1] < 201_000, "of 2 seconds"
+
+
 async def test_words_have_their_times(gateway: Running, provider: FakeProvider) -> None:
     """`timestamp_granularities[]` stands as often as there are of them."""
     async with sdk(gateway) as client:

@@ -96,7 +96,8 @@ async def test_a_batch_is_settled_though_nobody_asks(provider: FakeProvider, tmp
         store_ = program._program.store
         await store_.flush()
         rows = {row.operation: row for row in await store_.requests(limit=9, before="")}
-        assert (rows["batch_look"].caller, rows["batch_look"].cost_nanousd, rows["batch_look"].outcome) == ("", 0, "success")
+        look = rows["batch_look"]
+        assert (look.caller, look.cost_nanousd, look.status, look.outcome) == ("", 0, 200, "success")
         assert rows["batch_settlement"].cost_nanousd == COST - bound
         await swept(program, clock, 48 * HOUR_S)
         assert len(looks(provider)) == 1
@@ -133,6 +134,9 @@ async def test_geminis_file_of_results_is_read(provider: FakeProvider) -> None:
         made = await program.primitive_async_job(PrimitiveRequest.json(asked, path=path))
         await swept(program, clock, HOUR_S)
         assert [each.rpartition(":")[2] for each in looks(provider)] == [f"/v1beta/{made.id}", "download", "download"]
+        assert [logged.query for logged in provider.log[-3:]] == ["", "alt=media", "alt=media"], (
+            "else the provider tells of the file, not what is in it"
+        )
         store = program._program.store
         [row] = [row for row in await store.requests(limit=9, before="") if row.operation == "batch_settlement"]
         assert (row.cost_nanousd, row.usage.input) == (3 * 400, 3)

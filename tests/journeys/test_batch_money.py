@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
@@ -19,6 +20,7 @@ from omnillm import (
     BudgetExceeded,
     Gateway,
     KeyConfig,
+    LedgerUnavailable,
     NoAvailableKey,
     OmniError,
     PriceConfig,
@@ -28,12 +30,14 @@ from omnillm import (
     ProviderEndpoint,
 )
 from omnillm.config.prices import PricingSettings
+from omnillm.gateway.native import batch_bounds, batch_money
 from omnillm.gateway.native.batch_bounds import MOST_BYTES
 from omnillm.gateway.native.batch_lines import LONGEST_LINE, SLICE_BYTES, uploaded_lines
 from omnillm.gateway.native.batch_results import Results
 from omnillm.library.prices import price_settings
 from omnillm.providers.kinds import KINDS
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.transport.spool import FileBody
 
 KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
 PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6", max_output=1000)}
@@ -178,22 +182,67 @@ async def test_who_leaves_while_a_batch_is_settled_does_not_keep_it_from_being_s
         assert await is_proven(program)
 
 
-async def test_a_batch_is_settled_once_the_ledger_can_be_read_again(provider: FakeProvider, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("told", "cost"),
+    [
+        ({"status": "completed", "usage": USED, "model": "fake-small"}, COST),
+        ({"status": "failed", "request_counts": {"total": 0, "completed": 0, "failed": 0}, "output_file_id": None}, 0),
+    ],
+    ids=["of its results", "without any"],
+)
+async def test_a_batch_is_settled_once_the_ledger_can_be_read_again(
+    provider: FakeProvider, tmp_path: Path, told: dict[str, Any], cost: int
+) -> None:
     """While it cannot, whoever asks is answered all the same, and the bound stands; the next who asks hears of its end."""
     path = tmp_path / "ledger.db"
     async with gateway(provider, store=f"sqlite:///{path}") as program:
         made = await made_of_file(program, provider, line())
         bound = spent(program)
         await program._program.store.flush()
-        tell(provider, "batches", made.id, status="completed", usage=USED, model="fake-small")
+        tell(provider, "batches", made.id, **told)
         path.rename(tmp_path / "away.db")
         async with asyncio.timeout(5):
-            assert (await program.primitive_async_job(made.status_request)).status == "succeeded"
+            assert (await program.primitive_async_job(made.status_request)).status in {"succeeded", "failed"}
         assert spent(program) == bound
         (tmp_path / "away.db").rename(path)
         await until(lambda: program._program.store.is_healthy)
         await program.primitive_async_job(made.status_request)
-        assert spent(program) == COST
+        assert spent(program) == cost
+        assert await is_proven(program)
+
+
+async def test_a_batch_whose_call_is_no_longer_in_the_ledger_stays_as_it_was_booked(
+    provider: FakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`store.retention` was shorter than the batch: nobody knows any more what was booked for it, and where. It is told."""
+    async with gateway(provider) as program:
+        made = await made_of_file(program, provider, line())
+        bound = spent(program)
+        store = program._program.store
+        assert await store.retire(before_wall_ms=2**45, limit=100) > 0
+        tell(provider, "batches", made.id, status="completed", usage=USED, model="fake-small")
+        for _ in range(2):
+            assert (await program.primitive_async_job(made.status_request)).status == "succeeded"
+        assert spent(program) == bound
+        assert caplog.text.count("is no longer in the ledger: its cost stays as it was booked") == 1
+        assert await is_proven(program)
+
+
+async def test_what_memory_forgets_of_batches_stands_in_the_ledger(provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds the latest only; an older file has its bound all the same, and an older batch is settled, and not a second time."""
+    monkeypatch.setattr(batch_bounds, "MOST_FILES", 1)
+    monkeypatch.setattr(batch_money, "MOST_SETTLED", 1)
+    async with gateway(provider) as program:
+        files = [await uploaded(program, line()) for _ in range(2)]
+        made = [await program.primitive_async_job(of_file(file)) for file in files]
+        assert spent(program) == made[0].reply.cost_nanousd * 2 > 0
+        for each in made:
+            tell(provider, "batches", each.id, status="completed", usage=USED, model="fake-small")
+        for each in made * 2:
+            await program.primitive_async_job(each.status_request)
+        assert spent(program) == 2 * COST
+        batches, bounds = program._program._batches, program._program._batch_bounds
+        assert (len(batches._bills), len(batches._settled), len(bounds._files)) == (1, 1, 1)
         assert await is_proven(program)
 
 
@@ -215,6 +264,22 @@ async def test_the_bound_of_a_file_outlives_a_restart(provider: FakeProvider, tm
         assert refused.value.code == "unbounded_cost"
         again = await program.primitive_async_job(of_file(await uploaded(program, line())))
         assert again.reply.cost_nanousd > bound
+
+
+async def test_a_file_whose_bound_cannot_be_read_now_is_not_told_to_have_none(
+    provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory has forgotten it, and the ledger is away: it is to be asked for again, not to go up again."""
+    monkeypatch.setattr(batch_bounds, "MOST_FILES", 0)
+    path = tmp_path / "ledger.db"
+    async with gateway(provider, store=f"sqlite:///{path}") as program:
+        file = await uploaded(program, line())
+        await program._program.store.flush()
+        path.rename(tmp_path / "away.db")
+        with pytest.raises(LedgerUnavailable, match="cannot be read"):
+            await program.primitive_async_job(of_file(file))
+        (tmp_path / "away.db").rename(path)
+        assert (await program.primitive_async_job(of_file(file))).reply.cost_nanousd > 0
 
 
 async def test_prices_that_change_while_a_file_goes_up_bound_no_batch_of_it_too_low(provider: FakeProvider) -> None:
@@ -407,6 +472,18 @@ async def test_a_form_that_hides_its_file_has_no_bound(form: bytes) -> None:
             _ = [each async for each in uploaded_lines(form % line() if b"%b" in form else form, kind)]
 
 
+async def test_a_file_that_becomes_shorter_while_it_is_read_has_no_bound(tmp_path: Path) -> None:
+    """It is a library caller's own, who may write to it: the rest is not waited for."""
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(line() * 3)
+    body = FileBody(str(path), b'--x\r\ncontent-disposition: form-data; name="file"\r\n\r\n', b"\r\n--x--\r\n")
+    os.truncate(path, 100)
+    with pytest.raises(BadRequest, match="became shorter"):
+        async with asyncio.timeout(5):
+            async for _ in uploaded_lines(body, b"multipart/form-data; boundary=x"):
+                pass
+
+
 async def test_a_form_may_end_with_its_last_delimiter() -> None:
     """Some clients write no line feed behind it; and a line that nobody would hold has no bound."""
     form = b'--x\r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\r\n--x--'
@@ -471,6 +548,22 @@ async def test_a_look_at_the_head_of_results_settles_nothing(provider: FakeProvi
             with suppress(OmniError):
                 await program.primitive_call(each)
             assert spent(program) == bound > 0
+
+
+async def test_results_of_which_one_does_not_tell_what_it_used_settle_nothing(provider: FakeProvider) -> None:
+    """The sum of the others would be too little: the batch stays at its bound."""
+    told, silent = (
+        json.dumps({"response": {"status_code": 200, "body": {"model": "fake-small", **usage}}}).encode()
+        for usage in ({"usage": {"prompt_tokens": 5, "completion_tokens": 7}}, {})
+    )
+    async with gateway(provider) as program:
+        made = await made_of_file(program, provider, line(), line(custom_id="b"))
+        tell(provider, "batches", made.id, status="completed")
+        [request] = (await program.primitive_async_job(made.status_request)).result_requests
+        bound = spent(program)
+        tell(provider, "files", request.path.split("/")[2], content=told + b"\n" + silent)
+        await program.primitive_call(request)
+        assert spent(program) == bound > COST
 
 
 async def test_a_batch_larger_than_the_budget_is_refused(provider: FakeProvider) -> None:
@@ -554,5 +647,14 @@ def test_results_are_read_however_they_are_cut(cuts: int) -> None:
     [(group, (usage, requests))] = results.usages.items()
     assert (results.is_readable, group, usage.total_tokens, requests) == (True, ("m", 1000, "", None), 12, 1)
     results.feed(b"half a lin")
+    results.finish()
+    assert not results.is_readable
+
+
+def test_a_result_without_an_end_makes_the_sum_nobodys() -> None:
+    """It is not kept in memory, so what it says of usage is not known."""
+    results = Results(KINDS["openai"])
+    for piece in (b"x" * (LONGEST_LINE + 1), b"\n", b'{"error": {}}'):
+        results.feed(piece)
     results.finish()
     assert not results.is_readable

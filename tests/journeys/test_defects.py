@@ -126,6 +126,8 @@ async def test_a_defect_in_a_stream_that_has_begun_is_told_in_it_with_the_id_of_
     ledger, settled, reserved = await gateway.books()
     assert ledger == settled > 0
     assert (reserved, gateway.in_flight) == (0, 0)
+    gateway.close_log()
+    assert gateway.log.getvalue().count(request.request_id.encode()) == 1, "one call, told of once"
 
 
 async def test_a_defect_that_cuts_a_stream_is_logged_with_the_id_of_its_call(

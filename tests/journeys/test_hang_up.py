@@ -12,6 +12,7 @@ from tests.journeys.running import PRICES, Running, Serve, configuration, long_t
 from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
 
 from omnillm.assemble import SystemClock
+from omnillm.gateway.replies import drain
 from omnillm.records import EntryKind
 from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 
@@ -294,6 +295,18 @@ async def test_a_gateway_that_ends_waits_for_no_drain(serve: Serve, fake: FakePr
         [(unsettled,)] = ledger.execute("SELECT count(*) FROM epochs WHERE ended_wall_ms IS NULL")
     assert (status, outcome, unsettled) == (499, "aborted", 0)
     assert cost >= fake.invoice.total_nanousd > 0
+
+
+async def test_drained_for_so_long_and_no_longer(serve: Serve, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that says nothing more is not waited for: its connection is cut, and what was observed is charged, with its bound."""
+    monkeypatch.setattr(drain, "MAX_DRAIN_S", 0.02)
+    gateway = await serve(configuration(fake, keys={"a": "key: sk-a, max_concurrency: 1"}, calls="on_abort: drain"))
+    fake.enqueue(Fault.stall(after_events=3))
+    line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True))
+    assert await line.head() == 200
+    line.reset()
+    await until(lambda: bool(gateway.program.drains._tasks))
+    await check_gone(gateway, fake)
 
 
 @pytest.mark.parametrize("then", ["", "breaks"])

@@ -81,6 +81,12 @@ def test_a_file_is_sent_between_what_stands_around_it(size: int, tmp_path: Path)
         assert read(body, size) == read(body, size) == b"before" + content + b"after"
 
 
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """Once: nothing of it is left that would have to be closed."""
+    with pytest.raises(FileNotFoundError):
+        FileBody(str(tmp_path / "nowhere"))
+
+
 async def test_a_file_that_becomes_shorter_ends_the_connection(wire, tmp_path: Path) -> None:
     """What was promised cannot be sent, so the request is broken off, and nothing waits for ever."""
     path, heard = tmp_path / "deep", []

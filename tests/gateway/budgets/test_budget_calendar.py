@@ -81,6 +81,15 @@ def test_a_clock_that_was_years_ahead_is_followed_back() -> None:
     assert renewed.periods == ["2026-11-25", "2026-11", "total", "2031-01-03", "2031-01", "2026-11-25", "2026-11", "2026-11-26"]
 
 
+def test_a_period_that_begins_within_the_hour_is_not_left_for_it() -> None:
+    """A clock that was hours ahead is set right shortly before midnight: the day that it had begun goes on, and is begun once."""
+    made, renewed = calendar(scheduled())
+    midnight = NOON + 12 * HOUR
+    for wall in (midnight + 5 * HOUR, midnight - 60, midnight + 1):
+        made.roll(wall, 0.0)
+    assert renewed.periods == ["2026-11-25", "2026-11-26"]
+
+
 def test_a_changed_zone_is_no_step_of_the_clock() -> None:
     """Also where it is another day there, and while the clock is being corrected by minutes."""
     made, renewed = calendar(scheduled(), wall=NOON - 10 * HOUR)
