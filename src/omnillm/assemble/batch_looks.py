@@ -73,8 +73,6 @@ class BatchLooks:
         self._calendar.looked(bill, self._wall_ms())
         try:
             await self._look.look(bill, self._endpoints[bill.provider])
-        except LedgerUnavailable:
-            raise
         except OmniError as error:
             report_defect(error)
             logger.info("batch %s of %s is looked at again later: %s", bill.upstream_id, bill.provider, error.message)

@@ -39,11 +39,10 @@ class Enrolment:
 
     def suspend(self, name: str) -> None:
         """A key that makes no calls for now: its limits bind those under way, and it finds them when it comes back."""
-        key = self.keys.pop(name, None)
-        if key is not None and key.budget is not None:
-            budget = configured.own_budget(name)
-            self._controller.suspend(budget)
-            self._calendar.remove(budget)
+        budget = configured.own_budget(name)
+        self.keys.pop(name, None)
+        self._controller.suspend(budget)
+        self._calendar.remove(budget)
 
     def retire(self, name: str) -> None:
         """As `suspend`, of a key that comes back no more: nothing of it is kept for longer than a call may need it."""

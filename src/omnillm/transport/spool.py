@@ -106,7 +106,7 @@ class FileBody:
 
     def __init__(self, path: str, before: bytes = b"", after: bytes = b"") -> None:
         self._file = -1
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._file = os.open(path, os.O_RDONLY)
         self._size = os.fstat(self._file).st_size
         self._before = before
         self._after = after

@@ -117,7 +117,6 @@ class BudgetCalendar:
         for each in scheduled:
             if self._kinds.get(each.name, each.period) != each.period:
                 del self._current[each.name]
-                self._closed.pop(each.name, None)
             self._kinds[each.name] = each.period
             self._scheduled[each.name] = each
 

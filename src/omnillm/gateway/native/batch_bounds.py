@@ -87,8 +87,6 @@ class BatchBounds:
         """The bound of the lines in an uploaded file. None: it is no batch's file, or has no bound."""
         if not (call.caller.budgets and ask.asked.operation.makes == "file" and ask.method == "POST"):
             return None
-        if "openai_chat" not in ask.endpoint.protocols:
-            return None
         try:
             return await _sum(quoter, call, ask.provider, uploaded_lines(ask.body, call.headers.get(b"content-type", b"")))
         except OmniError:

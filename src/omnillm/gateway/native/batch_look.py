@@ -13,12 +13,11 @@ from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.native.asks import NativeAsk
-from omnillm.gateway.native.batch_money import BatchMoney
+from omnillm.gateway.native.batch_money import BatchMoney, told_in
 from omnillm.gateway.native.batch_results import Results
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.outcome import Outcome, Verdict
-from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.protocols.registry import PROTOCOLS
@@ -112,8 +111,5 @@ def _asked(path: str) -> PathAsk:
 
 def _results(bill: Binding, endpoint: Endpoint, body: bytes) -> dict[str, str]:
     """The places of the results of a batch that is over."""
-    try:
-        told = msgspec.json.decode(body)
-    except UNREADABLE:
-        return {}
+    told = told_in(body)
     return answer_places(endpoint, bill.upstream_id, told) if job_status(endpoint, told) in FINAL else {}

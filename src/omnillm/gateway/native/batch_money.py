@@ -68,7 +68,7 @@ class BatchMoney:
 
     async def note_status(self, case: Case, endpoint: Endpoint, body: bytes, *, is_new: bool, asked: str) -> None:
         """What a provider told of a batch: when it was made, and whenever it is asked for. `asked`: its id, where the reply names none."""
-        told = _object(body)
+        told = told_in(body)
         name = str(told.get(id_member(endpoint)) or asked)
         provider = case.last_lease.provider
         if is_new:
@@ -239,7 +239,7 @@ def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usage
     return results.usages if results.is_readable else None
 
 
-def _object(body: bytes) -> dict[str, object]:
+def told_in(body: bytes) -> dict[str, object]:
     try:
         told = msgspec.json.decode(body)
     except UNREADABLE:
