@@ -143,7 +143,9 @@ async def test_geminis_file_of_results_is_read(provider: FakeProvider) -> None:
 
 
 async def test_a_batch_is_settled_over_all_of_its_files(provider: FakeProvider, tmp_path: Path) -> None:
-    """The first that is read settles nothing, whoever reads it and however often, before a restart or after; all of them do, once."""
+    """The first that is read settles nothing, whoever reads it and however often, before a restart or after; all of them do, once.
+
+    Nor does it count for nothing once the batch is asked for again."""
     endpoint, store = ProviderEndpoint(kind="gemini", base_url=provider.base_url), f"sqlite:///{tmp_path / 'ledger.db'}"
     async with Gateway(endpoint, keys=KEYS, prices=PRICE, store=store) as program:
         batch, first, second = await made_of_two_files(program, provider)
@@ -151,7 +153,7 @@ async def test_a_batch_is_settled_over_all_of_its_files(provider: FakeProvider, 
             await program.primitive_call(request)
             assert await settlements(program) == []
     async with Gateway(endpoint, keys=KEYS, prices=PRICE, store=store) as program:
-        for request in (second, batch, second):
+        for request in (second, batch, second, batch):
             await program.primitive_call(request)
             assert await settlements(program) == []
         for request in (first, first, second):

@@ -143,10 +143,13 @@ async def test_a_batch_costs_what_its_own_endpoint_does(provider: FakeProvider) 
 async def test_a_batch_that_is_over_at_once_is_settled_at_once(provider: FakeProvider) -> None:
     """And one of which nothing was answered costs nothing."""
     async with gateway(provider) as program:
-        made = await made_of_file(program, provider, line())
-        tell(provider, "batches", made.id, status="failed", request_counts={"total": 0, "completed": 0, "failed": 0})
-        await program.primitive_async_job(made.status_request)
-        assert spent(program) == 0
+        search = {"model": "gpt-5-mini", "input": "x", "max_output_tokens": 20, "tools": [{"type": "web_search"}], "max_tool_calls": 3}
+        for asked in (line(), line(url="/v1/responses", body=search)):
+            made = await made_of_file(program, provider, asked)
+            nothing = {"total": 0, "completed": 0, "failed": 0}
+            tell(provider, "batches", made.id, status="failed", request_counts=nothing, output_file_id=None)
+            await program.primitive_async_job(made.status_request)
+            assert spent(program) == 0
         assert await is_proven(program)
 
 

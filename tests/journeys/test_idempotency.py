@@ -15,6 +15,7 @@ from tests.journeys.wire import DIALECTS, Line, Question, Reply, ask, ask_count,
 from tests.ports import free_port
 
 from omnillm.config.load import parse
+from omnillm.records import ClaimState
 from omnillm.testing import FakeProvider, Fault, Hint, ManualClock
 
 KEY = "4c1f6a0e-order-17"
@@ -452,6 +453,11 @@ async def test_outage_that_is_allowed_leaves_keys_to_memory(serve: Serve, provid
     check_refused(await exchange(gateway.port, once()), 409, "idempotency_finished")
     moved.rename(path)
     assert len(provider.log) == 1
+    await until(lambda: gateway.program.store.is_healthy)
+    await gateway.program.store.flush()
+    with closing(sqlite3.connect(path)) as ledger:
+        kept = ledger.execute("SELECT state, length(reply) FROM claims").fetchall()
+    assert kept == [(ClaimState.FINISHED, 0)], "replies would fill the memory until it is back"
 
 
 async def test_reply_that_is_on_its_way_to_the_disk_is_waited_for(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:

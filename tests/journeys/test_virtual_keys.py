@@ -91,6 +91,15 @@ async def test_its_limits_are_those_of_any_key(serve: Serve, provider: FakeProvi
     assert (await call(gateway, VIRTUAL_KEY)).status == 200
 
 
+async def test_its_budget_warns_at_its_own_thresholds(serve: Serve, provider: FakeProvider) -> None:
+    """In each reply to it, from the moment on at which it was made."""
+    gateway = await serve(configuration(provider))
+    secret = await make(gateway, "ada", budget={"limit_usd": "0.0002", "warn": [0.05]})
+    assert "x-omnillm-budget-warning" not in (await call(gateway, secret)).headers
+    gateway.program._alert()
+    assert (await call(gateway, secret)).headers["x-omnillm-budget-warning"] == "key:ada=5%"
+
+
 async def test_its_budget_is_hard_over_a_reload_and_a_restart(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
     """What it spent stays spent, what it is stays as it was made."""
     text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict")

@@ -5,6 +5,7 @@ import sys
 import time
 from contextlib import suppress
 
+import asyncpg
 import msgspec
 import pytest
 from msgspec.structs import replace
@@ -173,6 +174,18 @@ async def test_writer_whose_run_was_ended_behind_its_back_is_fenced(postgres, sc
     assert await ids(store) == []
     with pytest.raises(LedgerUnavailable):
         await store.aclose()
+
+
+async def test_whoever_ends_a_run_waits_for_its_transaction(postgres, schema, store):
+    """What is committed after a run was ended would be in no balance that the next one has read."""
+    await store.open()
+
+    def ended_meanwhile():
+        with store._database.transaction(epoch=1, is_synced=True), pytest.raises(asyncpg.LockNotAvailableError):
+            postgres.administer("SET LOCAL lock_timeout = '20ms'; UPDATE epochs SET ended_wall_ms = 1", schema)
+        return 1
+
+    assert await store._writer.do_between(ended_meanwhile) == 1
 
 
 # a server that goes away

@@ -17,7 +17,8 @@ from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_UNFOLDED, SqlSu
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.stores import writer
-from omnillm.stores.sqlite.database import check_version, reading
+from omnillm.stores.book import Book
+from omnillm.stores.sqlite.database import SqliteDatabase, check_version, reading
 from omnillm.stores.sqlite.file_lock import lock
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
@@ -191,7 +192,7 @@ async def test_locked_file_refuses_waiters_keeps_the_rest_and_heals(tmp_path):
         await store.post_durably(call(3))
     assert not store.is_healthy
     with pytest.raises(LedgerUnavailable):
-        await store.post_durably(call(3))
+        store.post_durably(call(3)).send(None)  # without waiting
     store.post(call(4))
     assert (await usage(store, "total"))["total"].requests == 1
     intruder.execute("ROLLBACK")
@@ -282,6 +283,31 @@ async def test_who_waits_for_old_rows_to_go_is_told_when_the_store_ends_without(
         await store.aclose()
     with pytest.raises(LedgerUnavailable, match="the ledger is closed"):
         await retiring
+
+
+async def test_a_quiet_second_leaves_all_that_was_written_in_the_file(tmp_path):
+    """`relaxed`, and each time anew: a copy of the file alone is whole, and a power cut takes nothing of it."""
+    store = make(tmp_path, durability="relaxed")
+    await store.open()
+    for number in (1, 2):
+        store.post(call(number))
+        await until(lambda number=number: store.commits == number)
+        await store._writer.do_between(lambda: store._book.rest() or 0)
+        (tmp_path / "copy.db").write_bytes((tmp_path / "omnillm.db").read_bytes())
+        copy = sqlite3.connect(f"file:{tmp_path / 'copy.db'}?immutable=1", uri=True)
+        assert copy.execute("SELECT count(*) FROM requests").fetchone() == (number,)
+        copy.close()
+    await store.aclose()
+
+
+def test_what_nobody_waits_for_is_on_disk_half_a_second_later(tmp_path):
+    """With the next commit, and until then none of those after it is synced."""
+    book = Book(SqliteDatabase(tmp_path / "omnillm.db"), is_strict=False)
+    book.open(WALL_MS)
+    moments = (10.0, 10.1, 10.5, 10.6, 11.0, 11.1)
+    synced = [book.write([call(number)], is_awaited=False, now=now) for number, now in enumerate(moments)]
+    assert synced == [False, False, True, False, False, True]
+    book.close(WALL_MS)
 
 
 async def test_backup_that_is_put_in_the_place_of_an_open_ledger_ends_its_run(tmp_path):

@@ -36,6 +36,7 @@ def test_a_new_period_begins_anew() -> None:
     assert alerts.update([spent(0, "2026-12")]) == []
     assert alerts.header(("team",)) == ""
     assert [alert.permille for alert in alerts.update([spent(850, "2026-12")])] == [800]
+    assert [alert.permille for alert in alerts.update([spent(850, "2027-01")])] == [800], "one large call may pass it before anybody looks"
 
 
 def test_what_a_rolling_budget_has_spent_falls_again() -> None:
