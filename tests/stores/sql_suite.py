@@ -1,6 +1,7 @@
 """What every store with a writer's thread must do, beside the shared suite."""
 
 import asyncio
+import threading
 from collections import Counter
 
 import pytest
@@ -195,6 +196,21 @@ class SqlSuite:
         with pytest.raises(LedgerUnavailable, match="cannot hold a row"):
             await store.post_durably(Posting(entries=(entry(5, EntryKind.SETTLE, amount=2**63),)))
         assert await store.verify() == []
+
+    async def test_of_two_postings_only_the_one_that_cannot_be_held_is_lost(self, store):
+        """In one batch, whichever comes first."""
+        await store.open()
+        for number in (1, 2):
+            goes_on = threading.Event()
+            busy = store._writer.do_between(lambda goes_on=goes_on: int(goes_on.wait()))
+            both = [call(number), Posting(entries=(entry(9, EntryKind.SETTLE, amount=2**63),))]
+            for posting in both if number == 1 else reversed(both):
+                store.post(posting)
+            goes_on.set()
+            assert await busy
+            await store.flush()
+            assert store.dropped == number
+        assert (await usage(store, "total"))["total"].requests == 2
 
     async def test_posting_that_is_none_does_not_end_the_thread(self, store, caplog):
         """Tags that are no text, which the sums of the day cannot take for a key: lost, told and counted, as a number that is too large is."""

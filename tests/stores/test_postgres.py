@@ -260,6 +260,20 @@ async def test_report_whose_session_ends_is_refused_and_the_next_one_is_not(post
     assert await ids(store) == [1]
 
 
+async def test_report_that_fails_leaves_no_session_behind(postgres, schema, store):
+    """Whatever the reason: the server has only so many."""
+    await store.open()
+
+    def broken(connection):
+        raise ZeroDivisionError
+
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            await store._read(broken)
+    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{schema}'"
+    await until(lambda: list(postgres.administer(sessions)[0]) == [1])
+
+
 @pytest.mark.parametrize("done", ["DELETE FROM pepper", "UPDATE pepper SET pepper = 'half'", "UPDATE pepper SET pepper = 'ab'"])
 async def test_damaged_pepper_is_told(postgres, schema, store, done):
     """Without it no virtual key is known: to be brought back, not to be made anew."""

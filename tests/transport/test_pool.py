@@ -42,10 +42,22 @@ async def test_last_used_connection_is_used_next(wire, read_one):
 
 async def test_idle_connections_are_capped(wire, read_one):
     """A burst does not leave its sockets behind."""
-    origin = await numbered(wire, read_one)
+    connected = []
+
+    async def handler(reader, writer):
+        connected.append(writer)
+        try:
+            await read_one(reader)
+            writer.write(HELLO + b"1")
+            await reader.read()
+        finally:
+            connected.remove(writer)
+
+    origin = await wire.serve(handler)
     client = wire.client(limits=TransportLimits(max_idle=2))
     await several(wire, client, origin, 5)
     assert client.idle_count(origin) == 2
+    await wire.until(lambda: len(connected) == 2)
 
 
 async def test_origins_have_pools_of_their_own(wire, read_one):

@@ -50,8 +50,7 @@ class Settlement:
         self._queue_s = queue_s
         self._random_bits = dice.getrandbits
         self._last_id = 0
-        self._day_number = 0
-        self._day = ""
+        self._day_number, self._day = 0, civil_day(0)
 
     def open(self, call: Call, plan: Plan, pin: Pin | None = None, claim: Claim | None = None) -> Case:
         """Raises what can be refused before anything is held: a body that cannot be translated, a model without a price."""
