@@ -140,6 +140,24 @@ async def test_a_batch_costs_what_its_own_endpoint_does(provider: FakeProvider) 
     assert bounds[0] == bounds[1]
 
 
+@pytest.mark.parametrize("pinned", ["openai_chat", "openai_responses"])
+async def test_a_batch_has_its_bound_whatever_is_pinned(provider: FakeProvider, pinned: str) -> None:
+    """`protocol` says what calls are translated to; the lines of a file, and their results, may be in either of OpenAI's words."""
+    endpoint = ProviderEndpoint(kind="openai", protocol=pinned, base_url=provider.base_url)
+    body = {"model": "fake-small", "input": "Hello", "max_output_tokens": 20}
+    async with Gateway(endpoint, keys=KEYS, budget_limit_usd="1", prices=PRICE) as program:
+        made = await made_of_file(program, provider, line(), line(custom_id="b", url="/v1/responses", body=body))
+        assert spent(program) == made.reply.cost_nanousd >= 2 * 20 * 1600
+        tell(provider, "batches", made.id, status="completed", usage=USED, model="fake-small")
+        await program.primitive_async_job(made.status_request)
+        assert spent(program) == COST
+        assert await is_proven(program)
+    results = Results(replace(KINDS["openai"], protocols=(pinned,)))
+    for usage in ({"prompt_tokens": 5, "completion_tokens": 7}, {"input_tokens": 5, "output_tokens": 7}):
+        results.add({"response": {"status_code": 200, "body": {"model": "m", "usage": usage}}})
+    assert [(each.usage.total_tokens, each.requests) for each in results.usages.values()] == [(24, 2)]
+
+
 async def test_a_batch_that_is_over_at_once_is_settled_at_once(provider: FakeProvider) -> None:
     """And one of which nothing was answered costs nothing."""
     async with gateway(provider) as program:

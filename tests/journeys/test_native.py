@@ -678,6 +678,16 @@ async def test_a_batch_reads_nothing_of_another(fake: FakeProvider, gateway: Run
     assert (await ask(gateway, "POST", FILE, document, key=DORA, content_type=MULTIPART["content-type"])).status == 200
 
 
+@pytest.mark.parametrize("pinned", ["openai_chat", "openai_responses"])
+async def test_a_batch_reads_nothing_of_another_whatever_is_pinned(fake: FakeProvider, serve: Serve, pinned: str) -> None:
+    """`protocol` says what calls are translated to; the host's files and batches stay OpenAI's."""
+    gateway = await serve(CONFIG.replace("BASE", fake.base_url).replace("kind: openai\n", f"kind: openai\n    protocol: {pinned}\n"))
+    made = (await upload(gateway)).json["id"].encode()
+    form = (FORM % (BATCH_LINE % b'{"file_id": "%b"}' % made)).replace(b"user_data", b"batch")
+    reply = await ask(gateway, "POST", FILE, form, key=DORA, content_type=MULTIPART["content-type"])
+    assert (reply.status, len(fake.log)) == (404, 1)
+
+
 @pytest.mark.parametrize("purpose", [b'"batch"', b'"b\\u0061tch"', b'"batch","purpose":"user_data"', b'"user_data"'])
 async def test_the_file_of_a_batch_is_uploaded_whole(fake: FakeProvider, gateway: Running, purpose: bytes) -> None:
     """In parts, a name could lie across two of them."""

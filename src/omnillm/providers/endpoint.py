@@ -10,6 +10,7 @@ import msgspec
 from omnillm.errors import BadRequest
 from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.outcome import Verdict
+from omnillm.protocols.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.protocols.token_counts import COUNTS
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.auth_scheme import AuthScheme, Bearer
@@ -18,6 +19,7 @@ from omnillm.providers.paths import PATHS
 from omnillm.secret import Secret
 from omnillm.usage import Usage
 
+OPENAIS = frozenset({OPENAI_CHAT, OPENAI_RESPONSES})
 SIGNING = "aws"
 """Credentials that sign a request with its body."""
 
@@ -142,6 +144,18 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """Scheme, host and port."""
         url = urlsplit(self.base_url.reveal())
         return f"{url.scheme}://{url.netloc}"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The protocols in whose words its own objects may be told: an OpenAI's, in both of OpenAI's, whichever is pinned."""
+        if OPENAIS.isdisjoint(self.protocols):
+            return self.protocols
+        return (*self.protocols, *sorted(OPENAIS.difference(self.protocols)))
+
+    @property
+    def has_openai_batches(self) -> bool:
+        """Whether a batch is a file, whose lines are requests in OpenAI's words."""
+        return not OPENAIS.isdisjoint(self.protocols)
 
     def protocols_for(self, model: str) -> tuple[str, ...]:
         """Return those in which a model can be asked, the default first."""

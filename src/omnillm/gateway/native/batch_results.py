@@ -71,7 +71,7 @@ class Results:
         """One result, whatever its provider wraps the reply in. One without a reply cost nothing."""
         for reply in replies_in(result):
             body = msgspec.json.encode(reply)
-            peeks = (PROTOCOLS[name].peek_reply(body) for name in self._endpoint.protocols)
+            peeks = (PROTOCOLS[name].peek_reply(body) for name in self._endpoint.words)
             peek = next((found for found in peeks if found.usage is not None), None)
             if peek is None or peek.usage is None:
                 self.is_readable = False

@@ -43,7 +43,6 @@ from omnillm.gateway.settlement import Settlement
 from omnillm.outcome import Verdict
 from omnillm.protocols.bound import COMPACTION, FILE
 from omnillm.protocols.protocol import Failure
-from omnillm.protocols.protocol_names import OPENAI_CHAT
 from omnillm.providers.endpoint import SIGNING, Endpoint
 from omnillm.providers.native import BATCH, BOUND, UNLISTED, UPLOAD, kind_below
 from omnillm.providers.native import ask as asked_of
@@ -196,7 +195,7 @@ class NativeEngine:
         in_path = Named(tuple(known), tuple(shared))
         if asked.path.startswith(UPLOADS):
             return in_path, asked.model
-        if asked.operation.makes == FILE and OPENAI_CHAT in ask.endpoint.protocols and isinstance(body, bytes | Spool):
+        if asked.operation.makes == FILE and ask.endpoint.has_openai_batches and isinstance(body, bytes | Spool):
             return in_path._replace(others=await named_in_upload(body)), asked.model
         if asked.operation.family not in TAKES_FORMS or is_object(body):
             check_readable(body, call.headers)

@@ -74,7 +74,7 @@ class NativeWatch:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._reader: SseReader | None = SseReader()
-        self._watches = [PROTOCOLS[name].watch(False) for name in endpoint.protocols]
+        self._watches = [PROTOCOLS[name].watch(False) for name in endpoint.words]
         self._usage: Usage | None = None
         self.failure: Failure | None = None
         """An event that tells of an error: the stream ended, but not well."""
@@ -120,7 +120,7 @@ class NativeWatch:
 
 def usage_of(endpoint: Endpoint, body: bytes) -> Usage | None:
     """What a reply, or an event, says of tokens, in the words of a protocol that the provider speaks."""
-    for name in endpoint.protocols:
+    for name in endpoint.words:
         usage = PROTOCOLS[name].peek_reply(body).usage
         if usage is not None:
             return usage

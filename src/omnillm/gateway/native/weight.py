@@ -26,7 +26,7 @@ def expected_tokens(operation: Operation, endpoint: Endpoint, body: Body) -> int
         members = _members(body)
     except UNREADABLE:
         return 0
-    return max(_weigh(name, members, len(body)) for name in endpoint.protocols)
+    return max(_weigh(name, members, len(body)) for name in endpoint.words)
 
 
 def _weigh(name: str, members: Members, size: int) -> int:
