@@ -1,6 +1,9 @@
 """Errors from one protocol to another, as a Python user translates them: `omnillm.transcode_error` and its two halves."""
 
 import json
+from itertools import permutations
+
+from tests.in_turn import in_turn
 
 import omnillm
 from omnillm.outcome import Verdict
@@ -50,3 +53,43 @@ def test_a_written_error_is_read_again() -> None:
         reply = omnillm.emit_error(protocol, fault)
         failure = omnillm.parse_error(protocol, reply.status, reply.body)
         assert (failure.verdict, failure.message) == (Verdict.NOT_FOUND, "There is no model x.")
+
+
+TOO_LONG = {
+    "openai_chat": {"message": "This model's maximum context length is 128000 tokens.", "code": "context_length_exceeded"},
+    "openai_responses": {"message": "Your input exceeds the context window of this model.", "type": "invalid_request_error"},
+    "anthropic_messages": {"message": "prompt is too long: 250000 tokens > 200000 maximum", "type": "invalid_request_error"},
+    "gemini_generate_content": {
+        "message": "The input token count (2000000) exceeds the maximum number of tokens allowed (1048576).",
+        "status": "INVALID_ARGUMENT",
+    },
+    "bedrock_converse": {"message": "Input is too long for requested model.", "__type": "ValidationException"},
+}
+"""As the providers say it, and in which words their clients look for it."""
+SOUGHT = {
+    "openai_chat": '"code":"context_length_exceeded"',
+    "openai_responses": '"code":"context_length_exceeded"',
+    "anthropic_messages": '"message":"prompt is too long: ',
+    "gemini_generate_content": "exceeds the maximum number of tokens allowed",
+    "bedrock_converse": "Input is too long for requested model",
+}
+
+
+@in_turn("source, target", permutations(TOO_LONG, 2))
+def test_a_prompt_that_was_too_long_is_told_in_the_words_that_clients_look_for(source: str, target: str) -> None:
+    """Claude Code, opencode, LangChain and others shorten the conversation then; any other refusal would end it."""
+    error = TOO_LONG[source]
+    body = json.dumps(error if source == "bedrock_converse" else {"error": error}).encode()
+    assert omnillm.parse_error(source, 400, body).code == "context_length_exceeded"
+    reply = omnillm.transcode_error(source, target, status=400, body=body).value
+    assert (reply.status, SOUGHT[target] in reply.body.decode()) == (400, True)
+    assert error["message"] in reply.body.decode()
+    assert omnillm.parse_error(target, reply.status, reply.body).code == "context_length_exceeded"
+
+
+def test_what_quotes_a_prompt_that_was_too_long_is_no_such_refusal() -> None:
+    """Only the beginning of a message is the provider's own for certain."""
+    quoting = json.dumps({"error": {"message": "Invalid tool name: prompt is too long", "type": "invalid_request_error"}}).encode()
+    assert omnillm.parse_error("anthropic_messages", 400, quoting).code == "invalid_request_error"
+    limited = json.dumps({"error": {"message": "Please reduce the length of the messages.", "type": "rate_limit_error"}}).encode()
+    assert omnillm.parse_error("anthropic_messages", 429, limited).code == "rate_limit_error"

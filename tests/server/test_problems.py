@@ -98,7 +98,7 @@ def test_a_providers_own_words_reach_a_client_of_its_protocol_only() -> None:
     error = ProviderError("too long", status=400, provider="openai", protocol="openai_chat", code="context_length_exceeded", raw_body=raw)
     assert render_problem(error, CHAT, "").body == raw
     told = json.loads(render_problem(error, MESSAGES, "").body)
-    assert (told["type"], told["error"]["message"]) == ("error", "too long")
+    assert (told["type"], told["error"]["message"]) == ("error", "prompt is too long: too long")
     empty = ProviderError("gone", status=404, provider="openai", protocol="openai_chat", code=None, raw_body=b"")
     assert json.loads(render_problem(empty, CHAT, "").body)["error"]["message"] == "gone"
 

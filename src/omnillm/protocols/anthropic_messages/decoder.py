@@ -31,6 +31,7 @@ from omnillm.protocols.anthropic_messages.peek import usage_of_counts
 from omnillm.protocols.differences.arguments import object_of, raw_object
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, array, inside, integer, mapping, optional_mapping, optional_text, rest, text
+from omnillm.protocols.too_long import TOO_LONG
 
 _decode = msgspec.json.Decoder().decode
 _MESSAGE = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
@@ -39,6 +40,7 @@ _DELTA = frozenset({"stop_reason", "stop_sequence"})
 _DELTA_TYPE = frozenset({"type"})
 _STATUSES = {
     "invalid_request_error": 400,
+    TOO_LONG: 400,
     "authentication_error": 401,
     "billing_error": 402,
     "permission_error": 403,

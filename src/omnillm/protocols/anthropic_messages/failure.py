@@ -18,6 +18,7 @@ from omnillm.protocols.hints import (
     verdict_of_status,
 )
 from omnillm.protocols.protocol import Failure, Fault
+from omnillm.protocols.too_long import code_of, worded
 
 _TELLING_TYPES = {
     "authentication_error": Verdict.KEY_DEAD,
@@ -37,6 +38,9 @@ _OUT_OF_MONEY = ("Your credit balance is too low", "You have reached your specif
 
 _DISABLED = "This organization has been disabled"
 """How a 400 of an account that was closed begins."""
+
+_TOO_LONG = "prompt is too long"
+"""What Claude Code and others look for, at the beginning of the message."""
 
 _CALLERS_OWN = ("linked_organization_", "user_profile_", "thread_")
 """Codes about something that the request named: its trouble must not become the key's."""
@@ -82,10 +86,11 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     kind = plain_word(fields.get("type"))
     error_code = plain_word(details.get("error_code")) if isinstance(details, dict) else ""
     message = message_of(fields.get("message"))
+    verdict = _verdict(status, kind, error_code, message)
     return Failure(
-        verdict=_verdict(status, kind, error_code, message),
+        verdict=verdict,
         status=status,
-        code=error_code or kind or _type_of(status),
+        code=code_of(error_code or kind or _type_of(status), message, verdict),
         message=message,
         retry_after_s=retry_after_s,
     )
@@ -169,7 +174,7 @@ def _type_of(status: int) -> str:
 
 def write_fault(fault: Fault) -> bytes:
     """The body that makes the SDK raise the class of the status, with `error.details.error_code` for programs."""
-    error = {"type": _type_of(fault.status), "message": fault.message, "details": {"error_code": fault.code, **fault.details}}
+    error = {"type": _type_of(fault.status), "message": worded(fault, _TOO_LONG), "details": {"error_code": fault.code, **fault.details}}
     return msgspec.json.encode({"type": "error", "error": error, "request_id": fault.request_id})
 
 

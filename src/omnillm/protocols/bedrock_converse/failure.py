@@ -15,6 +15,7 @@ from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.hints import message_of, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.protocol import Failure, Fault
+from omnillm.protocols.too_long import code_of, worded
 
 _RETRY_AFTER = "x-amz-retry-after"
 """Milliseconds, as AWS's SDKs read them."""
@@ -55,6 +56,7 @@ STATUSES = {
 """Of a failure that comes in a stream, whose own status is 200; any other is 500."""
 
 _DAILY = "Too many tokens per day"
+_TOO_LONG = "Input is too long for requested model"
 _BAD_KEYS = ("Invalid API Key", "Bearer Token has expired", "The security token included in the request is", "Authentication failed")
 """How an AccessDeniedException that is about the key itself begins."""
 _NO_SUCH_MODEL = (
@@ -100,10 +102,11 @@ def failure_of(code: str, fields: Mapping[str, Any], *, status: int = 200, retry
     code = plain_word(code)
     code = code[:1].upper() + code[1:]  # a stream's frames spell them with a small letter
     message = message_of(fields.get("message") or fields.get("Message"))
+    verdict = _verdict(code, message, status)
     return Failure(
-        verdict=_verdict(code, message, status),
+        verdict=verdict,
         status=status,
-        code=code or _code_of(status),
+        code=code_of(code or _code_of(status), message, verdict),
         message=message,
         retry_after_s=retry_after_s,
     )
@@ -133,7 +136,7 @@ def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | Non
 
 def write_fault(fault: Fault) -> bytes:
     """The body of an AWS error, with the gateway's own `code` for programs."""
-    told = {"__type": error_type(fault), "message": fault.message, "code": fault.code, "requestId": fault.request_id}
+    told = {"__type": error_type(fault), "message": worded(fault, _TOO_LONG), "code": fault.code, "requestId": fault.request_id}
     return msgspec.json.encode({**told, "details": fault.details} if fault.details else told)
 
 
@@ -151,4 +154,4 @@ def error_type(fault: Fault) -> str:
 def write_stream_fault(fault: Fault, frames: int) -> bytes:  # noqa: ARG001 - this protocol numbers no events
     """The exception frame that ends a stream already begun."""
     code = _STREAM_CODES.get(fault.status) or error_type(fault)
-    return exception(code[:1].lower() + code[1:], msgspec.json.encode({"message": fault.message}))
+    return exception(code[:1].lower() + code[1:], msgspec.json.encode({"message": worded(fault, _TOO_LONG)}))

@@ -9,6 +9,7 @@ from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.hints import duration_s, message_of, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.protocol import Failure, Fault
+from omnillm.protocols.too_long import code_of, worded
 
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
@@ -29,6 +30,8 @@ _NOT_HERE = "User location is not supported for the API use"
 """How a FAILED_PRECONDITION begins that is about where the gateway runs, and perhaps about the project's billing."""
 _LEAKED = "Your API key was reported as leaked"
 """How a PERMISSION_DENIED begins that is about the key, whatever the model."""
+_TOO_LONG = "The input token count exceeds the maximum number of tokens allowed"
+"""What LangChain and others look for in the message."""
 
 _VERDICTS = {
     "INVALID_ARGUMENT": Verdict.CALLER_FAULT,
@@ -84,11 +87,13 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     own_code = fields.get("code")
     effective = own_code if status < 400 and isinstance(own_code, int) and 400 <= own_code < 600 else status
     name, reason = plain_word(fields.get("status")), _reason(fields)
+    message = message_of(fields.get("message"))
+    verdict = _verdict(effective, name, reason, fields)
     return Failure(
-        verdict=_verdict(effective, name, reason, fields),
+        verdict=verdict,
         status=status,
-        code=reason or name or _status_of(effective),
-        message=message_of(fields.get("message")),
+        code=code_of(reason or name or _status_of(effective), message, verdict),
+        message=message,
         retry_after_s=_retry_delay_s(fields) if retry_after_s is None else retry_after_s,
     )
 
@@ -148,7 +153,7 @@ def write_fault(fault: Fault) -> bytes:
     details: list[dict[str, Any]] = [{"@type": _ERROR_INFO, "reason": fault.code, "domain": "omnillm", "metadata": metadata}]
     if fault.retry_after_s is not None:
         details.append({"@type": _RETRY_INFO, "retryDelay": f"{fault.retry_after_s:.3f}s"})
-    error = {"code": fault.status, "message": fault.message, "status": _status_of(fault.status), "details": details}
+    error = {"code": fault.status, "message": worded(fault, _TOO_LONG), "status": _status_of(fault.status), "details": details}
     return msgspec.json.encode({"error": error})
 
 

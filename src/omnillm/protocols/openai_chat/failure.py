@@ -12,6 +12,7 @@ from omnillm.protocols.hints import duration_s, message_of, plain_word, retry_hi
 from omnillm.protocols.openai_chat.headroom import exhausted_reset_s
 from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.protocol import Failure, Fault
+from omnillm.protocols.too_long import code_of
 
 _TELLING_WORDS = {
     Verdict.QUOTA_EXHAUSTED: (
@@ -106,10 +107,11 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     code, kind = plain_word(fields.get("code")), plain_word(fields.get("type"))
     message = message_of(fields.get("message"))
     flagged = _flagged(status, fields, message)
+    verdict = Verdict.CALLER_FAULT if flagged else _verdict(status, code, kind, message)
     return Failure(
-        verdict=Verdict.CALLER_FAULT if flagged else _verdict(status, code, kind, message),
+        verdict=verdict,
         status=status,
-        code=code or kind or _type_of(status),
+        code=code_of(code or kind or _type_of(status), message, verdict),
         message=flagged or message,
         retry_after_s=retry_after_s,
     )
