@@ -192,6 +192,11 @@ async def test_seals_follow_from_key_and_number(ask):
     [
         ("openai_chat", {"messages": [{"role": "user", "content": "[[tools]]"}, {"role": "assistant", "tool_calls": [CALL | {"id": "c"}]},
                                       {"role": "tool", "tool_call_id": "c", "content": "149 m"}], "tools": [CALL]}),
+        ("openai_chat", {"messages": [{"role": "user", "content": "[[tools]]"},
+                                      {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {"name": "t", "arguments": "{}"}}]},
+                                      {"role": "tool", "tool_call_id": "c", "content": "149 m"},
+                                      {"role": "system", "content": "15,000 tokens are left"}],  # as Claude Code goes on
+                         "tools": [{"type": "function", "function": {"name": "t", "parameters": {}}}]}),
         ("openai_responses", {"input": [{"role": "user", "content": "[[tools]]"},
                                         {"type": "function_call", "call_id": "c", "name": "t", "arguments": "{}"},
                                         {"type": "function_call_output", "call_id": "c", "output": "149 m"}],

@@ -3,6 +3,7 @@
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from pydantic import BaseModel
 
 from omnillm.testing import Behaviour, FakeProvider, Fault, Hint, ThreadedFakeProvider
 
@@ -121,6 +122,22 @@ async def test_responses_are_incomplete_at_the_cap(client):
     assert (reply.status, reply.incomplete_details.reason, reply.usage.output_tokens) == ("incomplete", "max_output_tokens", 4)
     events = [event async for event in await client.responses.create(model="m", input="hello", max_output_tokens=4, stream=True)]
     assert events[-1].type == "response.incomplete"
+
+
+async def test_parallel_calls_follow_each_other(client):
+    """The SDK parses the arguments of a strict tool once the next call begins."""
+
+    class Weather(BaseModel):
+        city: str
+
+    class Tide(BaseModel):
+        days: int
+
+    tools = [openai.pydantic_function_tool(Weather), openai.pydantic_function_tool(Tide)]
+    asked = [{"role": "user", "content": "[[tools]]"}]
+    async with client.chat.completions.stream(model="m", messages=asked, tools=tools) as stream:
+        done = [event.parsed_arguments async for event in stream if event.type == "tool_calls.function.arguments.done"]
+    assert done == [Weather(city="heron"), Tide(days=7)]
 
 
 async def test_responses_call_tools(client):

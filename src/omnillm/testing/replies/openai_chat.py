@@ -1,7 +1,7 @@
 """OpenAI chat completions."""
 
 from collections.abc import Iterator
-from itertools import takewhile, zip_longest
+from itertools import takewhile
 from typing import Any
 
 from omnillm.testing.generation import Block, Generation
@@ -56,8 +56,9 @@ def read(body: Json) -> Asked:
 
 
 def _last_results(messages: list[Any]) -> str:
-    """What tools answered, if that is what the model was told last."""
-    results = takewhile(lambda message: isinstance(message, dict) and message.get("role") == "tool", reversed(messages))
+    """What tools answered, if that is what the model was told last; Claude Code has instructions follow upon it."""
+    told = [message for message in messages if within(message, "role") not in {"system", "developer"}]
+    results = takewhile(lambda message: within(message, "role") == "tool", reversed(told))
     return " ".join(texts_in(list(results)))
 
 
@@ -183,14 +184,10 @@ def _deltas(generation: Generation) -> Iterator[tuple[Json, bool]]:
         yield from [({"content": None, "reasoning_content": word}, True) for word in block.words]
     for block in generation.of("text"):
         yield from [({member: word, "reasoning_content": None} if thinks else {member: word}, True) for word in block.words]
-    calls = generation.of("tool")
-    for block in calls:
+    for block in generation.of("tool"):  # one after the other, as OpenAI does it: its SDKs rely on that
         if block is not generation.blocks[0]:
             yield {"tool_calls": [{"index": block.call} | _call(generation, block, "")]}, False
-    for row in zip_longest(*[block.words for block in calls]):  # parallel calls take turns
-        yield from [
-            ({"tool_calls": [{"index": i, "function": {"arguments": word}}]}, True) for i, word in enumerate(row) if word is not None
-        ]
+        yield from [({"tool_calls": [{"index": block.call, "function": {"arguments": word}}]}, True) for word in block.words]
 
 
 def error_events(trouble: Trouble, generation: Generation, sent: int) -> bytes:
