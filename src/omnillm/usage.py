@@ -71,6 +71,11 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
         return text + sound + self.input_image + self.cache_read_image + self.input_video + self.output_image + self.output_video
 
     @property
+    def is_incredible(self) -> bool:
+        """A count is beyond all bounds of one attempt, so that none of them tells anything."""
+        return max(self.total_tokens, self.tool_calls, self.audio_ms) >= MOST_OF_ONE
+
+    @property
     def total(self) -> int:
         """The ancestor's name of `total_tokens`."""
         return self.total_tokens

@@ -672,6 +672,13 @@ def test_results_are_read_however_they_are_cut(cuts: int) -> None:
     assert not results.is_readable
 
 
+def test_a_result_that_counts_beyond_all_bounds_makes_the_sum_nobodys() -> None:
+    """Where nothing was booked before, no bound would keep a lie from being charged."""
+    results = Results(KINDS["openai"])
+    results.add({"response": {"status_code": 200, "body": {"usage": {"prompt_tokens": 2**31, "completion_tokens": 7}}}})
+    assert (results.is_readable, results.usages) == (False, {})
+
+
 def test_a_result_without_an_end_makes_the_sum_nobodys() -> None:
     """It is not kept in memory, so what it says of usage is not known."""
     results = Results(KINDS["openai"])

@@ -219,6 +219,27 @@ async def test_an_answer_whose_usage_cannot_be_read_is_an_answer(
     assert request.cost_nanousd > 50 * 1600 if cost is None else request.cost_nanousd == cost
 
 
+async def test_tools_are_not_believed_to_be_called_so_often(serve: Serve, provider: FakeProvider) -> None:
+    """A search is paid by the call: a count beyond all bounds tells nothing, and the call is charged by its bound."""
+    lie = {"input_tokens": 5, "output_tokens": 7, "server_tool_use": {"web_search_requests": 2**31}}
+    told = {
+        "id": "m",
+        "type": "message",
+        "role": "assistant",
+        "model": "fake-small",
+        "content": [],
+        "stop_reason": "end_turn",
+        "usage": lie,
+    }
+    provider.enqueue(Fault(http_status=200, body=json.dumps(told).encode(), fields=(("content-type", "application/json"),)))
+    gateway = await serve(configuration(provider, price=PRICE))
+    search = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
+    assert (await exchange(gateway.port, ask_raw("anthropic_messages", "hello", cap=50, more={"tools": [search]}))).status == 200
+    _, [attempt] = await gateway.last()
+    assert (attempt.is_usage_known, attempt.is_estimated) == (False, True)
+    assert 2 * 10_000_000 <= attempt.cost_nanousd == (await gateway.books())[0] < 10**10
+
+
 async def test_every_attempt_can_be_computed_again(serve: Serve, dear: FakeProvider) -> None:
     """Answered, repeated after a fault, and left by its client: each from its own row."""
     gateway = await serve(configuration(dear, price=PRICE))

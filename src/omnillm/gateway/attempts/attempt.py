@@ -10,7 +10,7 @@ from omnillm.pricing.reference import bounded
 from omnillm.protocols.protocol import Failure
 from omnillm.records import AttemptRow
 from omnillm.transport.client import Exchange
-from omnillm.usage import MOST_OF_ONE, NO_USAGE
+from omnillm.usage import NO_USAGE
 
 UNBILLED = frozenset(
     {
@@ -64,7 +64,7 @@ class Attempt(msgspec.Struct, eq=False):
     def outcome_of(self, failure: Failure) -> Outcome:
         """What a judged failure means for the key. A usage beyond all bounds tells nothing."""
         usage = failure.usage
-        if usage is not None and usage.total_tokens >= MOST_OF_ONE:
+        if usage is not None and usage.is_incredible:
             usage = None
         return Outcome(
             verdict=failure.verdict,

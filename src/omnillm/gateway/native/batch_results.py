@@ -73,7 +73,7 @@ class Results:
             body = msgspec.json.encode(reply)
             peeks = (PROTOCOLS[name].peek_reply(body) for name in self._endpoint.words)
             peek = next((found for found in peeks if found.usage is not None), None)
-            if peek is None or peek.usage is None:
+            if peek is None or peek.usage is None or peek.usage.is_incredible:
                 self.is_readable = False
                 return
             usage, model = peek.usage, str(reply.get("model") or reply.get("modelVersion") or "")

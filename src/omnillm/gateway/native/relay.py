@@ -25,7 +25,7 @@ from omnillm.providers.native import UNLISTED, PathAsk
 from omnillm.providers.native_replies import id_member, made
 from omnillm.transport.client import Exchange
 from omnillm.transport.spool import MEMORY_BYTES
-from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
+from omnillm.usage import NO_USAGE, Usage
 
 JSON: Final = b"application/json"
 SHARED_BYTES: Final = 8 * 1024 * 1024
@@ -257,8 +257,7 @@ class NativeRelay:
 
 
 def _believed(usage: Usage | None) -> Usage | None:
-    """The usage; None where a count is beyond all bounds, and so tells nothing."""
-    return None if usage is None or usage.total_tokens >= MOST_OF_ONE else usage
+    return None if usage is None or usage.is_incredible else usage
 
 
 def at_the_end(tail: bytes) -> bytes:

@@ -230,6 +230,7 @@ class Relay(msgspec.Struct, eq=False):
 
         What endpoint families count is not always tokens.
         """
+        # As `Usage.is_incredible`, whose sum of tokens is at hand here.
         if tokens >= MOST_OF_ONE or usage.tool_calls >= MOST_OF_ONE:
             return True
         if self.case.call.protocol.family:

@@ -11,7 +11,7 @@ from omnillm.gateway.attempts.attempt import UNSEEN_TOKENS_A_SECOND
 from omnillm.gateway.sessions.turns import longest_output, prompt_bound, turn_bound
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.protocols.sessions.session import Report, Watch
-from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
+from omnillm.usage import NO_USAGE, Usage
 
 SLACK_TOKENS: Final = 16
 """What a provider may generate and bill between our closing and its noticing."""
@@ -84,8 +84,8 @@ class Meter:
         for report in self._watch.from_provider(message):
             if report.model:
                 self._add_beside(report)
-            elif report.usage is None or report.usage.total_tokens >= MOST_OF_ONE:
-                self._add_unreported()  # a count beyond all bounds is a lie
+            elif report.usage is None or report.usage.is_incredible:
+                self._add_unreported()
             else:
                 self.usage = self.usage + report.usage
                 if self._price is not None and self._price.steps:
