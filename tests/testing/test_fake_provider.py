@@ -202,7 +202,7 @@ async def test_close_cuts_what_is_open(wire):
 
 
 async def test_serve_forever_serves_until_cancelled(ask):
-    """The command line's way to run it."""
+    """Then it has cut what was open."""
     provider = FakeProvider()
     task = asyncio.create_task(provider.serve_forever("127.0.0.1", 0))
     for _ in range(100):

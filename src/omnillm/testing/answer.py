@@ -69,9 +69,10 @@ def succeed(speaker: Speaker, generation: Generation, fault: Fault, standing: St
     """The reply that carries a generation, as the fault's content changes it."""
     fields = speaker.fields(standing) | {"date": http_date(standing.wall)}
     if not is_stream:
-        raw = msgspec.json.encode(speaker.whole(generation))
         total = generation.usage.completion_tokens
-        pieces = [Piece(raw[: len(raw) // 2] if fault.truncates_json else raw, total, "terminal")]
+        pieces = [Piece(msgspec.json.encode(speaker.whole(generation)), total, "terminal")]
+        if fault.truncates_json:
+            pieces = _half(pieces)
         fields |= speaker.reply_fields(generation) | dict(fault.fields)
         return Reply(status=200, fields=fields, pieces=pieces, is_chunked=False, generated=total)
     pieces = _altered(speaker, generation, fault)
@@ -87,9 +88,15 @@ def provide(speaker: Speaker, provided: Provided, fault: Fault, standing: Standi
     fields = speaker.fields(standing) | told | dict(fault.fields)
     pieces = provided.delivered()
     if fault.truncates_json:
-        pieces = pieces[: max(1, len(pieces) // 2)]
-        pieces[-1].raw = pieces[-1].raw[: len(pieces[-1].raw) // 2]
+        pieces = _half(pieces)
     return Reply(status=200, fields=fields, pieces=pieces, is_chunked=provided.is_stream)
+
+
+def _half(pieces: list[Piece]) -> list[Piece]:
+    """The first half, the last of them broken off in its middle."""
+    kept = pieces[: max(1, len(pieces) // 2)]
+    kept[-1].raw = kept[-1].raw[: len(kept[-1].raw) // 2]
+    return kept
 
 
 def _altered(speaker: Speaker, generation: Generation, fault: Fault) -> list[Piece]:
@@ -100,8 +107,7 @@ def _altered(speaker: Speaker, generation: Generation, fault: Fault) -> list[Pie
         lost = {"terminal"} if fault.missing == "terminal" else {"terminal", "finish"}
         pieces = [piece for piece in pieces if piece.part not in lost]
     if fault.truncates_json:
-        pieces = pieces[: max(1, len(pieces) // 2)]
-        pieces[-1].raw = pieces[-1].raw[: len(pieces[-1].raw) // 2]
+        pieces = _half(pieces)
     if inserted := fault.inserted or (b":%b\n\n" % (b"x" * fault.comment_bytes) if fault.comment_bytes else b""):
         first = next((place for place, piece in enumerate(pieces) if piece.part == "content"), 0)
         pieces.insert(first + 1, Piece(inserted, pieces[first].output_tokens, "start"))

@@ -4,18 +4,12 @@ from msgspec.structs import replace
 
 from omnillm.records import BATCH_BILL, Posting, first_id, settlement_id
 from omnillm.stores.store import Store
-from omnillm.testing.rows import WALL_MS, binding, call, post_all, request_id
+from omnillm.testing.rows import WALL_MS, binding, call, post_all, request_id, with_id
 
 
 def _called(identity: str) -> Posting:
     """A call of any id."""
-    posting = call(1)
-    assert posting.request is not None
-    return Posting(
-        entries=tuple(replace(entry, request_id=identity) for entry in posting.entries),
-        attempts=tuple(replace(row, request_id=identity) for row in posting.attempts),
-        request=replace(posting.request, request_id=identity),
-    )
+    return with_id(call(1), identity)
 
 
 class BindingSuite:

@@ -11,7 +11,7 @@ AT_ONCE = 1 << 18
 
 
 class Line(Protocol):
-    """What an exchange needs of its connection."""
+    """What an exchange, or a live session, needs of its connection."""
 
     def write(self, raw: bytes) -> None: ...
     async def drain(self) -> None: ...

@@ -119,7 +119,7 @@ class FakeProvider:
         await self.idle()
 
     async def serve_forever(self, host: str, port: int) -> None:
-        """For the command line: serves until cancelled."""
+        """Serves until cancelled."""
         await self.listen(host, port)
         try:
             await asyncio.get_running_loop().create_future()
@@ -203,7 +203,7 @@ class FakeProvider:
         generation, fault = call.generation, call.fault
         if call.provided is not None and (fault.is_generated or exchange.is_aborted):
             # Families are billed for what was asked, whether or not it was waited for.
-            self.invoice.add_provided(number=exchange.number, key=call.key, provided=call.provided, is_partial=exchange.is_aborted)
+            self._charge(exchange, call, call.provided.usage, unit=call.provided.unit)
         if generation is None or (fault.error_after == 0) or not (fault.is_generated or exchange.is_aborted):
             return
         usage = generation.usage
@@ -211,8 +211,11 @@ class FakeProvider:
             usage = partial(usage, exchange.generated + self._lag)
         elif fault.error_after is not None:
             usage = partial(usage, exchange.generated)
+        self._charge(exchange, call, usage, tier=generation.tier)
+
+    def _charge(self, exchange: Exchange, call: Call, usage: Usage, *, tier: str = "default", unit: str = "") -> None:
         self.invoice.add(
-            number=exchange.number, key=call.key, model=call.model, usage=usage, is_partial=exchange.is_aborted, tier=generation.tier
+            number=exchange.number, key=call.key, model=call.model, usage=usage, is_partial=exchange.is_aborted, tier=tier, unit=unit
         )
 
     # those who wait for it

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from omnillm.testing.families.provided import Provided
 from omnillm.usage import Usage
 
 Rates = Mapping[str, int]
@@ -36,17 +35,11 @@ class Invoice:
         self._prices = dict(prices)
         self.lines: list[Line] = []
 
-    def add(self, *, number: int, key: str, model: str, usage: Usage, is_partial: bool, tier: str = "default") -> None:
+    def add(self, *, number: int, key: str, model: str, usage: Usage, is_partial: bool, tier: str = "default", unit: str = "") -> None:
+        """`unit`: size and quality of images, which are priced by them where `image UNIT` is a rate."""
         rates = self._prices.get(f"{model};tier={tier}") or self._prices.get(model) or self._prices.get("*") or {}
-        cost = bill(usage, rates)
-        self.lines.append(Line(number=number, key=key, model=model, usage=usage, cost_nanousd=cost, is_partial=is_partial))
-
-    def add_provided(self, *, number: int, key: str, provided: Provided, is_partial: bool) -> None:
-        """A call of an endpoint family; images are priced by their size and quality where `image SIZE` is a rate."""
-        model, usage = provided.model, provided.usage
-        rates = self._prices.get(model) or self._prices.get("*") or {}
-        if f"image {provided.unit}" in rates:
-            rates = {**rates, "image": rates[f"image {provided.unit}"]}
+        if f"image {unit}" in rates:
+            rates = {**rates, "image": rates[f"image {unit}"]}
         cost = bill(usage, rates)
         self.lines.append(Line(number=number, key=key, model=model, usage=usage, cost_nanousd=cost, is_partial=is_partial))
 

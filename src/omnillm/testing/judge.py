@@ -18,7 +18,7 @@ from omnillm.testing.memory import Memory, seal_for
 from omnillm.testing.replies import ANTHROPIC_MESSAGES, BEDROCK, BEDROCK_COUNTED, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
 from omnillm.testing.replies.anthropic_messages import read_count
 from omnillm.testing.replies.counting import judge_count
-from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Standing
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Standing, json_object
 from omnillm.testing.routes import Route, key_of, route
 from omnillm.testing.script import WINDOW_S, Behaviour, Script
 from omnillm.testing.shelves import HANDLERS, Request, Shelves
@@ -88,7 +88,7 @@ class Judge:
         except (Malformed, RecursionError) as problem:
             code = problem.code if isinstance(problem, Malformed) else ""
             return self._refuse(way, key, Fault.status(host.status_of(code), code=code, message=str(problem)), number)
-        fault = self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, arrived.body)
+        fault = self._fault(key, behaviour, arrived.body)
         if fault.http_status or (fault.error_after is not None and not asked.is_stream):
             call = self._refuse(way, key, fault, number)
         elif way.operation == "count":
@@ -137,7 +137,7 @@ class Judge:
 
     def _admit(self, way: Route, key: str, behaviour: Behaviour, number: int) -> Call:
         """A live session, or the refusal of its handshake."""
-        fault = self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, b"")
+        fault = self._fault(key, behaviour)
         call = self._refuse(way, key, fault, number) if fault.http_status else self._tell(way, key, {}, number)
         call.fault, call.model, call.is_stream, call.delay_s = fault, way.model, True, _delay_s(fault, behaviour)
         call.behaviour = None if fault.http_status else behaviour
@@ -150,7 +150,7 @@ class Judge:
             provided = way.family(Wanted(body=arrived.body, headers=arrived.headers, model=way.model, number=number))
         except Malformed as problem:
             return self._refuse(way, key, Fault.status(400, code=problem.code, message=str(problem)), number)
-        fault = self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, arrived.body)
+        fault = self._fault(key, behaviour, arrived.body)
         if fault.http_status or fault.error_after is not None:
             call = self._refuse(way, key, fault, number)
         else:
@@ -158,6 +158,10 @@ class Judge:
             call = Call(route=way, key=key, fault=fault, reply=reply, provided=provided)
         call.model, call.is_stream, call.delay_s = provided.model, provided.is_stream, _delay_s(fault, behaviour)
         return call
+
+    def _fault(self, key: str, behaviour: Behaviour, body: bytes = b"") -> Fault:
+        """What happens to a call that counts towards the key's limit."""
+        return self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, body)
 
     def _refuse(self, way: Route, key: str, fault: Fault, number: int) -> Call:
         return Call(route=way, key=key, fault=fault, model=way.model, reply=answer.fail(way.speaker, fault, self._standing(key, number)))
@@ -211,12 +215,7 @@ def _demand_version(way: Route, arrived: Arrived) -> None:
 
 def _read(way: Route, raw: bytes) -> Asked:
     """The body as its protocol reads it, completed by what the path says."""
-    try:
-        body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as broken:
-        raise Malformed("We could not parse the JSON body of your request.") from broken
-    if not isinstance(body, dict):
-        raise Malformed("The body is not a JSON object.")
+    body = json_object(raw)
     if way.operation == "count":
         judge_count("vertex_ai" if way.is_placed else way.speaker.protocol, body)
     is_count = way.speaker is ANTHROPIC_MESSAGES and way.operation == "count"

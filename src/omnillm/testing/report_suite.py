@@ -3,9 +3,9 @@
 from msgspec.structs import replace
 
 from omnillm.errors import BadRequest
-from omnillm.records import Posting, RequestFilter, RequestRow, first_id
+from omnillm.records import Posting, RequestFilter, first_id
 from omnillm.stores.store import Store
-from omnillm.testing.rows import COST, USAGE, WALL_MS, attempt_row, call, request_id, request_row
+from omnillm.testing.rows import COST, USAGE, WALL_MS, attempt_row, call, post_all, request_id, request_row, tagged
 
 LOSS = '[{"path":"generation.seed","kind":"dropped","detail":"Anthropic has no seed"}]'
 
@@ -14,9 +14,7 @@ class ReportSuite:
     async def test_usage_is_grouped_by_day_and_something_else(self, store: Store) -> None:
         """Each group day by day, in the order of the days."""
         await store.open()
-        for posting in (call(1, caller="b"), call(2, day="2026-11-24"), call(3), call(4, caller="b")):
-            store.post(posting)
-        await store.flush()
+        await post_all(store, call(1, caller="b"), call(2, day="2026-11-24"), call(3), call(4, caller="b"))
         rows = await store.usage(group_by="day,virtual_key", since_day="", until_day="")
         assert [(row.day, row.group, row.requests) for row in rows] == [
             ("2026-11-24", "team-a", 1),
@@ -66,9 +64,7 @@ class ReportSuite:
         dear = replace(plain, request_id=request_id(3), cost_nanousd=COST + 1)
         lossy = replace(plain, request_id=request_id(4), loss=LOSS)
         nobody = replace(plain, request_id=request_id(5), caller="")
-        for row in (plain, odd, dear, lossy, nobody):
-            store.post(Posting(request=row))
-        await store.flush()
+        await post_all(store, *(Posting(request=row) for row in (plain, odd, dear, lossy, nobody)))
         for only, expected in (
             (RequestFilter(), [5, 4, 3, 2, 1]),
             (RequestFilter(virtual_key="b"), [2]),
@@ -88,9 +84,7 @@ class ReportSuite:
         """From a moment on, to before another."""
         await store.open()
         ids = [first_id(WALL_MS + second * 1000) for second in range(4)]
-        for made in ids:
-            store.post(Posting(request=replace(request_row(1), request_id=made)))
-        await store.flush()
+        await post_all(store, *(Posting(request=replace(request_row(1), request_id=made)) for made in ids))
         since, until = WALL_MS + 1000, WALL_MS + 3000
         assert await self._found(store, RequestFilter(since_wall_ms=since)) == [ids[3], ids[2], ids[1]]
         assert await self._found(store, RequestFilter(until_wall_ms=until)) == [ids[2], ids[1], ids[0]]
@@ -101,12 +95,7 @@ class ReportSuite:
     async def test_pages_of_a_filtered_list_are_stable(self, store: Store) -> None:
         """What comes in between two pages is on neither of the later ones, and nothing is there twice."""
         await store.open()
-        rows: list[RequestRow] = []
-        for number in range(10):
-            row = replace(request_row(number), caller="b" if number % 2 else "a")
-            rows.append(row)
-            store.post(Posting(request=row))
-        await store.flush()
+        await post_all(store, *(Posting(request=request_row(number, caller="b" if number % 2 else "a")) for number in range(10)))
         only = RequestFilter(virtual_key="b")
         first = await store.requests(limit=2, before="", only=only)
         await store.post_durably(Posting(request=replace(request_row(11), caller="b")))
@@ -120,9 +109,7 @@ class ReportSuite:
         """By the value of one tag, alone and day by day; calls without it are the group "", and all groups add up to the total."""
         await store.open()
         tags = ("team=a,env=prod", "team=b", " env = dev , team = a", "", "team=a,team=z", "noise,teams=x")
-        for number, text in enumerate(tags):
-            store.post(self._tagged(number, text, day=f"2026-11-2{number % 2}"))
-        await store.flush()
+        await post_all(store, *(tagged(call(number, day=f"2026-11-2{number % 2}"), text) for number, text in enumerate(tags)))
         by_team = await store.usage(group_by="tag:team", since_day="", until_day="")
         assert [(row.group, row.requests, row.attempts, row.cost_nanousd) for row in by_team] == [
             (group, count, count, count * COST) for group, count in (("", 2), ("a", 3), ("b", 1))
@@ -142,22 +129,12 @@ class ReportSuite:
     async def test_tags_are_counted_once_over_repeats_and_restarts(self, store: Store) -> None:
         """Attempts that come before or after their request too."""
         await store.open()
-        store.post(self._tagged(1, "team=a"))
-        await store.flush()
-        store.post(self._tagged(1, "team=a"))
-        store.post(Posting(attempts=(attempt_row(2),)))
-        await store.flush()
-        store.post(self._tagged(2, "team=a"))
-        store.post(Posting(request=replace(request_row(3), tags="team=a")))
-        await store.flush()
+        await post_all(store, tagged(call(1), "team=a"))
+        await post_all(store, tagged(call(1), "team=a"), Posting(attempts=(attempt_row(2),)))
+        await post_all(store, tagged(call(2), "team=a"), Posting(request=replace(request_row(3), tags="team=a")))
         store.post(Posting(attempts=(attempt_row(3),)))
         await store.aclose()
         await store.open()
         [row] = await store.usage(group_by="tag:team", since_day="", until_day="")
         assert (row.group, row.requests, row.attempts, row.usage) == ("a", 3, 3, USAGE + USAGE + USAGE)
         assert await store.verify() == []
-
-    def _tagged(self, number: int, tags: str, *, day: str = "2026-11-25") -> Posting:
-        posting = call(number, day=day)
-        assert posting.request is not None
-        return replace(posting, request=replace(posting.request, tags=tags))

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from omnillm.records import BATCH_BILL, Entry, EntryKind, Posting, first_id, settlement_id
 from omnillm.stores.store import Store
-from omnillm.testing.rows import COST, WALL_MS, binding, call, entry
+from omnillm.testing.rows import COST, WALL_MS, binding, call, entry, post_all, tagged, with_id
 
 HOUR_MS = 3_600_000
 
@@ -15,13 +15,7 @@ def made(hours_ago: int, *, number: int = 0) -> str:
 
 def aged(hours_ago: int, *, number: int = 0, day: str = "2026-11-24", tags: str = "") -> Posting:
     """What a call of so many hours ago has posted."""
-    posting, request_id = call(1, day=day), made(hours_ago, number=number)
-    assert posting.request is not None
-    return Posting(
-        entries=tuple(replace(row, request_id=request_id) for row in posting.entries),
-        attempts=tuple(replace(row, request_id=request_id) for row in posting.attempts),
-        request=replace(posting.request, request_id=request_id, tags=tags),
-    )
+    return tagged(with_id(call(1, day=day), made(hours_ago, number=number)), tags)
 
 
 def moved(hours_ago: int, kind: EntryKind, amount: int, *, epoch: int = 1) -> Entry:
@@ -42,9 +36,8 @@ class RetentionSuite:
     async def test_old_rows_go_and_their_sums_stay(self, store: Store) -> None:
         """Requests, attempts and entries before the moment are gone; usage, balances and the proof of both are as before."""
         await store.open()
-        for hours in range(6):
-            store.post(aged(hours, day="2026-11-25" if hours < 2 else "2026-11-24", tags="team=a" if hours % 2 else ""))
-        await store.flush()
+        days = ["2026-11-25"] * 2 + ["2026-11-24"] * 4
+        await post_all(store, *(aged(hours, day=day, tags="team=a" if hours % 2 else "") for hours, day in enumerate(days)))
         before = await sums(store)
         assert await store.retire(before_wall_ms=WALL_MS - 2 * HOUR_MS, limit=100) == 3
         assert await ids(store) == [made(hours) for hours in range(3)]
@@ -62,9 +55,7 @@ class RetentionSuite:
     async def test_it_goes_batch_by_batch_the_oldest_first(self, store: Store) -> None:
         """Until none is left; then a batch is nothing."""
         await store.open()
-        for hours in range(5):
-            store.post(aged(hours))
-        await store.flush()
+        await post_all(store, *map(aged, range(5)))
         gone, left = [], []
         for _ in range(4):
             gone.append(await store.retire(before_wall_ms=WALL_MS, limit=2))
@@ -82,9 +73,7 @@ class RetentionSuite:
         assert settled.request is not None
         assert settled.request.request_id == settlement_id(caller)
         bill = replace(binding("batch_1"), kind=BATCH_BILL, caller=caller)
-        for posting in (aged(10), call_made, settled, Posting(bindings=(bill,)), aged(8)):
-            store.post(posting)
-        await store.flush()
+        await post_all(store, aged(10), call_made, settled, Posting(bindings=(bill,)), aged(8))
         assert await store.retire(before_wall_ms=WALL_MS, limit=2) == 3
         assert await ids(store) == [made(8)]
         assert await store.open_bills(since_wall_ms=0) == []
@@ -113,11 +102,9 @@ class RetentionSuite:
         """Its rows are completed by its end, whenever that comes; only then they go."""
         await store.open()
         whole = aged(9)
-        store.post(Posting(entries=(moved(9, EntryKind.RESERVE, COST), *whole.entries)))
-        await store.flush()
+        await post_all(store, Posting(entries=(moved(9, EntryKind.RESERVE, COST), *whole.entries)))
         assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 0
-        store.post(whole)
-        await store.flush()
+        await post_all(store, whole)
         assert await store.verify() == []
         assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 1
         assert await store.verify() == []
@@ -125,8 +112,7 @@ class RetentionSuite:
     async def test_a_late_adjustment_goes_after_its_run(self, store: Store) -> None:
         """An entry of a call that is forgotten already moves the balance, and is proven, and goes once its run has ended."""
         await store.open()
-        store.post(aged(9))
-        await store.flush()
+        await post_all(store, aged(9))
         assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 1
         await store.post_durably(Posting(entries=(moved(9, EntryKind.ADJUST, -200),)))
         assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 0
@@ -152,9 +138,7 @@ class RetentionSuite:
     async def test_postings_between_batches_are_all_there(self, store: Store) -> None:
         """Forgetting and writing do not disturb each other."""
         await store.open()
-        for number in range(300):
-            store.post(aged(9, number=number))
-        await store.flush()
+        await post_all(store, *(aged(9, number=number) for number in range(300)))
         gone = 0
         for number in range(30):
             store.post(aged(1, number=number))

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from omnillm.records import AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow
 from omnillm.stores.store import Store
 from omnillm.usage import Usage
@@ -91,6 +93,21 @@ def call(number: int, *, caller: str = "team-a", day: str = "2026-11-25") -> Pos
         attempts=(attempt_row(number),),
         request=request_row(number, caller=caller, day=day),
     )
+
+
+def with_id(posting: Posting, identity: str) -> Posting:
+    """The same of another call."""
+    assert posting.request is not None
+    return Posting(
+        entries=tuple(replace(row, request_id=identity) for row in posting.entries),
+        attempts=tuple(replace(row, request_id=identity) for row in posting.attempts),
+        request=replace(posting.request, request_id=identity),
+    )
+
+
+def tagged(posting: Posting, tags: str) -> Posting:
+    assert posting.request is not None
+    return replace(posting, request=replace(posting.request, tags=tags))
 
 
 async def post_all(store: Store, *postings: Posting) -> None:

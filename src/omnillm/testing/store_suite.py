@@ -5,7 +5,6 @@ The store is opened, closed and opened again by the tests; whatever is posted mu
 
 from msgspec.structs import replace
 
-from omnillm.errors import BadRequest
 from omnillm.records import EntryKind, Posting, UsageRow
 from omnillm.stores.store import Store
 from omnillm.testing.binding_suite import BindingSuite
@@ -177,16 +176,6 @@ class StoreSuite(BindingSuite, ClaimSuite, ReportSuite, RetentionSuite, VirtualK
         total = (await usage(store, "total"))["total"]
         assert (total.requests, total.attempts, total.cost_nanousd) == (1, 3, 30)
         assert await store.verify() == []
-
-    async def test_unknown_group_is_refused(self, store: Store) -> None:
-        """The error lists the groups that there are."""
-        await store.open()
-        try:
-            await store.usage(group_by="colour", since_day="", until_day="")
-        except BadRequest as error:
-            assert "virtual_key" in error.message  # noqa: PT017 - shipped without pytest
-        else:
-            raise AssertionError("usage by colour was answered")
 
     async def test_requests_are_paged_from_the_newest(self, store: Store) -> None:
         """`before` is the last id of the page before."""

@@ -10,7 +10,7 @@ from omnillm.testing.families.form import field, read_form
 from omnillm.testing.families.provided import Provided, Wanted, in_json
 from omnillm.testing.generation import count_tokens
 from omnillm.testing.replies.openai import sse
-from omnillm.testing.replies.speaker import Malformed, demand
+from omnillm.testing.replies.speaker import EVENT_STREAM, Malformed, demand
 from omnillm.usage import Usage
 
 TOKENS = {"low": 272, "medium": 1056}
@@ -81,4 +81,4 @@ def _made(wanted: Wanted, model: str, prompt: str, *, n: int, look: str, preview
     ]
     events.append({"type": f"{kind}.completed", "b64_json": drawn[0], "usage": _counts(usage), **shared})
     pieces = tuple(b"event: %b\n%b" % (str(event["type"]).encode(), sse(event)) for event in events)
-    return Provided(model=model, pieces=pieces, content_type="text/event-stream; charset=utf-8", usage=usage)
+    return Provided(model=model, pieces=pieces, content_type=EVENT_STREAM, usage=usage)

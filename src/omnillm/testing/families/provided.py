@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from omnillm.testing.replies.speaker import Json, Malformed, Piece
+from omnillm.testing.replies.speaker import Json, Piece, json_object
 from omnillm.usage import NO_USAGE, Usage
 
 
@@ -19,13 +19,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     def json(self) -> Json:
         """Raises Malformed."""
-        try:
-            body = msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as broken:
-            raise Malformed("We could not parse the JSON body of your request.") from broken
-        if not isinstance(body, dict):
-            raise Malformed("The body is not a JSON object.")
-        return body
+        return json_object(self.body)
 
 
 class Provided(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from omnillm.testing.families.form import field, read_form
 from omnillm.testing.families.provided import Provided, Wanted, in_json
 from omnillm.testing.generation import count_tokens
 from omnillm.testing.replies.openai import sse
-from omnillm.testing.replies.speaker import Malformed, demand
+from omnillm.testing.replies.speaker import EVENT_STREAM, Malformed, demand
 from omnillm.usage import Usage
 
 BYTES_A_CHARACTER = 100
@@ -36,7 +36,7 @@ def speech(wanted: Wanted) -> Provided:
     if body.get("stream_format") == "sse":
         counts = {"input_tokens": usage.input, "output_tokens": usage.output_audio, "total_tokens": usage.total_tokens}
         events = [sse({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}) for piece in pieces]
-        pieces, kind = [*events, sse({"type": "speech.audio.done", "usage": counts})], "text/event-stream; charset=utf-8"
+        pieces, kind = [*events, sse({"type": "speech.audio.done", "usage": counts})], EVENT_STREAM
     return Provided(model=model, pieces=tuple(pieces), content_type=kind, usage=usage)
 
 
@@ -61,7 +61,7 @@ def transcription(wanted: Wanted) -> Provided:
         words = text.split(" ")
         events = [sse({"type": "transcript.text.delta", "delta": f"{word} "}) for word in words]
         events.append(sse({"type": "transcript.text.done", "text": text, "usage": counts}))
-        return Provided(model=model, pieces=tuple(events), content_type="text/event-stream; charset=utf-8", usage=usage)
+        return Provided(model=model, pieces=tuple(events), content_type=EVENT_STREAM, usage=usage)
     if form in {"text", "srt", "vtt"}:
         return Provided(model=model, body=f"{text}\n".encode(), content_type="text/plain; charset=utf-8", usage=usage)
     if form == "verbose_json":

@@ -93,13 +93,11 @@ class RealtimeSpeaker:
             return []
         return [*self._commit(event), *self._respond({})]
 
-    def _clear(self, event: Event) -> list[Said]:
-        del event
+    def _clear(self, _: Event) -> list[Said]:
         self._heard = b""
         return [self._say("input_audio_buffer.cleared")]
 
-    def _commit(self, event: Event) -> list[Said]:
-        del event
+    def _commit(self, _: Event) -> list[Said]:
         heard, self._heard = self._heard, b""
         tokens = -(-len(heard) // PCM_IN_BYTES)
         self._ear.audio += tokens

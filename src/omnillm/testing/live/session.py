@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from websockets.frames import Frame, Opcode
@@ -11,6 +11,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
+from omnillm.testing.exchange import Line
 from omnillm.testing.faults import Fault
 from omnillm.testing.live.gemini_live import LiveApiSpeaker
 from omnillm.testing.live.openai_realtime import RealtimeSpeaker
@@ -22,15 +23,6 @@ SWITCHING: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
     b"sec-websocket-accept: %b\r\nx-request-id: req_live\r\n\r\n"
 )
-
-
-class Line(Protocol):
-    """What a session needs of its connection."""
-
-    def write(self, raw: bytes) -> None: ...
-    async def drain(self) -> None: ...
-    def reset(self) -> None: ...
-    def close(self) -> None: ...
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -220,8 +220,7 @@ def error(trouble: Trouble) -> Json:
     return {"type": "error", "error": inner, "request_id": "req_fakeprovider"}
 
 
-def error_events(trouble: Trouble, generation: Generation, sent: int) -> bytes:
-    del generation, sent
+def error_events(trouble: Trouble, _generation: Generation, _sent: int) -> bytes:
     return _event("error", error(trouble))
 
 

@@ -196,8 +196,7 @@ def error_fields(trouble: Trouble) -> dict[str, str]:
     return {"x-amzn-errortype": f"{_named(trouble)[0]}:http://internal.amazon.com/coral/com.amazon.bedrock/"}
 
 
-def error_events(trouble: Trouble, generation: Generation, sent: int) -> bytes:
-    del generation, sent
+def error_events(trouble: Trouble, _generation: Generation, _sent: int) -> bytes:
     kind, message = _named(trouble)
     return exception(kind[0].lower() + kind[1:], msgspec.json.encode({"message": message}))
 
@@ -206,8 +205,7 @@ def fields(standing: Standing) -> dict[str, str]:
     return {"content-type": "application/json", "x-amzn-requestid": standing.request_id, "server": "AmazonEC2"}
 
 
-def models(names: Iterable[str], created: int) -> Json:
-    del created
+def models(names: Iterable[str], _created: int) -> Json:
     return {"modelSummaries": [{"modelId": name} for name in names]}
 
 

@@ -55,8 +55,8 @@ def stream(generation: Generation) -> list[Piece]:
 
 def _chunks(piece: Piece, generation: Generation) -> bytes:
     lines = [line.removeprefix(b"data: ") for line in piece.raw.split(b"\n") if line.startswith(b"data: ")]
-    told = METRICS if piece.part == "terminal" else ""
-    return b"".join([chunk(msgspec.json.decode(line) | ({told: metrics(generation)} if told else {})) for line in lines])
+    counts = {METRICS: metrics(generation)} if piece.part == "terminal" else {}
+    return b"".join([chunk(msgspec.json.decode(line) | counts) for line in lines])
 
 
 def chunk(said: Json) -> bytes:

@@ -217,8 +217,7 @@ def error(trouble: Trouble) -> Json:
     return {"error": inner | {"details": details} if details else inner}
 
 
-def error_events(trouble: Trouble, generation: Generation, sent: int) -> bytes:
-    del generation, sent
+def error_events(trouble: Trouble, _generation: Generation, _sent: int) -> bytes:
     return _sse(error(trouble))
 
 
@@ -236,8 +235,7 @@ def fields(standing: Standing) -> dict[str, str]:
     }
 
 
-def models(names: Iterable[str], created: int) -> Json:
-    del created
+def models(names: Iterable[str], _created: int) -> Json:
     methods = ["generateContent", "countTokens"]
     return {
         "models": [

@@ -190,8 +190,7 @@ def _deltas(generation: Generation) -> Iterator[tuple[Json, bool]]:
         yield from [({"tool_calls": [{"index": block.call, "function": {"arguments": word}}]}, True) for word in block.words]
 
 
-def error_events(trouble: Trouble, generation: Generation, sent: int) -> bytes:
-    del generation, sent
+def error_events(trouble: Trouble, _generation: Generation, _sent: int) -> bytes:
     return sse(error(trouble))
 
 

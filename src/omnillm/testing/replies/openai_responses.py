@@ -201,14 +201,12 @@ def _add_text(events: _Events, generation: Generation, block: Block, at: Json, c
     events.add("response.content_part.done", closing, at | {"part": _part(generation, block.text)})
 
 
-def _add_call(events: _Events, generation: Generation, block: Block, at: Json, closing: Part) -> None:
-    del generation
+def _add_call(events: _Events, _: Generation, block: Block, at: Json, closing: Part) -> None:
     events.say("response.function_call_arguments.delta", block, at)
     events.add("response.function_call_arguments.done", closing, at | {"name": block.name, "arguments": block.text})
 
 
-def _add_reasoning(events: _Events, generation: Generation, block: Block, at: Json, closing: Part) -> None:
-    del generation
+def _add_reasoning(events: _Events, _: Generation, block: Block, at: Json, closing: Part) -> None:
     at = at | {"summary_index": 0}
     events.add("response.reasoning_summary_part.added", "start", at | {"part": _summary("")})
     events.say("response.reasoning_summary_text.delta", block, at)

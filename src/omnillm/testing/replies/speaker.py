@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,7 @@ from omnillm.testing.generation import Generation
 from omnillm.testing.images import NoImage, images_in
 
 Json = dict[str, Any]
+EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 Part = Literal["start", "content", "finish", "terminal"]
 
 
@@ -142,7 +143,7 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True):
     """Header fields of an error, beside `fields`."""
     reply_fields: Callable[[Generation], dict[str, str]] = lambda _generation: {}
     """Header fields of a whole reply, beside `fields`."""
-    stream_type: str = "text/event-stream; charset=utf-8"
+    stream_type: str = EVENT_STREAM
     """The content type of a stream."""
     tells_media: bool = False
     """Its usage tells tokens of sound and pictures from those of text."""
@@ -219,6 +220,17 @@ def must_call(choice: object, any_of: str = "required") -> str | None:
         return ""
     name = within(choice, "name") or within(choice, "function", "name")
     return name if isinstance(name, str) else None
+
+
+def json_object(raw: bytes) -> Json:
+    """A body. Raises Malformed."""
+    try:
+        body = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as broken:
+        raise Malformed("We could not parse the JSON body of your request.") from broken
+    if not isinstance(body, dict):
+        raise Malformed("The body is not a JSON object.")
+    return body
 
 
 def pictured(messages: object) -> tuple[str, ...]:

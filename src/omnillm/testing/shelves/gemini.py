@@ -24,12 +24,8 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one 
             return _list(shelf, request, kind)
     kept = shelf.find(kind, f"{kind}/{name}")
     if kept is None:
-        error = {
-            "code": 403,
-            "message": f"You do not have permission to access the File {name} or it may not exist.",
-            "status": "PERMISSION_DENIED",
-        }
-        return Answer(body=msgspec.json.encode({"error": error | {"code": 404, "status": "NOT_FOUND"}}), status=404)
+        message = f"You do not have permission to access the File {name} or it may not exist."
+        return Answer(body=msgspec.json.encode({"error": {"code": 404, "message": message, "status": "NOT_FOUND"}}), status=404)
     match (request.method, verb):
         case ("GET", "download") if not request.path.startswith(DOWNLOAD):
             return Answer(body=b"", status=302, fields={"location": f"{request.origin}{DOWNLOAD}/v1beta/{kind}/{name}:download?alt=media"})
