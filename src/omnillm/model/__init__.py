@@ -1,8 +1,6 @@
 """The canonical model: a request, a reply and a stream in no protocol's words. Everything public stands here."""
 
-from omnillm.model.assembly import (
-    ResponseAssembler,
-)
+from omnillm.model.assembly import ResponseAssembler
 from omnillm.model.capabilities import (
     Auto,
     BuiltinTool,
@@ -40,13 +38,7 @@ from omnillm.model.events import (
     ToolCallDelta,
     UsageReported,
 )
-from omnillm.model.media import (
-    FileSource,
-    InlineSource,
-    MediaSource,
-    TextSource,
-    UrlSource,
-)
+from omnillm.model.media import FileSource, InlineSource, MediaSource, TextSource, UrlSource
 from omnillm.model.message import (
     Audio,
     CacheControl,
@@ -71,20 +63,9 @@ from omnillm.model.message import (
     VendorExtensions,
     Video,
 )
-from omnillm.model.prompt_layout import (
-    PromptLayoutBuilder,
-    stable_prefix_key,
-)
-from omnillm.model.request import (
-    GenerationConfig,
-    LlmRequest,
-    user,
-)
-from omnillm.model.response import (
-    Candidate,
-    FinishReason,
-    LlmResponse,
-)
+from omnillm.model.prompt_layout import PromptLayoutBuilder, stable_prefix_key
+from omnillm.model.request import GenerationConfig, LlmRequest, user
+from omnillm.model.response import Candidate, FinishReason, LlmResponse
 
 __all__ = [
     "Audio",

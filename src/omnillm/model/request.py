@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet
-from omnillm.model.message import Message, MessagePart, MessageRole, RequestItem, Text, VendorExtensions
+from omnillm.model.message import SYSTEM_ROLES, Message, MessagePart, MessageRole, RequestItem, Text, VendorExtensions
 
 
 class GenerationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,8 +81,7 @@ class LlmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Explicit instructions; else the system and developer messages, joined by a blank line."""
         if self.instructions is not None:
             return self.instructions
-        roles = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
-        return "\n\n".join(message.plain_text for message in self.messages if message.role in roles)
+        return "\n\n".join(message.plain_text for message in self.messages if message.role in SYSTEM_ROLES)
 
 
 def user(text: str) -> Message:

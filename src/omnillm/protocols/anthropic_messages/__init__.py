@@ -1,16 +1,25 @@
 """Anthropic's Messages API: `/v1/messages`, `/v1/messages/count_tokens`."""
 
-from omnillm.protocols.anthropic_messages.codec import CODEC
+import msgspec
+
+from omnillm.protocols.anthropic_messages.decoder import MessageDecoder
+from omnillm.protocols.anthropic_messages.emit_reply import emit_reply
+from omnillm.protocols.anthropic_messages.emit_request import emit_request
+from omnillm.protocols.anthropic_messages.encoder import MessageEncoder
 from omnillm.protocols.anthropic_messages.failure import read_failure, read_headroom, write_fault, write_stream_fault
+from omnillm.protocols.anthropic_messages.parse_blocks import NAME
+from omnillm.protocols.anthropic_messages.parse_reply import parse_reply
+from omnillm.protocols.anthropic_messages.parse_request import OwnRequest, parse_request
 from omnillm.protocols.anthropic_messages.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.anthropic_messages.stream import MessageWatch
 from omnillm.protocols.anthropic_messages.threads import message_made, messages_named
+from omnillm.protocols.codec import Codec
 from omnillm.protocols.protocol import Protocol
 
 __all__ = ["CODEC", "PROTOCOL"]
 
 PROTOCOL = Protocol(
-    name="anthropic_messages",
+    name=NAME,
     peek_request=peek_request,
     peek_reply=peek_reply,
     watch=lambda _withhold: MessageWatch(),  # usage comes unasked, in events that the client needs
@@ -23,4 +32,15 @@ PROTOCOL = Protocol(
     overloaded_status=529,
     named_ids=messages_named,
     made_ids=message_made,
+)
+
+CODEC = Codec(
+    name=NAME,
+    parse_request=parse_request,
+    emit_request=emit_request,
+    parse_reply=parse_reply,
+    emit_reply=emit_reply,
+    decoder=MessageDecoder,
+    encoder=MessageEncoder,
+    own_request=msgspec.json.Decoder(OwnRequest),
 )

@@ -1,10 +1,17 @@
 """Amazon Bedrock's Converse API: `/model/{id}/converse`, `/model/{id}/converse-stream`. Clients speak it below `/providers` only."""
 
-from omnillm.protocols.bedrock_converse.codec import CODEC
+from typing import Any, NoReturn
+
+from omnillm.errors import ProtocolError
+from omnillm.protocols.bedrock_converse.decoder import ConverseDecoder
+from omnillm.protocols.bedrock_converse.emit_request import emit_request
 from omnillm.protocols.bedrock_converse.failure import read_failure, read_headroom, write_fault, write_fault_fields, write_stream_fault
+from omnillm.protocols.bedrock_converse.frames import EventFrames
+from omnillm.protocols.bedrock_converse.parse_reply import parse_reply
 from omnillm.protocols.bedrock_converse.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.bedrock_converse.stream import ConverseWatch
 from omnillm.protocols.bedrock_converse.writer import NAME
+from omnillm.protocols.codec import Codec
 from omnillm.protocols.protocol import Protocol
 
 __all__ = ["CODEC", "PROTOCOL"]
@@ -22,4 +29,20 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     weigh=weigh,
     is_native_only=True,
+)
+
+
+def _no_client(*_: Any) -> NoReturn:
+    raise ProtocolError("Converse is spoken to Bedrock, not by clients of the gateway.", reason="unsupported_wire_format")
+
+
+CODEC = Codec(
+    name=NAME,
+    parse_request=_no_client,
+    emit_request=emit_request,
+    parse_reply=parse_reply,
+    emit_reply=_no_client,
+    decoder=ConverseDecoder,
+    encoder=_no_client,
+    reader=EventFrames,
 )

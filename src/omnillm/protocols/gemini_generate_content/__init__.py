@@ -1,16 +1,23 @@
 """Gemini's generateContent, streamGenerateContent and countTokens, of the Gemini API and of Vertex AI."""
 
 from omnillm.protocols.bound import gemini_named
-from omnillm.protocols.gemini_generate_content.codec import CODEC
+from omnillm.protocols.codec import Codec
+from omnillm.protocols.gemini_generate_content.decoder import GenerateContentDecoder
+from omnillm.protocols.gemini_generate_content.emit_reply import emit_reply
+from omnillm.protocols.gemini_generate_content.emit_request import emit_request
+from omnillm.protocols.gemini_generate_content.encoder import GenerateContentEncoder
 from omnillm.protocols.gemini_generate_content.failure import read_failure, read_headroom, write_fault, write_stream_fault
+from omnillm.protocols.gemini_generate_content.parse_reply import parse_reply
+from omnillm.protocols.gemini_generate_content.parse_request import parse_request
 from omnillm.protocols.gemini_generate_content.peek import peek_reply, peek_request, weigh
+from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.stream import GenerateContentWatch
 from omnillm.protocols.protocol import Protocol
 
 __all__ = ["CODEC", "PROTOCOL"]
 
 PROTOCOL = Protocol(
-    name="gemini_generate_content",
+    name=NAME,
     peek_request=peek_request,
     peek_reply=peek_reply,
     watch=lambda _withhold: GenerateContentWatch(),  # usage comes unasked, in chunks that the client needs
@@ -21,4 +28,14 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     weigh=weigh,
     named_ids=gemini_named,
+)
+
+CODEC = Codec(
+    name=NAME,
+    parse_request=parse_request,
+    emit_request=emit_request,
+    parse_reply=parse_reply,
+    emit_reply=emit_reply,
+    decoder=GenerateContentDecoder,
+    encoder=GenerateContentEncoder,
 )

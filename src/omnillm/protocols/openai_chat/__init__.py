@@ -1,17 +1,26 @@
 """OpenAI Chat Completions, and the many hosts that speak it."""
 
+import msgspec
+
 from omnillm.protocols.bound import files_named
-from omnillm.protocols.openai_chat.codec import CODEC
+from omnillm.protocols.codec import Codec
+from omnillm.protocols.openai_chat.decoder import ChatDecoder
+from omnillm.protocols.openai_chat.emit_reply import emit_reply
+from omnillm.protocols.openai_chat.emit_request import emit_request
+from omnillm.protocols.openai_chat.encoder import ChatEncoder
 from omnillm.protocols.openai_chat.failure import read_failure, write_fault, write_stream_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
+from omnillm.protocols.openai_chat.parse_reply import OwnReply, parse_reply
+from omnillm.protocols.openai_chat.parse_request import parse_request
 from omnillm.protocols.openai_chat.peek import peek_reply, peek_request, weigh
+from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.stream import ChatWatch
 from omnillm.protocols.protocol import Protocol
 
 __all__ = ["CODEC", "PROTOCOL"]
 
 PROTOCOL = Protocol(
-    name="openai_chat",
+    name=NAME,
     peek_request=peek_request,
     peek_reply=peek_reply,
     watch=ChatWatch,
@@ -22,4 +31,15 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     weigh=weigh,
     named_ids=files_named,
+)
+
+CODEC = Codec(
+    name=NAME,
+    parse_request=parse_request,
+    emit_request=emit_request,
+    parse_reply=parse_reply,
+    emit_reply=emit_reply,
+    decoder=ChatDecoder,
+    encoder=ChatEncoder,
+    own_reply=msgspec.json.Decoder(OwnReply),
 )

@@ -9,7 +9,6 @@ from omnillm.protocols.openai_chat import assistant
 from omnillm.protocols.openai_chat.answers import TEXT_ONLY, behind_their_calls, write_orphan, write_result
 from omnillm.protocols.openai_chat.emit_parts import joined_text, write_part, written_content
 from omnillm.protocols.openai_chat.place import Place
-from omnillm.protocols.openai_chat.plain_content import as_strings
 from omnillm.protocols.openai_chat.prompt_cache import with_breakpoint
 
 _DEVELOPER: Final = MessageRole.DEVELOPER
@@ -33,7 +32,7 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
         writer.write(item)
     writer.end_results()
     takes_parts = place.dialect is None or place.dialect.takes_parts
-    return writer.messages if takes_parts else as_strings(writer.messages, place)
+    return writer.messages if takes_parts else _as_strings(writer.messages, place)
 
 
 class _Writer:
@@ -151,3 +150,21 @@ class _Writer:
         MessageRole.SYSTEM: _write_system,
         MessageRole.DEVELOPER: _write_system,
     }
+
+
+def _as_strings(messages: list[dict[str, Any]], place: Place) -> list[dict[str, Any]]:
+    """Join the texts of each message, and tell what is no text as lost. A message that had nothing else is left out."""
+    kept = []
+    for message in messages:
+        content = message.get("content")
+        if type(content) is list:
+            texts = [part["text"] for part in content if part.get("type") == "text"]
+            if len(texts) < len(content):
+                place.losses.drop("input[*].parts[*]", "the host takes text alone")
+            if len(texts) > 1:
+                place.losses.approximate("input[*].parts", "several texts, as one: the host takes one string")
+            message["content"] = "\n\n".join(texts)
+            if not texts and not message.get("tool_calls"):
+                continue
+        kept.append(message)
+    return kept

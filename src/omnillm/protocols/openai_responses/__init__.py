@@ -1,16 +1,25 @@
 """OpenAI Responses."""
 
 from omnillm.protocols.bound import response_made, responses_named
+from omnillm.protocols.codec import Codec
 from omnillm.protocols.openai_chat.failure import write_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
-from omnillm.protocols.openai_responses.codec import CODEC
+from omnillm.protocols.openai_responses.decoder import ResponsesDecoder
+from omnillm.protocols.openai_responses.emit_reply import emit_reply
+from omnillm.protocols.openai_responses.emit_request import emit_request
+from omnillm.protocols.openai_responses.encoder import ResponsesEncoder
 from omnillm.protocols.openai_responses.failure import read_failure, write_stream_fault
+from omnillm.protocols.openai_responses.parse_reply import parse_reply
+from omnillm.protocols.openai_responses.parse_request import parse_request
 from omnillm.protocols.openai_responses.peek import peek_reply, peek_request, weigh
+from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.openai_responses.stream import ResponsesWatch
 from omnillm.protocols.protocol import Protocol
 
+__all__ = ["CODEC", "PROTOCOL"]
+
 PROTOCOL = Protocol(
-    name="openai_responses",
+    name=NAME,
     peek_request=peek_request,
     peek_reply=peek_reply,
     watch=ResponsesWatch,
@@ -24,4 +33,12 @@ PROTOCOL = Protocol(
     made_ids=response_made,
 )
 
-__all__ = ["CODEC", "PROTOCOL"]
+CODEC = Codec(
+    name=NAME,
+    parse_request=parse_request,
+    emit_request=emit_request,
+    parse_reply=parse_reply,
+    emit_reply=emit_reply,
+    decoder=ResponsesDecoder,
+    encoder=ResponsesEncoder,
+)
