@@ -93,23 +93,16 @@ def endpoint(  # noqa: PLR0913  whatever a configuration may override
         if pinned not in (profile.pinnable or protocols):
             raise ConfigError(f"{kind} speaks {', '.join(profile.pinnable or protocols)}, not {pinned}", path="protocol")
         protocols = (pinned,)
-    if not (base_url or profile.base_url):
-        raise ConfigError(f"a provider of kind {kind} needs one{_OR_ELSE.get(kind, '')}", path="base_url")
-    if is_compat and not base_url:
-        raise ConfigError("compat: true makes the base URL the whole URL, so one must be given", path="base_url")
-    base_url = Secret(base_url.reveal().strip()) if base_url else profile.base_url
-    check_base_url(base_url.reveal(), is_compat=is_compat)
+    address = _address(kind, base_url, profile, is_compat=is_compat)
     auth = auth or profile.auth
     check_auth(auth)
     for name, value in headers:
         check_field(name, value, auth=auth)
-    if is_compat and len(protocols) > 1:
-        protocols = protocols[:1]  # one URL serves one protocol
     made = replace(
         profile,
-        protocols=protocols,
+        protocols=protocols[:1] if is_compat else protocols,  # one URL serves one protocol
         serves={} if protocol else profile.serves,
-        base_url=base_url,
+        base_url=address,
         is_compat=is_compat,
         auth=auth,
         headers=tuple((name.lower(), value) for name, value in headers),
@@ -117,3 +110,14 @@ def endpoint(  # noqa: PLR0913  whatever a configuration may override
         content=quirks.content or profile.content,
     )
     return with_version(made, api_version) if api_version else made
+
+
+def _address(kind: str, base_url: Secret | None, profile: Endpoint, *, is_compat: bool) -> Secret:
+    """The base URL that was given, else the kind's own."""
+    if not (base_url or profile.base_url):
+        raise ConfigError(f"a provider of kind {kind} needs one{_OR_ELSE.get(kind, '')}", path="base_url")
+    if is_compat and not base_url:
+        raise ConfigError("compat: true makes the base URL the whole URL, so one must be given", path="base_url")
+    address = Secret(base_url.reveal().strip()) if base_url else profile.base_url
+    check_base_url(address.reveal(), is_compat=is_compat)
+    return address

@@ -23,27 +23,15 @@ ANY_TIER = frozenset({"", "auto", "standard_only"})
 
 def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, created: int, seal: str) -> Generation:
     """What the model says, and what that costs."""
-    text = asked.prompt_tokens - asked.image_tokens
-    heard, drawn = (behaviour.heard_tokens, behaviour.drawn_tokens) if asked.tells_media else (0, 0)
     most = asked.max_output
     hidden = behaviour.reasoning_tokens if most is None else min(behaviour.reasoning_tokens, most)
     said = compose(asked, behaviour.words, None if most is None else most - hidden, behaviour.says)
-    cached = min(behaviour.cached_tokens, text)
-    cached_seen = min(behaviour.cached_tokens - cached, asked.image_tokens)
-    cached_heard = min(behaviour.cached_tokens - cached - cached_seen, heard)
-    written = min(behaviour.cache_write_tokens, text - cached)
     thought = sum([len(block.words) for block in said.blocks if block.kind == "reasoning"])
-    usage = Usage(
-        input=text - cached - written,
-        cache_read=cached,
-        input_image=asked.image_tokens - cached_seen,
-        cache_read_image=cached_seen,
-        input_audio=heard - cached_heard,
-        cache_read_audio=cached_heard,
-        cache_write_short=written,
+    usage = replace(
+        _prompt_usage(asked, behaviour),
         output=(sum([len(block.words) for block in said.blocks]) - thought) * asked.choices,
         reasoning=hidden + thought * asked.choices,
-        output_image=drawn,
+        output_image=behaviour.drawn_tokens if asked.tells_media else 0,
     )
     return Generation(
         number=number,
@@ -62,6 +50,24 @@ def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, c
         choices=asked.choices,
         wants_usage=asked.wants_usage,
         max_output=asked.max_output,
+    )
+
+
+def _prompt_usage(asked: Asked, behaviour: Behaviour) -> Usage:
+    """Text is what is read from the cache first, then pictures, then sound."""
+    text, heard = asked.prompt_tokens - asked.image_tokens, behaviour.heard_tokens if asked.tells_media else 0
+    cached = min(behaviour.cached_tokens, text)
+    cached_seen = min(behaviour.cached_tokens - cached, asked.image_tokens)
+    cached_heard = min(behaviour.cached_tokens - cached - cached_seen, heard)
+    written = min(behaviour.cache_write_tokens, text - cached)
+    return Usage(
+        input=text - cached - written,
+        cache_read=cached,
+        input_image=asked.image_tokens - cached_seen,
+        cache_read_image=cached_seen,
+        input_audio=heard - cached_heard,
+        cache_read_audio=cached_heard,
+        cache_write_short=written,
     )
 
 

@@ -95,15 +95,8 @@ class Judge:
             call = self._tell(way, key, way.speaker.counted(asked.prompt_tokens), number)
             call.fault = fault
         else:
-            protocol = way.speaker.protocol
-            seal = seal_for(protocol, key, number)
-            generation = answer.generate(asked, behaviour, fault, number=number, created=int(self._clock.wall()), seal=seal)
-            self._memory.keep(protocol, key, asked, generation)
-            call = self._grant(way, key, fault, generation, is_stream=asked.is_stream)
-            host.dress(protocol, call.reply)
-            if protocol == OPENAI_RESPONSES.protocol and not asked.is_stream and asked.stored:
-                told = way.speaker.whole(generation)
-                self.shelves.of(key).keep("responses", told["id"], told)
+            created, seal = int(self._clock.wall()), seal_for(way.speaker.protocol, key, number)
+            call = self._grant(way, key, fault, asked, answer.generate(asked, behaviour, fault, number=number, created=created, seal=seal))
         call.model = asked.model
         call.is_stream = asked.is_stream
         call.delay_s = _delay_s(fault, behaviour)
@@ -169,9 +162,16 @@ class Judge:
     def _tell(self, way: Route, key: str, body: Json, number: int) -> Call:
         return Call(route=way, key=key, fault=NO_FAULT, reply=answer.tell(way.speaker, body, self._standing(key, number)))
 
-    def _grant(self, way: Route, key: str, fault: Fault, generation: Generation, *, is_stream: bool) -> Call:
+    def _grant(self, way: Route, key: str, fault: Fault, asked: Asked, generation: Generation) -> Call:
+        """A generation, and what is remembered of it."""
+        protocol = way.speaker.protocol
+        self._memory.keep(protocol, key, asked, generation)
         standing = self._standing(key, generation.number)
-        reply = answer.succeed(way.speaker, generation, fault, standing, is_stream=is_stream, is_array=way.is_array)
+        reply = answer.succeed(way.speaker, generation, fault, standing, is_stream=asked.is_stream, is_array=way.is_array)
+        self._host.dress(protocol, reply)
+        if protocol == OPENAI_RESPONSES.protocol and not asked.is_stream and asked.stored:
+            told = way.speaker.whole(generation)
+            self.shelves.of(key).keep("responses", told["id"], told)
         return Call(route=way, key=key, fault=fault, reply=reply, generation=generation)
 
     def _standing(self, key: str, number: int) -> Standing:
