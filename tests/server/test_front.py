@@ -218,6 +218,28 @@ async def test_a_stream_to_http_1_0_that_breaks_off_does_not_end(house, scripted
             await client.reply()
 
 
+async def test_a_stream_to_http_1_0_may_break_off_behind_its_client(house, scripted):
+    """Its socket is gone by then, and there is nobody to be told anything."""
+    gone = asyncio.Event()
+
+    async def answer(request, reply):
+        reply.start(200, b"")
+        reply.write(b"one")
+        try:
+            await gone.wait()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            reply.abort()
+
+    app = await house.open(scripted(answer))
+    client = await house.dial(b"GET / HTTP/1.0\r\n\r\n")
+    await client.reader.readuntil(b"one")
+    client.writer.transport.abort()
+    await house.until(lambda: not house.front._crowd.ending and not house.front.open_connections)
+    assert app.cancelled == 1
+
+
 async def test_an_empty_stream_is_a_reply(house, scripted):
     """Its head leaves with its end."""
 

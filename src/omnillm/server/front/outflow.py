@@ -101,7 +101,7 @@ class Outflow:
     def cut(self) -> None:
         """Nothing more goes out. Where only the end of the connection tells that of a reply, a reset tells that it was not whole."""
         self._burst.flush()
-        if self._is_unframed:
+        if self._is_unframed and not self._transport.is_closing():  # else its socket may be gone
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self._transport.abort()
 
