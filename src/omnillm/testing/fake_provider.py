@@ -203,7 +203,7 @@ class FakeProvider:
         generation, fault = call.generation, call.fault
         if call.provided is not None and (fault.is_generated or exchange.is_aborted):
             # Families are billed for what was asked, whether or not it was waited for.
-            self._charge(exchange, call, call.provided.usage, unit=call.provided.unit)
+            self._charge(exchange, call, call.provided.usage, call.provided.unit)
         if generation is None or (fault.error_after == 0) or not (fault.is_generated or exchange.is_aborted):
             return
         usage = generation.usage
@@ -211,12 +211,11 @@ class FakeProvider:
             usage = partial(usage, exchange.generated + self._lag)
         elif fault.error_after is not None:
             usage = partial(usage, exchange.generated)
-        self._charge(exchange, call, usage, tier=generation.tier)
+        self._charge(exchange, call, usage, generation.tier)
 
-    def _charge(self, exchange: Exchange, call: Call, usage: Usage, *, tier: str = "default", unit: str = "") -> None:
-        self.invoice.add(
-            number=exchange.number, key=call.key, model=call.model, usage=usage, is_partial=exchange.is_aborted, tier=tier, unit=unit
-        )
+    def _charge(self, exchange: Exchange, call: Call, usage: Usage, variant: str) -> None:
+        is_partial = exchange.is_aborted
+        self.invoice.add(number=exchange.number, key=call.key, model=call.model, usage=usage, is_partial=is_partial, variant=variant)
 
     # those who wait for it
 

@@ -35,11 +35,11 @@ class Invoice:
         self._prices = dict(prices)
         self.lines: list[Line] = []
 
-    def add(self, *, number: int, key: str, model: str, usage: Usage, is_partial: bool, tier: str = "default", unit: str = "") -> None:
-        """`unit`: size and quality of images, which are priced by them where `image UNIT` is a rate."""
-        rates = self._prices.get(f"{model};tier={tier}") or self._prices.get(model) or self._prices.get("*") or {}
-        if f"image {unit}" in rates:
-            rates = {**rates, "image": rates[f"image {unit}"]}
+    def add(self, *, number: int, key: str, model: str, usage: Usage, is_partial: bool, variant: str = "") -> None:
+        """`variant`: a service tier, where `MODEL;tier=TIER` has prices; size and quality of images, where `image VARIANT` is a rate."""
+        rates = self._prices.get(f"{model};tier={variant}") or self._prices.get(model) or self._prices.get("*") or {}
+        if f"image {variant}" in rates:
+            rates = {**rates, "image": rates[f"image {variant}"]}
         cost = bill(usage, rates)
         self.lines.append(Line(number=number, key=key, model=model, usage=usage, cost_nanousd=cost, is_partial=is_partial))
 
