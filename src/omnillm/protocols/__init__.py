@@ -14,7 +14,7 @@ The straight line (a body goes through as it came; the gateway peeks at it):
 Translation, by way of the canonical model:
     codec         what each protocol supplies; `codecs`: all by name
     transcode     bodies; `stream_transcoder`: streams; `transcode_error`: errors
-    loss          what could not be carried over
+    loss          what could not be carried over; `position`: where it stood
     envelope      signatures on their way through clients of another protocol
     differences/  what several protocols say differently: one file for each difference
     shapes        JSON values, read strictly; `base64_text`, `said`: bytes and fields in them

@@ -1,4 +1,4 @@
-"""Where in a canonical value an emitter stands, and what it may say there."""
+"""What may be written of the part at which an emitter stands."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,29 +7,18 @@ from omnillm.model.message import VendorExtensions
 from omnillm.protocols.codec import NO_NAMES, Dialect
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_PART, fitted
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.position import Position
 
 NAME = "gemini_generate_content"
 _DIALECT = Dialect()
 
 
-class Place:
-    """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
-
+class Place(Position):
+    # fmt: off
     __slots__ = (
-        "_root",
-        "awaits_call",
-        "calls",
-        "dialect",
-        "is_own",
-        "is_reply",
-        "losses",
-        "media",
-        "member",
-        "names",
-        "number",
-        "part",
-        "provider",
+        "awaits_call", "calls", "dialect", "is_own", "is_reply", "losses", "media", "member", "names", "number", "part", "provider", "root",
     )
+    # fmt: on
 
     def __init__(
         self,
@@ -53,27 +42,10 @@ class Place:
         """Of results, to be said after all results of their step."""
         self.awaits_call = False
         """Whether the next call is the first of its step."""
-        self._root = "candidates" if is_reply else "input"
-        self.member = "message.parts" if is_reply else "parts"
-        """Of what holds the part: its list of parts."""
+        self.root = "candidates" if is_reply else "input"
         self.number = 0
+        self.member = "message.parts" if is_reply else "parts"
         self.part = 0
-
-    def here(self, member: str = "") -> str:
-        return f"{self._root}[{self.number}].{self.member}[{self.part}]{member}"
-
-    def around(self, member: str = "") -> str:
-        """Return the path of what holds the part, or of a member of it."""
-        return f"{self._root}[{self.number}]{member}"
-
-    def drop(self, member: str, detail: str) -> None:
-        self.losses.drop(self.here(member), detail)
-
-    def approximate(self, member: str, detail: str) -> None:
-        self.losses.approximate(self.here(member), detail)
-
-    def default(self, member: str, detail: str) -> None:
-        self.losses.default(self.here(member), detail)
 
     def finish(self, written: dict[str, Any], part: Any) -> None:
         """Add what a part has beside its content: members of this protocol's own."""

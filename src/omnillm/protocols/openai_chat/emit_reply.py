@@ -7,7 +7,7 @@ from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat import assistant, reasoning
 from omnillm.protocols.openai_chat.finish import write_finish
-from omnillm.protocols.openai_chat.place import IN_REPLY, NAME, Place
+from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.write_usage import write_usage
 
 TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
@@ -16,7 +16,7 @@ _TIER_OF_WORD = {tier: tier for tier in TIERS} | {"standard": "default"}
 
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
     is_own = response.protocol == NAME
-    place = Place(losses, protocol=response.protocol, is_native=is_own, names=context.names, member=IN_REPLY)
+    place = Place.in_reply(losses, protocol=response.protocol, is_native=is_own, names=context.names)
     body: dict[str, Any] = {
         "id": response.id if is_own and response.id else f"chatcmpl-{context.id}",
         "object": "chat.completion",

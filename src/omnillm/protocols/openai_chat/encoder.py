@@ -17,7 +17,7 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.candidate_writer import CandidateWriter
 from omnillm.protocols.openai_chat.emit_reply import written_tier
 from omnillm.protocols.openai_chat.failure import write_stream_fault
-from omnillm.protocols.openai_chat.place import IN_REPLY, NAME, Place
+from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.write_usage import write_usage
 from omnillm.protocols.protocol import Fault
 from omnillm.usage import Usage
@@ -39,7 +39,7 @@ class ChatEncoder:
     def __init__(self, context: ReplyContext, losses: Losses) -> None:
         self._context = context
         self._losses = losses
-        self._place = Place(losses, protocol="", names=context.names, member=IN_REPLY)
+        self._place = Place.in_reply(losses, protocol="", names=context.names)
         self._candidates: dict[int, CandidateWriter] = {}
         self._usage: Usage | None = None
         self._raw_usage: Any = None

@@ -58,7 +58,7 @@ class InputWriter:
         self._content: list[Item] = []
 
     def write(self, item: RequestItem, number: int) -> None:
-        self.place.item = number
+        self.place.number = number
         if type(item) is ToolResult:
             self.items.append(write_result(item, self.place, self.calls))
         elif item.role is MessageRole.ASSISTANT:

@@ -37,13 +37,13 @@ def write_result(result: ToolResult, place: Place, calls: set[str] | None) -> It
 
 
 def _content(result: ToolResult, place: Place) -> list[Item]:
-    place.inside_result()
+    place.member = "content"
     content: list[Item] = []
     for place.part, part in enumerate(result.content):
         written = write_input(part, place)
         if written is not None:
             content.append(written)
-    place.inside_message()
+    place.member = "parts"
     if result.is_error:
         place.losses.approximate(place.around(".is_error"), "said in the text: Responses has no mark of a failed call")
         return _as_error(content)

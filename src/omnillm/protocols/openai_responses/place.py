@@ -1,9 +1,10 @@
-"""Where in a canonical value an emitter stands, and what it may say there."""
+"""What may be written of the part at which an emitter stands."""
 
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.tool_names import short_id
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES
+from omnillm.protocols.position import Position
 
 NAME = "openai_responses"
 _DIALECT = Dialect()
@@ -11,22 +12,12 @@ _LONGEST_ID = 64
 """Of a tool call."""
 
 
-class Place:
-    """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
-
+class Place(Position):
+    # fmt: off
     __slots__ = (
-        "_holder",
-        "_root",
-        "dialect",
-        "has_own_extensions",
-        "is_own",
-        "item",
-        "losses",
-        "part",
-        "protocol",
-        "spaces",
-        "takes_marks",
+        "dialect", "has_own_extensions", "is_own", "losses", "member", "number", "part", "protocol", "root", "spaces", "takes_marks",
     )
+    # fmt: on
 
     def __init__(self, losses: Losses, *, protocol: str, dialect: Dialect = _DIALECT, is_reply: bool = False) -> None:
         self.losses = losses
@@ -40,29 +31,16 @@ class Place:
         """Of the tools that the request has in namespaces."""
         self.takes_marks = True
         """Whether marks of the prompt cache may be written at all."""
-        self.item = 0
+        self.root = "candidates" if is_reply else "input"
+        self.number = 0
+        self.member = "message.parts" if is_reply else "parts"
         self.part = 0
-        self._root = "candidates" if is_reply else "input"
-        self._holder = "message.parts" if is_reply else "parts"
-
-    def inside_result(self) -> None:
-        self._holder = "content"
-
-    def inside_message(self) -> None:
-        self._holder = "parts"
-
-    def here(self, member: str = "") -> str:
-        return f"{self._root}[{self.item}].{self._holder}[{self.part}]{member}"
-
-    def around(self, member: str = "") -> str:
-        """Return the path of a member of the item that holds the part."""
-        return f"{self._root}[{self.item}]{member}"
 
     def written_id(self, call_id: str) -> str:
         """Return the id of a call as the API takes it."""
         if len(call_id) <= _LONGEST_ID or self.is_own:
             return call_id
-        self.losses.approximate(f"{self._root}[*].{self._holder}[*].call_id", f"shortened: Responses takes {_LONGEST_ID} characters")
+        self.losses.approximate(f"{self.root}[*].{self.member}[*].call_id", f"shortened: Responses takes {_LONGEST_ID} characters")
         return short_id(call_id, _LONGEST_ID)
 
     def takes_id(self) -> bool:
@@ -70,12 +48,6 @@ class Place:
         if not self.is_own:
             self.losses.drop("input[*].parts[*].item_id", "ids of items return only to who made them")
         return self.is_own
-
-    def drop(self, member: str, detail: str) -> None:
-        self.losses.drop(self.here(member), detail)
-
-    def approximate(self, member: str, detail: str) -> None:
-        self.losses.approximate(self.here(member), detail)
 
     def extend(self, out: dict[str, object], extensions: dict[str, object], around: str = "") -> None:
         """Add members without a canonical home to what is written; a typed member is never overridden."""

@@ -37,7 +37,8 @@ def render_metrics(
     `names_callers`: the reader may know the names of virtual keys.
     """
     callers = _callers(counters) if names_callers else ()
-    families = [*_calls(counters), *callers, *_keys(keys), _ledger(is_ledger_healthy), _log(log_lines_dropped), *_budgets(budgets)]
+    own = _ledger(is_healthy=is_ledger_healthy), _log(log_lines_dropped)
+    families = [*_calls(counters), *callers, *_keys(keys), *own, *_budgets(budgets)]
     registry = CollectorRegistry()
     registry.register(_Snapshot(families))
     return generate_latest(registry)
@@ -167,7 +168,7 @@ def _budgets(budgets: Sequence[BudgetSnapshot]) -> Iterator[Metric]:
         yield gauge
 
 
-def _ledger(is_healthy: bool) -> Metric:  # noqa: FBT001
+def _ledger(*, is_healthy: bool) -> Metric:
     return GaugeMetricFamily("omnillm_ledger_healthy", "1: the ledger takes rows.", value=float(is_healthy))
 
 
