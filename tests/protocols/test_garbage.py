@@ -20,6 +20,10 @@ from omnillm.protocols.token_counts import read_count
 from omnillm.usage import Usage
 
 DEEP = b"[" * 5_000 + b"]" * 5_000
+HOSTILE = (
+    *(b"", b"<html>502</html>", b"[]", b"[1,2]", b"[null]", b'[{"error":1}]', b'"x"', b"null", b"7", b"\xff\xfe"),
+    *(b'{"error":null}', b'{"error":[1]}', b'{"message":7}', b"[" * 9_000),
+)
 
 
 @in_turn(
@@ -52,6 +56,14 @@ def test_reply_that_is_none_has_no_usage(protocol: str, body: bytes) -> None:
     assert (peek.usage, peek.is_complete) == (None, False)
     assert PROTOCOLS[protocol].read_failure(503, {}, body, 0.0).status == 503
     assert read_count(protocol, body) is None
+
+
+@in_turn("protocol", ["openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content", "bedrock_converse"])
+@in_turn("body", HOSTILE)
+def test_hostile_body_is_judged_by_the_status(protocol: str, body: bytes) -> None:
+    """Whatever a proxy puts in place of an error, the status still says whose trouble it is."""
+    assert PROTOCOLS[protocol].read_failure(502, {}, body, 0.0).verdict is Verdict.SERVER_FAULT
+    assert PROTOCOLS[protocol].read_failure(429, {}, body, 0.0).verdict is Verdict.RATE_LIMITED
 
 
 @in_turn("usage", [7, {}, {"totalTokens": 9}, {"inputTokens": "3"}])

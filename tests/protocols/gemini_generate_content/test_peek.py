@@ -1,14 +1,13 @@
 """Requests and replies of generateContent, peeked."""
 
 import json
-from contextlib import suppress
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
+from tests.protocols.peeking import JSON, members
 
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
@@ -17,15 +16,6 @@ from omnillm.protocols.protocol import WEIGHTLESS
 from omnillm.usage import MAX_COUNT, Usage
 
 ASK = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-def members(body: object) -> dict[str, msgspec.Raw]:
-    return msgspec.json.decode(json.dumps(body).encode(), type=dict[str, msgspec.Raw])
 
 
 def peek(**changes: object):
@@ -122,23 +112,6 @@ def test_members_that_decide_the_price_are_named():
         "tools",
     )
     assert peek(generationConfig={"responseModalities": ["AUDIO"]}).price_members == ("generationConfig.responseModalities",)
-
-
-@settings(max_examples=75, deadline=None)
-@given(
-    st.dictionaries(
-        st.sampled_from(["contents", "generationConfig", "generation_config", "tools", "model", "x"]),
-        JSON | st.dictionaries(st.sampled_from(["maxOutputTokens", "candidate_count", "responseModalities"]), JSON, max_size=2),
-        max_size=5,
-    )
-)
-def test_whatever_comes_is_read_or_refused(body):
-    """No JSON object makes peeking raise anything but BadRequest, nor its weighing anything at all."""
-    asked = members(body)
-    assert PROTOCOL.weigh(asked)[0] >= 0
-    assert PROTOCOL.weigh(asked)[1].most >= 0
-    with suppress(BadRequest):
-        PROTOCOL.peek_request(asked)
 
 
 def test_usage_is_disjoint():

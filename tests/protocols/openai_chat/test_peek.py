@@ -1,13 +1,12 @@
 """Requests and replies of Chat Completions, peeked."""
 
 import json
-from contextlib import suppress
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
+from tests.protocols.peeking import JSON, members
 
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
@@ -16,15 +15,6 @@ from omnillm.protocols.protocol import WEIGHTLESS
 from omnillm.usage import MAX_COUNT, Usage
 
 ASK = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Hello"}]}
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-def members(body: object) -> dict[str, msgspec.Raw]:
-    return msgspec.json.decode(json.dumps(body).encode(), type=dict[str, msgspec.Raw])
 
 
 def peek(**changes: object):
@@ -105,18 +95,6 @@ def test_stream_whose_usage_was_not_asked_for_is_told():
 def test_members_that_decide_the_price_are_named():
     """Tiers, spoken output and paid searches change what a token or a call costs."""
     assert peek(service_tier="flex", web_search_options={}, temperature=0.5).price_members == ("service_tier", "web_search_options")
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.dictionaries(st.sampled_from(["model", "messages", "stream", "max_tokens", "max_completion_tokens", "n", "stream_options"]), JSON)
-)
-def test_any_request_is_read_or_refused(body):
-    """Random bodies raise nothing but BadRequest, and are weighed without raising at all."""
-    with suppress(BadRequest):
-        PROTOCOL.peek_request(members(body))
-    assert PROTOCOL.weigh(members(body))[0] >= 0
-    assert PROTOCOL.weigh(members(body))[1].most >= 0
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,13 +1,12 @@
 """Requests and replies of the Responses API, peeked."""
 
 import json
-from contextlib import suppress
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
+from tests.protocols.peeking import JSON, members
 
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
@@ -16,15 +15,6 @@ from omnillm.protocols.protocol import WEIGHTLESS, Weight
 from omnillm.usage import MAX_COUNT, Usage
 
 ASK = {"model": "gpt-5-mini", "input": "Hello"}
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-def members(body: object) -> dict[str, msgspec.Raw]:
-    return msgspec.json.decode(json.dumps(body).encode(), type=dict[str, msgspec.Raw])
 
 
 def peek(**changes: object):
@@ -75,16 +65,6 @@ def test_members_that_decide_the_price_are_named():
     assert peek(tools=[{"type": "function", "name": "f"}, {"type": "custom"}, {"type": "namespace"}]).price_members == ()
     assert peek(tools=[{"type": "function", "name": "f"}, {"type": "web_search"}]).price_members == ("tools",)
     assert peek(tools=[{"type": "mcp"}]).price_members == ("tools",)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.dictionaries(st.sampled_from(["model", "input", "stream", "max_output_tokens", "tools", "prompt"]), JSON))
-def test_any_request_is_read_or_refused(body):
-    """Random bodies raise nothing but BadRequest, and are weighed without raising at all."""
-    with suppress(BadRequest):
-        PROTOCOL.peek_request(members(body))
-    assert PROTOCOL.weigh(members(body))[0] >= 0
-    assert PROTOCOL.weigh(members(body))[1].most >= 0
 
 
 @settings(max_examples=100, deadline=None)

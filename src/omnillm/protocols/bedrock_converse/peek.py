@@ -130,8 +130,8 @@ def _media(members: Members) -> list[_Media]:
     if raw is None or not may_hold(bytes(raw), b'"source"'):
         return []
     found: list[_Media] = []
-    conversation = msgspec.json.decode(raw, type=list[Any])
-    for message in conversation:
+    conversation = msgspec.json.decode(raw)
+    for message in conversation if isinstance(conversation, list) else ():
         _search(message.get("content") if isinstance(message, dict) else None, found)
     return found
 
