@@ -106,3 +106,25 @@ def test_in_overload_a_release_looks_at_few_keys_and_few_waiters(keys, callers):
 def test_a_wake_up_ends_with_the_last_who_can_hope():
     """A thousand callers wait for as much: whoever comes behind one that asked in vain is not looked at."""
     assert cost_of_a_release(4, 1000, sizes=(200, 201), each=1) < 1.1 * cost_of_a_release(4, 100, sizes=(200, 201), each=1)
+
+
+def cost_of_money_that_comes_back(callers, shared):
+    """For each who is served. So many callers wait for money of one budget, each for another amount, and it comes back bit by bit.
+
+    `shared`: those who wait draw on that budget alone; else each has one of its own, too.
+    """
+    names = [f"c{number}" for number in range(callers)]
+    own = [] if shared else [budget(name, limit=10**9) for name in names]
+    desk = Desk(pool(), callers=tuple(map(caller, names)), budgets=(budget("b", limit=100_000), *own), queue_depth=callers)
+    held = [desk.ticket(1000, budgets=("b",)) for _ in range(100)]
+    for number, name in enumerate(names):
+        assert isinstance(desk.admit(200 + number * 997 % 5000, caller=name, budgets=("b",) if shared else ("b", name), queue=10.0), Wait)
+    costs = [instructions(lambda case=case: desk.settle(case, 200)) for case in held[:20]]
+    assert len(desk.order) > 10
+    return sum(costs) / len(desk.order)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_money_that_comes_back_is_offered_to_few(shared):
+    """Ten times as many callers wait for it, and whoever needs more than there is is not asked.."""
+    assert cost_of_money_that_comes_back(1000, shared) < 3 * cost_of_money_that_comes_back(100, shared)

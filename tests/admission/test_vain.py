@@ -3,7 +3,8 @@
 from math import inf
 
 from omnillm.admission.asks import Lease, Need
-from omnillm.admission.queue import Queue, Waiter
+from omnillm.admission.line import Waiter
+from omnillm.admission.queue import Queue
 
 
 class Room:
@@ -11,7 +12,7 @@ class Room:
 
     def __init__(self):
         self.tokens = 0
-        self.queue = Queue(self.attempt, lambda *_: None, is_larger_vain=True)
+        self.queue = Queue(self.attempt, lambda *_: None)
 
     def attempt(self, need, _now):
         if need.tokens > self.tokens:
@@ -73,4 +74,4 @@ def test_nothing_is_kept_of_those_who_wait_no_more():
     for case in ("a-31", "b-20", "b-20"):
         room.queue.leave(case)
     queue = room.queue
-    assert not any((queue.waiters, queue._lanes, queue._lines, queue._order, queue._fresh, queue._spent))
+    assert not any((queue.waiters, queue._lanes, queue._sources, queue._lines, queue._order, queue._fresh, queue._spent))

@@ -23,7 +23,8 @@ from omnillm.admission.asks import (
 )
 from omnillm.admission.case import Case
 from omnillm.admission.leasing import Leasing
-from omnillm.admission.queue import AnswerT, QuestionT, Queue, Waiter
+from omnillm.admission.line import QuestionT, Waiter
+from omnillm.admission.queue import AnswerT, Queue
 from omnillm.admission.tickets import Tickets, budget_refusal
 from omnillm.keys.terms import Dice
 from omnillm.outcome import FAILOVERS, Outcome, Verdict
@@ -41,8 +42,8 @@ class AdmissionController:
         self._cases: dict[str, Case] = {}
         self._tickets = Tickets(self._cases)
         self._leasing = Leasing(self._cases, dice)
-        self._asks = Queue(self._tickets.admit, self._tickets.refuse)
-        self._needs = Queue(self._leasing.find_again, self._leasing.refuse, is_larger_vain=True, earmarks=self._leasing.earmarks)
+        self._asks = Queue(self._tickets.admit, self._tickets.refuse, lack=self._tickets.lack)
+        self._needs = Queue(self._leasing.find_again, self._leasing.refuse, earmarks=self._leasing.earmarks)
         self._deliver = deliver
         self._depth = 0
         self.configure(configured, now)
@@ -56,7 +57,9 @@ class AdmissionController:
             # Asked for the usual case first: isinstance against another Struct is slow when it is false.
             if isinstance(answer, Ticket) or not isinstance(answer, float):
                 return answer
-        return self._enqueue(self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd), now)
+        return self._enqueue(
+            self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd, sources=tuple(dict.fromkeys(ask.budgets))), now
+        )
 
     def lease(self, need: Need, now: float) -> Lease | Wait | Refusal:
         """A key of the first target that has one. Waits, in fair order, when one may be free within the queue time."""
@@ -123,7 +126,7 @@ class AdmissionController:
             if not case.leases:
                 del self._cases[case_id]
             if self._asks.waiters:
-                self._asks.stir()
+                self._asks.stir([period.budget.name for period in case.periods])
                 self._serve(now)
 
     def cancel(self, case_id: str, now: float) -> None:
@@ -149,17 +152,17 @@ class AdmissionController:
     def renew(self, budget: str, period: str, settled_nanousd: int, resets_at_wall: float) -> None:
         """A new period of a budget, a new bucket of a rolling one, or its balance at start. Open reservations stay where they are."""
         self._tickets.renew(budget, period, settled_nanousd, resets_at_wall)
-        self._asks.stir()
+        self._asks.stir((budget,))
 
     def expire(self, budget: str, period: str) -> None:
         """A bucket of a rolling budget, not its current one, has slid out of the window."""
         self._tickets.expire(budget, period)
-        self._asks.stir()
+        self._asks.stir((budget,))
 
     def adjust(self, budget: str, period: str, amount_nanousd: int) -> None:
         """What was settled in a period turned out to be more, or less. Of a period that no longer counts it changes nothing here."""
         self._tickets.adjust(budget, period, amount_nanousd)
-        self._asks.stir()
+        self._asks.stir((budget,))
 
     def configure(self, configured: ControllerConfigured, now: float) -> None:
         """Apply a configuration: state is kept by provider + label, caller and budget name; a removed key gets no more leases."""

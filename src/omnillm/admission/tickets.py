@@ -108,6 +108,12 @@ class Tickets:
         self._cases[ask.case_id] = case
         return ticket
 
+    def lack(self, ask: Ask) -> tuple[str, int]:
+        """(budget, the least that it has no room for) of the first that has no room for what was just asked for in vain."""
+        periods, _ = self._look_up(ask.budgets)
+        period = next(period for period in periods if not period.has_room(ask.amount_nanousd))
+        return period.budget.name, period.budget.limit - period.span.settled - period.span.reserved + 1
+
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """Why `ask` would be refused even if nobody stood before it; None: it may wait."""
         refusal = self._callers.get(ask.caller, self._nobody).refuse(ask, now)
