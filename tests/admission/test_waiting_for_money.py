@@ -63,10 +63,10 @@ def test_nobody_waits_who_could_be_served_or_is_doomed(seed):
     dice = Random(seed)
     names = [f"c{number}" for number in range(40)]
     budgets = ("all", "red", "blue")
-    desk = Desk(pool(), callers=tuple(map(caller, names)), budgets=tuple(budget(name, limit=20_000) for name in budgets), queue_depth=1000)
-    held = [(desk.ticket(500, budgets=(name,)), name) for name in budgets for _ in range(40)]
+    desk = Desk(pool(), callers=tuple(map(caller, names)), budgets=tuple(budget(name, limit=10_000) for name in budgets), queue_depth=1000)
+    held = [(desk.ticket(500, budgets=(name,)), name) for name in budgets for _ in range(20)]
     waits = {}
-    for number in range(200):
+    for number in range(70):
         drawn, amount = dice.choice([("all",), ("all", "red"), ("all", "blue"), ("blue",)]), dice.randrange(1, 4000)
         case = desk.ask(amount, caller=dice.choice(names), case=f"w{number}", budgets=drawn, queue=1e6)
         if isinstance(desk.controller.admit(case, desk.now), Wait):

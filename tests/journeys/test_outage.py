@@ -89,6 +89,7 @@ async def test_who_finds_the_file_out_of_order_is_answered(serve: Serve, provide
     path = tmp_path / "ledger.db"
     gateway = await serve(text(provider), store=ledger(path))
     assert (await exchange(gateway.port, QUESTION)).is_answer
+    await gateway.program.store.flush()
     with damage(path, gateway):
         finder = await exchange(gateway.port, QUESTION)
         assert finder.is_answer, finder.body
@@ -165,7 +166,7 @@ async def test_who_finds_the_database_out_of_order_is_answered(
     wire, make, schema = wired
     gateway = await serve(text(provider), store=make())
     assert (await exchange(gateway.port, QUESTION)).is_answer
-    await gateway.program.store.flush()  # what is lost is the next one's
+    await gateway.program.store.flush()  # so that the next commit is that of the reservation
     if what == "gone":
         await wire.cut()
     elif what == "silent":
