@@ -65,10 +65,10 @@ TOO_LONG = {
     },
     "bedrock_converse": {"message": "Input is too long for requested model.", "__type": "ValidationException"},
 }
-"""As the providers say it, and in which words their clients look for it."""
-SOUGHT = {
-    "openai_chat": '"code":"context_length_exceeded"',
-    "openai_responses": '"code":"context_length_exceeded"',
+"""As the providers say it."""
+SOUGHT = {  # OpenAI's SDKs show the message, but not the code, so LangChain looks for the code in the message
+    "openai_chat": '"message":"context_length_exceeded: ',
+    "openai_responses": '"message":"context_length_exceeded: ',
     "anthropic_messages": '"message":"prompt is too long: ',
     "gemini_generate_content": "exceeds the maximum number of tokens allowed",
     "bedrock_converse": "Input is too long for requested model",

@@ -12,7 +12,7 @@ from omnillm.protocols.hints import duration_s, message_of, plain_word, retry_hi
 from omnillm.protocols.openai_chat.headroom import exhausted_reset_s
 from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.protocol import Failure, Fault
-from omnillm.protocols.too_long import code_of
+from omnillm.protocols.too_long import TOO_LONG, code_of, worded
 
 _TELLING_WORDS = {
     Verdict.QUOTA_EXHAUSTED: (
@@ -164,7 +164,7 @@ def error_of(fault: Fault) -> dict[str, Any]:
     """The error object of a fault: the four members that SDKs know, and the particulars where there are any."""
     details = dict(fault.details)
     error: dict[str, Any] = {
-        "message": fault.message,
+        "message": worded(fault, TOO_LONG),
         "type": fault.code if fault.code == _NO_MONEY else _type_of(fault.status),
         "param": details.pop("param", None),
         "code": fault.code,
