@@ -1,6 +1,7 @@
 """Bad input gets a clear 4xx in the client's protocol: never a 500, never a hang, and nothing of it reaches the provider."""
 
 import asyncio
+import gzip
 from collections.abc import Mapping
 
 import pytest
@@ -112,6 +113,15 @@ async def test_what_is_no_json_object_is_a_400(gateway: Running, provider: FakeP
         await refuse(gateway, dialect, body)
     assert not provider.log
     assert (await gateway.books())[1:] == (0, 0)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_compressed_body_is_told_to_be_one(gateway: Running, provider: FakeProvider, dialect: str) -> None:
+    """As aiohttp sends it with `compress=`: not that it is no UTF-8, which nobody finds."""
+    fields = (f"authorization: Bearer {VIRTUAL_KEY}", "content-encoding: gzip")
+    reply = await answer(gateway, dialect, request(PATH[dialect], gzip.compress(written(GOOD[dialect])), *fields))
+    assert (reply.status, "compressed (content-encoding: gzip)" in reply.error["message"]) == (415, True)
+    assert not provider.log
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

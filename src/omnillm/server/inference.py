@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from omnillm.clock import Clock
-from omnillm.errors import OmniError
+from omnillm.errors import BadRequest, CallerFault, OmniError
 from omnillm.gateway.budgets.alerts import BudgetAlerts
 from omnillm.gateway.call import Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key
 from omnillm.gateway.faults import client_status, fault_of, report_defect
@@ -115,7 +115,11 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
     call, body = head.call, request.body
     if call.form is None:
         check_shape(body)
-        members = read_members(body)
+        try:
+            members = read_members(body)
+        except BadRequest:
+            _check_uncompressed(request.headers)
+            raise
     else:
         members, body = call.form.members, call.form.digest
     peek = call.protocol.peek_request(with_model(members, head.named) if head.named else members)
@@ -134,6 +138,15 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
         deadline=now + head.timeout_s,
         affinity=affinity_of("prefix", "", members) if head.is_by_prefix else call.affinity,
     )
+
+
+def _check_uncompressed(headers: dict[bytes, bytes]) -> None:
+    """CallerFault 415: the body that could not be read is compressed."""
+    coding = text_of(headers, b"content-encoding")
+    if coding.strip().lower() not in {"", "identity"}:
+        raise CallerFault(
+            f"The request body is compressed (content-encoding: {coding[:32]}); send it as it is.", code="compressed_body", status=415
+        )
 
 
 def _idempotency_key(request: Request, route: Route) -> IdempotencyKey | None:
