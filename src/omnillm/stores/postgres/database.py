@@ -47,11 +47,9 @@ class PostgresDatabase:
         self._connection: PostgresConnection | None = None
         self._session: schema.Session = (0, "")
         self._is_open = False
-        self._is_taken_over = False
         self._idle: deque[PostgresConnection] = deque(maxlen=IDLE_READERS)
 
     def open(self) -> PostgresConnection:
-        self._is_taken_over = False
         try:
             connection = self._connect()
             schema.lock(connection, self.name, patience_s=self._patience_s)
@@ -64,8 +62,6 @@ class PostgresDatabase:
 
     def reopen(self, *, epoch: int) -> PostgresConnection:
         self._disconnect()
-        if self._is_taken_over:
-            raise self._taken_over()
         try:
             abandoned, connection = self._session, self._connect()
             self._check_epoch(connection, epoch)  # whoever has taken over holds the lock, too: it is not waited for
@@ -115,8 +111,7 @@ class PostgresDatabase:
     def _check_epoch(self, connection: PostgresConnection, epoch: int, *, before: str = "", more: str = "") -> None:
         mine = f"SELECT 1 FROM epochs WHERE epoch = {epoch:d} AND ended_wall_ms IS NULL"
         if connection.script(before + mine + more) != "SELECT 1":
-            self._is_taken_over = True
-            raise self._taken_over()
+            raise TakenOver(f"another process has taken the ledger {self.name} over: this one writes it no more, and must end")
 
     def _roll_back(self, connection: PostgresConnection) -> None:
         try:
@@ -217,9 +212,6 @@ class PostgresDatabase:
 
     def _unreadable(self, error: BaseException) -> LedgerUnavailable:
         return LedgerUnavailable(f"the ledger {self.name} cannot be read: {reason(error)}", retry_after_s=1.0)
-
-    def _taken_over(self) -> TakenOver:
-        return TakenOver(f"another process has taken the ledger {self.name} over: this one writes it no more, and must end")
 
 
 REMEDIES: Final = (
