@@ -48,7 +48,7 @@ async def check_gone(gateway: Running, fake: FakeProvider) -> None:
     assert fake.log[0].aborted_by_client
     request, [attempt] = await gateway.last()
     assert (request.status, request.outcome, request.attempts) == (499, "aborted", 1)
-    assert (attempt.verdict, attempt.is_estimated, attempt.is_usage_known) == ("aborted", True, False)
+    assert (attempt.verdict, attempt.error, attempt.is_estimated, attempt.is_usage_known) == ("aborted", "aborted", True, False)
     assert ledger == settled == attempt.cost_nanousd >= fake.invoice.total_nanousd > 0
     assert gateway.keys()["a"].state == "ready"
     fake.gate("stall").set()
