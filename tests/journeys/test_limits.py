@@ -223,6 +223,20 @@ async def test_callers_tpm(serve: Serve) -> None:
         assert (too_large.status, too_large.error["code"]) == (400, "call_too_large")
 
 
+@pytest.mark.parametrize(("fault", "is_held"), [("status_400", False), ("reset_before_head", True)])
+async def test_callers_tokens_of_a_failure(serve: Serve, fault: str, is_held: bool) -> None:
+    """What a provider refused has used none; what broke off may have used all that was held, which counts until its minute is over."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"*": Behaviour(words=10)}, prices=PRICES, clock=clock) as fake:
+        gateway = await serve(configuration(fake, caller="tpm: 120"), clock=clock)
+        question = ask("openai_chat", "hello", cap=60)
+        assert (await exchange(gateway.port, ask("openai_chat", f"hello [[fault:{fault}]]", cap=60))).status >= 400
+        reply = await exchange(gateway.port, question)
+        assert (reply.status == 429) == is_held
+        clock.advance(61)
+        assert (await exchange(gateway.port, question)).is_answer
+
+
 async def test_callers_concurrency(serve: Serve) -> None:
     """A third call beside two is 429; when one ends, the next one goes."""
     async with FakeProvider(keys={"*": Behaviour(fault=Fault.stall())}, prices=PRICES) as fake:
