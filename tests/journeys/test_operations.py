@@ -12,13 +12,13 @@ from time import perf_counter
 import pytest
 from msgspec.structs import asdict
 from prometheus_client.parser import text_string_to_metric_families
-from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.running import ADMIN_KEY, PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.wire import Question, Reply, ask, exchange
 from tests.ports import free_port
 
 from omnillm.config.load import parse
 from omnillm.config.settings import BudgetSettings, VirtualKeyTerms
-from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, ManualClock
 from omnillm.usage import NO_USAGE
 
 
@@ -100,6 +100,37 @@ async def test_metrics_tell_what_happened(gateway: Running) -> None:
     assert sum(sample.value for sample in families["omnillm_cost_usd"].samples) > 0
     assert "omnillm_budget_limit_usd" not in text or "everything" not in text
     assert "everything" in (await get(gateway, "/metrics")).body.decode()
+
+
+async def test_an_attempt_that_fails_with_its_call_is_counted(serve: Serve, provider: FakeProvider) -> None:
+    """Also where no other one was tried; one that succeeded is not."""
+    gateway = await serve(configuration(provider))
+    for prompt in ("Hello", "Hello [[fault:status_400]]"):
+        await exchange(gateway.port, ask("openai_chat", prompt, cap=20))
+    found = [(*key[1:], value) for key, value in (await metrics(gateway)).items() if key[0] == "omnillm_failed_attempts_total"]
+    assert found == [("good", "openai", "caller_fault", 1)]
+
+
+async def test_rows_tell_when_a_call_began_and_how_long_it_took(serve: Serve) -> None:
+    """In milliseconds, the call from its arrival and the attempt from its sending."""
+    clock = ManualClock(wall=1_795_608_000.25)
+    async with FakeProvider(prices=PRICES, clock=clock) as fake:
+        gateway = await serve(configuration(fake, keys={"good": "key: sk-good, max_concurrency: 1"}), clock=clock)
+        fake.enqueue(Fault.stall())
+        calls = []
+        for seen in (1, 2):
+            calls.append(asyncio.ensure_future(exchange(gateway.port, ask("openai_chat", "Hello", cap=20))))
+            await until(lambda seen=seen: len(fake.log) + gateway.waiting == seen)
+        clock.advance(1.5)
+        fake.gate("stall").set()
+        await asyncio.gather(*calls)
+        store = gateway.program.store
+        await store.flush()
+        requests = await store.requests(limit=2, before="")
+        attempts = [row for request in requests for row in await store.attempts(request.request_id)]
+    assert [(row.wall_ms, row.duration_ms) for row in requests] == [(1_795_608_000_250, 1500)] * 2
+    told = [(row.wall_ms, row.duration_ms, row.first_byte_ms) for row in attempts]
+    assert told == [(1_795_608_001_750, 0, 0), (1_795_608_000_250, 1500, 1500)]
 
 
 async def test_calls_go_on_while_the_budgets_of_many_are_scraped(gateway: Running) -> None:
