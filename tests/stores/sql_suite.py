@@ -127,6 +127,15 @@ class SqlSuite:
         assert len(await store.requests(limit=20, before="")) == 9
         assert (store.dropped, store.is_healthy) == (0, True)
 
+    async def test_groups_without_end_do_not_wait_in_memory_without_end(self, store, monkeypatch):
+        """Where every call is of another caller, none of them would ever be ripe."""
+        monkeypatch.setattr(rollup, "MOST_GROUPS", 4)
+        await store.open()
+        for number in range(12):
+            await store.post_durably(of_caller(number, f"team-{number}"))
+            assert len(store._book._roll_up._young) < 5
+        assert await store.verify() == []
+
     async def test_many_waiters_share_few_commits(self, store):
         """A thousand durable postings at once are a handful of transactions."""
         await store.open()
