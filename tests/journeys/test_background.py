@@ -200,6 +200,22 @@ DELTA = {
 }
 
 
+async def test_a_stream_that_was_left_in_the_foreground_is_no_bill(serve: Serve, host: tuple[Host, str]) -> None:
+    """Its provider writes it no further: nobody is asked for it later, and it costs what was observed."""
+    told, url = host
+    told.events(CREATED, DELTA, is_whole=False)
+    gateway = await serve(CONFIG.replace("BASE", url).replace("STORE", "memory://"))
+    body = json.dumps(ASKED | {"stream": True, "background": False}).encode()
+    head = f"POST /v1/responses HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
+    line = await Line.open(gateway.port, Question("openai_responses", head.encode() + body))
+    assert await line.head() == 200
+    assert b"resp_1" in await line.piece()
+    line.reset()
+    await until(lambda: gateway.in_flight == 0)
+    assert 0 < spent(gateway) < 500 * 8000
+    assert await gateway.program.store.open_bills(since_wall_ms=0) == []
+
+
 async def test_a_stream_that_was_left_is_taken_up_again(serve: Serve, host: tuple[Host, str]) -> None:
     """By its id, which the client has read: it is the caller's own, with its key, and its last event says what it cost."""
     told, url = host

@@ -195,12 +195,20 @@ ODD = [
     ({"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": "3"}}, None),
     ([], None),
     ({"prompt_tokens": 2**31, "completion_tokens": 7}, None),
+    ({"prompt_tokens": 0, "completion_tokens": 7}, None),
+    ({"prompt_tokens": 5, "completion_tokens": 0}, None),
+    ({"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 5}}, 5 * 400 + 7 * 1600),
+    ({"prompt_tokens": 5, "completion_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 7}}, 5 * 400 + 7 * 1600),
     ({"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": [], "completion_tokens_details": []}, 5 * 400 + 7 * 1600),
 ]
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize(("usage", "cost"), ODD, ids=["strings", "a string", "a list", "a lie", "empty lists"])
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    ODD,
+    ids=["strings", "a string", "a list", "a lie", "no prompt", "no output", "all cached", "all thought", "empty lists"],
+)
 async def test_an_answer_whose_usage_cannot_be_read_is_an_answer(
     serve: Serve, provider: FakeProvider, usage: object, cost: int | None, is_stream: bool
 ) -> None:

@@ -212,7 +212,7 @@ class Relay(msgspec.Struct, eq=False):
         if answer.translator is not None:
             case.losses = joined(case.losses, answer.translator.losses.reasons)
         outcome = self._attempt.outcome or self._charge(verdict)
-        if verdict is not _SUCCESS and outcome.tokens is None and not case.quote.is_paid_by_piece:
+        if verdict is not _SUCCESS and not case.quote.is_paid_by_piece:
             self._bind_what_goes_on(answer)
         case.end(outcome, status=answer.exchange.status, error="" if verdict is _SUCCESS else code)
         if self._is_abandoned:
