@@ -142,7 +142,7 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
 
 def _check_uncompressed(headers: dict[bytes, bytes]) -> None:
     """CallerFault 415: the body that could not be read is compressed."""
-    coding = text_of(headers, b"content-encoding")
+    coding = headers.get(b"content-encoding", b"").decode("latin-1")
     if coding.strip().lower() not in {"", "identity"}:
         raise CallerFault(
             f"The request body is compressed (content-encoding: {coding[:32]}); send it as it is.", code="compressed_body", status=415
