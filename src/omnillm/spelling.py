@@ -67,6 +67,12 @@ def nearest(name: str, valid: Iterable[str]) -> str | None:
     return Spellings(valid).nearest(name)
 
 
+def guess(name: str, valid: Iterable[str]) -> str:
+    """End of a sentence about a wrong name that says what is valid: "; did you mean X?" or nothing."""
+    close = nearest(name, valid)
+    return "" if close is None else f"; did you mean {close}?"
+
+
 def hint(name: str, valid: Iterable[str]) -> str:
     """End of a sentence about a wrong name: "; did you mean X?", else the valid ones when they are few."""
     names = tuple(valid)

@@ -18,7 +18,7 @@ from omnillm.config.problems import Problems, at
 from omnillm.config.substitution import Substitution
 from omnillm.config.values import READERS, Short
 from omnillm.secret import Secret
-from omnillm.spelling import hint, nearest
+from omnillm.spelling import guess, hint
 
 _WORD = re.compile(r"(?!.*[0-9]{2})[A-Za-z0-9_.-]{1,40}|<<", re.ASCII)
 FAILED: Final = object()
@@ -176,8 +176,7 @@ def _reader(want: Wanted) -> Callable[[str], object]:
 def _choice(valid: tuple[str, ...]) -> Callable[[str], object]:
     def read(text: str) -> str:
         if text not in valid:
-            close = nearest(text, valid)
-            raise ValueError(f"must be one of {', '.join(valid)}" + (f"; did you mean {close}?" if close else ""))
+            raise ValueError(f"must be one of {', '.join(valid)}{guess(text, valid)}")
         return text
 
     return read

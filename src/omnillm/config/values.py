@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from omnillm.money import NANO_PER_USD, parse_usd
 from omnillm.secret import Secret
-from omnillm.spelling import nearest
+from omnillm.spelling import guess
 
 SECONDS_PER: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 BYTES_PER: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
@@ -206,9 +206,8 @@ def period(written: str) -> str:
     if written.startswith(ROLLING):
         return f"{ROLLING}{_window(written.removeprefix(ROLLING).strip())}"
     if written not in CALENDAR_PERIODS:
-        close = nearest(written, CALENDAR_PERIODS)
         valid = f"must be one of {', '.join(CALENDAR_PERIODS)}, or rolling with a length, such as rolling 24h"
-        raise ValueError(valid + (f"; did you mean {close}?" if close else ""))
+        raise ValueError(valid + guess(written, CALENDAR_PERIODS))
     return written
 
 
@@ -237,8 +236,8 @@ def time_zone(written: str) -> str:
     try:
         ZoneInfo(written)
     except (ValueError, KeyError, OSError) as error:
-        close = nearest(written, sorted(available_timezones()))
-        raise ValueError("must be a time zone such as UTC or Europe/Berlin" + (f"; did you mean {close}?" if close else "")) from error
+        close = guess(written, sorted(available_timezones()))
+        raise ValueError(f"must be a time zone such as UTC or Europe/Berlin{close}") from error
     return written
 
 
