@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.framing.sse import SseReader
+from omnillm.gateway.case import Case
 from omnillm.gateway.replies.relay import Relay
 from omnillm.library.primitive import Completed
 from omnillm.library.response import GatewayResponse
+from omnillm.library.streams import completed
 from omnillm.model import events
 from omnillm.model.assembly import ResponseAssembler
 from omnillm.model.events import LlmStreamEvent
@@ -23,7 +26,7 @@ _EVENT = msgspec.json.Decoder(LlmStreamEvent)
 
 
 def read_response(relay: Relay, body: bytes) -> GatewayResponse:
-    return _known(relay, decode_response(body))
+    return _known(relay.case, decode_response(body))
 
 
 def decode_response(body: bytes) -> LlmResponse:
@@ -38,15 +41,15 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", said: bytes) -> T:
         raise provider_mistake(Unfit("", "one that can be read again"), None) from error
 
 
-def _known(relay: Relay, response: LlmResponse) -> GatewayResponse:
-    case = relay.case
+def _known(case: Case, response: LlmResponse) -> GatewayResponse:
+    lease = case.last_lease
     fields = {name: getattr(response, name) for name in response.__struct_fields__}
     return GatewayResponse(
         **fields,
         cost_nanousd=case.cost_nanousd,
         request_id=case.request_id,
-        provider=relay.lease.provider,
-        key=relay.lease.key,
+        provider=lease.provider,
+        key=lease.key,
         attempts=case.attempts,
         loss_reasons=case.losses,
     )
@@ -65,14 +68,4 @@ async def read_events(relay: Relay) -> AsyncIterator[LlmStreamEvent | Completed]
     except BaseException as error:
         relay.case.raise_defect(error)
         raise
-    case = relay.case
-    yield Completed(
-        usage=case.usage,
-        cost_nanousd=case.cost_nanousd,
-        request_id=case.request_id,
-        attempts=case.attempts,
-        provider=relay.lease.provider,
-        model=relay.lease.model,
-        key=relay.lease.key,
-        response=_known(relay, assembler.response()),
-    )
+    yield replace(completed(relay.case), response=_known(relay.case, assembler.response()))
