@@ -65,7 +65,3 @@ class WireFormat(enum.StrEnum):
     OPENAI_SPEECH = "openai_speech"
     OPENAI_TRANSCRIPTIONS = "openai_transcriptions"
     OPENAI_TRANSLATIONS = "openai_translations"
-
-
-OPERATIONS: Final = frozenset(each.operation for each in FORMATS.values())
-"""The families."""

@@ -42,8 +42,6 @@ from omnillm.protocols.differences.tool_names import plain_id
 from omnillm.protocols.differences.turns import Block, Place, around_result, path_of
 from omnillm.protocols.envelope import is_readable
 
-_decode = msgspec.json.decode
-
 
 def emit_block(part: Any, place: Place, writer: BlockWriter) -> Block | None:
     """Write one part; None where nothing is left of it, which is in the losses then."""

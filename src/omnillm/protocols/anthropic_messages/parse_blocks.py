@@ -8,7 +8,6 @@ after it, an empty `thinking` with one to the text right before it (written no m
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from omnillm.model.message import (
@@ -50,7 +49,6 @@ _TOOL_USE = frozenset({"type", "id", "name", "input", "cache_control"})
 _TOOL_RESULT = frozenset({"type", "tool_use_id", "content", "is_error", "cache_control"})
 _MEDIA = frozenset({"type", "source", "cache_control", "title", "context", "citations"})
 _IMAGE = frozenset({"type", "source", "cache_control"})
-_encode = msgspec.json.encode
 
 
 def parse_blocks(blocks: list[Any], read: ReadOpaque, place: str, kinds: "Kinds | None" = None) -> list[MessagePart]:

@@ -42,8 +42,6 @@ _VERDICTS = {
     "ThrottlingException": Verdict.RATE_LIMITED,
     "ValidationException": Verdict.CALLER_FAULT,
 }
-EXPIRED = frozenset({"ExpiredTokenException"})
-"""Another credential of the same key may be good."""
 STATUSES = {
     Verdict.CALLER_FAULT: 400,
     Verdict.DENIED: 403,

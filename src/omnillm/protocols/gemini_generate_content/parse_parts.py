@@ -6,7 +6,6 @@ Paths of `Unfit` are relative to the part; who walks the parts puts their place 
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from omnillm.model.message import (
@@ -51,7 +50,6 @@ _BESIDE = frozenset(
     }
 )
 """Members that are no content by themselves."""
-_encode = msgspec.json.Encoder().encode
 
 
 class PartReader(Protocol):
