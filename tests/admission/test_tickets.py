@@ -415,6 +415,26 @@ def test_changed_limits_of_a_caller_keep_what_is_counted():
     assert desk.admit(caller="c").code == "requests_limit"
 
 
+def test_a_caller_that_comes_back_finds_what_it_has_under_way_and_has_used():
+    """A bad file is applied and taken back within a minute: nobody has twice its limits for it. In time it is forgotten."""
+    desk = Desk(callers=(caller(rpm=3, max_concurrency=2),))
+    first, _ = desk.ticket(caller="c"), desk.ticket(caller="c")
+    desk.configure(*desk.configured.pools)
+    desk.configure(*desk.configured.pools)
+    desk.configure(*desk.configured.pools, callers=(caller(rpm=3, max_concurrency=2),))
+    assert desk.admit(caller="c").code == "concurrency_limit"
+    desk.settle(first)
+    desk.settle(desk.ticket(caller="c"))
+    desk.configure(*desk.configured.pools)
+    desk.controller.enrol(caller(rpm=3, max_concurrency=2), None)
+    assert desk.admit(caller="c").code == "requests_limit"
+    desk.configure(*desk.configured.pools)
+    desk.settle("case-2")
+    desk.now += 62
+    desk.configure(*desk.configured.pools)
+    assert desk.controller._tickets._gone == {}
+
+
 def test_a_limit_that_came_after_the_call_is_not_given_what_the_call_never_took():
     """Otherwise the limit would be higher than it is."""
     desk = Desk(callers=(caller(),))

@@ -38,6 +38,13 @@ class Caller:
         self.limits = limits = _shared(configured.rpm, configured.tpm, configured.max_concurrency)
         self.window = resized(self.window, limits.rpm, limits.tpm)
 
+    def is_idle(self, now: float) -> bool:
+        """Nothing is lost when it is forgotten."""
+        window = self.window
+        if window is not None and now >= window.ends:
+            window.advance(now)
+        return not (self.in_use or (window is not None and (window.requests or window.tokens)))
+
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """The first limit without room, or None."""
         window, most = self.window, self.limits.max_concurrency

@@ -167,7 +167,7 @@ class AdmissionController:
     def configure(self, configured: ControllerConfigured, now: float) -> None:
         """Apply a configuration: state is kept by provider + label, caller and budget name; a removed key gets no more leases."""
         self._depth = configured.queue_depth
-        self._tickets.configure(configured.callers, configured.budgets)
+        self._tickets.configure(configured.callers, configured.budgets, now)
         self._leasing.configure(configured.pools, now)
         self._asks.stir()
         self._needs.stir()

@@ -22,6 +22,8 @@ class Tickets:
         self._nobody = Caller(CallerConfigured(name=""))
         """Stands for whoever is not configured, and has no limits."""
         self._callers: dict[str, Caller] = {}
+        self._gone: dict[str, Caller] = {}
+        """Callers that are no longer configured, and have calls under way or called within the minute: should they come back."""
         self.budgets: dict[str, Budget] = {}
         self.listed: frozenset[str] = frozenset()
         """Budgets that are configured, and shown. One that no longer is stays for the calls that know it, and should it come back."""
@@ -30,12 +32,12 @@ class Tickets:
         self._current: dict[tuple[str, ...], tuple[tuple[Period, ...], Pairs]] = {}
         """By an ask's budgets: their current periods, and those as (budget, period id)."""
 
-    def configure(self, callers: tuple[CallerConfigured, ...], budgets: tuple[BudgetConfigured, ...]) -> None:
+    def configure(self, callers: tuple[CallerConfigured, ...], budgets: tuple[BudgetConfigured, ...], now: float) -> None:
         """State is kept by name."""
-        before, self._callers = self._callers, {}
+        before, self._callers = self._gone | self._callers, {}
         for configured in callers:
-            caller = self._callers[configured.name] = before.get(configured.name) or Caller(configured)
-            caller.configure(configured)
+            self._callers[configured.name] = _follow(before.pop(configured.name, None), configured)
+        self._gone = {name: caller for name, caller in before.items() if not caller.is_idle(now)}
         for name in self.listed:
             self.budgets[name].is_hard = False
         self.listed = frozenset()
@@ -43,8 +45,8 @@ class Tickets:
 
     def enrol(self, configured: CallerConfigured, budget: BudgetConfigured | None) -> None:
         """One more, or one that has changed."""
-        caller = self._callers.setdefault(configured.name, Caller(configured))
-        caller.configure(configured)
+        name = configured.name
+        self._callers[name] = _follow(self._callers.get(name) or self._gone.pop(name, None), configured)
         self._set((budget,) if budget is not None else ())
 
     def retire(self, caller: str, budget: str) -> None:
@@ -129,6 +131,14 @@ class Tickets:
         periods = tuple((known.get(name) or Budget(name, 0, is_hard=True)).current for name in dict.fromkeys(budgets))
         found = self._current[budgets] = (periods, tuple(period.pair for period in periods))
         return found
+
+
+def _follow(caller: Caller | None, configured: CallerConfigured) -> Caller:
+    """One that is known, with changed limits, or a new one."""
+    if caller is None:
+        return Caller(configured)
+    caller.configure(configured)
+    return caller
 
 
 def budget_refusal(case_id: str, amount: int, periods: tuple[Period, ...], *, is_more: bool = False) -> Refusal:
