@@ -56,17 +56,19 @@ async def test_gateway_that_stands_by_takes_over_with_the_file_as_it_was_changed
     )
     first = await serve(text.replace(f"port: {port}", "port: 0"))
     path.write_text(text)
+    said = path.with_name("stderr")
+    said.touch()
     second = FORKS.Process(target=serve_until_told, args=(path, NOBODY))
     await asyncio.to_thread(second.start)
     try:
-        await until(lambda: "standing by" in path.with_name("stderr").read_text() if path.with_name("stderr").exists() else False)
+        await until(lambda: "standing by" in said.read_text(), seconds=60)
         changed = text.replace(VIRTUAL_KEY, other).replace("budgets: [{", "budgets: [{name: late, scope: named, limit_usd: 1}, {")
         path.write_text(changed)
         await reload(first, changed.replace(f"port: {port}", "port: 0"))
         assert (await admin(first, "POST", "/admin/v1/virtual-keys", {"name": "ada", "budgets": ["late"]})).status == 201
         os.kill(second.pid, signal.SIGHUP)
         await first.service.aclose()
-        await until(lambda: "serving on" in path.with_name("stderr").read_text())
+        await until(lambda: "serving on" in said.read_text(), seconds=60)
         assert (await exchange(port, ask("openai_chat", "hello"))).status == 401
         assert (await exchange(port, ask("openai_chat", "hello", key=other))).is_answer
         os.kill(second.pid, signal.SIGTERM)
