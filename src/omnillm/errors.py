@@ -5,7 +5,7 @@
     │                   RequestTimeout 408 · TooLarge 413
     ├─ Refused          RateLimited 429 · BudgetExceeded 402
     ├─ Unavailable      NoAvailableKey 503 · LedgerUnavailable 503 · UpstreamTimeout 504
-    │                   UpstreamLost 502 ─ NotSent (provably) · StaleConnection (a reused connection died first)
+    │                   UpstreamLost 502 ─ NotSent (provably) · StaleConnection (a reused connection died first) · ReplyTooLarge
     ├─ ProviderError    the provider's own answer: status, protocol, code, raw body
     ├─ ProtocolError    400: a translation that cannot be made
     ├─ Defect           500: the gateway's own; `__cause__` is the exception that ended the call
@@ -185,6 +185,12 @@ class NotSent(UpstreamLost):
 
 class StaleConnection(UpstreamLost):
     """A reused keep-alive connection died before any byte of a reply."""
+
+
+class ReplyTooLarge(UpstreamLost):
+    """The body of a reply goes on beyond what is taken of it."""
+
+    code = "upstream_too_large"
 
 
 class ProviderError(OmniError):

@@ -378,3 +378,20 @@ async def test_stream_that_has_begun_keeps_nobody_from_the_key_that_it_tries(ser
         assert (await line.rest()).is_answer
         await line.close()
         assert gateway.keys()["a"].state == "ready"
+
+
+async def test_a_reply_that_is_too_large_is_asked_for_once_and_no_key_rests_for_it(serve: Serve, provider: FakeProvider) -> None:
+    """Its caller has asked for that much, and again it would be as much, and billed: nobody can take the keys away from others by it."""
+    keys = {"a": "key: sk-a", "b": "key: sk-b"}
+    for key in ("sk-a", "sk-b"):
+        provider.script.behave(key, Behaviour(words=3000))
+    gateway = await serve(configuration(provider, keys=keys).replace("drain: 2s", "drain: 2s, limits: {body: 4KiB}"))
+    for _ in range(12):
+        reply = await exchange(gateway.port, ask("openai_chat", "Hello"))
+        assert (reply.status, reply.error["code"], reply.headers["x-should-retry"]) == (502, "upstream_too_large", "false")
+        _, [attempt] = await gateway.last()
+        assert (attempt.error, attempt.is_estimated) == ("upstream_too_large", True)
+        assert attempt.cost_nanousd >= provider.invoice.lines[-1].cost_nanousd > 0
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello", is_stream=True))).is_answer
+    assert {key.state for key in gateway.program.controller.keys(0)} == {"ready"}
+    assert len(provider.log) == 13

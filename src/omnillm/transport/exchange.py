@@ -6,11 +6,10 @@ from typing import Any
 
 import msgspec
 
-from omnillm.errors import UpstreamLost
+from omnillm.errors import ReplyTooLarge, UpstreamLost
 from omnillm.transport.body import Inflater
 from omnillm.transport.connection import Connection
 from omnillm.transport.limits import TransportLimits
-from omnillm.transport.reply import too_large
 from omnillm.transport.room import Room
 
 
@@ -64,7 +63,7 @@ class Exchange(msgspec.Struct, eq=False):
             await connection.pour(sink)
 
     async def read_all(self, limit: int, shared: Room | None = None) -> bytes:
-        """Await the whole body; more than `limit` bytes are UpstreamLost `upstream_too_large`. Does not suspend when all has come.
+        """Await the whole body; ReplyTooLarge: it has more than `limit` bytes. Does not suspend when all has come.
 
         While it is not whole it takes of the `shared` room; Unavailable: there is none left.
         """
@@ -74,7 +73,7 @@ class Exchange(msgspec.Struct, eq=False):
             self._connection, self._is_read = None, True
             connection.release()
             if len(body) > limit:
-                raise too_large("body")
+                raise ReplyTooLarge(f"The provider's reply is larger than {limit} bytes: ask for less.")
             return body
         return await self._gather(limit, shared or Room(maxsize))
 
@@ -112,7 +111,7 @@ class Exchange(msgspec.Struct, eq=False):
             shared.give_back(size)
         if room < 0:
             self.close()
-            raise too_large("body")
+            raise ReplyTooLarge(f"The provider's reply is larger than {limit} bytes: ask for less.")
         return b"".join(pieces)
 
     async def _read_plain(self, *, is_patient: bool) -> bytes:

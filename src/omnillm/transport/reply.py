@@ -149,7 +149,7 @@ class ReplyReader:
         if name in fields:
             self._repeats += 1
             if self._repeats > self._limits.max_headers:
-                raise too_large("head")
+                raise _too_large()
             fields[name] += b", " + value
         else:
             fields[name] = value
@@ -198,14 +198,14 @@ class ReplyReader:
     def _check_received(self) -> None:
         # Nothing of the body came: a head, or chunk extensions and trailers. llhttp and httptools would gather them without end.
         if self._received > self._limits.max_header_bytes and not self.is_complete:
-            raise too_large("head")
+            raise _too_large()
 
     def _measure(self, headers: dict[bytes, bytes]) -> None:
         limits = self._limits
         size = sum(len(name) + len(value) + 4 for name, value in headers.items())
         if len(headers) + self._repeats > limits.max_headers or size > limits.max_header_bytes:
-            raise too_large("head")
+            raise _too_large()
 
 
-def too_large(part: str) -> UpstreamLost:
-    return UpstreamLost(f"The {part} of the provider's reply is too large.", code="upstream_too_large")
+def _too_large() -> UpstreamLost:
+    return UpstreamLost("The head of the provider's reply is too large.", code="upstream_too_large")

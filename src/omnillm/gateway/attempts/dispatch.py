@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from omnillm.admission.asks import Lease, Wait
-from omnillm.errors import NotSent, OmniError, StaleConnection, UpstreamLost, UpstreamTimeout
+from omnillm.errors import NotSent, OmniError, ReplyTooLarge, StaleConnection, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.credentials import authenticate, renewed
@@ -85,7 +85,7 @@ class Dispatch:
             try:
                 answer = await exchange(case, attempt)
             except (UpstreamLost, UpstreamTimeout) as error:
-                answer = Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
+                answer = _failure_of(error)
             if type(answer) is not Failure:
                 return answer
             lease = await self._after_failure(round_, attempt, answer, is_repeatable=is_repeatable)
@@ -167,7 +167,10 @@ class Dispatch:
         assert exchange is not None
         reader = upstream.reader_of(exchange.headers)
         if reader is None:
-            body = await exchange.read_all(ERROR_BODY_LIMIT)
+            try:
+                body = await exchange.read_all(ERROR_BODY_LIMIT)
+            except ReplyTooLarge:  # for an error, and a stream it is none
+                return garbled()
             failure = self._judge(case, exchange, upstream, body)
             return failure if failure.verdict is not Verdict.SUCCESS else garbled()
         answer = Answer.of_stream(
@@ -240,6 +243,16 @@ TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
     UpstreamLost: Verdict.LOST,
     UpstreamTimeout: Verdict.TIMEOUT,
 }
+
+
+def _failure_of(error: UpstreamLost | UpstreamTimeout) -> Failure:
+    """What an error of the transport is judged as. Raises it where nobody could do better.
+
+    A reply that is too long is what its caller has asked for: no key is to rest for it, and again it would be as long, and billed.
+    """
+    if isinstance(error, ReplyTooLarge):
+        raise error
+    return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
 
 def _show(attempt: Attempt, answer: Answer, piece: bytes) -> Answer | Failure | None:
