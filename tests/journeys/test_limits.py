@@ -395,3 +395,15 @@ async def test_a_reply_that_is_too_large_is_asked_for_once_and_no_key_rests_for_
     assert (await exchange(gateway.port, ask("openai_chat", "Hello", is_stream=True))).is_answer
     assert {key.state for key in gateway.program.controller.keys(0)} == {"ready"}
     assert len(provider.log) == 13
+
+
+async def test_an_event_that_is_too_large_is_no_keys_fault(serve: Serve, provider: FakeProvider) -> None:
+    """The last event of a response repeats all of it: a caller who asks for so much takes the key away from nobody."""
+    provider.script.behave("sk-good", Behaviour(fault=Fault(comment_bytes=17 << 20)))
+    gateway = await serve(configuration(provider))
+    for _ in range(6):
+        reply = await exchange(gateway.port, ask("openai_chat", "Hello", is_stream=True))
+        assert reply.error["code"] == "upstream_too_large"
+        _, [attempt] = await gateway.last()
+        assert attempt.cost_nanousd >= provider.invoice.lines[-1].cost_nanousd > 0
+        assert gateway.keys()["good"].state == "ready"

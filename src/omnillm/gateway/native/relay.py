@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from omnillm.admission.asks import Lease
-from omnillm.errors import OmniError, Unavailable, UpstreamLost, UpstreamTimeout
+from omnillm.errors import OmniError, ReplyTooLarge, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.native.batch_results import Results
 from omnillm.gateway.native.watch import NativeWatch, Watch, usage_of, watch_of
@@ -183,8 +183,8 @@ class NativeRelay:
             return piece
         try:
             return self._watch.feed(piece)
-        except UpstreamLost as error:
-            raise self._fail(Verdict.LOST, error) from None
+        except UpstreamLost as error:  # an event that is too large, as its caller has asked for it: no key is to rest for that
+            raise self._fail(Verdict.ABORTED if error.code == ReplyTooLarge.code else Verdict.LOST, error) from None
 
     def _end_stream(self, watch: Watch | None) -> None:
         """The stream has ended in good order as the framing says; its events may say otherwise."""

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from omnillm.admission.asks import Lease
-from omnillm.errors import OmniError, Unavailable, UpstreamLost, UpstreamTimeout
+from omnillm.errors import OmniError, ReplyTooLarge, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.framing.pieces import PieceReader
 from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.gateway.attempts.attempt import Attempt
@@ -147,7 +147,8 @@ class Relay(msgspec.Struct, eq=False):
         except UpstreamTimeout as error:
             raise self._settle_failed(Verdict.TIMEOUT, error) from None
         except UpstreamLost as error:
-            raise self._settle_failed(Verdict.LOST, error) from None
+            # What is too large is what its caller has asked for: no key is to rest for it.
+            raise self._settle_failed(Verdict.ABORTED if error.code == ReplyTooLarge.code else Verdict.LOST, error) from None
         except Unavailable as error:  # the gateway itself ends
             raise self._settle_failed(Verdict.ABORTED, error) from None
         if not piece and not answer.is_ended_well:
