@@ -1,12 +1,16 @@
-"""`omnillm serve` as a process of its own."""
+"""`omnillm serve` as a process of its own, and what is forked where only the end of a process matters."""
 
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Self
 
+from tests.forks import FORKS
+from tests.journeys.serving_process import serve_until_killed
 from tests.journeys.wire import Question, exchange
 
 READY = Question("openai_chat", b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -52,7 +56,7 @@ class Served:
         async with asyncio.timeout(40):
             while not await is_ready(self.port):
                 assert self.process.returncode is None, self.stderr
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.02)  # it needs the processor more than who asks
         self.ready_s = time.monotonic() - self._began
 
     @property
@@ -84,3 +88,19 @@ class Served:
 
 
 Start = Callable[[Path, int], Awaitable[Served]]
+
+
+@asynccontextmanager
+async def forked(text: str) -> AsyncIterator[tuple[BaseProcess, int]]:
+    """A gateway with that configuration once it serves, and its port; killed at the end."""
+    ours, theirs = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=serve_until_killed, args=(text, theirs))
+    with ours:
+        await asyncio.to_thread(process.start)
+        theirs.close()
+        try:
+            yield process, await asyncio.to_thread(ours.recv)
+        finally:
+            process.kill()
+            await asyncio.to_thread(process.join)
+    process.close()

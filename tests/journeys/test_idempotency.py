@@ -10,7 +10,7 @@ import anthropic
 import openai
 import pytest
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration, until
-from tests.journeys.served import Start
+from tests.journeys.served import forked
 from tests.journeys.wire import DIALECTS, Line, Question, Reply, ask, ask_count, exchange
 from tests.ports import free_port
 
@@ -406,25 +406,21 @@ async def test_a_reply_of_just_the_largest_size_is_kept(serve: Serve, provider: 
     assert (await exchange(gateway.port, once())).status == status
 
 
-async def test_kill_in_the_middle_of_a_call_uses_the_key_up(start: Start, provider: FakeProvider, tmp_path: Path) -> None:
+async def test_kill_in_the_middle_of_a_call_uses_the_key_up(provider: FakeProvider, tmp_path: Path) -> None:
     """kill -9 while the provider generates: after the restart the call is not done again, and a key that was not used still works."""
-    port = free_port()
-    path = tmp_path / "omnillm.yaml"
     text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict", calls=KEPT)
-    path.write_text(text.replace("port: 0", f"port: {port}"))
-    served = await start(path, port)
-    answered = await exchange(port, once(key="answered"))
-    provider.enqueue(Fault.stall())
-    line = await Line.open(port, once())
-    await provider.arrived(2)
-    await served.kill()
+    async with forked(text) as (_, port):
+        answered = await exchange(port, once(key="answered"))
+        provider.enqueue(Fault.stall())
+        line = await Line.open(port, once())
+        await provider.arrived(2)
     line.reset()
-    await start(path, port)
-    check_refused(await exchange(port, once()), 409, "idempotency_finished")
-    again = await exchange(port, once(key="answered"))
-    assert (again.status, again.body) == (200, answered.body)  # written behind, but before the claim that was waited for
-    assert len(provider.log) == 2
-    assert (await exchange(port, once(key="new"))).is_answer
+    async with forked(text) as (_, port):
+        check_refused(await exchange(port, once()), 409, "idempotency_finished")
+        again = await exchange(port, once(key="answered"))
+        assert (again.status, again.body) == (200, answered.body)  # written behind, but before the claim that was waited for
+        assert len(provider.log) == 2
+        assert (await exchange(port, once(key="new"))).is_answer
 
 
 @pytest.mark.parametrize("durability", ["strict", "relaxed"])

@@ -1,17 +1,16 @@
 """Money is never wrong: held before it can be spent, never beyond a hard limit, settled to what the provider bills, kept over a crash."""
 
 import asyncio
-import os
 import re
 import sqlite3
-import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tests.journeys.money import NANO, held_by_one, usd, watched
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Serve, configuration, until
+from tests.journeys.served import forked
 from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
 
 from omnillm.assemble import SystemClock
@@ -316,40 +315,14 @@ async def test_balance_is_kept_over_a_restart(serve: Serve, fake: FakeProvider, 
     assert fake.invoice.total_nanousd == 3 * cost
 
 
-@asynccontextmanager
-async def process(path: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    """`omnillm serve` in a process of its own, with its port."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    serving = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "omnillm", "serve", "-c", str(path)),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
-    )
-    try:
-        said = b""
-        while (found := re.search(rb"127\.0\.0\.1:(\d+)", said)) is None:
-            line = await serving.stderr.readline()
-            assert line, said
-            said += line
-        yield serving, int(found[1])
-    finally:
-        if serving.returncode is None:
-            serving.kill()
-        await serving.wait()
-        serving._transport.close()
-
-
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
 async def test_kill_in_the_middle_of_a_call_leaves_its_reservation_counted(
     serve: Serve, fake: FakeProvider, tmp_path: Path, is_stream: bool
 ) -> None:
     """kill -9 while the provider generates: after the restart the whole reservation is spent, by estimate, and the ledger adds up."""
     text = configuration(fake, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict")
-    path = tmp_path / "omnillm.yaml"
-    path.write_text(text)
     fake.enqueue(None, Fault.stall(after_events=3))
-    async with process(path) as (serving, port):
+    async with forked(text) as (serving, port):
         assert (await exchange(port, ask("openai_chat", "hello"))).is_answer
         spent = fake.invoice.total_nanousd
         call = asyncio.get_running_loop().create_task(exchange(port, ask("openai_chat", "hello", is_stream=is_stream)))
@@ -360,7 +333,6 @@ async def test_kill_in_the_middle_of_a_call_leaves_its_reservation_counted(
             "(SELECT 1 FROM entries AS c WHERE c.request_id = r.request_id AND c.kind IN (1, 2))",
         )
         serving.kill()
-        await serving.wait()
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             assert not (await call).is_answer
     async with asyncio.timeout(5):
