@@ -30,8 +30,12 @@ max_wal_senders = 0
 autovacuum = off
 max_connections = 60
 shared_buffers = 16MB
+max_parallel_workers_per_gather = 0
 """
-"""Nothing here tests the disk's own promises: a killed process of ours leaves the server's memory as it was."""
+"""Nothing here tests the disk's own promises: a killed process of ours leaves the server's memory as it was.
+
+Of tables that it has never counted the server thinks that they are large: it would start processes to add up a few rows, 20 ms a time.
+"""
 PASSWORD = "canary-password-1"
 GUARDED = "guarded"
 """A user who needs the password; everybody else is trusted."""
