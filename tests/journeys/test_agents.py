@@ -112,3 +112,31 @@ async def test_an_agents_own_session_keeps_its_key(serve: Serve, provider: FakeP
         assert len({each.key for each in provider.log[-6:]}) == 1
     await gateway.program.store.flush()
     assert {row.session for row in await gateway.program.store.requests(limit=99, before="")} == {"a", "b", "c", "d"}
+
+
+async def test_claude_codes_clearing_of_thoughts_holds_no_more_budget(serve: Serve, provider: FakeProvider) -> None:
+    """It asks for that in every call: were that a compaction, each would hold, and each that is left be charged, the model's whole context."""
+    text = CONFIG.format(url=provider.base_url, virtual_key=VIRTUAL_KEY, other_key=OTHER_KEY).replace(
+        "overrides: {", f"overrides: {{{CLAUDE}, "
+    )
+    gateway = await serve(text.replace("limit_usd: 100", "limit_usd: 1"))
+    asked = {
+        "model": "anthropic/fake-small",
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "hello"}]},
+            {"role": "system", "content": "15,000 tokens are left"},
+        ],
+        "metadata": {"user_id": "u"},
+        "max_tokens": 9000,
+        "thinking": {"type": "adaptive", "display": "omitted"},
+        "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+        "output_config": {"effort": "high"},
+        "stream": True,
+    }
+    raw = json.dumps(asked).encode()
+    betas = "claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27"
+    fields = f"host: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\nanthropic-version: 2023-06-01\r\nanthropic-beta: {betas}"
+    head = f"POST /v1/messages?beta=true HTTP/1.1\r\n{fields}\r\ncontent-length: {len(raw)}\r\n\r\n".encode()
+    reply = await exchange(gateway.port, Question("anthropic_messages", head + raw))
+    assert reply.status == 200, reply.body
+    assert json.loads(provider.log[-1].body)["context_management"] == asked["context_management"]

@@ -13,6 +13,8 @@ COMPACTED = {"context_management": [{"type": "compaction", "compact_threshold": 
 SEARCHES = {"tools": [{"type": "web_search"}], "max_tool_calls": 3}
 FETCHES = {"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}
 EDITED = {"context_management": {"edits": [{"type": "compact_20260112"}]}}
+CLEARED = {"context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}, {"type": "clear_tool_uses_20250919"}]}}
+CLEARED_AND_MORE = {"context_management": {"edits": [{"type": "clear_thinking_20251015"}, {"type": "of_tomorrow"}]}}
 FREE = {"turns": 1, "output_turns": 1, "calls": 0, "tools": set(), "has_unseen_input": False, "unbounded": ""}
 
 
@@ -38,6 +40,12 @@ FREE = {"turns": 1, "output_turns": 1, "calls": 0, "tools": set(), "has_unseen_i
         ),
         ("anthropic_messages", {"mcp_servers": []}, {}),
         ("anthropic_messages", EDITED, {"turns": 2, "output_turns": 2, "has_unseen_input": True}),
+        ("anthropic_messages", CLEARED, {}),
+        ("anthropic_messages", {"context_management": {"edits": []}}, {}),
+        ("anthropic_messages", {"context_management": None}, {}),
+        ("anthropic_messages", CLEARED_AND_MORE, {"turns": 2, "output_turns": 2, "has_unseen_input": True}),
+        ("anthropic_messages", {"context_management": {"more": []}}, {"turns": 2, "output_turns": 2, "has_unseen_input": True}),
+        ("anthropic_messages", {"context_management": {"edits": [5]}}, {"unbounded": "context_management"}),
         ("anthropic_messages", FETCHES, {"turns": ANTHROPIC_TURNS, "output_turns": ANTHROPIC_TURNS, "has_unseen_input": True}),
         (
             "anthropic_messages",

@@ -190,6 +190,12 @@ def _messages_tools(asked: Asked, value: Any, members: Members) -> None:
         _loop(asked, value, members)
 
 
+def _edits(asked: Asked, value: Any, members: Members) -> None:
+    """What is cleared from a prompt only shortens it; Claude Code asks for that in every call. Any other edit may be a compaction."""
+    if value and not (value.keys() == {"edits"} and all(edit["type"].startswith("clear_") for edit in value["edits"])):
+        _compaction(asked, value, members)
+
+
 def _loop(asked: Asked, value: Any, _: Members) -> None:
     """Server tools without a fee: only the further turns cost."""
     if value:
@@ -242,7 +248,7 @@ _MESSAGES: Final[Mapping[str, Reader]] = {
     "tools": _messages_tools,
     "mcp_servers": _loop,
     "container": _harmless,
-    "context_management": _compaction,
+    "context_management": _edits,
     "compaction": _compaction,
     "thread": _thread,
 }
