@@ -13,7 +13,7 @@ from tests.journeys.wire import Question, Reply, exchange
 from omnillm import BadRequest, BudgetExceeded, Gateway, GenerationConfig, KeyConfig, LlmRequest, PriceConfig, ProviderEndpoint, user
 from omnillm.assemble import SystemClock
 from omnillm.protocols.envelope import MARK
-from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
 
 PRICE = "{input: 0.4, output: 1.6}"
 OTHER_KEY = "sk-omni-other-0123456789abcdef"
@@ -108,6 +108,29 @@ async def test_native_target_answers_what_a_foreign_one_could_not_be_asked(
     body = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, **odd}
     for model, status in (("chat", 200), ("mixed", 200), ("reversed", 200), ("anthropic", 400)):
         assert (await post(gateway, "/v1/chat/completions", {"model": model, **body})).status == status
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+async def test_what_a_reply_loses_is_in_its_row(serve: Serve, provider: FakeProvider, is_stream: bool) -> None:
+    """Of a stream too, whose head was written before anybody knew."""
+    odds = {"content": [{"token": "hi", "logprob": -0.5, "bytes": None, "top_logprobs": []}], "refusal": None}
+    head = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
+    usage = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
+    said = {"index": 0, "logprobs": odds, "finish_reason": "stop"}
+    told, content_type = (
+        json.dumps(head | {"choices": [said | {"message": {"role": "assistant", "content": "hi"}}], "usage": usage}),
+        "application/json",
+    )
+    if is_stream:
+        head["object"], content_type = "chat.completion.chunk", "text/event-stream"
+        chunks = (head | {"choices": [said | {"delta": {"role": "assistant", "content": "hi"}}]}, head | {"choices": [], "usage": usage})
+        told = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    provider.enqueue(Fault(http_status=200, body=told.encode(), fields=(("content-type", content_type),)))
+    gateway = await serve(configuration(provider))
+    asked = {"model": "chat", "max_tokens": 50, "stream": is_stream, "messages": [{"role": "user", "content": "hello"}]}
+    assert (await post(gateway, "/v1/messages", asked)).status == 200
+    request, _ = await gateway.last()
+    assert [(loss["kind"], loss["path"]) for loss in json.loads(request.loss)] == [("dropped", "candidates[0].logprobs")]
 
 
 async def test_losses_are_those_of_the_attempt_that_answered(serve: Serve, provider: FakeProvider) -> None:
