@@ -246,7 +246,7 @@ class Relay(msgspec.Struct, eq=False):
         price, lease = self._attempt.price, self._attempt.lease
         if price is None:
             return False
-        if usage.images and price.dearest_output and not (price.image or usage.completion_tokens):
+        if usage.images and price.dearest_output and not price.image:  # pictures are counted where no tokens are told for them
             return True
         return not cost(usage, price) and self.case.quote.most_nanousd((lease.provider, lease.model), price) > 0
 
