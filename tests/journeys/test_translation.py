@@ -1,5 +1,6 @@
 """Every client protocol over every provider protocol: the official SDKs, strict, never see which one answers."""
 
+import asyncio
 import json
 from itertools import permutations
 from typing import Any
@@ -10,10 +11,10 @@ import pytest
 from google.genai import errors
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.talking import CLIENTS, PNG, Wish
-from tests.journeys.wire import Question, exchange
+from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
 
 from omnillm.assemble import SystemClock
-from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
 
 CONFIG = """
 server: {{host: 127.0.0.1, port: 0, auth: required, drain: 2s}}
@@ -280,3 +281,31 @@ async def test_garbled_reply_is_a_502_with_the_providers_name(serve: Serve, upst
     if not is_stream:
         assert status_of(caught.value) == 502
         assert f"'{PROVIDERS[upstream]}'" in str(caught.value)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_translated_stream_is_shown_as_it_comes(gateway: Running, provider: FakeProvider, dialect: str) -> None:
+    """Its first words are with the client while the provider still writes the others."""
+    for place, upstream in enumerate(NAMES):
+        fault = f"later-{place}"
+        provider.enqueue(Fault(name=fault, action="stall", point="events", after=4))
+        async with asyncio.timeout(5):
+            line = await Line.open(gateway.port, ask(dialect, "one two three four five six", model=upstream, is_stream=True))
+            assert await line.head() == 200
+            seen = b""
+            while b"one" not in seen:
+                seen += await line.piece()
+            provider.gate(fault).set()
+            assert (await line.rest()).is_answer
+        line.reset()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_fault_before_the_first_words_of_a_translated_stream_is_hidden(
+    gateway: Running, provider: FakeProvider, dialect: str
+) -> None:
+    """Whatever the provider has said until then: of it the client has seen nothing."""
+    for place, upstream in enumerate(NAMES, start=1):
+        provider.enqueue(Fault(name="odd", error_after=1, error_status=529), None)
+        reply = await exchange(gateway.port, ask(dialect, "one two three", model=upstream, is_stream=True))
+        assert (reply.is_answer, len(provider.log)) == (True, 2 * place), upstream
