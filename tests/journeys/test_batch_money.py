@@ -447,6 +447,7 @@ async def test_geminis_requests_are_bounded_in_the_body(provider: FakeProvider) 
         line(url="/v1/images/generations"),
         line(body={**CHAT, "model": "unknown-model"}),
         line() + b"\nnot json",
+        b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions"}',
         line()[:-1] + b', "body": {"model": "fake-small", "messages": []}}',
         b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "fake-small", "model": "fake-large", "messages": []}}',
         line(body={**CHAT, "n": "three"}),
@@ -491,6 +492,18 @@ async def test_a_form_that_hides_its_file_has_no_bound(form: bytes) -> None:
     for kind in (b"multipart/form-data; boundary=x", b"multipart/form-data"):
         with pytest.raises(BadRequest):
             _ = [each async for each in uploaded_lines(form % line() if b"%b" in form else form, kind)]
+
+
+async def test_a_batch_without_a_cap_that_anybody_knows_is_refused(provider: FakeProvider) -> None:
+    """A cap that is filled in elsewhere stands in no file: what the provider writes is bounded by nobody."""
+    endpoint, prices = ProviderEndpoint(kind="openai", base_url=provider.base_url), {"fake-small": PriceConfig(input="0.4", output="1.6")}
+    uncapped = {name: value for name, value in CHAT.items() if name != "max_tokens"}
+    async with Gateway(endpoint, keys=KEYS, budget_limit_usd="1", prices=prices) as program:
+        with pytest.raises(BadRequest) as refused:
+            await program.primitive_async_job(of_file(await uploaded(program, line() + b"\n" + line(body=uncapped))))
+        assert (refused.value.code, spent(program)) == ("unbounded_cost", 0)
+        await program.primitive_async_job(of_file(await uploaded(program, line())))
+        assert spent(program) > 0
 
 
 async def test_a_file_that_becomes_shorter_while_it_is_read_has_no_bound(tmp_path: Path) -> None:
@@ -614,6 +627,7 @@ async def test_many_short_requests_are_not_one_long_one(provider: FakeProvider) 
             results.add({"result": {"type": "succeeded", "message": message}})
         await program._program._batches.note_results(made.reply.request_id, made.id, results, program._program.native_engine.prices)
         assert spent(program) == 100 * (5000 * 1500 + 100 * 7500) < bound
+        assert bound < 100 * (7000 * 2 * 1500 + 100 * 7500), "half of what it is as single calls, were all of it written to a cache"
         assert await is_proven(program)
 
 
@@ -662,6 +676,7 @@ def test_results_are_read_however_they_are_cut(cuts: int) -> None:
     """A line that is none of a result makes the sum nobody's."""
     results = Results(KINDS["openai"])
     told = b'{"response": {"status_code": 200, "body": {"model": "m", "usage": {"prompt_tokens": 5, "completion_tokens": 7}}}}\n\n{"error": {}}'
+    told += b'\n{"response": {"status_code": 200, "body": null}}'
     for at in range(0, len(told), cuts):
         results.feed(told[at : at + cuts])
     results.finish()

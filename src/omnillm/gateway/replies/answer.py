@@ -174,6 +174,8 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         return joined
 
     def failure(self) -> Failure:
+        """Of a stream in which one was seen."""
         assert self.watch is not None
         failure = self.watch.failure or self._garbled
-        return failure or Failure(verdict=Verdict.SERVER_FAULT, status=200, code="stream_failed", message="")
+        assert failure is not None
+        return failure
