@@ -117,7 +117,10 @@ async def test_a_batch_is_booked_at_its_bound_until_it_is_over(provider: FakePro
             assert spent(program) == COST
         assert program.budget_remaining_usd() * 10**9 == 10**9 - COST
         rows = await program._program.store.requests(limit=9, before="")
-        assert [row.cost_nanousd for row in rows if row.operation == "batch_settlement"] == [COST - bound]
+        [row] = [row for row in rows if row.operation == "batch_settlement"]
+        [attempt] = await program._program.store.attempts(row.request_id)
+        assert (row.cost_nanousd, row.status, row.outcome, row.duration_ms) == (COST - bound, 200, "success", 0)
+        assert (attempt.verdict, attempt.is_usage_known, attempt.is_estimated, row.is_estimated) == ("success", True, False, False)
         assert sum(row.cost_nanousd for row in rows) == COST
         assert await is_proven(program)
 
@@ -377,6 +380,35 @@ async def test_results_say_what_a_batch_cost(provider: FakeProvider) -> None:
         for _ in range(2):
             await program.primitive_call(request)
             assert spent(program) == 2 * COST
+        assert await is_proven(program)
+
+
+async def test_results_are_those_of_their_batch_after_a_restart(provider: FakeProvider, tmp_path: Path) -> None:
+    """A client that comes back for a file whose name it has settles the batch, without asking for that first."""
+    store = f"sqlite:///{tmp_path / 'ledger.db'}"
+    told = {"response": {"status_code": 200, "body": {"model": "fake-small", "usage": {"prompt_tokens": 5, "completion_tokens": 7}}}}
+    async with gateway(provider, store=store) as program:
+        made = await made_of_file(program, provider, line())
+        tell(provider, "batches", made.id, status="completed")
+        [request] = (await program.primitive_async_job(made.status_request)).result_requests
+        tell(provider, "files", request.path.split("/")[2], content=json.dumps(told).encode())
+    async with gateway(provider, store=store) as program:
+        assert spent(program) > COST
+        await program.primitive_call(request)
+        assert spent(program) == COST
+        assert await is_proven(program)
+
+
+async def test_a_batch_that_was_refused_by_one_key_is_settled_once(provider: FakeProvider) -> None:
+    """By what the attempt that made it was booked at: the refused one cost nothing, and nothing of it is corrected."""
+    async with gateway(provider) as program:
+        file = await uploaded(program, line())
+        provider.enqueue(FAULTS["status_429"])
+        made = await program.primitive_async_job(PrimitiveRequest.json({"input_file_id": file}, path="/v1/batches"))
+        assert (made.reply.attempts, spent(program)) == (2, made.reply.cost_nanousd)
+        tell(provider, "batches", made.id, status="completed", usage=USED, model="fake-small")
+        await program.primitive_async_job(made.status_request)
+        assert spent(program) == COST
         assert await is_proven(program)
 
 
