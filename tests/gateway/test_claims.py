@@ -3,6 +3,7 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 from tests.soak import rounds
 
 from omnillm.gateway.claims import Claims, Decision
@@ -121,3 +122,11 @@ def test_another_body_cannot_be_told_from_this_one_while_the_ledger_is_asked() -
     assert claims.claim("a", "y", 4000) is Decision.IN_FLIGHT
     assert claims.elapsed_s("a", 4000) == 3.0
     assert claims.elapsed_s("a", 0) == 0.0
+
+
+def test_replies_are_the_ledgers_to_keep() -> None:
+    """Of 16,384 keys that have ended memory keeps what decides; a reply may be a mebibyte."""
+    claims = Claims()
+    claims.claim("a", "body", 0)
+    claims.finish(replace(row("a", "body", 1000), status=200, reply=b"x" * 1000))
+    assert (claims.finished("a").status, claims.finished("a").reply) == (200, b"")

@@ -3,13 +3,14 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.journeys.running import until
 
-from omnillm.errors import Unavailable
+from omnillm.errors import LedgerUnavailable, Unavailable
 from omnillm.gateway.journal import Journal
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing import ManualClock
@@ -62,3 +63,24 @@ async def test_after_the_end_nothing_is_asked_of_the_ledger(waiting: tuple[Journ
         await journal.reserve(CALL, attempt=1, amount_nanousd=7, wall_ms=0)
     with pytest.raises(Unavailable):
         await task
+
+
+@pytest.mark.parametrize("is_strict", [True, False])
+@pytest.mark.parametrize("allows_outage", [True, False])
+async def test_who_goes_on_without_a_reservation(tmp_path: Path, is_strict: bool, allows_outage: bool) -> None:
+    """`strict`: only who may, and only while the ledger is down, also if it went down behind the admission; `relaxed`: everybody."""
+    path = tmp_path / "ledger.db"
+    store = SqliteStore(path, clock=ManualClock())
+    opened = await store.open()
+    journal = Journal(store, epoch=opened.epoch, is_strict=is_strict, allows_outage=allows_outage)
+    await journal.reserve(CALL, attempt=1, amount_nanousd=7, wall_ms=0)
+    assert [entry.amount_nanousd for entry in await store.entries(CALL.request_id)] == ([7] if is_strict else [])
+    path.rename(tmp_path / "away.db")
+    with suppress(LedgerUnavailable):
+        await store.flush()
+    assert not store.is_healthy
+    with nullcontext() if allows_outage or not is_strict else pytest.raises(LedgerUnavailable, match="draws on a budget"):
+        await journal.reserve(CALL, attempt=2, amount_nanousd=7, wall_ms=0)
+    (tmp_path / "away.db").rename(path)
+    await until(lambda: store.is_healthy)
+    await store.aclose()

@@ -16,6 +16,7 @@ from tests.ports import free_port
 
 from omnillm.config.load import parse
 from omnillm.records import ClaimState
+from omnillm.stores import claims
 from omnillm.testing import FakeProvider, Fault, Hint, ManualClock
 
 KEY = "4c1f6a0e-order-17"
@@ -472,6 +473,17 @@ async def test_reply_that_is_on_its_way_to_the_disk_is_waited_for(serve: Serve, 
         await until(lambda: bool(gateway.program._journal._waiting))
         assert not again.done()
     assert (await again).body == first.body
+
+
+async def test_reply_that_memory_had_no_room_for_is_not_made_again(
+    serve: Serve, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`memory://` forgets the oldest replies before their keys: such a key is used up, as one whose reply was never kept."""
+    monkeypatch.setattr(claims, "MOST_REPLY_BYTES", 10)
+    gateway = await serve(configuration(provider, calls=KEPT))
+    assert (await exchange(gateway.port, once())).is_answer
+    check_refused(await exchange(gateway.port, once()), 409, "idempotency_finished")
+    assert len(provider.log) == 1
 
 
 @pytest.mark.parametrize("dialect", ["anthropic_messages", "gemini"])
