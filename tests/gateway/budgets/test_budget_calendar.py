@@ -52,8 +52,11 @@ def test_a_start_brings_back_what_was_spent_in_this_period() -> None:
 def test_a_period_is_renewed_at_its_end_and_not_before() -> None:
     """At midnight, once, with nothing spent."""
     made, renewed = calendar(scheduled())
+    seen = []
     for wall in (NOON + 1, NOON + 12 * HOUR - 0.001, NOON + 12 * HOUR, NOON + 12 * HOUR + 1, NOON + 13 * HOUR):
         made.roll(wall, 0.0)
+        seen.append(len(renewed) - 1)
+    assert seen == [0, 0, 1, 1, 1]
     assert renewed[1:] == [("b", "2026-11-26", 0, NOON + 36 * HOUR)]
 
 
