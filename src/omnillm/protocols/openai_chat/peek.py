@@ -66,6 +66,7 @@ class _StreamOptions(msgspec.Struct, frozen=True, gc=False):
 
 _CHOICES = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1, le=128)] | None)
 _TOOLS = msgspec.json.Decoder(list[_Tool] | None)
+_are_own = CHAT_OWN.issuperset
 _STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _REPLY = msgspec.json.Decoder(Reply)
 _SPOKEN = msgspec.json.Decoder(Spoken)
@@ -98,7 +99,7 @@ def _price_members(members: Members) -> tuple[str, ...]:
 
 def _are_free(tools: msgspec.Raw) -> bool:
     try:
-        return CHAT_OWN.issuperset([tool.type for tool in _TOOLS.decode(tools) or ()])
+        return _are_own([tool.type for tool in _TOOLS.decode(tools) or ()])
     except UNREADABLE:
         return False
 
