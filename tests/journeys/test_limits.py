@@ -11,6 +11,7 @@ from tests.journeys.live import began
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Question, Reply, ask, ask_count, exchange
 
+from omnillm.keys.circuit import CLOSED
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Hint, Logged, ManualClock
 
 SPAN_S = 60.0
@@ -407,3 +408,35 @@ async def test_an_event_that_is_too_large_is_no_keys_fault(serve: Serve, provide
         _, [attempt] = await gateway.last()
         assert attempt.cost_nanousd >= provider.invoice.lines[-1].cost_nanousd > 0
         assert gateway.keys()["good"].state == "ready"
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+async def test_a_caller_in_a_hurry_takes_no_key_from_others(serve: Serve, provider: FakeProvider, is_stream: bool) -> None:
+    """Its own deadline ends the wait, which tells of the key what a client that hangs up does: nothing. A provider's timeout tells more."""
+    provider.script.behave("sk-good", Behaviour(fault=FAULTS["stall_before_head"]))
+    pool = "breaker: {failures: 1, open: 60s}, timeouts: {total: 400ms, first_byte: 400ms}"
+    gateway = await serve(configuration(provider, pool=pool))
+    for hurry, verdict, state in (({"x-omnillm-timeout-ms": "200"}, "aborted", "ready"), ({}, "timeout", "open")):
+        reply = await exchange(gateway.port, ask("openai_chat", "Hello", is_stream=is_stream, headers=hurry))
+        row, [attempt, *_] = await gateway.last()
+        assert (reply.status, row.outcome) == (504, "upstream_timeout") if hurry else reply.status in {503, 504}
+        assert (attempt.verdict, attempt.error, gateway.keys()["good"].state) == (verdict, "upstream_timeout", state)
+        assert attempt.cost_nanousd > 0
+
+
+async def test_a_caller_in_a_hurry_sets_no_provider_aside(serve: Serve, provider: FakeProvider) -> None:
+    """Nor where its time is up before there is a connection, which others have the time for."""
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as full:
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        gateway = await serve(configuration(provider).replace(provider.base_url, f"http://127.0.0.1:{port}"))
+        reply = await exchange(gateway.port, ask("openai_chat", "Hello", headers={"x-omnillm-timeout-ms": "20"}))
+        row, [attempt] = await gateway.last()
+        for each in waiting:
+            each.close()
+    assert (reply.status, row.outcome, attempt.cost_nanousd) == (504, "upstream_timeout", 0)
+    assert gateway.program.controller._leasing.pools["openai"].outage.circuit.state is CLOSED
+    assert gateway.in_flight == 0

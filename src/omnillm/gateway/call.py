@@ -57,6 +57,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     wall: float
     deadline: float
     """Monotonic seconds."""
+    is_hurried: bool = False
+    """Its caller has set the deadline, sooner than is configured."""
     provider: str = ""
     """The only one that may answer; "": whichever the model's route names."""
     version: str = ""

@@ -66,9 +66,11 @@ def read_call_head(request: Request, route: Route, caller: Caller, wiring: Wirin
     session = session_of(headers)
     fields, tags = tellable(headers, wiring.passed), tags_of(headers, caller)
     call = (_shared if fields.is_shared and not session else _call)(route, fields, session, wiring.affinity, tags)
-    if b"idempotency-key" in headers or route.is_form:
+    patience_s = timeout_s(headers, wiring.deadline_s)
+    if b"idempotency-key" in headers or route.is_form or patience_s < wiring.deadline_s:
         call = replace(
             call,
+            is_hurried=patience_s < wiring.deadline_s,
             idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
             form=request.sink if isinstance(request.sink, Form) else None,
         )
@@ -79,7 +81,7 @@ def read_call_head(request: Request, route: Route, caller: Caller, wiring: Wirin
         call=call,
         named=route.model if route.provider and not route.protocol.is_native_only else "",
         is_by_prefix=wiring.affinity == "prefix",
-        timeout_s=timeout_s(headers, wiring.deadline_s),
+        timeout_s=patience_s,
     )
 
 

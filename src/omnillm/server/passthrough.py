@@ -196,6 +196,7 @@ async def _stream(relay: NativeRelay, fields: bytes, reply: Reply) -> None:
 
 def _call(native: Native, request: Request, clock: Clock) -> Call:
     now, wiring, asked = clock.now(), native.wiring, native.asked
+    patience_s = timeout_s(request.headers, wiring.deadline_s)
     return Call(
         protocol=protocol_of(request.path, request.headers),
         operation=asked.operation.family,
@@ -208,7 +209,8 @@ def _call(native: Native, request: Request, clock: Clock) -> Call:
         headers=request.headers,
         started_at=now,
         wall=clock.wall(),
-        deadline=now + timeout_s(request.headers, wiring.deadline_s),
+        deadline=now + patience_s,
+        is_hurried=patience_s < wiring.deadline_s,
         provider=native.provider,
         session=session_of(request.headers),
         tags=tags_of(request.headers, native.caller),

@@ -56,6 +56,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     def call(self, model: str, body: bytes = b"", *, intent: str = "") -> Call:
         """`body`: the first message, where a client must send one. `intent`: what OpenAI's session is for, if not to talk."""
         now, headers, provider = self.clock.now(), self.request.headers, self.route.provider
+        patience_s = timeout_s(headers, self.wiring.deadline_s)
         return Call(
             provider=provider,
             version=intent,
@@ -70,7 +71,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             headers=headers,
             started_at=now,
             wall=self.clock.wall(),
-            deadline=now + timeout_s(headers, self.wiring.deadline_s),
+            deadline=now + patience_s,
+            is_hurried=patience_s < self.wiring.deadline_s,
             session=session_of(headers),
             tags=tags_of(headers, self.caller),
         )

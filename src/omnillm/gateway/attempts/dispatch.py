@@ -236,6 +236,7 @@ class Dispatch:
 
 BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
 OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
+OF_TIME = frozenset({Verdict.TIMEOUT, Verdict.NOT_SENT})
 TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
     KeyGone: Verdict.ABORTED,
     NotSent: Verdict.NOT_SENT,
@@ -272,14 +273,23 @@ def _show(attempt: Attempt, answer: Answer, piece: bytes) -> Answer | Failure | 
 def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
     """What a failure means for the key. That it may not embed, count or converse with a model says nothing of generating with it.
 
-    A wrong key does not become a right one by waiting, whatever the reply's head says.
+    A wrong key does not become a right one by waiting, whatever the reply's head says. A caller who waits no longer, by a deadline of its
+    own, is as one who has left.
     """
     outcome, call = attempt.outcome_of(failure), case.call
+    if call.is_hurried and failure.verdict in OF_TIME and _is_over(case, attempt, failure):
+        return msgspec.structs.replace(outcome, verdict=Verdict.ABORTED)
     if failure.verdict is Verdict.KEY_DEAD and failure.status:
         return msgspec.structs.replace(outcome, retry_after_s=None)
     if failure.verdict in OF_A_MODEL and (call.protocol.family or call.operation in BESIDE_GENERATION):
         return msgspec.structs.replace(outcome, verdict=Verdict.CALLER_FAULT)
     return outcome
+
+
+def _is_over(case: Case, attempt: Attempt, failure: Failure) -> bool:
+    """The call's time is up. What provably never left, though it had begun to, stays told as that: nothing of it counts."""
+    is_unsent = failure.verdict is Verdict.NOT_SENT and attempt.has_begun
+    return not is_unsent and case.settlement.now() >= case.call.deadline - SHORTEST_ATTEMPT_S
 
 
 def holds_no_error(body: bytes) -> bool:
