@@ -43,3 +43,26 @@ def test_options_inside_a_tools_own_object_are_told_by_their_path() -> None:
     tools, told = tools_of("gemini_generate_content", "anthropic_messages", body)
     assert tools[0]["blocked_domains"] == ["a.example"]
     assert told == ["capabilities.builtin_tools[0].native.googleSearch.timeRangeFilter"]
+
+
+@in_turn("target", ["openai_chat", "openai_responses", "gemini_generate_content", "bedrock_converse"])
+def test_what_a_tool_search_found_is_named(target: str) -> None:
+    """Claude Code defers the tools of its MCP servers, and answers its model's search for one by its reference: an empty result found nothing."""
+    found = {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "tool_reference", "tool_name": "mcp__lakes__depth"}]}
+    body = {
+        "model": "m",
+        "max_tokens": 9,
+        "tools": [
+            {"name": "ToolSearch", "input_schema": {"type": "object"}},
+            {"name": "mcp__lakes__depth", "defer_loading": True, "input_schema": {"type": "object"}},
+        ],
+        "messages": [
+            {"role": "user", "content": "How deep is it?"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "ToolSearch", "input": {}}]},
+            {"role": "user", "content": [found, {"type": "text", "text": "Tool loaded."}]},
+        ],
+    }
+    report = transcode_request("anthropic_messages", target, json.dumps(body).encode())
+    assert "Tool: mcp__lakes__depth" in report.value.decode()
+    assert ("input[2].content[0]", "approximated") in {(reason.path, reason.kind) for reason in report.loss_reasons}
+    assert '"parts":[{"text":"Tool:' not in report.value.decode()  # of Gemini's results, these are media alone

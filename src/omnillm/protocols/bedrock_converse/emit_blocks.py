@@ -35,6 +35,7 @@ from omnillm.protocols.bedrock_converse.emit_media import (
 from omnillm.protocols.bedrock_converse.writer import IN_RESULT, NAME, Writer
 from omnillm.protocols.differences.arguments import input_of
 from omnillm.protocols.differences.tool_names import plain_id, short_id
+from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.differences.turns import Block, Place, path_of
 from omnillm.protocols.envelope import is_readable
 
@@ -157,6 +158,9 @@ def _refusal(part: Refusal, place: Place, writer: Writer) -> Block | None:
 
 
 def _native(part: Native, place: Place, writer: Writer) -> Block | None:
+    if text := named_tool(part):
+        writer.approximate(place, AS_TEXT)
+        return {"text": text}
     if part.protocol != NAME or type(part.value) is not dict:
         writer.drop(place, "only its own protocol knows it")
         return None

@@ -21,6 +21,7 @@ from omnillm.model.message import (
     Video,
 )
 from omnillm.protocols.differences.arguments import object_of, raw_object
+from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
 from omnillm.protocols.gemini_generate_content.carrier import REDACTED, SUMMARY, UNCHECKED, pack
@@ -219,6 +220,9 @@ def _answer(result: ToolResult, place: Place) -> tuple[tuple[Any] | None, list[G
             values.append(part.text if isinstance(part, Text) else part.value)
             if media:
                 place.losses.move(place.around(".content"), "what is no medium comes first")
+        elif type(part) is Native and (named := named_tool(part)):
+            place.approximate("", AS_TEXT)
+            values.append(named)
         elif (block := emit_part(part, place)) is not None:
             media.append(block)
     place.member, place.part = outer

@@ -16,6 +16,7 @@ from omnillm.model.message import (
     Text,
 )
 from omnillm.protocols import base64_text
+from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.openai_chat.parse_parts import media_type_of
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import write_mark
@@ -177,6 +178,9 @@ def write_native(part: Native, place: Place) -> Any:
 
 
 def _write_native(part: Native, place: Place) -> dict[str, Any] | None:
+    if text := named_tool(part):
+        place.losses.approximate(place.here(), AS_TEXT)
+        return {"type": "text", "text": text}
     value = write_native(part, place)
     return dict(value) if type(value) is dict else None
 

@@ -21,6 +21,7 @@ from omnillm.model.message import (
     Text,
 )
 from omnillm.protocols.base64_text import data_url, encode
+from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.openai_responses.model_items import ITEM
 from omnillm.protocols.openai_responses.place import NAME, Place
 
@@ -163,6 +164,9 @@ def _write_json(part: Json, place: Place) -> Part:
 def write_native(part: Native, place: Place) -> Part | None:
     if part.protocol == NAME and type(part.value) is dict:
         return part.value
+    if text := named_tool(part):
+        place.approximate("", AS_TEXT)
+        return {"type": "input_text", "text": text}
     place.drop("", "only its own protocol knows it")
     return None
 
