@@ -280,6 +280,8 @@ async def test_a_hard_budget_is_told_what_has_no_bound(fake: FakeProvider, gatew
         reply = await ask(gateway, method, f"/providers/openai/v1/{path}", b"{}", key=BOB)
         assert (reply.status, reply.error["code"]) == (400, "unbounded_cost")
         assert f"{method} /{path} is billed by" in reply.error["message"]
+    kept = await ask(gateway, "POST", "/providers/gemini/v1beta/cachedContents", b'{"model":"models/fake-small"}', key=BOB)
+    assert "is billed by tokens and time that" in kept.body.decode()
     assert fake.log == []
     made = (await upload(gateway, key=BOB)).json["id"]
     assert (await ask(gateway, "GET", f"{FILE}/{made}", key=BOB)).status == 200

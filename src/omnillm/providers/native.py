@@ -35,6 +35,11 @@ class Metering(enum.StrEnum):
     def is_free(self) -> bool:
         return self in {Metering.ZERO, Metering.STORAGE}
 
+    @property
+    def words(self) -> str:
+        """What is counted, as a message says it."""
+        return "tokens and time" if self is Metering.PRICED else self.value
+
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     method: str

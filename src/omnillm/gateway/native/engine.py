@@ -218,7 +218,7 @@ class NativeEngine:
         if call.caller.is_hard and not is_bounded:
             raise BadRequest(
                 f"The call has a hard budget, and its cost has no upper bound: {operation.method} {operation.path} is billed by "
-                f"{operation.metering.value} that the provider counts, and it goes through unread.",
+                f"{operation.metering.words} that the provider counts, and it goes through unread.",
                 code="unbounded_cost",
             )
         if call.caller.models and is_ambiguous(ask.body):
