@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from omnillm.errors import BadRequest
+from omnillm.framing.lines import LineReader
 from omnillm.framing.sse import MAX_EVENT_BYTES
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.members import has_repeated_members, read_members
@@ -53,20 +54,19 @@ async def uploaded_lines(body: Body, content_type: bytes) -> AsyncIterator[Line]
 
 async def _lines(body: Body) -> AsyncIterator[bytes]:
     """The lines, without line feeds. The loop has a turn at every slice."""
-    at, tail = 0, b""
+    at, reader = 0, LineReader()
     while at < len(body):
         piece = body[at : at + SLICE_BYTES] if isinstance(body, bytes) else body.read_at(at, SLICE_BYTES)
         if not piece:
             raise BadRequest("The file became shorter while it was read.")
         at += len(piece)
-        *whole, tail = (tail + piece).split(b"\n")
-        for line in whole:
+        for line in reader.feed(piece):
             yield line
-        if len(tail) > LONGEST_LINE:
+        if reader.waiting_bytes > LONGEST_LINE:
             raise BadRequest("A line of the file is too long.")
         await asyncio.sleep(0)
-    if tail:
-        yield tail
+    if rest := reader.finish():
+        yield rest
 
 
 def _line(line: bytes) -> Line:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from omnillm.framing.lines import LineReader
 from omnillm.gateway.native.batch_lines import LONGEST_LINE
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.extras import Served
@@ -39,26 +40,25 @@ class Together(NamedTuple):
 class Results:
     """What a file of results says of usage, read on the side while it is on its way."""
 
-    __slots__ = ("_endpoint", "_tail", "is_readable", "usages")
+    __slots__ = ("_endpoint", "_lines", "is_readable", "usages")
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._tail = b""
+        self._lines = LineReader()
         self.usages: dict[Group, Together] = {}
         """The longest prompts in whole thousands of tokens."""
         self.is_readable = True
         """False: a line is none of a result, so the sum is not the whole."""
 
     def feed(self, piece: bytes) -> None:
-        *lines, self._tail = (self._tail + piece).split(b"\n")
-        if len(self._tail) > LONGEST_LINE:
-            self._tail, self.is_readable = b"", False
-        for line in lines:
+        for line in self._lines.feed(piece):
             self._read_line(line)
+        if self._lines.waiting_bytes > LONGEST_LINE:
+            self._lines.drop()
+            self.is_readable = False
 
     def finish(self) -> None:
-        self._read_line(self._tail)
-        self._tail = b""
+        self._read_line(self._lines.finish())
 
     def _read_line(self, line: bytes) -> None:
         if line.strip() and self.is_readable:
