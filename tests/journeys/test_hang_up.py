@@ -220,7 +220,7 @@ async def test_while_it_reads_slowly(serve: Serve) -> None:
         written += 1
         await asyncio.sleep(0)
 
-    words = 20_000  # far more than the kernel buffers on the way
+    words = 8000  # three times what the kernel buffers on the way
     behaviour = Behaviour(says=long_text(words), delay_s=0.0)
     async with FakeProvider(keys={"*": behaviour}, prices=PRICES, sleep=count, billing_lag_tokens=LAG_TOKENS) as fake:
         gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}))

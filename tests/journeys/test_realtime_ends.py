@@ -163,8 +163,8 @@ async def test_a_slow_reader_holds_the_provider_back(serve: Serve) -> None:
         await asyncio.sleep(0)
 
     # Spoken: a few thousand words fill all buffers on the way.
-    async with FakeProvider(keys={"*": Behaviour(words=12_000, delay_s=0.0)}, prices=PRICES, sleep=count) as fake:
-        longest = "{input: 0.4, output: 1.6, max_output: 12000}"  # no bill is above what a turn can be at most
+    async with FakeProvider(keys={"*": Behaviour(words=6000, delay_s=0.0)}, prices=PRICES, sleep=count) as fake:
+        longest = "{input: 0.4, output: 1.6, max_output: 6000}"  # no bill is above what a turn can be at most
         gateway = await serve(configuration(fake, keys=ONE_KEY, price=longest))
         talk = await began(gateway.port, limit=1024)
         talk.say(SPEAK)
