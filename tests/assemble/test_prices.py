@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from tests.in_turn import in_turn
 
 from omnillm.assemble.prices import day_at, make_prices
+from omnillm.config.configured import endpoints
 from omnillm.config.load import parse
 from omnillm.pricing.reference import Reference
 from omnillm.usage import Usage
@@ -16,7 +17,7 @@ OPENAI = "kind: openai, base_url: "
 
 def price(provider: str, model: str, more: str = ""):
     settings = parse(f"server: {{auth: none}}\nproviders: {{p: {{{provider}, keys: [{{label: a, key: token}}]}}}}\n{more}", {})
-    prices = make_prices(settings, 0)
+    prices = make_prices(settings, endpoints(settings), 0)
     return prices, prices.find(("p", model))
 
 
@@ -62,7 +63,7 @@ def test_an_announced_price_holds_from_its_first_second() -> None:
     """In the book of that day, whatever the one before has kept; in one that is made later from the start."""
     settings = parse("server: {auth: none}\nproviders: {p: {kind: gemini, keys: [{label: a, key: token}]}}\n", {})
     new_year = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
-    prices = make_prices(settings, new_year - 1)
+    prices = make_prices(settings, endpoints(settings), new_year - 1)
     before = prices.find(("p", "gemini-3.8-flash"))
     assert prices.on(day_at(new_year - 1)) is prices
     after = prices.on(day_at(new_year)).find(("p", "gemini-3.8-flash"))
@@ -70,4 +71,4 @@ def test_an_announced_price_holds_from_its_first_second() -> None:
     assert before is not None
     assert after is not None
     assert (before.input, before.output, after.input, after.output) == (750_000_000, 3_750_000_000, 1_500_000_000, 7_500_000_000)
-    assert make_prices(settings, new_year).find(("p", "gemini-flash-latest")) == after
+    assert make_prices(settings, endpoints(settings), new_year).find(("p", "gemini-flash-latest")) == after

@@ -7,6 +7,7 @@ from tests.in_turn import in_turn
 
 from omnillm import PriceConfig
 from omnillm.assemble.prices import make_catalog, make_prices
+from omnillm.config.configured import endpoints
 from omnillm.config.load import parse
 from omnillm.errors import ConfigError
 from omnillm.library.prices import price_settings
@@ -112,7 +113,8 @@ def test_every_rate_of_the_library_is_that_of_the_configuration():
 
 def test_a_compatible_host_is_priced_as_its_vendor():
     """A known host's models are listed; a host at home has only what is configured."""
-    book = make_prices(parse(TEXT % "{input: 1, output: 2}", {}), 0)
+    settings = parse(TEXT % "{input: 1, output: 2}", {})
+    book = make_prices(settings, endpoints(settings), 0)
     assert book.sections == {"openai": "openai", "groq": "groq", "home": "openai_compatible"}
     assert book.find(("groq", "openai/gpt-oss-120b")).version.endswith(":groq/openai/gpt-oss-120b")
     assert book.find(("home", "openai/gpt-oss-120b")) is None

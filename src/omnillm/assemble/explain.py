@@ -32,8 +32,9 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 
 def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
     """UnknownModel: nothing serves it."""
-    plan = make_router(settings, configured.endpoints(settings), system_dice()).explain(model, protocol=protocol)
-    prices = make_prices(settings, SystemClock().wall())
+    endpoints = configured.endpoints(settings)
+    plan = make_router(settings, endpoints, system_dice()).explain(model, protocol=protocol)
+    prices = make_prices(settings, endpoints, SystemClock().wall())
     targets = []
     for each in plan.targets:
         provider, name = each.target.provider, each.target.model
@@ -55,7 +56,7 @@ def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
 
 def unpriced(settings: Settings) -> tuple[str, ...]:
     """Targets of the configured models that have no price, as provider/model. Patterns of models are left out."""
-    prices = make_prices(settings, SystemClock().wall())
+    prices = make_prices(settings, configured.endpoints(settings), SystemClock().wall())
     named = [(name, parse_target(each.target)) for name, model in settings.models.items() for each in model.targets]
     asked = [(target.provider, name if target.model == ASKED else target.model) for name, target in named]
     return tuple(dict.fromkeys("/".join(pair) for pair in asked if not is_pattern(pair[1]) and prices.find(pair) is None))

@@ -1,12 +1,12 @@
 """Settings -> what calls cost: the configuration's own prices, and the built-in list, which is read when a price is first asked for."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
 from omnillm.clock import civil_day
-from omnillm.config import configured
 from omnillm.config.prices import PriceSettings, RateSettings, TierSettings
 from omnillm.config.settings import Settings
 from omnillm.gateway.quotes.price_book import PriceBook
@@ -14,21 +14,21 @@ from omnillm.gateway.quotes.quote import Quoter
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.hosts import section_of
 from omnillm.pricing.listing import Listing, Rates, Tier
+from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.places import place_of
 
 
-def make_prices(settings: Settings, wall: float) -> PriceBook:
+def make_prices(settings: Settings, endpoints: Mapping[str, Endpoint], wall: float) -> PriceBook:
     """`wall`: the time, in Unix seconds; `PriceBook.on` is that of another day."""
-    endpoints = configured.endpoints(settings)
     sections = {name: section_of(endpoint.kind, urlsplit(endpoint.origin_url).hostname or "") for name, endpoint in endpoints.items()}
     return PriceBook(make_catalog(settings, wall), sections, {name: place_of(endpoint) for name, endpoint in endpoints.items()})
 
 
-def make_quoter(settings: Settings, wall: float) -> Quoter:
+def make_quoter(settings: Settings, endpoints: Mapping[str, Endpoint], wall: float) -> Quoter:
     calls = settings.calls
-    apart = frozenset(name.encode() for endpoint in configured.endpoints(settings).values() for name in endpoint.apart_fields)
+    apart = frozenset(name.encode() for endpoint in endpoints.values() for name in endpoint.apart_fields)
     return Quoter(
-        make_prices(settings, wall),
+        make_prices(settings, endpoints, wall),
         default_output_tokens=calls.default_output_tokens,
         default_tool_calls=calls.default_tool_calls,
         unknown=settings.pricing.unknown,

@@ -147,7 +147,7 @@ class Program:
         credentials = Credentials(self.clock, self.dice, self.credentials.found)
         upstreams = make_upstreams(settings, endpoints, credentials)
         router = make_router(settings, endpoints, self.dice)
-        quoter = make_quoter(settings, self.clock.wall())
+        quoter = make_quoter(settings, endpoints, self.clock.wall())
         assert self._journal is not None
         assert self._idempotency is not None
         self._tag_sets.most = settings.calls.tag_sets
