@@ -13,8 +13,9 @@ from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.gateway.replies import drain
-from omnillm.records import EntryKind
+from omnillm.records import AttemptRow, EntryKind
 from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
+from omnillm.usage import NO_USAGE, Usage
 
 LAG_TOKENS = 16
 USAGE_MARKS = {
@@ -148,6 +149,35 @@ async def test_while_the_model_thinks_unseen(serve: Serve, dialect: str, events:
         assert (request.status, attempt.verdict, attempt.is_estimated, reserved) == (499, "aborted", True, 0)
         assert fake.invoice.lines[0].usage.reasoning == 2000
         assert ledger == settled >= fake.invoice.total_nanousd
+
+
+async def test_a_prompt_that_its_stream_has_told_is_charged_as_told(serve: Serve, fake: FakeProvider) -> None:
+    """Once a whole stream has shown that what comes at the beginning is true; until then by its bound, a token a byte."""
+    gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}))
+    question = ask("anthropic_messages", long_text(20), is_stream=True)
+
+    async def leave() -> AttemptRow:
+        fake.enqueue(Fault.stall(after_events=3))
+        line = await Line.open(gateway.port, question)
+        assert await line.head() == 200
+        assert await line.piece()
+        line.reset()
+        await until(lambda: gateway.in_flight == 0)
+        async with asyncio.timeout(5):
+            await fake.ended(len(fake.log))
+        ledger, settled, reserved = await gateway.books()
+        assert (ledger, reserved) == (settled, 0)
+        _, [attempt] = await gateway.last()
+        assert attempt.cost_nanousd >= fake.invoice.lines[-1].cost_nanousd > 0
+        assert (attempt.is_usage_known, attempt.is_estimated) == (False, True)
+        return attempt
+
+    unknown = await leave()
+    assert (await exchange(gateway.port, question)).is_answer
+    told = await leave()
+    assert (unknown.usage, told.usage) == (NO_USAGE, Usage(input=fake.invoice.lines[-1].usage.input))
+    assert told.cost_nanousd * 3 < unknown.cost_nanousd
+    assert ";bound=told+" in told.price_version
 
 
 async def test_what_goes_on_in_the_background_is_charged_whole(gateway: Running, fake: FakeProvider) -> None:

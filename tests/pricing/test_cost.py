@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
-from omnillm.pricing.cost import MAX_COST_NANOUSD, Price, Units, bound, cost, cost_of_many
+from omnillm.pricing.cost import MAX_COST_NANOUSD, Price, Units, bound, bound_behind, cost, cost_of_many
 from omnillm.pricing.estimate import prompt_tokens
 from omnillm.usage import MAX_COUNT, Usage
 
@@ -192,3 +192,12 @@ def test_price_is_a_value():
     """It survives JSON, so that it can travel to another process."""
     price = replace(Price.of(input=1, output=2), steps=((5, Price.of(input=2, output=4)),))
     assert msgspec.json.decode(msgspec.json.encode(price), type=Price) == price
+
+
+@given(usage=usages, price=prices, more=st.integers(0, 1000))
+def test_a_prompt_that_is_known_costs_no_less_than_it_did_and_no_more_than_was_bounded(usage, price, more):
+    """Whatever was written behind it, as long as it was no more."""
+    prompt = replace(usage, **dict.fromkeys((*OUTPUTS, "images", "tool_calls", "characters", "audio_ms"), 0))
+    whole = replace(prompt, **{kind: getattr(usage, kind) for kind in OUTPUTS})
+    known = bound_behind(prompt, whole.completion_tokens + more, price)
+    assert cost(whole, price) <= known <= bound(prompt.prompt_tokens + more, whole.completion_tokens + more, price)

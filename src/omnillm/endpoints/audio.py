@@ -84,6 +84,7 @@ class TranscriptionResponse(Struct, frozen=True, kw_only=True, tag="transcriptio
 class AudioWatch:
     """Follows events, or plain bytes, whose end only the transport knows."""
 
+    opening: ClassVar = None
     next_sequence: ClassVar = 0
     skims: ClassVar = None
     response_id: ClassVar = ""

@@ -83,6 +83,7 @@ def is_there(raw: msgspec.Raw) -> bool:
 class EventWatch:
     """Follows a stream of server-sent events whose `type` says what they are. The end is an event of type `...done` or `...completed`."""
 
+    opening: ClassVar = None
     next_sequence: ClassVar = 0
     skims: ClassVar = None
     response_id: ClassVar = ""

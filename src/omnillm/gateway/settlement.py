@@ -14,6 +14,7 @@ from omnillm.gateway.ended import EndedCalls
 from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quotes.estimate import Estimate, estimate_call
+from omnillm.gateway.quotes.openings import Openings
 from omnillm.gateway.quotes.quote import Quoter
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.tag_sets import TagSets
@@ -46,6 +47,7 @@ class Settlement:
         self.now = clock.now
         self.wall = clock.wall
         self.ended = ended
+        self.openings = Openings()
         self._tag_sets = tag_sets
         self._queue_s = queue_s
         self._random_bits = dice.getrandbits

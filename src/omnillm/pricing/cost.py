@@ -122,8 +122,12 @@ def cost(usage: Usage, price: Price) -> int:
 
 def cost_of_many(usage: Usage, price: Price, *, requests: int, longest: int) -> int:
     """As `cost`, of what so many requests used together, none of whose prompts is longer than `longest` tokens."""
-    rates = next((dearer for above, dearer in reversed(price.steps) if longest > above), price)
+    rates = _rates_for(longest, price)
     return cost(usage, msgspec.structs.replace(rates, request=price.request * requests, steps=()))
+
+
+def _rates_for(prompt_tokens: int, price: Price) -> Price:
+    return next((dearer for above, dearer in reversed(price.steps) if prompt_tokens > above), price)
 
 
 class Units(NamedTuple):
@@ -146,6 +150,13 @@ def bound(input_tokens: int, output_tokens: int, price: Price, units: Units = NO
             total = max(total, _most(input_tokens, output_tokens, rates, units))
     most = -(-(total + price.request) // MILLION)
     return most if most < MAX_COST_NANOUSD else MAX_COST_NANOUSD
+
+
+def bound_behind(prompt: Usage, output_tokens: int, price: Price) -> int:
+    """nano-USD of a prompt whose usage is known, and of at most so many completion tokens behind it."""
+    rates = _rates_for(prompt.prompt_tokens, price)
+    whole = msgspec.structs.replace(prompt, output=output_tokens)
+    return cost(whole, msgspec.structs.replace(rates, output=rates.dearest_output, request=price.request, steps=()))
 
 
 def _most(input_tokens: int, output_tokens: int, rates: Price, units: Units) -> int:

@@ -3,17 +3,19 @@
 A row's `price_version` is `<figures>:<section>/<model><terms><bound>`, as in `2026-11-28:openai/gpt-5;tier=priority`, where figures that a
 list announced for a later day are `2026-11-29@2027-01-01`. A row that was
 charged by its bound, because nobody reported a usage, names it: `;bound=5123+1024+0`, tokens of prompt and completion and tool calls, and
-for the endpoint families images, characters and milliseconds of audio.
+for the endpoint families images, characters and milliseconds of audio. `;bound=told+1024` is that of a completion alone: the usage of the
+row is that of the prompt.
 """
 
 from collections.abc import Callable
 
-from omnillm.pricing.cost import Price, Units, bound, cost
+from omnillm.pricing.cost import Price, Units, bound, bound_behind, cost
 from omnillm.pricing.listing import Listing
 from omnillm.pricing.terms import Terms
 from omnillm.usage import NO_USAGE, Usage
 
 BOUND = ";bound="
+TOLD = f"{BOUND}told+"
 
 _LAST_FOLDED = "2026-11-28"
 """The last list by which image tokens were charged together with text, at the dearer rate of the two."""
@@ -29,6 +31,11 @@ def bounded(version: str, prompt: int, completion: int, units: Units) -> str:
     return f"{version}{BOUND}{'+'.join(map(str, (prompt, completion, *told)))}"
 
 
+def bounded_behind(version: str, completion: int) -> str:
+    """The version of a row whose prompt was told, and whose completion was charged by its bound."""
+    return f"{version}{TOLD}{completion}"
+
+
 class Reference:
     """Computes costs of rows. It remembers the prices of versions, because a ledger has many rows of each."""
 
@@ -37,7 +44,9 @@ class Reference:
         self._prices: dict[str, Price] = {}
 
     def cost(self, price_version: str, usage: Usage | None) -> int:
-        """nano-USD. `usage`: None where the row says that it is not known: without a bound in its version such an attempt was free.
+        """nano-USD.
+
+        `usage`: None where the row says that it is not known, unless it is told of the prompt: without a bound such an attempt was free.
 
         ValueError: the version does not have this form. LookupError: its figures are not known.
         """
@@ -45,6 +54,8 @@ class Reference:
             return 0
         version, _, counts = price_version.partition(BOUND)
         price = self._known(version)
+        if price_version.startswith(TOLD, len(version)):
+            return bound_behind(usage or NO_USAGE, int(counts.partition("+")[2]), price)
         if not counts:
             return cost(usage or NO_USAGE, price)
         prompt, completion, *units = map(int, counts.split("+"))

@@ -109,6 +109,11 @@ class StreamWatch(Interface):
     def usage(self) -> Usage | None: ...
 
     @property
+    def opening(self) -> Usage | None:
+        """What was told of usage before the first word, in a protocol whose streams begin with it: the prompt, and no output yet."""
+        ...
+
+    @property
     def tier(self) -> Any:
         """As `ReplyPeek.tier`."""
         ...

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from omnillm.pricing.reference import Reference
+from omnillm.pricing.reference import TOLD, Reference
 from omnillm.records import BATCH_SETTLEMENT, BATCHES
 from omnillm.stores.connection import Connection
 from omnillm.stores.orphans import OUTCOME
@@ -74,7 +74,7 @@ def _problem(row: Row, reference: Reference) -> str:
     priced, is_metered = version.removesuffix(METERED), version.endswith(METERED)
     try:
         used = decode_usage(usage)
-        computed = reference.least(priced, used) if is_metered else reference.cost(priced, used if is_known else None)
+        computed = reference.least(priced, used) if is_metered else reference.cost(priced, used if is_known or TOLD in priced else None)
     except msgspec.DecodeError:
         return "has a usage that is none"
     except ValueError:

@@ -5,8 +5,8 @@ import msgspec
 from omnillm.admission.asks import Lease
 from omnillm.gateway.quotes.quote import Quote
 from omnillm.outcome import Outcome, Verdict
-from omnillm.pricing.cost import Price, bound, cost
-from omnillm.pricing.reference import bounded
+from omnillm.pricing.cost import Price, bound, bound_behind, cost
+from omnillm.pricing.reference import bounded, bounded_behind
 from omnillm.protocols.protocol import Failure
 from omnillm.records import AttemptRow
 from omnillm.transport.client import Exchange
@@ -97,6 +97,9 @@ class Attempt(msgspec.Struct, eq=False):
         if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0 and quote.is_paid_by_piece:
             unseen_s = self.left_at - self.sent_at if price.thinks else 0.0
             output = min(output, self.observed_bytes + quote.choices * unseen_tokens(unseen_s))
+            if outcome.usage is not NO_USAGE:
+                self.price_version = bounded_behind(price.version, output)
+                return bound_behind(outcome.usage, output, price), True
         self.price_version = bounded(price.version, prompt, output, units)
         return bound(prompt, output, price, units), True
 

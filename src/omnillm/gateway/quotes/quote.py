@@ -104,6 +104,11 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         prompt = max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.context_reads)
         return prompt, output * extras.asked.output_turns + extras.asked.more_output, extras.units
 
+    def reads_once(self, target: tuple[str, str]) -> bool:
+        """Whether all of the prompt is read before the first word: what is told of it then is the whole."""
+        asked = self.extras.get(target, NO_EXTRAS).asked
+        return self.is_paid_by_piece and asked.turns == asked.output_turns == 1 and not asked.calls and not asked.more_output
+
     def most_nanousd(self, target: tuple[str, str], price: Price) -> int:
         """nano-USD that an attempt at this target can cost at most."""
         prompt, completion, units = self.bounds(target, price)

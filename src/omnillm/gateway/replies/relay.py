@@ -272,12 +272,28 @@ class Relay(msgspec.Struct, eq=False):
         usage = None if price is None else self.case.quote.counted((lease.provider, lease.model), price)
         return _UNKNOWN if usage is None else (usage, usage.total_tokens)
 
+    def _opened(self, opening: Usage, usage: Usage, verdict: Verdict) -> Usage:
+        """Of a stream that told of its prompt at its beginning: what it has used, which is that prompt if it was given up."""
+        quote, openings, lease = self.case.quote, self.case.settlement.openings, self._attempt.lease
+        target = lease.provider, lease.model
+        if not quote.reads_once(target):
+            return usage
+        if usage is not NO_USAGE:
+            openings.compare(target, opening, usage)
+        elif verdict is Verdict.ABORTED and self._attempt.price is not None:
+            told = openings.believed(target, opening)
+            if told is not None and told.prompt_tokens <= quote.bounds(target, self._attempt.price)[0]:
+                return told
+        return usage
+
     def _charge(self, verdict: Verdict) -> Outcome:
         """Work out what the attempt's end means, and add its cost to the case."""
         attempt, answer = self._attempt, self._answer
         exchange = answer.exchange
         # What a stream reported before its end is a part of the truth, not the whole.
         usage, tokens = self._used() if verdict is _SUCCESS else _UNKNOWN
+        if answer.watch is not None and answer.watch.opening is not None:
+            usage = self._opened(answer.watch.opening, usage, verdict)
         outcome = Outcome(
             verdict=verdict,
             usage=usage,

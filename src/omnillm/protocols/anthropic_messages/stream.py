@@ -29,12 +29,13 @@ class MessageWatch:
     `message_delta` that names it, the usage of a stream is not known.
     """
 
-    __slots__ = ("_counts", "_has_content", "_is_complete", "_is_told", "container_id", "failure", "message_id", "usage")
+    __slots__ = ("_counts", "_has_content", "_is_complete", "_is_told", "container_id", "failure", "message_id", "opening", "usage")
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
+        self.opening: Usage | None = None
         self.failure: Failure | None = None
         self.message_id = self.container_id = ""
         self._counts: dict[str, Any] = {}
@@ -77,6 +78,7 @@ class MessageWatch:
             return _CONTENT if _has_content(event.content_block) else _NOTHING
         if event.type == "message_start" and event.message is not None:
             self._report(event.message.usage)
+            self.opening = self.usage
             self.message_id = event.message.id if type(event.message.id) is str else ""
             self._is_told = event.message.stop_reason is not None
         elif event.type == "message_delta":

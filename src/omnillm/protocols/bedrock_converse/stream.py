@@ -20,6 +20,7 @@ class ConverseWatch:
     """The stream ends with `metadata`, after `messageStop`: without it nobody knows what it cost."""
 
     __slots__ = ("_has_stopped", "_is_complete", "failure", "tier", "usage")
+    opening: ClassVar = None
     next_sequence: ClassVar = 0
     skims: ClassVar = None
     response_id: ClassVar = ""

@@ -27,6 +27,7 @@ class GenerateContentWatch:
     """There is no terminal event: the stream is whole when every candidate that was seen has its finishReason."""
 
     __slots__ = ("_finished", "_has_content", "_is_blocked", "_metadata", "_reported", "_searches", "_started", "failure")
+    opening: ClassVar = None
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
     tier: ClassVar = None

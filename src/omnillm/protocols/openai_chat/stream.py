@@ -25,6 +25,7 @@ class ChatWatch:
     """Until the first content every chunk is decoded; from then on only one that names token counts or an error."""
 
     __slots__ = ("_has_content", "_is_complete", "_withholds", "failure", "tier", "usage")
+    opening: ClassVar = None
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
 

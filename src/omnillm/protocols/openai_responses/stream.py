@@ -1,6 +1,6 @@
 """Follows one stream of the Responses API."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -32,6 +32,7 @@ class ResponsesWatch:
     """Until the first content every event is decoded; from then on only one that carries a response or an error."""
 
     __slots__ = ("_has_content", "_is_complete", "_last", "failure", "response_id", "tier", "usage")
+    opening: ClassVar = None
 
     def __init__(self, withholds: bool) -> None:  # noqa: ARG002, FBT001 - the signature of `Protocol.watch`; usage is never asked for
         self.usage: Usage | None = None
