@@ -1,5 +1,6 @@
 """Who waits, in which line and lane, and what for: what a queue keeps."""
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -56,3 +57,29 @@ class Source(Generic[QuestionT]):
         """The first of each line's lane that draws on it, the smallest first."""
         self.lanes: set[Hashable] = set()
         """Names of the lanes that draw on it."""
+
+
+class Sources(dict[Hashable, Source[QuestionT]]):
+    """All that is waited for, by name."""
+
+    def come_forward(self, waiter: Waiter[QuestionT]) -> None:
+        """It is the first of its line's lane now."""
+        for name in waiter.sources:
+            source = self.get(name)
+            if source is None:
+                source = self[name] = Source()
+            insort(source.heads, (waiter.size, waiter.number, waiter))
+            source.lanes.add(waiter.lane)
+
+    def step_back(self, waiter: Waiter[QuestionT]) -> None:
+        for name in waiter.sources:
+            heads = self[name].heads
+            del heads[bisect_left(heads, (waiter.size, waiter.number))]
+
+    def forget_lane(self, waiter: Waiter[QuestionT]) -> None:
+        """It was the last of all who waited there."""
+        for name in waiter.sources:
+            source = self[name]
+            source.lanes.discard(waiter.lane)
+            if not source.lanes:
+                del self[name]

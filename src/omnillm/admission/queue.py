@@ -16,12 +16,12 @@ from math import inf
 from typing import Final, Generic, Protocol, TypeVar
 
 from omnillm.admission.asks import Ask, Lease, Need, Refusal, Ticket
-from omnillm.admission.line import Head, Line, Place, QuestionT, Source, Waiter
+from omnillm.admission.line import Head, Line, Place, QuestionT, Sources, Waiter
 
 AskedT_contra = TypeVar("AskedT_contra", bound=Ask | Need, contravariant=True)
 AnswerT = TypeVar("AnswerT", bound=Ticket | Lease)
 FEW: Final = 8
-"""Of those who are asked in a round, fewer than the so-manieth part: it is worth to ask them alone."""
+"""If fewer than one in so many of a round can still hope, they alone are asked."""
 
 
 class Earmarks(Protocol[AskedT_contra]):
@@ -62,7 +62,7 @@ class Queue(Generic[QuestionT, AnswerT]):
         """Of all lines, the next one first."""
         self._lanes: dict[Hashable, int] = {}
         """How many wait in lanes of each name."""
-        self._sources: dict[Hashable, Source[QuestionT]] = {}
+        self._sources: Sources[QuestionT] = Sources()
         self._hopeful: set[Hashable] = set()
         """In a round: lanes in which somebody may ask for less than there is no room for."""
         self._few: list[Head[QuestionT]] = []
@@ -99,7 +99,8 @@ class Queue(Generic[QuestionT, AnswerT]):
         lane = line.lanes.setdefault(waiter.lane, deque())
         lane.append(waiter)
         if lane[0] is waiter:
-            self._come_forward(waiter)
+            self._sources.come_forward(waiter)
+            self._hopeful.add(waiter.lane)
         self._fresh[waiter.caller] = line
         self._next_until = min(self._next_until, waiter.until)
 
@@ -129,39 +130,17 @@ class Queue(Generic[QuestionT, AnswerT]):
         is_first = lane[0] is waiter
         lane.remove(waiter)
         if is_first:
-            self._step_back(waiter)
+            self._sources.step_back(waiter)
         if not lane:
             del line.lanes[name]
         elif is_first:
-            self._come_forward(lane[0])
+            self._sources.come_forward(lane[0])
+            self._hopeful.add(name)
         self._lanes[name] -= 1
         if not self._lanes[name]:
-            self._forget_lane(waiter)
-
-    def _come_forward(self, waiter: Waiter[QuestionT]) -> None:
-        """It is the first of its line's lane now."""
-        for name in waiter.sources:
-            source = self._sources.get(name)
-            if source is None:
-                source = self._sources[name] = Source()
-            insort(source.heads, (waiter.size, waiter.number, waiter))
-            source.lanes.add(waiter.lane)
-        self._hopeful.add(waiter.lane)
-
-    def _step_back(self, waiter: Waiter[QuestionT]) -> None:
-        for name in waiter.sources:
-            heads = self._sources[name].heads
-            del heads[bisect_left(heads, (waiter.size, waiter.number))]
-
-    def _forget_lane(self, waiter: Waiter[QuestionT]) -> None:
-        """It was the last of all who waited there."""
-        del self._lanes[waiter.lane]
-        self._hopeful.discard(waiter.lane)
-        for name in waiter.sources:
-            source = self._sources[name]
-            source.lanes.discard(waiter.lane)
-            if not source.lanes:
-                del self._sources[name]
+            del self._lanes[name]
+            self._hopeful.discard(name)
+            self._sources.forget_lane(waiter)
 
     def turn_away(self, waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | None:
         """Of a waiter that `serve` did not serve: its answer if it cannot or will not wait, and then it has left. None: it stays."""

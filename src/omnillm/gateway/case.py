@@ -164,8 +164,8 @@ class Case(msgspec.Struct, eq=False):
 
         Not `is_sure`: a stream names them at its beginning, perhaps as they were asked for, and did not come to its end. The dearer holds.
         """
-        target = attempt.lease.provider, attempt.lease.model
-        price, asked = self.quote.served(target, tier), attempt.price
+        target, asked = attempt.target, attempt.price
+        price = self.quote.served(target, tier)
         if price is None:
             return
         if is_sure or asked is None or self.quote.most_nanousd(target, price) > self.quote.most_nanousd(target, asked):

@@ -61,6 +61,10 @@ class Attempt(msgspec.Struct, eq=False):
     credential_version: int = 0
     """Of what authenticated it, where that is refreshed."""
 
+    @property
+    def target(self) -> tuple[str, str]:
+        return self.lease.provider, self.lease.model
+
     def outcome_of(self, failure: Failure) -> Outcome:
         """What a judged failure means for the key. A usage beyond all bounds tells nothing."""
         usage = failure.usage
@@ -93,7 +97,7 @@ class Attempt(msgspec.Struct, eq=False):
         is_refusal = outcome.verdict in UNBILLED or status >= 400
         if not quote.is_charged or (is_refusal and not self.has_content):
             return 0, False
-        prompt, output, units = quote.bounds((self.lease.provider, self.lease.model), price)
+        prompt, output, units = quote.bounds(self.target, price)
         if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0 and quote.is_paid_by_piece:
             unseen_s = self.left_at - self.sent_at if price.thinks else 0.0
             output = min(output, self.observed_bytes + quote.choices * unseen_tokens(unseen_s))

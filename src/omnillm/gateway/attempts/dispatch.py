@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from omnillm.admission.asks import Lease, Wait
-from omnillm.errors import NotSent, OmniError, ReplyTooLarge, StaleConnection, UpstreamLost, UpstreamTimeout
+from omnillm.errors import ReplyTooLarge, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.credentials import authenticate, renewed
-from omnillm.gateway.attempts.no_reply import cut, garbled, late
+from omnillm.gateway.attempts.no_reply import cut, failure_of, garbled, late
 from omnillm.gateway.attempts.rounds import VISIBLE, DispatchSettings, Round, open_round
-from omnillm.gateway.attempts.upstream import KeyGone, Upstream, Upstreams
+from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
@@ -85,7 +85,7 @@ class Dispatch:
             try:
                 answer = await exchange(case, attempt)
             except (UpstreamLost, UpstreamTimeout) as error:
-                answer = _failure_of(error)
+                answer = failure_of(error)
             if type(answer) is not Failure:
                 return answer
             lease = await self._after_failure(round_, attempt, answer, is_repeatable=is_repeatable)
@@ -237,23 +237,6 @@ class Dispatch:
 BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
 OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
 OF_TIME = frozenset({Verdict.TIMEOUT, Verdict.NOT_SENT})
-TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
-    KeyGone: Verdict.ABORTED,
-    NotSent: Verdict.NOT_SENT,
-    StaleConnection: Verdict.STALE,
-    UpstreamLost: Verdict.LOST,
-    UpstreamTimeout: Verdict.TIMEOUT,
-}
-
-
-def _failure_of(error: UpstreamLost | UpstreamTimeout) -> Failure:
-    """What an error of the transport is judged as. Raises it where nobody could do better.
-
-    A reply that is too long is what its caller has asked for: no key is to rest for it, and again it would be as long, and billed.
-    """
-    if isinstance(error, ReplyTooLarge):
-        raise error
-    return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
 
 def _show(attempt: Attempt, answer: Answer, piece: bytes) -> Answer | Failure | None:

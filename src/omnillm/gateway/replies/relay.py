@@ -17,18 +17,17 @@ from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.replies.answer import Answer
 from omnillm.gateway.replies.drain import Drains
 from omnillm.gateway.replies.pouring import Outlet, Pouring
+from omnillm.gateway.replies.reported import told_prompt, used
 from omnillm.outcome import Outcome, Verdict
-from omnillm.pricing.cost import cost
 from omnillm.protocols.bound import RESPONSE
 from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.endpoint import SSE
 from omnillm.records import BATCH_BILL
-from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
+from omnillm.usage import NO_USAGE
 
 _SUCCESS: Final = Verdict.SUCCESS
 """Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
-_UNKNOWN: Final[tuple[Usage, int | None]] = (NO_USAGE, None)
 
 
 class Relay(msgspec.Struct, eq=False):
@@ -226,74 +225,14 @@ class Relay(msgspec.Struct, eq=False):
         if name:
             self.case.bind(self._attempt.lease, ((RESPONSE, name), (BATCH_BILL, name)))
 
-    def _is_implausible(self, usage: Usage, tokens: int) -> bool:
-        """Whether a reported usage cannot be true: no prompt, no output although content came, or a count beyond all bounds.
-
-        What endpoint families count is not always tokens.
-        """
-        # As `Usage.is_incredible`, whose sum of tokens is at hand here.
-        if tokens >= MOST_OF_ONE or usage.tool_calls >= MOST_OF_ONE:
-            return True
-        if self.case.call.protocol.family:
-            return usage == NO_USAGE or usage.audio_ms >= MOST_OF_ONE or self._is_unpaid(usage)
-        # Most usage has text in and out, and that is asked first.
-        if not (usage.input or usage.prompt_tokens):
-            return True
-        return not (usage.output or usage.completion_tokens) and bool(self._answer.seen & Sight.CONTENT)
-
-    def _is_unpaid(self, usage: Usage) -> bool:
-        """The reply counts what is not paid, and not what is: seconds instead of tokens, or pictures and none of their tokens."""
-        price, lease = self._attempt.price, self._attempt.lease
-        if price is None:
-            return False
-        if usage.images and price.dearest_output and not price.image:  # pictures are counted where no tokens are told for them
-            return True
-        return not cost(usage, price) and self.case.quote.most_nanousd((lease.provider, lease.model), price) > 0
-
-    def _used(self) -> tuple[Usage, int | None]:
-        """(what a reply that ended well has used, its tokens); None: nobody knows, and it is charged by estimate."""
-        report = self._answer.report
-        usage, tier, extras = report.usage, report.tier, self.case.quote.extras
-        if tier is not None and (tier != "default" or extras):
-            self.case.served_under(self._attempt, tier)
-        tokens = 0 if usage is None else usage.total_tokens
-        if usage is None or self._is_implausible(usage, tokens):
-            return self._counted()
-        return self._completed(usage) if extras else usage, tokens
-
-    def _completed(self, usage: Usage) -> Usage:
-        """With what the reply leaves out and the request alone tells."""
-        price, lease = self._attempt.price, self._attempt.lease
-        return usage if price is None else self.case.quote.completed((lease.provider, lease.model), price, usage)
-
-    def _counted(self) -> tuple[Usage, int | None]:
-        """What the request alone tells of its cost."""
-        price, lease = self._attempt.price, self._attempt.lease
-        usage = None if price is None else self.case.quote.counted((lease.provider, lease.model), price)
-        return _UNKNOWN if usage is None else (usage, usage.total_tokens)
-
-    def _opened(self, opening: Usage, usage: Usage, verdict: Verdict) -> Usage:
-        """Of a stream that told of its prompt at its beginning: what it has used, which is that prompt if it was given up."""
-        quote, openings, lease = self.case.quote, self.case.settlement.openings, self._attempt.lease
-        target = lease.provider, lease.model
-        if not quote.reads_once(target):
-            return usage
-        if usage is not NO_USAGE:
-            openings.compare(target, opening, usage)
-        elif verdict is Verdict.ABORTED and self._attempt.price is not None:
-            told = openings.believed(target, opening)
-            if told is not None and told.prompt_tokens <= quote.bounds(target, self._attempt.price)[0]:
-                return told
-        return usage
-
     def _charge(self, verdict: Verdict) -> Outcome:
         """Work out what the attempt's end means, and add its cost to the case."""
         attempt, answer = self._attempt, self._answer
         exchange = answer.exchange
-        # What a stream reported before its end is a part of the truth, not the whole.
-        usage, tokens = self._used() if verdict is _SUCCESS else _UNKNOWN
-        if answer.watch is not None and answer.watch.opening is not None:
-            usage = self._opened(answer.watch.opening, usage, verdict)
+        if verdict is _SUCCESS:
+            usage, tokens = used(self.case, attempt, answer)
+        else:  # what a stream reported before its end is a part of the truth, not the whole
+            usage, tokens = (told_prompt(self.case, attempt, answer) if verdict is Verdict.ABORTED else NO_USAGE), None
         outcome = Outcome(
             verdict=verdict,
             usage=usage,

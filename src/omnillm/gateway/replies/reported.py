@@ -1,0 +1,70 @@
+"""What a reply reports of its usage, and how far that is believed."""
+
+from typing import Final
+
+from omnillm.gateway.attempts.attempt import Attempt
+from omnillm.gateway.case import Case
+from omnillm.gateway.replies.answer import Answer
+from omnillm.pricing.cost import cost
+from omnillm.protocols.protocol import Sight
+from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
+
+_UNKNOWN: Final[tuple[Usage, int | None]] = (NO_USAGE, None)
+
+
+def used(case: Case, attempt: Attempt, answer: Answer) -> tuple[Usage, int | None]:
+    """(what a reply that ended well has used, its tokens); None: nobody knows, and it is charged by estimate."""
+    report = answer.report
+    usage, tier, extras = report.usage, report.tier, case.quote.extras
+    if tier is not None and (tier != "default" or extras):
+        case.served_under(attempt, tier)
+    tokens = 0 if usage is None else usage.total_tokens
+    if usage is None or _is_implausible(usage, tokens, case, attempt, answer):
+        return _counted(case, attempt)
+    if answer.watch is not None and answer.watch.opening is not None and case.quote.reads_once(attempt.target):
+        case.settlement.openings.compare(attempt.target, answer.watch.opening, usage)
+    if extras and attempt.price is not None:  # the rest only the request tells
+        usage = case.quote.completed(attempt.target, attempt.price, usage)
+    return usage, tokens
+
+
+def told_prompt(case: Case, attempt: Attempt, answer: Answer) -> Usage:
+    """The prompt of a stream that was given up, as its beginning told it; `NO_USAGE`: it did not, or nobody knows whether it is true."""
+    opening = None if answer.watch is None else answer.watch.opening
+    if opening is None or attempt.price is None or not case.quote.reads_once(attempt.target):
+        return NO_USAGE
+    told = case.settlement.openings.believed(attempt.target, opening)
+    most, _, _ = case.quote.bounds(attempt.target, attempt.price)
+    return NO_USAGE if told is None or told.prompt_tokens > most else told
+
+
+def _is_implausible(usage: Usage, tokens: int, case: Case, attempt: Attempt, answer: Answer) -> bool:
+    """Whether a reported usage cannot be true: no prompt, no output although content came, or a count beyond all bounds.
+
+    What endpoint families count is not always tokens.
+    """
+    # As `Usage.is_incredible`, whose sum of tokens is at hand here.
+    if tokens >= MOST_OF_ONE or usage.tool_calls >= MOST_OF_ONE:
+        return True
+    if case.call.protocol.family:
+        return usage == NO_USAGE or usage.audio_ms >= MOST_OF_ONE or _is_unpaid(usage, case, attempt)
+    # Most usage has text in and out, and that is asked first.
+    if not (usage.input or usage.prompt_tokens):
+        return True
+    return not (usage.output or usage.completion_tokens) and bool(answer.seen & Sight.CONTENT)
+
+
+def _is_unpaid(usage: Usage, case: Case, attempt: Attempt) -> bool:
+    """The reply counts what is not paid, and not what is: seconds instead of tokens, or pictures and none of their tokens."""
+    price = attempt.price
+    if price is None:
+        return False
+    if usage.images and price.dearest_output and not price.image:  # pictures are counted where no tokens are told for them
+        return True
+    return not cost(usage, price) and case.quote.most_nanousd(attempt.target, price) > 0
+
+
+def _counted(case: Case, attempt: Attempt) -> tuple[Usage, int | None]:
+    """What the request alone tells of its cost."""
+    usage = None if attempt.price is None else case.quote.counted(attempt.target, attempt.price)
+    return _UNKNOWN if usage is None else (usage, usage.total_tokens)
