@@ -19,4 +19,9 @@ Translation, by way of the canonical model:
     differences/  what several protocols say differently: one file for each difference
     shapes        JSON values, read strictly; `base64_text`, `said`: bytes and fields in them
     canonical     the canonical model as a protocol of its own, for the library
+
+A protocol's own package:
+    wire, peek    requests and replies of the straight line; `stream`: its streams; `failure`: its errors; `usage`: what it counts
+    parse/        what it says, to the canonical model: `request`, `reply`, `stream`, and a file for each larger part of these
+    emit/         the canonical model in its words, the same
 """

@@ -5,7 +5,7 @@ from typing import Any
 from anthropic.lib._parse._transform import transform_schema
 from tests.in_turn import in_turn
 
-from omnillm.protocols.anthropic_messages.schema import strict_schema
+from omnillm.protocols.anthropic_messages.emit.schema import strict_schema
 
 TEXT = {"type": "string"}
 

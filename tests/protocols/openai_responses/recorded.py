@@ -8,7 +8,7 @@ from omnillm.model import Issuer
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import CODEC
-from omnillm.protocols.openai_responses.envelope import ECHOES
+from omnillm.protocols.openai_responses.parse.reply import ECHOES
 
 ISSUER = Issuer(protocol="openai_responses", provider="openai", key="k1")
 

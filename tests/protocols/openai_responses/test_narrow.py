@@ -28,7 +28,7 @@ from omnillm.model import (
     user,
 )
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.openai_responses.narrow import ITEMS, MEMBERS, PARTS, TOOLS
+from omnillm.protocols.openai_responses.emit.narrow import ITEMS, MEMBERS, PARTS, TOOLS
 from omnillm.protocols.transcode import emit_request
 
 

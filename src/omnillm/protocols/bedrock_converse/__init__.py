@@ -3,11 +3,11 @@
 from typing import Any, NoReturn
 
 from omnillm.errors import ProtocolError
-from omnillm.protocols.bedrock_converse.decoder import ConverseDecoder
-from omnillm.protocols.bedrock_converse.emit_request import emit_request
+from omnillm.protocols.bedrock_converse.emit.request import emit_request
 from omnillm.protocols.bedrock_converse.failure import read_failure, read_headroom, write_fault, write_fault_fields, write_stream_fault
 from omnillm.protocols.bedrock_converse.frames import EventFrames
-from omnillm.protocols.bedrock_converse.parse_reply import parse_reply
+from omnillm.protocols.bedrock_converse.parse.reply import parse_reply
+from omnillm.protocols.bedrock_converse.parse.stream import ConverseDecoder
 from omnillm.protocols.bedrock_converse.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.bedrock_converse.stream import ConverseWatch
 from omnillm.protocols.bedrock_converse.writer import NAME

@@ -2,13 +2,13 @@
 
 from omnillm.protocols.bound import gemini_named
 from omnillm.protocols.codec import Codec
-from omnillm.protocols.gemini_generate_content.decoder import GenerateContentDecoder
-from omnillm.protocols.gemini_generate_content.emit_reply import emit_reply
-from omnillm.protocols.gemini_generate_content.emit_request import emit_request
-from omnillm.protocols.gemini_generate_content.encoder import GenerateContentEncoder
+from omnillm.protocols.gemini_generate_content.emit.reply import emit_reply
+from omnillm.protocols.gemini_generate_content.emit.request import emit_request
+from omnillm.protocols.gemini_generate_content.emit.stream import GenerateContentEncoder
 from omnillm.protocols.gemini_generate_content.failure import read_failure, read_headroom, write_fault, write_stream_fault
-from omnillm.protocols.gemini_generate_content.parse_reply import parse_reply
-from omnillm.protocols.gemini_generate_content.parse_request import parse_request
+from omnillm.protocols.gemini_generate_content.parse.reply import parse_reply
+from omnillm.protocols.gemini_generate_content.parse.request import parse_request
+from omnillm.protocols.gemini_generate_content.parse.stream import GenerateContentDecoder
 from omnillm.protocols.gemini_generate_content.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.stream import GenerateContentWatch

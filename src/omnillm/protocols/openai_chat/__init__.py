@@ -4,14 +4,14 @@ import msgspec
 
 from omnillm.protocols.bound import files_named
 from omnillm.protocols.codec import Codec
-from omnillm.protocols.openai_chat.decoder import ChatDecoder
-from omnillm.protocols.openai_chat.emit_reply import emit_reply
-from omnillm.protocols.openai_chat.emit_request import emit_request
-from omnillm.protocols.openai_chat.encoder import ChatEncoder
+from omnillm.protocols.openai_chat.emit.reply import emit_reply
+from omnillm.protocols.openai_chat.emit.request import emit_request
+from omnillm.protocols.openai_chat.emit.stream import ChatEncoder
 from omnillm.protocols.openai_chat.failure import read_failure, write_fault, write_stream_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
-from omnillm.protocols.openai_chat.parse_reply import OwnReply, parse_reply
-from omnillm.protocols.openai_chat.parse_request import parse_request
+from omnillm.protocols.openai_chat.parse.reply import OwnReply, parse_reply
+from omnillm.protocols.openai_chat.parse.request import parse_request
+from omnillm.protocols.openai_chat.parse.stream import ChatDecoder
 from omnillm.protocols.openai_chat.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.stream import ChatWatch

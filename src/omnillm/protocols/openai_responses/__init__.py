@@ -4,13 +4,13 @@ from omnillm.protocols.bound import response_made, responses_named
 from omnillm.protocols.codec import Codec
 from omnillm.protocols.openai_chat.failure import write_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
-from omnillm.protocols.openai_responses.decoder import ResponsesDecoder
-from omnillm.protocols.openai_responses.emit_reply import emit_reply
-from omnillm.protocols.openai_responses.emit_request import emit_request
-from omnillm.protocols.openai_responses.encoder import ResponsesEncoder
+from omnillm.protocols.openai_responses.emit.reply import emit_reply
+from omnillm.protocols.openai_responses.emit.request import emit_request
+from omnillm.protocols.openai_responses.emit.stream import ResponsesEncoder
 from omnillm.protocols.openai_responses.failure import read_failure, write_stream_fault
-from omnillm.protocols.openai_responses.parse_reply import parse_reply
-from omnillm.protocols.openai_responses.parse_request import parse_request
+from omnillm.protocols.openai_responses.parse.reply import parse_reply
+from omnillm.protocols.openai_responses.parse.request import parse_request
+from omnillm.protocols.openai_responses.parse.stream import ResponsesDecoder
 from omnillm.protocols.openai_responses.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.openai_responses.stream import ResponsesWatch

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from omnillm.model.message import MessagePart, Native, Opaque, Reasoning, ToolCall, VendorExtensions
-from omnillm.protocols.openai_responses.parse_parts import read_parts
+from omnillm.protocols.openai_responses.parse.parts import read_parts
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.shapes import mapping, optional_array, optional_text, rest, text
 

@@ -1,0 +1,204 @@
+"""A canonical reply, written for a client of the Messages API."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from omnillm.model.message import (
+    ImageBase64,
+    Issuer,
+    Message,
+    MessagePart,
+    MessageRole,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    VendorExtensions,
+    lone_words,
+)
+from omnillm.model.response import Candidate, FinishReason, LlmResponse
+from omnillm.protocols.anthropic_messages.emit.blocks import emit_block, reasoning_block
+from omnillm.protocols.anthropic_messages.emit.usage import usage_object
+from omnillm.protocols.anthropic_messages.emit.writer import UNMARKED, BlockWriter
+from omnillm.protocols.anthropic_messages.finish import write_finish
+from omnillm.protocols.anthropic_messages.parse.blocks import GEMINI, NAME
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.differences.turns import Block, Place, path_of
+from omnillm.protocols.envelope import seal
+from omnillm.protocols.loss import Losses
+
+PREFIX = "msg_"
+_MALFORMED: Final = FinishReason.MALFORMED_TOOL_CALL
+_STOP: Final = FinishReason.STOP
+"""Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
+_UNSHOWN = frozenset({"image", "document", "tool_result"})
+"""Blocks that no reply of the Messages API has."""
+MALFORMED = "The model made a malformed tool call."
+"""Said where a reply would have nothing else: an agent must not end in silence."""
+LATE_SIGNATURE = "no block can carry it after its text: clients show the last block as the answer"
+"""Gemini recommends that a text's signature comes back, and does not require it."""
+
+
+def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
+    is_own = response.protocol == NAME
+    candidate = response.candidates[0] if len(response.candidates) == 1 else _first(response.candidates, losses)
+    words = lone_words(candidate.message.parts)
+    if words:
+        content: list[Block] = [{"type": "text", "text": words}]
+    else:
+        content = _content(candidate, context.names, BlockWriter(losses, is_own=is_own, source=response.protocol))
+    if candidate.logprobs is not None:
+        losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
+    stop_reason = _stop_reason(candidate, losses, is_own=is_own, is_plain=bool(words))
+    body: dict[str, Any] = {
+        "id": response.id if is_own and response.id else PREFIX + context.id,
+        "type": "message",
+        "role": "assistant",
+        "model": response.model or context.model,
+        "content": content,
+        "stop_reason": stop_reason,
+        "stop_sequence": candidate.stop_sequence,
+        "usage": usage_object(response.usage, response.raw_usage if is_own else None, losses, response.service_tier),
+    }
+    if candidate.message.name:
+        losses.drop("candidates[0].message.name", "the Messages API has no names of participants")
+    if is_own:
+        if (details := stop_details(candidate.vendor_extensions, stop_reason)) is not None:
+            body["stop_details"] = details
+        for name, value in response.vendor_extensions.items():
+            body.setdefault(name, value)
+        return body
+    if candidate.message.vendor_extensions or candidate.vendor_extensions or response.vendor_extensions:
+        _drop_members(response, candidate, losses)
+    return body
+
+
+def _drop_members(response: LlmResponse, candidate: Candidate, losses: Losses) -> None:
+    owners = (("", response), ("candidates[0].", candidate), ("candidates[0].message.", candidate.message))
+    for path, owner in owners:
+        for name in owner.vendor_extensions:
+            losses.drop(f"{path}vendor_extensions.{name}", "the Messages API does not know it")
+
+
+def _first(candidates: tuple[Candidate, ...], losses: Losses) -> Candidate:
+    if not candidates:
+        losses.approximate("candidates", "no answer is said as an empty one, refused")
+        return _BLOCKED
+    for number in range(1, len(candidates)):
+        losses.drop(f"candidates[{number}]", "the Messages API gives one answer")
+    return candidates[0]
+
+
+_BLOCKED = Candidate(message=Message(role=MessageRole.ASSISTANT), finish_reason=FinishReason.REFUSAL)
+
+
+def _is_thinking(block: Block) -> bool:
+    return block["type"] in UNMARKED
+
+
+def _stop_reason(candidate: Candidate, losses: Losses, *, is_own: bool, is_plain: bool) -> str:
+    """`is_plain`: it says a text and nothing else."""
+    if is_own and candidate.native_finish_reason:
+        return candidate.native_finish_reason
+    reason, has_tool_call = candidate.finish_reason, False
+    if reason is _STOP and not is_plain:
+        kinds = set(map(type, candidate.message.parts))
+        if Refusal in kinds:
+            return "refusal"
+        has_tool_call = ToolCall in kinds and not is_own
+    return write_finish(reason, losses, "candidates[0].finish_reason", has_tool_call=has_tool_call)
+
+
+def stop_details(extensions: VendorExtensions, stop_reason: str) -> dict[str, Any] | None:
+    """Return what a refusal of this protocol's own says of itself."""
+    details = extensions.get("stop_details")
+    return details if stop_reason == "refusal" and type(details) is dict and details.get("type") == "refusal" else None
+
+
+def _content(candidate: Candidate, names: Mapping[str, str], writer: BlockWriter) -> list[Block]:
+    content = _blocks(candidate.message.parts, names, writer)
+    if candidate.finish_reason is _MALFORMED and not writer.is_own and all(map(_is_thinking, content)):
+        writer.losses.approximate("candidates[0].message", "what happened is said as text")
+        content.append({"type": "text", "text": MALFORMED})
+    return content
+
+
+def _blocks(parts: tuple[MessagePart, ...], names: Mapping[str, str], writer: BlockWriter) -> list[Block]:
+    content: list[Block] = []
+    for number, part in enumerate(parts):
+        place = ("candidates", 0, "message.parts", number)
+        if type(part) is Reasoning:
+            block = reply_reasoning(part, place, writer)
+            content += [] if block is None else [block]
+        elif (type(part) is Text or type(part) is ToolCall or type(part) is ImageBase64) and part.signature is not None:
+            content += _signed_part(part, names, place, writer)
+        elif type(part) is not Text or part.text:  # an empty text says nothing, and clients that send it back are refused
+            content += shown(emit_block(_named(part, names) if names else part, place, writer), place, writer)
+    return content
+
+
+def _named(part: MessagePart, names: Mapping[str, str]) -> MessagePart:
+    """Give a call its tool's own name."""
+    return replace(part, name=names[part.name]) if type(part) is ToolCall and part.name in names else part
+
+
+def _signed_part(part: Text | ToolCall | ImageBase64, names: Mapping[str, str], place: Place, writer: BlockWriter) -> list[Block]:
+    """Write a part whose signature, of another protocol, stands in a block of its own."""
+    signature = part.signature
+    assert signature is not None
+    if type(part) is Text and not part.text:
+        writer.drop(place, LATE_SIGNATURE, "signature")
+        return []
+    written = shown(emit_block(_named(replace(part, signature=None), names), place, writer), place, writer)
+    if type(part) is ImageBase64 or not written:
+        writer.drop(place, "no block can carry it", "signature")
+        return written
+    return [carrier(signature), *written]
+
+
+def carrier(signature: Opaque) -> Block:
+    """Write the block that carries a signature right before the part that it signs."""
+    return {"type": "redacted_thinking", "data": seal(signature)}
+
+
+def reply_reasoning(part: Reasoning, place: Place, writer: BlockWriter) -> Block | None:
+    """Write reasoning."""
+    opaque = part.opaque
+    if opaque is None:
+        if part.is_redacted or not (part.text or part.summary):
+            writer.drop(place, "reasoning without content")
+            return None
+        block = reasoning_block(part, unsigned(writer), place, writer)
+    else:
+        if part.is_redacted and opaque.issuer.protocol == GEMINI:
+            writer.approximate(place, "said as thinking without text", "is_redacted")
+            part = replace(part, is_redacted=False)
+        block = reasoning_block(part, carried(opaque), place, writer)
+    if part.vendor_extensions:
+        writer.extend(block, part.vendor_extensions, path_of(place))
+    return block
+
+
+def unsigned(writer: BlockWriter) -> str:
+    """Return the signature of reasoning that nobody signed.
+
+    Of another protocol it is an envelope of nothing: agents replay reasoning with an empty signature as visible text. It comes back as
+    reasoning, for providers that want it without a signature, and is never sent as one.
+    """
+    return "" if writer.source in {"", NAME} else seal(Opaque(value="", issuer=Issuer(protocol=writer.source)))
+
+
+def carried(opaque: Opaque) -> str:
+    return opaque.value if opaque.issuer.protocol == NAME else seal(opaque)
+
+
+def shown(block: Block | None, place: Place, writer: BlockWriter) -> list[Block]:
+    if block is None:
+        return []
+    if block["type"] in _UNSHOWN:
+        writer.drop(place, "replies of the Messages API show none")
+        return []
+    return [block]

@@ -1,0 +1,184 @@
+"""A canonical request, written for the Messages API."""
+
+from itertools import chain
+from typing import Any
+
+from omnillm.errors import ProtocolError
+from omnillm.model.capabilities import NO_CAPABILITIES
+from omnillm.model.request import LlmRequest
+from omnillm.protocols.anthropic_messages.emit.blocks import lone_text
+from omnillm.protocols.anthropic_messages.emit.cache import blocks_of, keep_few, place_policy
+from omnillm.protocols.anthropic_messages.emit.conversation import emit_conversation
+from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
+from omnillm.protocols.anthropic_messages.emit.tools import emit_tool_choice, emit_tools
+from omnillm.protocols.anthropic_messages.emit.writer import BlockWriter
+from omnillm.protocols.anthropic_messages.parse.blocks import NAME
+from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.differences.cache_marks import Anchors, lengthen
+from omnillm.protocols.differences.generation import drop_unsaid, drop_unsaid_capabilities, stops_of_words, tier_said
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.said import said
+
+_TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "standard_only": "standard_only", "priority": "auto"}
+_sampling_numbers = said("temperature", "top_p", "top_k")
+_HOST = "the Messages API"
+
+
+def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+    """Write the body. ProtocolError: it rests on state that another provider keeps, or requires a cache where none can be."""
+    if request.previous_response_id:
+        raise ProtocolError("The Messages API keeps no state: send the whole conversation.", reason="unsupported_feature")
+    is_own = request.protocol == NAME
+    writer = BlockWriter(losses, is_own=is_own, provider=dialect.provider)
+    anchors = Anchors(request.capabilities.prompt_cache)
+    tools = emit_tools(request, writer)
+    system, messages = emit_conversation(request, dialect, writer, anchors)
+    plan = plan_thinking(request.capabilities.reasoning, dialect, losses, is_own=is_own)
+    if not is_own and plan.budget is not None and (amid := _amid(messages)):
+        losses.approximate("capabilities.reasoning", f"off, for {amid}")
+        plan = without_thinking(dialect)
+    plan, max_tokens = _output_cap(request, plan, dialect, losses)
+    body: dict[str, Any] = {"model": request.model, "max_tokens": max_tokens}
+    output_config = _output_config(request, plan, system, losses)
+    if system:
+        body["system"] = system
+    body["messages"] = messages
+    if tools:
+        body["tools"] = tools
+    choice = emit_tool_choice(request, writer, has_tools=bool(tools), thinks_by_budget=plan.budget is not None)
+    if choice is not None:
+        body["tool_choice"] = choice
+    if plan.thinking is not None:
+        body["thinking"] = plan.thinking
+    if output_config:
+        body["output_config"] = output_config
+    _sampling(request, plan, dialect, body, losses)
+    _rest(request, body, losses)
+    _cache(request, anchors, (tools, system, messages), writer)
+    return _finished(request, body, writer)
+
+
+def _amid(messages: list[dict[str, Any]]) -> str:
+    """Tell what is refused where thinking has a budget: a turn that the assistant began without thinking, and has not ended."""
+    if messages and messages[-1]["role"] == "assistant" and not _begins_with_thinking(messages[-1]):
+        return "the assistant's words at the end have no signed thinking before them"
+    if len(messages) < 2 or messages[-1]["content"][0]["type"] != "tool_result" or _begins_with_thinking(messages[-2]):
+        return ""
+    return "the tool calls at the end have no signed thinking before them"
+
+
+def _begins_with_thinking(message: dict[str, Any]) -> bool:
+    return message["content"][0]["type"] in {"thinking", "redacted_thinking"}
+
+
+def _output_cap(request: LlmRequest, plan: Thinking, dialect: Dialect, losses: Losses) -> tuple[Thinking, int]:
+    said = request.generation.max_output_tokens
+    if said is None:
+        losses.default("generation.max_output_tokens", "the Messages API requires one")
+        said = dialect.default_max_tokens
+    return (plan if request.protocol == NAME else fit_budget(plan, said, dialect, losses)), said
+
+
+def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, Any]], losses: Losses) -> dict[str, Any]:
+    config: dict[str, Any] = {"effort": plan.effort} if plan.effort else {}
+    output, path = request.capabilities.structured_output, "capabilities.structured_output"
+    if output is None:
+        return config
+    for name in ("name", "description"):
+        if getattr(output, name):
+            losses.drop(f"{path}.{name}", "the Messages API has only the schema")
+    is_own, given = request.protocol == NAME, output.schema
+    if words := "" if is_own and given is not None else asking_for(output):
+        losses.approximate(f"{path}.kind", "asked for in the system text")
+        system.append({"type": "text", "text": words})
+        return config
+    if output.strict is False:
+        losses.approximate(f"{path}.strict", "the Messages API always holds to the schema")
+    schema = given if is_own else strict_schema(given)
+    if schema != given:
+        losses.approximate(f"{path}.schema", "what the Messages API refuses of it is said in descriptions")
+    config["format"] = {"type": "json_schema", "schema": schema}
+    return config
+
+
+def _sampling(request: LlmRequest, plan: Thinking, dialect: Dialect, body: dict[str, Any], losses: Losses) -> None:
+    for name, value in _sampling_numbers(request.generation):
+        if not dialect.accepts_sampling:
+            losses.drop(f"generation.{name}", "the model takes no sampling parameters")
+        elif plan.is_on and request.protocol != NAME and not _thinks_with(name, value):
+            losses.drop(f"generation.{name}", "not together with thinking")
+        elif name == "top_p" and "temperature" in body and request.protocol != NAME:
+            losses.drop(f"generation.{name}", "not together with a temperature")
+        elif name == "temperature" and value > 1:
+            losses.approximate("generation.temperature", "at most 1 in the Messages API")
+            body[name] = 1.0
+        else:
+            body[name] = value
+
+
+def _thinks_with(name: str, value: float) -> bool:
+    return (name == "temperature" and value == 1) or (name == "top_p" and 0.95 <= value <= 1)
+
+
+def _rest(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
+    generation = request.generation
+    if generation.stop and (stop := list(generation.stop) if request.protocol == NAME else stops_of_words(generation, losses)):
+        body["stop_sequences"] = stop
+    if request.user_id:
+        body["metadata"] = {"user_id": request.user_id}
+    if generation.service_tier:
+        _tier(request, body, losses)
+    if request.is_stream:
+        body["stream"] = True
+    _drop_unsaid(request, losses)
+
+
+def _drop_unsaid(request: LlmRequest, losses: Losses) -> None:
+    for name in request.metadata:
+        losses.drop(f"metadata.{name}", f"{_HOST} has only a user's id")
+    if request.store:
+        losses.drop("store", f"{_HOST} keeps nothing")
+    drop_unsaid(request.generation, losses, _HOST)
+    if request.capabilities is not NO_CAPABILITIES:
+        drop_unsaid_capabilities(request.capabilities, losses, _HOST)
+        if request.capabilities.safety:
+            losses.drop("capabilities.safety", f"{_HOST} has no safety settings")
+
+
+def _tier(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
+    tier = request.generation.service_tier
+    word = tier if request.protocol == NAME else tier_said(tier, _TIERS, losses, f"{_HOST} has auto and standard_only")
+    if word is not None:
+        body["service_tier"] = word
+
+
+Blocks = list[dict[str, Any]]
+
+
+def _cache(request: LlmRequest, anchors: Anchors, written: tuple[Blocks, Blocks, Blocks], writer: BlockWriter) -> None:
+    """`written`: tools, system, messages."""
+    policy = request.capabilities.prompt_cache
+    anchors.tools, anchors.system, messages = written
+    if policy is not None:
+        place_policy(policy, anchors, writer)
+    if writer.marks:
+        keep_few(writer)
+        if len(writer.marks) > 1 and not writer.is_own:
+            lengthen(chain(anchors.tools, anchors.system, blocks_of(messages)), "cache_control", writer.marks, writer.losses)
+
+
+def _finished(request: LlmRequest, body: dict[str, Any], writer: BlockWriter) -> dict[str, Any]:
+    """Write plain texts as strings, and put in what has no canonical home."""
+    for message in body["messages"]:
+        message["content"] = lone_text(message["content"])
+    if "system" in body:
+        body["system"] = lone_text(body["system"])
+    for name, value in request.vendor_extensions.items():
+        if not writer.is_own:
+            writer.losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
+            continue
+        written = body.setdefault(name, value)
+        if written is not value and type(written) is dict and type(value) is dict:
+            body[name] = {**value, **written}
+    return body

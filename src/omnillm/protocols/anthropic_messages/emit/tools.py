@@ -1,0 +1,144 @@
+"""Tools and the choice among them, written for the Messages API."""
+
+from typing import Any
+
+from omnillm.model.capabilities import NO_CAPABILITIES, BuiltinTool, ToolChoice, ToolDefinition
+from omnillm.model.request import LlmRequest
+from omnillm.protocols.anthropic_messages.emit.schema import strict_schema
+from omnillm.protocols.anthropic_messages.emit.writer import BlockWriter
+from omnillm.protocols.anthropic_messages.parse.blocks import NAME
+from omnillm.protocols.differences.arguments import NO_ARGUMENTS
+from omnillm.protocols.differences.custom_tools import ARGUMENTS
+from omnillm.protocols.differences.tool_options import drop_options
+
+_CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
+_SERVER_TOOLS = {
+    "web_search": ("web_search_20250305", frozenset({"max_uses", "allowed_domains", "blocked_domains", "user_location"})),
+    "web_fetch": ("web_fetch_20250910", frozenset({"max_uses", "allowed_domains", "blocked_domains"})),
+    "code_execution": ("code_execution_20250825", frozenset[str]()),
+}
+"""The dated tool for a kind that comes from another protocol, and what it can be told."""
+_APPROXIMATE = {"type": "approximate"}
+"""Of a place, which OpenAI need not say."""
+_SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location", "search_context_size")
+
+
+def emit_tools(request: LlmRequest, writer: BlockWriter) -> list[dict[str, Any]]:
+    capabilities = request.capabilities
+    if capabilities is NO_CAPABILITIES:
+        return []
+    choice = capabilities.tool_choice
+    allowed = frozenset(choice.names) if choice is not None and choice.mode == "allowed" else None
+    written = [_function(tool, number, writer) for number, tool in enumerate(capabilities.tools) if allowed is None or tool.name in allowed]
+    for number, builtin in enumerate(capabilities.builtin_tools):
+        tool = _builtin(builtin, f"capabilities.builtin_tools[{number}]", writer) if allowed is None or builtin.kind in allowed else None
+        written += [] if tool is None else [tool]
+    return written
+
+
+def _function(tool: ToolDefinition, number: int, writer: BlockWriter) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": tool.name, "input_schema": _input_schema(tool, number, writer)}
+    if tool.description:
+        written["description"] = tool.description
+    if tool.strict is not None:
+        written["strict"] = tool.strict
+    if tool.kind == "custom":
+        written["input_schema"] = ARGUMENTS
+        writer.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")
+        if tool.format is not None:
+            writer.losses.drop(f"capabilities.tools[{number}].format", "the Messages API has no grammar")
+    if tool.cache_control is not None:
+        writer.mark(written, tool.cache_control, f"capabilities.tools[{number}]")
+    if tool.vendor_extensions:
+        writer.extend(written, tool.vendor_extensions, f"capabilities.tools[{number}]")
+    return written
+
+
+def _input_schema(tool: ToolDefinition, number: int, writer: BlockWriter) -> dict[str, Any]:
+    """Return the schema as the API takes it: of an object, and closed if the tool is strict."""
+    schema: dict[str, Any] = NO_ARGUMENTS if tool.input_schema is None else tool.input_schema
+    if writer.is_own or tool.kind == "custom":
+        return schema
+    path = f"capabilities.tools[{number}].input_schema"
+    if schema.get("type") != "object":
+        writer.losses.approximate(path, "the input of a tool is an object")
+        schema = {**schema, "type": "object"}
+    if tool.strict:
+        closed = strict_schema(schema)
+        if closed != schema and tool.input_schema is not None:
+            writer.losses.approximate(path, "what strict tools refuse of it is said in descriptions")
+        schema = closed
+    return schema
+
+
+def _builtin(tool: BuiltinTool, path: str, writer: BlockWriter) -> dict[str, Any] | None:
+    if tool.protocol == NAME and type(tool.native) is dict:
+        written = dict(tool.native)
+        if type(written.get("cache_control")) is dict:
+            writer.marks.append((written, path))
+        return written
+    known = _SERVER_TOOLS.get(tool.kind)
+    if known is None:
+        writer.losses.drop(path, "the Messages API has no such tool, or needs more to run it")
+        return None
+    if tool.native is not None:
+        writer.losses.approximate(path, f"said as {known[0]}")
+    drop_options(tool, path, writer.losses)
+    return _server_tool(tool, known, path, writer)
+
+
+def _server_tool(tool: BuiltinTool, known: tuple[str, frozenset[str]], path: str, writer: BlockWriter) -> dict[str, Any]:
+    kind, words = known
+    written: dict[str, Any] = {"type": kind, "name": tool.kind}
+    for word in _SERVER_WORDS:
+        value = getattr(tool, word)
+        if value is None or value in ((), ""):
+            continue
+        if word in words:
+            written[word] = list(value) if type(value) is tuple else _APPROXIMATE | value if type(value) is dict else value
+        else:
+            writer.losses.drop(f"{path}.{word}", f"{tool.kind} of the Messages API does not know it")
+    if tool.cache_control is not None:
+        writer.mark(written, tool.cache_control, path)
+    return written
+
+
+def emit_tool_choice(request: LlmRequest, writer: BlockWriter, *, has_tools: bool, thinks_by_budget: bool) -> dict[str, Any] | None:
+    """Write the choice. `thinks_by_budget`: then no call can be forced."""
+    capabilities, losses = request.capabilities, writer.losses
+    choice, parallel = capabilities.tool_choice, capabilities.parallel_tool_calls
+    if not has_tools and not writer.is_own:
+        if choice is not None:
+            losses.drop("capabilities.tool_choice", "there is no tool to choose")
+        return None
+    written = None if choice is None else _choice(choice, writer)
+    if thinks_by_budget and written is not None and written["type"] in {"any", "tool"}:
+        losses.approximate("capabilities.tool_choice", "a model that thinks cannot be forced to call a tool")
+        written = {"type": "auto"}
+    if parallel is None or (written is None and parallel):
+        return written
+    written = {"type": "auto"} if written is None else written
+    if written["type"] == "none":
+        losses.drop("capabilities.parallel_tool_calls", "no tool is to be called")
+        return written
+    return {**written, "disable_parallel_tool_use": not parallel}
+
+
+def _choice(choice: ToolChoice, writer: BlockWriter) -> dict[str, Any] | None:
+    path, losses = "capabilities.tool_choice", writer.losses
+    if choice.native is not None:
+        if choice.protocol == NAME and type(choice.native) is dict and type(choice.native.get("type")) is str:
+            return choice.native
+        losses.drop(path, "only its own protocol knows it")
+        return None
+    if choice.mode == "allowed":
+        losses.approximate(path, "the other tools are left out")
+        return {"type": "any" if choice.is_required else "auto"}
+    if choice.mode == "named":
+        if not choice.names:
+            losses.drop(path, "it names no tool")
+            return None
+        if choice.kind == "custom":
+            losses.approximate(f"{path}.kind", "free text is the one argument of a function")
+        return {"type": "tool", "name": choice.names[0]}
+    return {"type": _CHOICES[choice.mode]}

@@ -1,0 +1,193 @@
+"""Images, documents, sound and video, written as Converse blocks: inline, or at an S3 address. Anything else is a loss."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from omnillm.model.media import AS_USUAL, FileSource, InlineSource, TextSource, UrlSource
+from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
+from omnillm.protocols.anthropic_messages.media import kind_of
+from omnillm.protocols.base64_text import encode
+from omnillm.protocols.bedrock_converse.parse.reply import MEDIA_TYPES
+from omnillm.protocols.bedrock_converse.writer import IN_RESULT, Writer
+from omnillm.protocols.differences.turns import Block, Place, path_of
+
+_IMAGES = {media_type: form for form, media_type in MEDIA_TYPES.items()} | {"image/jpg": "jpeg"}
+DOCUMENTS = {
+    "application/pdf": "pdf",
+    "text/csv": "csv",
+    "application/msword": "doc",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "text/html": "html",
+    "text/plain": "txt",
+    "text/markdown": "md",
+}
+VIDEOS = {
+    "video/x-matroska": "mkv",
+    "video/quicktime": "mov",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "video/x-flv": "flv",
+    "video/mpeg": "mpeg",
+    "video/x-ms-wmv": "wmv",
+    "video/3gpp": "three_gp",
+}
+SOUNDS = {
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/opus": "opus",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/aac": "aac",
+    "audio/flac": "flac",
+    "audio/mp4": "mp4",
+    "audio/ogg": "ogg",
+    "audio/webm": "webm",
+}
+_UNNAMEABLE = re.compile(r"[^a-zA-Z0-9\-()\[\] ]+")
+_S3 = "s3://"
+_LONGEST_NAME = 200
+
+
+def emit_image_base64(part: ImageBase64, place: Place, writer: Writer) -> Block | None:
+    _drop_detail(part, place, writer)
+    if part.signature is not None:
+        writer.drop(place, "a signature on an image is another protocol's", "signature")
+    media_type = part.media_type or kind_of(part.data)
+    if media_type not in _IMAGES:
+        writer.drop(place, "images are JPEG, PNG, GIF or WebP")
+        return None
+    if not part.media_type:
+        writer.losses.default(path_of(place, "media_type"), "told by the first bytes")
+    return {"image": {"format": _IMAGES[media_type], "source": {"bytes": encode(part.data)}}}
+
+
+def emit_image_url(part: ImageUrl, place: Place, writer: Writer) -> Block | None:
+    _drop_detail(part, place, writer)
+    media_type = part.media_type or _type_by_ending(part.url, _IMAGES)
+    if not part.url.startswith(_S3) or media_type not in _IMAGES:
+        writer.drop(place, "Converse fetches images from S3 alone")
+        return None
+    return {"image": {"format": _IMAGES[media_type], "source": _s3(part.url)}}
+
+
+def emit_image_file(_: ImageFile, place: Place, writer: Writer) -> None:
+    writer.drop(place, "the file is kept by another provider")
+
+
+def _drop_detail(part: ImageBase64 | ImageUrl, place: Place, writer: Writer) -> None:
+    if part.detail not in AS_USUAL:
+        writer.drop(place, "Converse has no detail", "detail")
+
+
+def emit_file(part: File, place: Place, writer: Writer) -> Block | None:
+    if part.detail not in AS_USUAL:
+        writer.drop(place, "Converse has no detail", "detail")
+    written = _SOURCES[type(part.source)](part.source, place, writer)
+    if written is None or "image" in written:
+        return written
+    if part.filename and part.title:
+        writer.drop(place, "a document has one name", "filename")
+    written["name"] = _document_name(part.title or part.filename, place, writer)
+    if part.context:
+        written["context"] = part.context
+    if part.has_citations is not None:
+        written["citations"] = {"enabled": part.has_citations}
+    return {"document": written}
+
+
+def _document_name(asked: str, place: Place, writer: Writer) -> str:
+    """Return a name in the letters that Bedrock allows, once in a request."""
+    plain = " ".join(_UNNAMEABLE.sub("-", asked).split())[:_LONGEST_NAME]
+    if asked and plain != asked:
+        writer.approximate(place, "a document's name has letters, digits, blanks, hyphens and brackets", "filename")
+    elif not asked:
+        writer.losses.default(path_of(place, "filename"), "Converse names every document")
+    name, number = plain or "document", 1
+    while name in writer.documents:
+        number += 1
+        name = f"{plain or 'document'} {number}"
+    writer.documents.add(name)
+    return name
+
+
+def _inline_file(source: InlineSource, place: Place, writer: Writer) -> Block | None:
+    media_type = source.media_type or kind_of(source.data)
+    if not source.media_type:
+        writer.losses.default(path_of(place, "source.media_type"), "told by the first bytes")
+    if media_type in _IMAGES:
+        writer.approximate(place, "said as an image")
+        return {"image": {"format": _IMAGES[media_type], "source": {"bytes": encode(source.data)}}}
+    form = DOCUMENTS.get(media_type)
+    if form is None and media_type.startswith("text/"):
+        writer.approximate(place, "said as plain text", "source.media_type")
+        form = "txt"
+    if form is None:
+        writer.drop(place, "Converse has no documents of this type")
+        return None
+    return {"format": form, "source": {"bytes": encode(source.data)}}
+
+
+def _text_file(source: TextSource, place: Place, writer: Writer) -> Block:
+    form = DOCUMENTS.get(source.media_type)
+    if form is None:
+        writer.approximate(place, "said as plain text", "source.media_type")
+    return {"format": form or "txt", "source": {"bytes": encode(source.text.encode("utf-8", "surrogatepass"))}}
+
+
+def _url_file(source: UrlSource, place: Place, writer: Writer) -> Block | None:
+    media_type = source.media_type or _type_by_ending(source.url, DOCUMENTS)
+    if not source.url.startswith(_S3) or media_type not in DOCUMENTS:
+        writer.drop(place, "Converse fetches documents from S3 alone")
+        return None
+    return {"format": DOCUMENTS[media_type], "source": _s3(source.url)}
+
+
+def _kept_file(_: FileSource, place: Place, writer: Writer) -> None:
+    writer.drop(place, "the file is kept by another provider")
+
+
+def emit_audio(part: Audio, place: Place, writer: Writer) -> Block | None:
+    if isinstance(part.source, InlineSource) and place[2] != IN_RESULT:
+        form = SOUNDS.get(part.source.media_type, part.format)
+        if form in SOUNDS.values():
+            return {"audio": {"format": form, "source": {"bytes": encode(part.source.data)}}}
+    if not part.transcript:
+        writer.drop(place, "Converse has no such sound there")
+        return None
+    writer.approximate(place, "the transcript in place of the sound")
+    return {"text": part.transcript}
+
+
+def emit_video(part: Video, place: Place, writer: Writer) -> Block | None:
+    if part.metadata:
+        writer.drop(place, "Converse takes a video whole", "metadata")
+    source = part.source
+    if isinstance(source, InlineSource) and source.media_type in VIDEOS:
+        return {"video": {"format": VIDEOS[source.media_type], "source": {"bytes": encode(source.data)}}}
+    if isinstance(source, UrlSource) and source.url.startswith(_S3):
+        media_type = source.media_type or _type_by_ending(source.url, VIDEOS)
+        if media_type in VIDEOS:
+            return {"video": {"format": VIDEOS[media_type], "source": _s3(source.url)}}
+    writer.drop(place, "Converse takes videos inline or from S3, in eight formats")
+    return None
+
+
+def _type_by_ending(url: str, formats: dict[str, str]) -> str:
+    ending = url.rpartition(".")[2].lower()
+    ending = "jpeg" if ending == "jpg" else ending
+    return next((media_type for media_type, form in formats.items() if form == ending), "")
+
+
+def _s3(url: str) -> dict[str, Any]:
+    return {"s3Location": {"uri": url}}
+
+
+_SOURCES: dict[type, Callable[[Any, Place, Writer], Block | None]] = {
+    InlineSource: _inline_file,
+    TextSource: _text_file,
+    UrlSource: _url_file,
+    FileSource: _kept_file,
+}

@@ -1,0 +1,167 @@
+"""A canonical request, written for Converse and ConverseStream: one body for both, the model in the path."""
+
+import re
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from omnillm.errors import ProtocolError
+from omnillm.model.request import LlmRequest
+from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
+from omnillm.protocols.bedrock_converse.emit.cache import excess, place_policy, without
+from omnillm.protocols.bedrock_converse.emit.conversation import emit_conversation
+from omnillm.protocols.bedrock_converse.emit.model_fields import Plan, plan_fields, top_k_fields
+from omnillm.protocols.bedrock_converse.emit.tools import emit_tools, tool_config
+from omnillm.protocols.bedrock_converse.writer import Writer
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.differences.cache_marks import Anchors, lengthen
+from omnillm.protocols.differences.generation import drop_unsaid, drop_unsaid_capabilities, stops_of_words, tier_said
+from omnillm.protocols.differences.turns import Block
+from omnillm.protocols.loss import Losses
+
+PASSED = frozenset({"guardrailConfig", "performanceConfig", "additionalModelResponseFieldPaths", "requestMetadata"})
+"""Members of Converse's own that a client of any protocol may add, for no client can speak Converse itself.
+
+`additionalModelRequestFields` is none of them: it could raise the output cap, and ask for what has a price of its own.
+"""
+_TIERS = {"default": "default", "standard": "default", "standard_only": "default", "flex": "flex", "priority": "priority"}
+_METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
+_MOST_METADATA = 16
+
+
+def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+    """Write the body. ProtocolError: it rests on state that another provider keeps, or requires a cache where none can be."""
+    if request.previous_response_id:
+        raise ProtocolError("Converse keeps no state: send the whole conversation.", reason="unsupported_feature")
+    writer = Writer(losses, model=request.model, provider=dialect.provider)
+    anchors = Anchors(request.capabilities.prompt_cache)
+    tools = emit_tools(request, writer)
+    system, messages = emit_conversation(request, dialect, writer, anchors)
+    generation = request.generation
+    plan = plan_fields(request.capabilities.reasoning, generation.max_output_tokens, dialect, writer, is_amid_turn=_is_amid_turn(messages))
+    output_config = _output_config(request, plan, system, losses)
+    config = tool_config(request, tools, writer, thinks_by_budget=plan.thinking.budget is not None)
+    inference = _inference(request, plan, dialect, losses)
+    fields = plan.fields | top_k_fields(generation.top_k, plan, dialect, writer)
+    taken_off = _place_points(request, writer, anchors, tools if config is not None else [], system)
+    if config is not None:
+        config["tools"] = without(config["tools"], taken_off)
+    for message in messages:
+        message["content"] = without(message["content"], taken_off)
+    if len(writer.marks) > 1:
+        kept_tools = [] if config is None else config["tools"]
+        spoken = chain.from_iterable(message["content"] for message in messages)
+        lengthen(chain(kept_tools, without(system, taken_off), spoken), "cachePoint", writer.marks, losses)
+    body: dict[str, Any] = {
+        "system": without(system, taken_off),
+        "messages": messages,
+        "inferenceConfig": inference,
+        "toolConfig": config,
+        "outputConfig": output_config,
+        "additionalModelRequestFields": fields,
+        "requestMetadata": _metadata(request, losses),
+        "serviceTier": _tier(request, losses),
+    }
+    _unsaid(request, losses)
+    _extend(body, request, losses)
+    return {name: value for name, value in body.items() if value or name == "messages"}
+
+
+def _is_amid_turn(messages: list[dict[str, Any]]) -> bool:
+    """Tell whether the assistant began a turn without reasoning, and has not ended it: refused where thinking has a budget."""
+    if messages and messages[-1]["role"] == "assistant":
+        return "reasoningContent" not in messages[-1]["content"][0]
+    if len(messages) < 2 or "toolResult" not in messages[-1]["content"][0]:
+        return False
+    return "reasoningContent" not in messages[-2]["content"][0]
+
+
+def _place_points(request: LlmRequest, writer: Writer, anchors: Anchors, tools: list[Block], system: list[Block]) -> set[int]:
+    """Do what the cache policy asks; return which points come off again."""
+    policy = request.capabilities.prompt_cache
+    anchors.tools = [] if writer.is_caching and not writer.takes_point(tools) else tools
+    anchors.system = system
+    taken_off = place_policy(policy, anchors, writer) if policy is not None else set()
+    return taken_off or excess(writer)
+
+
+def _inference(request: LlmRequest, plan: Plan, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+    generation = request.generation
+    written: dict[str, Any] = {} if plan.max_tokens is None else {"maxTokens": plan.max_tokens}
+    for name, member in (("temperature", "temperature"), ("top_p", "topP")):
+        value = getattr(generation, name)
+        if value is None:
+            continue
+        if not dialect.accepts_sampling:
+            losses.drop(f"generation.{name}", "the model takes no sampling parameters")
+        elif plan.thinking.is_on and not (name == "temperature" and value == 1):
+            losses.drop(f"generation.{name}", "not together with thinking")
+        elif value > 1:
+            losses.approximate(f"generation.{name}", "at most 1 in Converse")
+            written[member] = 1.0
+        else:
+            written[member] = value
+    if stop := stops_of_words(generation, losses):
+        written["stopSequences"] = stop
+    return written
+
+
+def _output_config(request: LlmRequest, plan: Plan, system: list[Block], losses: Losses) -> dict[str, Any]:
+    config: dict[str, Any] = {"effort": plan.thinking.effort} if plan.thinking.effort else {}
+    output, path = request.capabilities.structured_output, "capabilities.structured_output"
+    if output is None:
+        return config
+    if words := asking_for(output):
+        losses.approximate(f"{path}.kind", "asked for in the system text")
+        system.append({"text": words})
+        return config
+    if output.strict is False:
+        losses.approximate(f"{path}.strict", "Converse always holds to the schema")
+    closed = strict_schema(output.schema)
+    if closed != output.schema:
+        losses.approximate(f"{path}.schema", "what Converse refuses of it is said in descriptions")
+    schema = {"schema": msgspec.json.encode(closed).decode()}
+    schema |= {name: value for name in ("name", "description") if (value := getattr(output, name))}
+    config["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": schema}}
+    return config
+
+
+def _metadata(request: LlmRequest, losses: Losses) -> dict[str, str]:
+    """Return what may stand in the invocation log."""
+    written: dict[str, str] = {}
+    for name, value in request.metadata.items():
+        if len(written) < _MOST_METADATA and _METADATA.fullmatch(name) and (not value or _METADATA.fullmatch(value)):
+            written[name] = value
+        else:
+            losses.drop(f"metadata.{name}", "Converse takes 16 pairs, in letters, digits and a few signs")
+    return written
+
+
+def _tier(request: LlmRequest, losses: Losses) -> dict[str, str] | None:
+    tier = request.generation.service_tier
+    if tier in {"", "auto"}:
+        return None
+    word = tier_said(tier, _TIERS, losses, "Converse has default, flex and priority")
+    return None if word is None else {"type": word}
+
+
+def _unsaid(request: LlmRequest, losses: Losses) -> None:
+    drop_unsaid(request.generation, losses, "Converse")
+    if request.user_id:
+        losses.drop("user_id", "Converse knows no end users")
+    if request.store:
+        losses.drop("store", "Converse keeps nothing")
+    drop_unsaid_capabilities(request.capabilities, losses, "Converse")
+    if request.capabilities.safety:
+        losses.drop("capabilities.safety", "safety is a guardrail's in Bedrock: guardrailConfig")
+
+
+def _extend(body: dict[str, Any], request: LlmRequest, losses: Losses) -> None:
+    for name, value in request.vendor_extensions.items():
+        if name not in PASSED:
+            losses.drop(f"vendor_extensions.{name}", "Converse does not know it")
+        elif not body.get(name):
+            body[name] = value
+        elif type(value) is dict:
+            body[name] = {**value, **body[name]}

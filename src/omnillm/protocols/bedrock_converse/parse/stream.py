@@ -1,0 +1,250 @@
+"""A ConverseStream, read to canonical events. Blocks of text and of reasoning have no start of their own: their first delta is it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from omnillm.framing.sse import Frame
+from omnillm.model.events import (
+    CitationAdded,
+    Completed,
+    Failed,
+    Finished,
+    LlmStreamEvent,
+    OpaqueAdded,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+from omnillm.model.message import ImageBase64, Issuer, MessagePart, Native, Opaque, Reasoning, Text, ToolCall
+from omnillm.protocols.base64_text import decode, encode
+from omnillm.protocols.bedrock_converse.failure import STATUSES, failure_of
+from omnillm.protocols.bedrock_converse.finish import read_finish
+from omnillm.protocols.bedrock_converse.frames import EXCEPTION
+from omnillm.protocols.bedrock_converse.parse.reply import MEDIA_TYPES, SERVER_TOOL, parse_citation
+from omnillm.protocols.bedrock_converse.usage import usage_of_counts
+from omnillm.protocols.bedrock_converse.writer import NAME
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.shapes import Unfit, integer, mapping, optional_mapping, optional_text, rest, text
+
+_decode = msgspec.json.Decoder().decode
+_METADATA = frozenset({"usage", "metrics", "serviceTier"})
+_STOP = frozenset({"stopReason", "p"})
+"""`p` is padding, in every event, against eavesdroppers who measure."""
+
+
+class _Block:
+    """A content block that is open. `index` is its part's; -1: no part was started for it yet."""
+
+    __slots__ = ("form", "index", "kind", "lacks_arguments", "picture", "redacted", "signature")
+
+    def __init__(self) -> None:
+        self.index = -1
+        self.kind: type | None = None
+        self.lacks_arguments = False
+        self.form = ""
+        """Of an image."""
+        self.picture: list[bytes] = []
+        self.signature: list[str] = []
+        self.redacted: list[bytes] = []
+
+
+class ConverseDecoder:
+    def __init__(self, issuer: Issuer, losses: Losses) -> None:
+        self._issuer = issuer
+        self._losses = losses
+        self._open: dict[int, _Block] = {}
+        self._closed = -1
+        """The highest number of a block that was closed: none begins anew."""
+        self._next_index = 0
+        self._has_started = False
+        self._finished: Finished | None = None
+        self._is_done = False
+
+    def feed(self, frame: Frame) -> Sequence[LlmStreamEvent]:
+        if self._is_done:
+            return ()
+        name = frame.event
+        if name.startswith(EXCEPTION):
+            return self._failed(frame)
+        read = self._EVENTS.get(name)
+        if read is None:
+            self._losses.drop("events", "an event that the gateway does not know")
+            return ()
+        event = mapping(_decode(frame.data), "")
+        if not self._has_started and name != b"messageStart":
+            raise Unfit("stream", "one that begins with messageStart")
+        if self._finished is not None and name != b"metadata":
+            raise Unfit("stream", "one with nothing but metadata after messageStop")
+        return read(self, event)
+
+    def finish(self) -> Sequence[LlmStreamEvent]:
+        if not self._is_done:
+            raise Unfit("stream", "complete")
+        return ()
+
+    def _message_start(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+        if self._has_started:
+            raise Unfit("messageStart", "the only one of its stream")
+        if optional_text(event, "role") not in {"", "assistant"}:
+            raise Unfit("role", '"assistant"')
+        self._has_started = True
+        return (ResponseStarted(protocol=NAME),)
+
+    def _block_start(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+        start = mapping(event.get("start"), "start")
+        block = self._block_of(event, is_new=True)
+        call = optional_mapping(start, "toolUse", "start")
+        if call is not None and call.get("type") != SERVER_TOOL:
+            block.lacks_arguments = True
+            part = ToolCall(
+                call_id=text(call.get("toolUseId"), "start.toolUse.toolUseId"), name=text(call.get("name"), "start.toolUse.name")
+            )
+            return self._begin(block, part)
+        kind = next(iter(start), "text")
+        if kind == "image":
+            block.form = text(mapping(start[kind], "start.image").get("format"), "start.image.format")
+        return () if kind in {"text", "image"} else self._begin(block, Native(protocol=NAME, kind=kind, value=start))
+
+    def _delta(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+        block = self._block_of(event)
+        delta = mapping(event.get("delta"), "delta")
+        for kind, read in self._DELTAS.items():
+            if kind in delta:
+                return read(self, block, delta[kind])
+        self._losses.drop("events", "a delta that the gateway does not know")
+        return ()
+
+    def _text_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+        words = text(value, "delta.text")
+        started = self._opening(block, Text, Text(text=""))
+        return (*started, TextDelta(index=block.index, text=words)) if words else started
+
+    def _tool_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+        if block.kind is Native:
+            return ()
+        if block.kind is not ToolCall:
+            raise Unfit("contentBlockIndex", "that of a tool call")
+        piece = text(mapping(value, "delta.toolUse").get("input"), "delta.toolUse.input")
+        if not piece:
+            return ()
+        block.lacks_arguments = False
+        return (ToolCallDelta(index=block.index, arguments=piece),)
+
+    def _reasoning_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+        content = mapping(value, "delta.reasoningContent")
+        if "redactedContent" in content:
+            path = "delta.reasoningContent.redactedContent"
+            block.redacted.append(decode(text(content["redactedContent"], path), path))
+            return ()
+        started = self._opening(block, Reasoning, Reasoning())
+        if "signature" in content:
+            block.signature.append(text(content["signature"], "delta.reasoningContent.signature"))
+            return started
+        words = optional_text(content, "text", "delta.reasoningContent")
+        return (*started, ReasoningDelta(index=block.index, text=words)) if words else started
+
+    def _citation_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+        started = self._opening(block, Text, Text(text=""))
+        return (*started, CitationAdded(index=block.index, citation=parse_citation(mapping(value, "delta.citation"))))
+
+    def _image_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+        """An image is told when it is whole: no event grows one."""
+        if not block.form:
+            raise Unfit("contentBlockIndex", "that of an image")
+        path = "delta.image.source"
+        source = optional_mapping(mapping(value, "delta.image"), "source", "delta.image") or {}
+        if "bytes" in source:
+            block.picture.append(decode(text(source["bytes"], f"{path}.bytes"), f"{path}.bytes"))
+        else:  # it is kept elsewhere, or an error stands in its place
+            self._losses.drop("events", "a picture that is not here")
+        return ()
+
+    def _opening(self, block: _Block, kind: type, part: MessagePart) -> Sequence[LlmStreamEvent]:
+        """The start of a part that its first delta opens."""
+        if block.kind is None:
+            return self._begin(block, part)
+        if block.kind is not kind:
+            raise Unfit("delta", "of its block's own kind")
+        return ()
+
+    def _begin(self, block: _Block, part: MessagePart) -> Sequence[LlmStreamEvent]:
+        block.kind = type(part)
+        block.index = self._next_index
+        self._next_index += 1
+        return (PartStarted(index=block.index, part=part),)
+
+    def _block_stop(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+        block = self._block_of(event)
+        number = event["contentBlockIndex"]
+        del self._open[number]
+        self._closed = max(self._closed, number)
+        events: list[LlmStreamEvent] = []
+        if block.redacted:
+            if block.kind is not None:
+                raise Unfit("delta", "of its block's own kind")
+            opaque = Opaque(value=encode(b"".join(block.redacted)), issuer=self._issuer)
+            events += self._begin(block, Reasoning(opaque=opaque, is_redacted=True))
+        if block.picture:
+            events += self._begin(block, ImageBase64(data=b"".join(block.picture), media_type=MEDIA_TYPES.get(block.form, "")))
+        if block.kind is None:
+            return ()  # a text without a word
+        if block.signature:
+            events.append(OpaqueAdded(index=block.index, opaque=Opaque(value="".join(block.signature), issuer=self._issuer)))
+        if block.lacks_arguments:
+            events.append(ToolCallDelta(index=block.index, arguments="{}"))
+        return (*events, PartEnded(index=block.index))
+
+    def _block_of(self, event: dict[str, Any], *, is_new: bool = False) -> _Block:
+        number = integer(event.get("contentBlockIndex"), "contentBlockIndex", 0)
+        block = self._open.get(number)
+        if block is None and number > self._closed:
+            block = self._open[number] = _Block()
+        elif block is None or is_new:
+            raise Unfit("contentBlockIndex", "that of a new block" if is_new else "that of an open block")
+        return block
+
+    def _message_stop(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+        if self._open:
+            raise Unfit("stream", "one whose blocks are all closed")
+        reason, native = read_finish(text(event.get("stopReason"), "stopReason"))
+        self._finished = Finished(reason=reason, native_reason=native, vendor_extensions=rest(event, _STOP))
+        return ()
+
+    def _metadata(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+        if self._finished is None:
+            raise Unfit("stream", "one whose metadata comes last")
+        self._is_done = True
+        usage = optional_mapping(event, "usage")
+        counted = None if usage is None else usage_of_counts(usage)
+        reported = () if counted is None else (UsageReported(usage=counted, raw=usage),)
+        extensions = rest(event, _METADATA | {"p"})
+        return (*reported, self._finished, Completed(vendor_extensions=extensions))
+
+    def _failed(self, frame: Frame) -> Sequence[LlmStreamEvent]:
+        self._is_done = True
+        told = _decode(frame.data) if frame.data else {}
+        code = frame.event.removeprefix(EXCEPTION).decode("utf-8", "replace")
+        failure = failure_of(code, told if type(told) is dict else {})
+        return (Failed(code=failure.code, message=failure.message, status=STATUSES.get(failure.verdict, 500)),)
+
+    _EVENTS: ClassVar[dict[bytes, Callable[["ConverseDecoder", dict[str, Any]], Sequence[LlmStreamEvent]]]] = {
+        b"contentBlockDelta": _delta,
+        b"contentBlockStart": _block_start,
+        b"contentBlockStop": _block_stop,
+        b"messageStart": _message_start,
+        b"messageStop": _message_stop,
+        b"metadata": _metadata,
+    }
+    _DELTAS: ClassVar[dict[str, Callable[["ConverseDecoder", _Block, Any], Sequence[LlmStreamEvent]]]] = {
+        "text": _text_delta,
+        "toolUse": _tool_delta,
+        "reasoningContent": _reasoning_delta,
+        "citation": _citation_delta,
+        "image": _image_delta,
+    }

@@ -1,0 +1,281 @@
+"""Canonical events of one candidate, written as parts of its chunks.
+
+Gemini's parts follow each other and have no numbers: while one is open, the events of all others wait. Texts and thoughts go out as
+they come; a function call goes out whole. A signature stands on an empty text after what it signs.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from msgspec.structs import replace
+
+from omnillm.model.events import (
+    AudioDelta,
+    CitationAdded,
+    OpaqueAdded,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from omnillm.model.media import InlineSource
+from omnillm.model.message import Audio, Citation, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols.differences.part_order import PartOrder
+from omnillm.protocols.gemini_generate_content.carried import Cargo
+from omnillm.protocols.gemini_generate_content.carrier import pack
+from omnillm.protocols.gemini_generate_content.emit.parts import GeminiPart, emit_part, word_of
+from omnillm.protocols.gemini_generate_content.grounding import Cites
+from omnillm.protocols.gemini_generate_content.logprobs import write_logprobs
+from omnillm.protocols.gemini_generate_content.media_types import type_of_format
+from omnillm.protocols.gemini_generate_content.place import Place
+
+Parts = list[GeminiPart]
+
+
+class CandidateWriter:
+    """`feed` the events of its parts; it returns the parts that can be written now."""
+
+    def __init__(self, number: int, place: Place) -> None:
+        self.number = number
+        self.cites: list[Cites] = []
+        self.has_call = False
+        self.has_refusal = False
+        self.logprobs: dict[str, Any] | None = None
+        """Of the tokens in the parts that `feed` just returned."""
+        self._place = place
+        self._order = PartOrder()
+        self._part: MessagePart | None = None
+        self._pieces: list[str] = []
+        self._sound = self._is_summed_up = False  # the last words of a reasoning were its summary's
+        self._summaries: dict[int, bool] = {}
+        self._opaque: Opaque | None = None
+        self._citations: list[Citation] = []
+        self._said: type | None = None
+        """What a reader goes on with: Text, Reasoning, or None at the end of a part."""
+        self._cargo = Cargo()
+        self._wire_index = -1
+        self._offset = 0
+        """Bytes of the texts that the reader joins with the current one."""
+
+    def feed(self, event: Any) -> Parts:
+        self.logprobs = None
+        return self._written(self._order.feed(event))
+
+    def is_plain_text(self, event: TextDelta) -> bool:
+        """Tell whether it is one more piece of a text that is being written, with nothing beside it."""
+        return event.index == self._order.open and self._said is Text and type(self._part) is Text and event.logprobs is None
+
+    def add_plain_text(self, text: str) -> None:
+        self._pieces.append(text)
+
+    def rest(self) -> Parts:
+        """Return what still waits: parts that never ended."""
+        return self._written(self._order.finish())
+
+    def _written(self, events: Iterator[Any]) -> Parts:
+        parts: Parts = []
+        for event in events:
+            self._place.number, self._place.part = self.number, event.index
+            self._WRITE[type(event)](self, event, parts)
+        return parts
+
+    def _start(self, event: PartStarted, parts: Parts) -> None:
+        part = self._part = event.part
+        self._pieces, self._citations, self._summaries, self._opaque = [], [], {}, None
+        self._sound = self._is_summed_up = False
+        self._START.get(type(part), CandidateWriter._start_whole)(self, part, parts)
+
+    def _start_whole(self, part: MessagePart, parts: Parts) -> None:
+        written = emit_part(part, self._place)
+        self._cargo.see(part, written)
+        if written is not None:
+            self._append(written, parts)
+
+    def _start_text(self, part: Text, parts: Parts) -> None:
+        self._opaque, self._citations = part.signature, list(part.citations)
+        if part.vendor_extensions or part.cache_control is not None:
+            self._start_extended(part, parts)
+        elif part.text:
+            self._say(Text, part.text, parts)
+
+    def _start_extended(self, part: Text | Reasoning, parts: Parts) -> None:
+        """Write what stands beside a text along with its beginning."""
+        written: GeminiPart = {"text": part.text} if type(part) is Text else {"text": part.text, "thought": True}
+        self._place.finish(written, part)
+        if len(written) > (1 if type(part) is Text else 2):
+            self._append(written, parts)
+            self._pieces.append(part.text)
+        elif part.text:
+            self._say(type(part), part.text, parts)
+
+    def _start_reasoning(self, part: Reasoning, parts: Parts) -> None:
+        if part.is_redacted or (part.summary and part.opaque is not None):
+            self._start_whole(part, parts)
+            self._part = None
+            return
+        self._opaque = part.opaque
+        if part.vendor_extensions or part.cache_control is not None:
+            self._start_extended(part, parts)
+        elif part.text:
+            self._say(Reasoning, part.text, parts)
+        for number, text in enumerate(part.summary):
+            self._summarize(number, text, parts)
+
+    def _start_call(self, part: ToolCall, _: Parts) -> None:
+        self.has_call = True
+        self._pieces.append(part.arguments)
+
+    def _start_audio(self, part: Audio, parts: Parts) -> None:
+        """Write sound that is there already; what follows comes in pieces."""
+        if part.source is None:
+            return
+        self._start_whole(replace(part, transcript="", audio_id=""), parts)
+        self._sound = True
+
+    def _start_refusal(self, part: Refusal, parts: Parts) -> None:
+        self.has_refusal = True
+        if part.text:
+            self._say(Text, part.text, parts)
+
+    def _text(self, event: TextDelta, parts: Parts) -> None:
+        if event.text:
+            self._say(Text, event.text, parts)
+            if event.logprobs is not None:
+                self.logprobs = write_logprobs(event.logprobs, self._place.losses, self.number)
+        elif event.logprobs is not None:
+            self._place.drop(".logprobs", "they came without a text")
+
+    def _refusal(self, event: RefusalDelta, parts: Parts) -> None:
+        if event.text:
+            self._say(Text, event.text, parts)
+
+    def _reasoning(self, event: ReasoningDelta, parts: Parts) -> None:
+        if event.summary_index is not None:
+            self._summarize(event.summary_index, event.text, parts)
+        elif event.text:
+            self._say(Reasoning, f"\n\n{event.text}" if self._is_summed_up else event.text, parts)
+            self._is_summed_up = False
+
+    def _summarize(self, number: int, text: str, parts: Parts) -> None:
+        self._is_summed_up = True
+        if number not in self._summaries:
+            self._summaries[number] = True
+            if self._pieces:
+                text = f"\n\n{text}"
+        if text:
+            self._say(Reasoning, text, parts)
+
+    def _arguments(self, event: ToolCallDelta, _: Parts) -> None:
+        self._pieces.append(event.arguments)
+
+    def _audio(self, event: AudioDelta, parts: Parts) -> None:
+        part = self._part
+        if event.transcript:
+            self._pieces.append(event.transcript)
+        if event.data and type(part) is Audio:
+            media_type = part.source.media_type if isinstance(part.source, InlineSource) else ""
+            source = InlineSource(data=event.data, media_type=media_type or type_of_format(part.format))
+            written = emit_part(Audio(source=source), self._place)
+            self._sound = True
+            if written is not None:
+                self._append(written, parts)
+
+    def _sign(self, event: OpaqueAdded, _: Parts) -> None:
+        self._opaque = event.opaque
+
+    def _cite(self, event: CitationAdded, _: Parts) -> None:
+        self._citations.append(event.citation)
+
+    def _end(self, _: PartEnded, parts: Parts) -> None:
+        part, self._part = self._part, None
+        end = self._END.get(type(part))
+        if end is not None:
+            end(self, part, parts)
+
+    def _end_text(self, _: Text, parts: Parts) -> None:
+        text = "".join(self._pieces)
+        if self._citations:
+            self.cites += [Cites(self._wire_index, text, self._offset, citation) for citation in self._citations]
+        self._offset += len(text.encode())
+        if self._opaque is not None:
+            self._append({"text": "", "thoughtSignature": pack(self._opaque)}, parts, goes_on=bool(text))
+        elif not text:
+            self._place.drop("", "an empty text")
+
+    def _end_reasoning(self, part: Reasoning, parts: Parts) -> None:
+        said = bool(self._pieces)
+        text = "".join(self._pieces)
+        whole = Reasoning(summary=(text,), opaque=self._opaque) if self._summaries else Reasoning(text=text, opaque=self._opaque)
+        self._cargo.see(whole, None)
+        if self._opaque is not None:
+            word = word_of(whole)
+            self._append({"text": "", "thought": True, "thoughtSignature": pack(self._opaque, word)}, parts, goes_on=said)
+            if len(self._summaries) > 1 or (self._summaries and not word):
+                self._place.approximate(".summary", "a summary is said as a thought")
+        elif self._summaries:
+            self._place.approximate(".summary", "a summary is said as a thought")
+        elif not said and not part.vendor_extensions:
+            self._place.drop("", "reasoning without content")
+
+    def _end_call(self, part: ToolCall, parts: Parts) -> None:
+        signature = self._opaque if self._opaque is not None else part.signature
+        self._start_whole(replace(part, arguments="".join(self._pieces), signature=signature), parts)
+
+    def _end_audio(self, part: Audio, _: Parts) -> None:
+        if self._pieces or part.transcript:
+            self._place.drop(".transcript", "Gemini has the sound alone")
+        if part.audio_id:
+            self._place.drop(".audio_id", "Gemini has the sound alone")
+        if not self._sound:
+            self._place.drop("", "Gemini keeps no sound")
+
+    def _end_refusal(self, part: Refusal, parts: Parts) -> None:  # noqa: ARG002 - one signature for every kind
+        if self._pieces:
+            self._place.approximate("", "a refusal is said as text")
+        else:
+            self._place.drop("", "an empty refusal")
+
+    def _say(self, kind: type, text: str, parts: Parts) -> None:
+        if self._said is not kind:
+            self._said = kind
+            self._wire_index += 1
+            self._offset = 0
+        self._pieces.append(text)
+        parts.append({"text": text} if kind is Text else {"text": text, "thought": True})
+
+    def _append(self, written: GeminiPart, parts: Parts, *, goes_on: bool = False) -> None:
+        """Write a part that a reader takes by itself; `goes_on`: or as the end of the one before it."""
+        if not goes_on:
+            self._wire_index += 1
+            self._offset = 0
+        self._said = None
+        parts.append(written)
+
+    _WRITE: ClassVar[dict[type, Callable[["CandidateWriter", Any, Parts], None]]] = {
+        PartStarted: _start,
+        TextDelta: _text,
+        ReasoningDelta: _reasoning,
+        RefusalDelta: _refusal,
+        ToolCallDelta: _arguments,
+        AudioDelta: _audio,
+        OpaqueAdded: _sign,
+        CitationAdded: _cite,
+        PartEnded: _end,
+    }
+
+    _START: ClassVar[dict[type, Callable[["CandidateWriter", Any, Parts], None]]] = {
+        Text: _start_text,
+        Reasoning: _start_reasoning,
+        ToolCall: _start_call,
+        Audio: _start_audio,
+        Refusal: _start_refusal,
+    }
+    _END: ClassVar[dict[type, Callable[["CandidateWriter", Any, Parts], None]]] = {
+        Text: _end_text,
+        Reasoning: _end_reasoning,
+        ToolCall: _end_call,
+        Audio: _end_audio,
+        Refusal: _end_refusal,
+    }

@@ -1,0 +1,163 @@
+"""Messages and tool results, written as `systemInstruction` and alternating contents."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from omnillm.model.message import SYSTEM_ROLES, Message, MessageRole, Text, ToolResult
+from omnillm.model.request import LlmRequest
+from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
+from omnillm.protocols.gemini_generate_content.emit.answers import Placed, as_given, results_first
+from omnillm.protocols.gemini_generate_content.emit.parts import GeminiPart, emit_parts, emit_result, emit_stray_result, with_media
+from omnillm.protocols.gemini_generate_content.place import Place
+
+_USER, _MODEL = "user", "model"
+
+
+def emit_conversation(request: LlmRequest, place: Place, body: dict[str, Any]) -> None:
+    """Write the contents, and before them the system text, if there is any."""
+    system = _System(place)
+    start = system.read(request)
+    turns = _Turns(place)
+    items = request.input
+    turns.add_all(as_given(items, start) if place.is_own else results_first(items, start, place.losses))
+    contents = turns.contents
+    if not contents and system.parts:
+        place.losses.move("input[0]", "said by the user, for there is nobody else's word")
+        contents, system.parts = [{"role": _USER, "parts": system.parts}], []
+    if system.parts:
+        body["systemInstruction"] = {**system.extensions, "parts": system.parts}
+    body["contents"] = contents
+
+
+class _System:
+    """The instructions, and the system messages at the start."""
+
+    __slots__ = ("_place", "extensions", "parts")
+
+    def __init__(self, place: Place) -> None:
+        self.parts: list[GeminiPart] = []
+        self.extensions: dict[str, Any] = {}
+        self._place = place
+
+    def read(self, request: LlmRequest) -> int:
+        """Return the number of the first item that is no system message of the start."""
+        place = self._place
+        if request.instructions:
+            self.parts.append({"text": request.instructions})
+            place.losses.move("instructions", "said as the first system text")
+        for number, item in enumerate(request.input):
+            if type(item) is not Message or item.role not in SYSTEM_ROLES:
+                return number
+            if number:
+                place.losses.move(f"input[{number}]", "joined with the system text before it")
+            self.parts += _system_parts(item, number, place)
+            if item.vendor_extensions:
+                place.extend(self.extensions, item.vendor_extensions, place.around)
+        return len(request.input)
+
+
+def _system_parts(message: Message, number: int, place: Place) -> list[GeminiPart]:
+    place.number = number
+    if message.role is MessageRole.DEVELOPER:
+        place.losses.approximate(f"input[{number}].role", "said as system")
+    _drop_name(message, number, place)
+    if place.is_own:
+        return emit_parts(message.parts, place)
+    for part, said in enumerate(message.parts):
+        if type(said) is not Text:
+            place.losses.drop(f"input[{number}].parts[{part}]", "system text is text alone")
+    return emit_parts([part for part in message.parts if type(part) is Text], place)
+
+
+def _drop_name(message: Message, number: int, place: Place) -> None:
+    if message.name:
+        place.losses.drop(f"input[{number}].name", "Gemini has no names of participants")
+
+
+class _Turns:
+    """Adjacent items of one role are one content."""
+
+    __slots__ = ("_before", "_place", "contents")
+
+    def __init__(self, place: Place) -> None:
+        self.contents: list[dict[str, Any]] = []
+        self._place = place
+        self._before: MessageRole | None = None
+        """Whose message was just written; None: there is none, or a tool's result."""
+
+    def add_all(self, items: Iterable[Placed]) -> None:
+        results: list[tuple[int, ToolResult]] = []
+        for number, item, is_stray in items:
+            if type(item) is ToolResult and not is_stray:
+                results.append((number, item))
+                continue
+            if results:
+                self._add_results(results)
+                results = []
+            if type(item) is ToolResult:
+                self._add_stray(item, number)
+            else:
+                self._add_message(item, number)
+        if results:
+            self._add_results(results)
+
+    def _add_results(self, results: list[tuple[int, ToolResult]]) -> None:
+        """Results without an id are told apart by the order of their calls."""
+        place = self._place
+        if len(results) > 1 and any(is_made_up(result.call_id) for _, result in results):
+            order = {call_id: number for number, call_id in enumerate(place.calls)}
+            results = sorted(results, key=lambda numbered: order.get(numbered[1].call_id, len(order)))
+        parts = self._parts(_USER)
+        for number, result in results:
+            place.number = number
+            parts.append(emit_result(result, place))
+        with_media(parts, place)
+        self._before = None
+
+    def _add_stray(self, result: ToolResult, number: int) -> None:
+        place = self._place
+        place.number = number
+        self._parts(_USER).extend(emit_stray_result(result, place))
+        self._before = None
+
+    def _add_message(self, message: Message, number: int) -> None:
+        place = self._place
+        if message.role in SYSTEM_ROLES:
+            self._add_system(message, number)
+            return
+        place.number = number
+        place.awaits_call = message.role is MessageRole.ASSISTANT
+        parts = emit_parts(message.parts, place)
+        _drop_name(message, number, place)
+        if not parts:
+            if not message.parts:
+                place.losses.drop(f"input[{number}]", "a message without content")
+            return
+        if self._before is message.role:
+            place.losses.move(f"input[{number}]", "joined with the message before it")
+        self._parts(_MODEL if message.role is MessageRole.ASSISTANT else _USER).extend(parts)
+        self._before = message.role
+        if message.vendor_extensions:
+            place.extend(self.contents[-1], message.vendor_extensions, place.around)
+
+    def _add_system(self, message: Message, number: int) -> None:
+        """Write a system message amid the conversation."""
+        place = self._place
+        parts = _system_parts(message, number, place)
+        if not parts:
+            place.losses.drop(f"input[{number}]", "a message without content")
+            return
+        place.losses.move(f"input[{number}]", "said by the user, inside <system>")
+        parts[0] = {**parts[0], "text": f"<system>\n{parts[0].get('text', '')}"}
+        parts[-1] = {**parts[-1], "text": f"{parts[-1].get('text', '')}\n</system>"}
+        self._parts(_USER).extend(parts)
+        self._before = MessageRole.USER
+        if message.vendor_extensions:
+            place.extend(self.contents[-1], message.vendor_extensions, place.around)
+
+    def _parts(self, role: str) -> list[GeminiPart]:
+        """Return the parts of the content that is being written, a new one where the role changes."""
+        if not self.contents or self.contents[-1]["role"] != role:
+            self.contents.append({"role": role, "parts": []})
+        parts: list[GeminiPart] = self.contents[-1]["parts"]
+        return parts

@@ -1,0 +1,132 @@
+"""`generationConfig`, written from sampling, output, modalities and reasoning."""
+
+from typing import Any
+
+import msgspec
+
+from omnillm.model.capabilities import CapabilitySet, ReasoningCapability, StructuredOutputConfig
+from omnillm.model.request import GenerationConfig, LlmRequest
+from omnillm.protocols.differences.effort import budget_of
+from omnillm.protocols.gemini_generate_content.parse.generation import MOST_CANDIDATES
+from omnillm.protocols.gemini_generate_content.place import Place
+from omnillm.protocols.loss import Losses
+
+_NUMBERS = {
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+    "n": "candidateCount",
+    "max_output_tokens": "maxOutputTokens",
+    "presence_penalty": "presencePenalty",
+    "frequency_penalty": "frequencyPenalty",
+    "seed": "seed",
+    "logprobs": "responseLogprobs",
+    "top_logprobs": "logprobs",
+}
+_LEVELS = {"minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH", "xhigh": "XHIGH", "max": "XHIGH"}
+_REASONING = "capabilities.reasoning"
+_OUTPUT = "capabilities.structured_output"
+_MOST_STOPS = 5
+_DYNAMIC = -1
+_LARGEST_BUDGET = 24_576
+"""That every model with a budget takes."""
+
+
+def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
+    generation, capabilities = request.generation, request.capabilities
+    said = msgspec.to_builtins(generation)  # what is not said is left out, all in one step
+    config: dict[str, Any] = {_NUMBERS[name]: said[name] for name in filter(_NUMBERS.__contains__, said)}
+    if generation.n is not None and generation.n > MOST_CANDIDATES:
+        config["candidateCount"] = MOST_CANDIDATES
+        place.losses.approximate("generation.n", f"Gemini gives at most {MOST_CANDIDATES}")
+    if generation.stop:
+        config["stopSequences"] = list(generation.stop if place.is_own else generation.stop[:_MOST_STOPS])
+        if len(generation.stop) > _MOST_STOPS and not place.is_own:
+            place.losses.drop("generation.stop", f"Gemini takes {_MOST_STOPS}")
+    _drop_unsaid(generation, capabilities, place.losses)
+    if capabilities.structured_output is not None and _has_output(request, place):
+        _output(capabilities.structured_output, config, place.losses)
+    if capabilities.modalities:
+        config["responseModalities"] = [modality.name for modality in capabilities.modalities]
+    if capabilities.reasoning is not None and (thinking := _thinking(capabilities.reasoning, place)):
+        config["thinkingConfig"] = thinking
+    return config
+
+
+def _drop_unsaid(generation: GenerationConfig, capabilities: CapabilitySet, losses: Losses) -> None:
+    if generation.logit_bias is not None:
+        losses.drop("generation.logit_bias", "Gemini has no logit_bias")
+    if generation.verbosity:
+        losses.drop("generation.verbosity", "Gemini has no verbosity")
+    if capabilities.audio is not None:
+        losses.drop("capabilities.audio", "Gemini has other voices, in speechConfig")
+
+
+def _has_output(request: LlmRequest, place: Place) -> bool:
+    if not place.is_own:
+        is_refused = bool(request.capabilities.tools) and not place.dialect.joins_tools
+        if is_refused:
+            place.losses.drop(_OUTPUT, "Gemini before 3 has functions, or JSON")
+        return not is_refused
+    own = request.vendor_extensions.get("generationConfig")
+    return type(own) is not dict or "responseMimeType" not in own  # an enum's, which only this protocol has
+
+
+def _output(output: StructuredOutputConfig, config: dict[str, Any], losses: Losses) -> None:
+    config["responseMimeType"] = "application/json"
+    for name in ("name", "description"):
+        if getattr(output, name):
+            losses.drop(f"{_OUTPUT}.{name}", "Gemini has only the schema")
+    if output.strict is False:
+        losses.approximate(f"{_OUTPUT}.strict", "Gemini always holds to the schema")
+    if output.schema is not None:
+        config["responseJsonSchema"] = output.schema
+    elif output.kind == "json_schema":
+        losses.approximate(f"{_OUTPUT}.kind", "without a schema any JSON is right")
+
+
+def _thinking(reasoning: ReasoningCapability, place: Place) -> dict[str, Any]:
+    losses = place.losses
+    config: dict[str, Any] = {}
+    if reasoning.mode == "disabled" or reasoning.effort == "none":
+        if place.is_own or place.dialect.can_stop_thinking:
+            config["thinkingBudget"] = 0
+        else:
+            losses.drop(f"{_REASONING}.mode" if reasoning.mode else f"{_REASONING}.effort", "the model always reasons")
+    else:
+        _effort(reasoning, config, place)
+    if reasoning.include_thoughts is not None:
+        config["includeThoughts"] = reasoning.include_thoughts
+    elif reasoning.summary:
+        losses.approximate(f"{_REASONING}.summary", "said as includeThoughts")
+        config["includeThoughts"] = True
+    elif reasoning.mode in {"enabled", "adaptive"}:
+        config["includeThoughts"] = True  # who asks for thinking in these words is shown it
+    if reasoning.vendor_extensions:
+        place.extend(config, reasoning.vendor_extensions, lambda member: f"{_REASONING}{member}")
+    return config
+
+
+def _effort(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) -> None:
+    losses, effort, budget = place.losses, reasoning.effort, reasoning.budget_tokens
+    if effort and not place.is_own and not place.dialect.thinks_in_levels:
+        if budget is None:
+            losses.approximate(f"{_REASONING}.effort", "said as a budget")
+            budget = min(budget_of(effort), _LARGEST_BUDGET)
+        else:
+            losses.drop(f"{_REASONING}.effort", "Gemini takes a level or a budget")
+        config["thinkingBudget"] = budget
+        return
+    if effort:
+        level = _LEVELS.get(effort)
+        if level is None or effort == "max":
+            losses.approximate(f"{_REASONING}.effort", "Gemini has minimal to xhigh")
+        config["thinkingLevel"] = level or "MEDIUM"
+    if budget is not None:
+        if effort and not place.is_own:
+            losses.drop(f"{_REASONING}.budget_tokens", "Gemini takes a level or a budget")
+        else:
+            config["thinkingBudget"] = budget
+    if not config and reasoning.mode:
+        losses.approximate(f"{_REASONING}.mode", "said as a budget of the model's own choice")
+        config["thinkingBudget"] = _DYNAMIC

@@ -1,0 +1,300 @@
+"""Canonical parts, written as parts of a content: of requests and of replies."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from omnillm.model.message import (
+    Audio,
+    File,
+    ImageBase64,
+    ImageFile,
+    ImageUrl,
+    Json,
+    MessagePart,
+    Native,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+    Video,
+)
+from omnillm.protocols.differences.arguments import object_of, raw_object
+from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
+from omnillm.protocols.envelope import is_readable
+from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
+from omnillm.protocols.gemini_generate_content.carrier import REDACTED, SUMMARY, UNCHECKED, pack
+from omnillm.protocols.gemini_generate_content.emit.media import (
+    emit_audio,
+    emit_file,
+    emit_image_base64,
+    emit_image_file,
+    emit_image_url,
+    emit_video,
+)
+from omnillm.protocols.gemini_generate_content.function_results import text_of, write_response
+from omnillm.protocols.gemini_generate_content.place import NAME, Place
+from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_NATIVE
+
+GeminiPart = dict[str, Any]
+_FOREIGN = "its signature is another provider's"
+_NO_ARGUMENTS = frozenset({"", "null"})
+
+
+def emit_parts(parts: Iterable[MessagePart], place: Place) -> list[GeminiPart]:
+    """Write the parts of the item that `place` stands at."""
+    written: list[GeminiPart] = []
+    for number, part in enumerate(parts):
+        place.part = number
+        block = emit_part(part, place)
+        if block is not None:
+            written.append(block)
+    return with_media(written, place)
+
+
+def with_media(written: list[GeminiPart], place: Place) -> list[GeminiPart]:
+    """Add the media of results, where they stand beside them."""
+    if place.media:
+        written += place.media
+        place.media = []
+    return written
+
+
+def emit_part(part: MessagePart, place: Place) -> GeminiPart | None:
+    written = _PARTS[type(part)](part, place)
+    if written is not None and (part.cache_control is not None or part.vendor_extensions):
+        place.finish(written, part)
+    return written
+
+
+def arguments_object(call: ToolCall, place: Place) -> dict[str, Any]:
+    """Read a call's arguments as the object that Gemini needs."""
+    if call.kind == "custom":
+        place.approximate(".kind", "free text is the one argument of a function")
+        return {"input": call.arguments}
+    value = object_of(call.arguments)
+    if value is not None:
+        return value
+    if call.arguments.strip() in _NO_ARGUMENTS:
+        return {}
+    place.approximate(".arguments", "arguments that are no JSON object stand in _raw")
+    return raw_object(call.arguments)
+
+
+def function_call(call: ToolCall, place: Place) -> dict[str, Any]:
+    name = place.names.get(call.name, call.name)
+    arguments = arguments_object(call, place)
+    if not call.call_id or is_made_up(call.call_id):
+        return {"name": name, "args": arguments}
+    return {"id": call.call_id, "name": name, "args": arguments}
+
+
+def sign(written: GeminiPart, opaque: Opaque, member: str, place: Place) -> bool:
+    """Add a signature where it can be read. Whether it could."""
+    if place.is_reply:
+        written["thoughtSignature"] = pack(opaque)
+    elif is_readable(opaque, NAME, place.provider):
+        written["thoughtSignature"] = opaque.value
+    else:
+        place.drop(member, _FOREIGN)
+        return False
+    return True
+
+
+def _text(part: Text, place: Place) -> GeminiPart | None:
+    written: GeminiPart = {"text": part.text}
+    if part.signature is not None:
+        sign(written, part.signature, ".signature", place)
+    if not part.text and len(written) == 1 and not place.is_own:
+        place.drop("", "an empty text")
+        return None
+    if part.citations and not place.is_reply:
+        place.drop(".citations", "Gemini reads no citations")
+    return written
+
+
+def _reasoning(part: Reasoning, place: Place) -> GeminiPart | None:
+    opaque = part.opaque
+    written: GeminiPart = {"text": thought_of(part), "thought": True}
+    if opaque is None:
+        if not written["text"] and not place.is_own:
+            place.drop("", "reasoning without content")
+            return None
+    elif place.is_reply:
+        written["thoughtSignature"] = pack(opaque, word_of(part))
+    elif is_readable(opaque, NAME, place.provider):
+        written["thoughtSignature"] = opaque.value
+    elif not written["text"]:
+        place.drop("", _FOREIGN)
+        return None
+    else:
+        place.drop(".opaque", _FOREIGN)
+    if part.summary and (len(part.summary) > 1 or not place.is_reply or opaque is None or word_of(part) != SUMMARY):
+        place.approximate(".summary", "a summary is said as a thought")
+    return written
+
+
+def thought_of(part: Reasoning) -> str:
+    if not part.summary:
+        return part.text
+    return "\n\n".join((part.text, *part.summary) if part.text else part.summary)
+
+
+def word_of(part: Reasoning) -> str:
+    """Return what the envelope of its opaque value must say of it."""
+    if part.is_redacted:
+        return REDACTED
+    opaque = part.opaque
+    return SUMMARY if part.summary and not part.text and opaque is not None and opaque.issuer.protocol != NAME else ""
+
+
+def _tool_call(part: ToolCall, place: Place) -> GeminiPart:
+    written: GeminiPart = {"functionCall": function_call(part, place)}
+    is_first, place.awaits_call = place.awaits_call, False
+    place.calls[part.call_id] = part.name
+    if part.signature is not None:
+        if place.is_reply or is_readable(part.signature, NAME, place.provider):
+            sign(written, part.signature, ".signature", place)
+            return written
+        if not is_first:
+            place.drop(".signature", _FOREIGN)
+            return written
+        place.approximate(".signature", f"{_FOREIGN}: Gemini is told not to check")
+    if is_first:
+        written["thoughtSignature"] = UNCHECKED
+    return written
+
+
+def _tool_result(part: ToolResult, place: Place) -> GeminiPart:
+    """Write the one response, with the media beside it."""
+    value, media = _answer(part, place)
+    response: dict[str, Any] = {} if value is None else write_response(value[0], is_error=bool(part.is_error))
+    result: dict[str, Any] = {} if is_made_up(part.call_id) else {"id": part.call_id}
+    result["name"] = part.name or place.calls.get(part.call_id, part.call_id)
+    result["response"] = response
+    if media:
+        _add_media(media, result, place)
+    if part.kind == "custom":
+        place.losses.approximate(place.around(".kind"), "free text is the one argument of a function")
+    written = {"functionResponse": result}
+    if part.cache_control is not None:
+        place.losses.drop(place.around(".cache_control"), "Gemini caches by itself")
+    if part.vendor_extensions:
+        place.extend(written, part.vendor_extensions, place.around)
+    return written
+
+
+def _add_media(media: list[GeminiPart], result: GeminiPart, place: Place) -> None:
+    if place.is_own or place.dialect.joins_tools:
+        result["parts"] = media
+        return
+    place.losses.move(place.around(".content"), "what is no text stands after the results")
+    place.media += media
+
+
+def emit_result(result: ToolResult, place: Place) -> GeminiPart:
+    return _tool_result(result, place)
+
+
+def emit_stray_result(result: ToolResult, place: Place) -> list[GeminiPart]:
+    """Say a result without a call as the user would."""
+    value, media = _answer(result, place)
+    said = "" if value is None else value[0] if type(value[0]) is str else text_of(value[0])
+    mark = "tool_error" if result.is_error else "tool_result"
+    place.losses.approximate(place.around(), "the call that it answers is not there: said as text")
+    for name in ("cache_control", "vendor_extensions"):
+        if getattr(result, name):
+            place.losses.drop(place.around(f".{name}"), "it is said as text")
+    return [{"text": f"<{mark}>\n{said}\n</{mark}>"}, *media]
+
+
+def _answer(result: ToolResult, place: Place) -> tuple[tuple[Any] | None, list[GeminiPart]]:
+    """Return the value of the response, if there is one, and the media."""
+    values: list[Any] = []
+    media: list[GeminiPart] = []
+    outer, place.member = (place.member, place.part), "content"
+    for place.part, part in enumerate(result.content):
+        if type(part) is Text or type(part) is Json:
+            _note_lost(part, place)
+            values.append(part.text if isinstance(part, Text) else part.value)
+            if media:
+                place.losses.move(place.around(".content"), "what is no medium comes first")
+        elif type(part) is Native and (named := named_tool(part)):
+            place.approximate("", AS_TEXT)
+            values.append(named)
+        elif (block := emit_part(part, place)) is not None:
+            media.append(block)
+    place.member, place.part = outer
+    if result.is_error and not values:
+        place.losses.default(place.around(".content"), "an error must say something")
+        values.append("")
+    if len(values) > 1:
+        place.losses.approximate(place.around(".content"), "several texts are one result")
+        values = ["\n\n".join(value if type(value) is str else text_of(value) for value in values)]
+    return ((values[0],) if values else None), media
+
+
+def _note_lost(part: Text | Json, place: Place) -> None:
+    if part.cache_control is not None:
+        place.losses.drop(place.around(".content.cache_control"), "Gemini caches by itself")
+    for name in part.vendor_extensions:
+        place.losses.drop(place.around(f".content.vendor_extensions.{name}"), "a text is the result itself")
+    if type(part) is Text and (part.citations or part.signature is not None):
+        place.losses.drop(place.around(".content"), "a result has neither citations nor a signature")
+
+
+def _json(part: Json, place: Place) -> GeminiPart:
+    place.approximate(".value", "JSON is said as text")
+    return {"text": text_of(part.value)}
+
+
+def _refusal(part: Refusal, place: Place) -> GeminiPart | None:
+    if not part.text:
+        place.drop("", "an empty refusal")
+        return None
+    place.approximate("", "a refusal is said as text")
+    return {"text": part.text}
+
+
+def _native(part: Native, place: Place) -> GeminiPart | None:
+    if part.protocol != NAME or type(part.value) is not dict or not part.value:
+        place.drop("", "only its own protocol knows it")
+        return None
+    if not place.is_reply:
+        return dict(part.value)
+    written: GeminiPart = {}
+    place.extend(written, part.value, lambda member: place.here(member.replace(".vendor_extensions", ".value")), OF_NATIVE)
+    return written if part.kind in written else None
+
+
+def _image(part: ImageBase64, place: Place) -> GeminiPart:
+    return _signed(emit_image_base64(part, place), part, place)
+
+
+def _audio(part: Audio, place: Place) -> GeminiPart | None:
+    written = emit_audio(part, place)
+    return None if written is None else _signed(written, part, place)
+
+
+def _signed(written: GeminiPart, part: ImageBase64 | Audio, place: Place) -> GeminiPart:
+    if part.signature is not None:
+        sign(written, part.signature, ".signature", place)
+    return written
+
+
+_PARTS: dict[type, Callable[[Any, Place], GeminiPart | None]] = {
+    Text: _text,
+    Reasoning: _reasoning,
+    ToolCall: _tool_call,
+    ToolResult: _tool_result,
+    ImageBase64: _image,
+    ImageUrl: emit_image_url,
+    ImageFile: emit_image_file,
+    Audio: _audio,
+    Video: emit_video,
+    File: emit_file,
+    Json: _json,
+    Refusal: _refusal,
+    Native: _native,
+}

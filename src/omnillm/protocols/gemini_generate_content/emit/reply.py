@@ -1,0 +1,88 @@
+"""A canonical reply, written for a client of generateContent."""
+
+from typing import Any
+
+from omnillm.model.message import Refusal, Text, ToolCall
+from omnillm.model.response import Candidate, LlmResponse
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.gemini_generate_content.carried import Cargo
+from omnillm.protocols.gemini_generate_content.emit.parts import GeminiPart, emit_part
+from omnillm.protocols.gemini_generate_content.finish import write_finish
+from omnillm.protocols.gemini_generate_content.grounding import Cites, write_grounding
+from omnillm.protocols.gemini_generate_content.logprobs import write_logprobs
+from omnillm.protocols.gemini_generate_content.place import NAME, Place
+from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE, OF_NOTHING, OF_REPLY
+from omnillm.protocols.gemini_generate_content.usage_metadata import write_usage
+from omnillm.protocols.loss import Losses
+
+BLOCKED = {"blockReason": "OTHER"}
+"""What is said of a prompt that has no answer, where no more is known."""
+
+
+_USUAL_TIERS = frozenset({"", "auto", "default", "standard"})
+
+
+def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
+    is_own = response.protocol == NAME
+    place = Place(losses, is_own=is_own, is_reply=True, names=context.names)
+    body: dict[str, Any] = {}
+    if response.candidates:
+        body["candidates"] = [_candidate(candidate, number, place) for number, candidate in enumerate(response.candidates)]
+    usage = write_usage(response.usage, response.raw_usage if is_own else None, losses)
+    if usage is not None:
+        body["usageMetadata"] = usage
+    drop_tier(response.service_tier, losses)
+    body["modelVersion"] = response.model or context.model
+    body["responseId"] = response.id if is_own and response.id else context.id
+    place.extend(body, response.vendor_extensions, lambda member: member[1:], OF_REPLY)
+    if not response.candidates:
+        body.setdefault("promptFeedback", BLOCKED)
+    return body
+
+
+def drop_tier(tier: str, losses: Losses) -> None:
+    if tier not in _USUAL_TIERS:
+        losses.drop("service_tier", "Gemini does not say how a request was served")
+
+
+def _candidate(candidate: Candidate, number: int, place: Place) -> dict[str, Any]:
+    message, losses = candidate.message, place.losses
+    place.number = number
+    parts, cites = _parts(candidate, place)
+    content: dict[str, Any] = {"parts": parts, "role": "model"}
+    if message.name:
+        losses.drop(place.around(".message.name"), "Gemini has no names of participants")
+    if message.vendor_extensions:
+        place.extend(content, message.vendor_extensions, place.around, OF_NOTHING)
+    written: dict[str, Any] = {"content": content}
+    kinds = set(map(type, message.parts))
+    written["finishReason"] = write_finish(
+        candidate.finish_reason, candidate.native_finish_reason, losses, number, has_call=ToolCall in kinds, has_refusal=Refusal in kinds
+    )
+    written["index"] = number
+    if candidate.stop_sequence is not None:
+        losses.drop(f"candidates[{number}].stop_sequence", "Gemini does not say which")
+    place.extend(written, candidate.vendor_extensions, place.around, OF_CANDIDATE)
+    if candidate.logprobs is not None and "logprobsResult" not in written:
+        logprobs = write_logprobs(candidate.logprobs, losses, number)
+        if logprobs is not None:
+            written["logprobsResult"] = logprobs
+    if cites and "groundingMetadata" not in written and (grounding := write_grounding(cites, losses, number)) is not None:
+        written["groundingMetadata"] = grounding
+    return written
+
+
+def _parts(candidate: Candidate, place: Place) -> tuple[list[GeminiPart], list[Cites]]:
+    parts: list[GeminiPart] = []
+    cites: list[Cites] = []
+    cargo = Cargo()
+    for number, part in enumerate(candidate.message.parts):
+        place.part = number
+        written = emit_part(part, place)
+        cargo.see(part, written)
+        if written is None:
+            continue
+        if type(part) is Text and part.citations:
+            cites += [Cites(len(parts), part.text, 0, citation) for citation in part.citations]
+        parts.append(written)
+    return parts, cites

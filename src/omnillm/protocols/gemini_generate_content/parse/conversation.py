@@ -1,0 +1,120 @@
+"""`systemInstruction` and `contents`, read to messages and tool results in the normal form."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from omnillm.model.message import Message, MessagePart, MessageRole, RequestItem, Text, ToolCall, ToolResult, VendorExtensions
+from omnillm.protocols.gemini_generate_content.carried import with_carried
+from omnillm.protocols.gemini_generate_content.parse.parts import RequestReader, as_said_by_user, parse_part, parse_parts, reunited
+from omnillm.protocols.gemini_generate_content.spelling import camel
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.shapes import Unfit, inside, mapping, optional_text, rest
+
+_CONTENT = frozenset({"role", "parts"})
+_ROLES = {"user": MessageRole.USER, "": MessageRole.USER, "function": MessageRole.USER, "model": MessageRole.ASSISTANT}
+
+
+def parse_conversation(body: dict[str, Any], losses: Losses) -> tuple[RequestItem, ...]:
+    reader = RequestReader()
+    conversation = _Conversation(reader, losses)
+    for number, content in enumerate(_one_or_many(body.get("contents"), "contents")):
+        try:
+            conversation.add(number, content)
+        except Unfit as error:
+            raise inside(error, f"contents[{number}]") from error
+    return (*_system(body.get("systemInstruction"), reader), *map(_whole, conversation.items))
+
+
+def _one_or_many(value: Any, path: str) -> list[Any]:
+    if type(value) is dict:
+        return [value]
+    if type(value) is not list:
+        raise Unfit(path, "an array")
+    return value
+
+
+def _system(value: Any, reader: RequestReader) -> tuple[Message, ...]:
+    if value is None:
+        return ()
+    if type(value) is str:
+        return (Message.text(MessageRole.SYSTEM, value),) if value else ()
+    extensions: VendorExtensions = {}
+    parts, place = value, "systemInstruction"
+    if type(value) is dict and "parts" in value:
+        parts, place = value["parts"], "systemInstruction.parts"
+        extensions = rest(camel(value), _CONTENT)
+    read = tuple(as_said_by_user(part) for part in parse_parts(_one_or_many([] if parts is None else parts, place), reader, place))
+    for part in read:
+        if type(part) is ToolCall or type(part) is ToolResult:
+            raise Unfit(place, "texts")
+    return (Message(role=MessageRole.SYSTEM, parts=read, vendor_extensions=extensions),) if read or extensions else ()
+
+
+def _whole(item: RequestItem) -> RequestItem:
+    if type(item) is not Message or item.role is not MessageRole.ASSISTANT:
+        return item
+    parts = reunited(item.parts)
+    return item if parts is item.parts else replace(item, parts=parts)
+
+
+class _Conversation:
+    """Items in the order of the parts; what one role says in several contents is one message."""
+
+    __slots__ = ("_losses", "_reader", "items")
+
+    def __init__(self, reader: RequestReader, losses: Losses) -> None:
+        self.items: list[RequestItem] = []
+        self._reader = reader
+        self._losses = losses
+
+    def add(self, number: int, content: Any) -> None:
+        content = camel(mapping(content, ""))
+        role = _ROLES.get(optional_text(content, "role"))
+        if role is None:
+            raise Unfit("role", '"user" or "model"')
+        parts: list[MessagePart] = []
+        value = content.get("parts")
+        for place, part in enumerate(() if value is None else _one_or_many(value, "parts")):
+            try:
+                read = parse_part(part, self._reader)
+            except Unfit as error:
+                raise inside(error, f"parts[{place}]") from error
+            if type(read) is ToolResult:
+                self._flush(role, parts)
+                self.items.append(read)
+                if role is MessageRole.ASSISTANT:
+                    self._losses.move(f"contents[{number}].parts[{place}]", "the result of a function is the user's to say")
+            elif read is not None:
+                self._unload(parts)
+                parts.append(read if role is MessageRole.ASSISTANT else _users(read, place))
+        self._flush(role, parts)
+        if len(content) > 2 and (extensions := rest(content, _CONTENT)):
+            self._add(Message(role=role, vendor_extensions=extensions))
+
+    def _unload(self, parts: list[MessagePart]) -> None:
+        """Put what the part just read carries before it."""
+        carried, self._reader.carried = self._reader.carried, ()
+        if carried:
+            last = self.items[-1] if self.items else None
+            turn = last.parts if type(last) is Message and last.role is MessageRole.ASSISTANT else ()
+            parts[:] = with_carried(turn, parts, carried)
+
+    def _flush(self, role: MessageRole, parts: list[MessagePart]) -> None:
+        if parts:
+            self._add(Message(role=role, parts=tuple(parts)))
+            parts.clear()
+
+    def _add(self, message: Message) -> None:
+        last = self.items[-1] if self.items else None
+        if type(last) is Message and last.role is message.role:
+            extensions = {**last.vendor_extensions, **message.vendor_extensions}
+            message = Message(role=message.role, parts=last.parts + message.parts, vendor_extensions=extensions)
+            self.items.pop()
+        self.items.append(message)
+
+
+def _users(part: MessagePart, place: int) -> MessagePart:
+    if type(part) is ToolCall:
+        raise Unfit(f"parts[{place}].functionCall", "in a content of the model")
+    return part if type(part) is Text else as_said_by_user(part)

@@ -1,0 +1,208 @@
+"""An assistant's message, written, in a conversation or in a reply: what it says, what it refuses, what it calls."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from omnillm.model.media import InlineSource
+from omnillm.model.message import Audio, ImageBase64, ImageUrl, Json, MessagePart, Native, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols import base64_text
+from omnillm.protocols.openai_chat.annotations import write_annotations
+from omnillm.protocols.openai_chat.emit import reasoning
+from omnillm.protocols.openai_chat.emit.calls import write_call
+from omnillm.protocols.openai_chat.emit.parts import (
+    drop_marks,
+    with_common,
+    write_image,
+    write_json,
+    write_native,
+    write_text,
+    written_content,
+)
+from omnillm.protocols.openai_chat.place import Place
+
+
+class Spoken(msgspec.Struct, eq=False):
+    """The parts of a message, put to the members that hold them."""
+
+    contents: list[dict[str, Any]] = []
+    """Text and refusal parts, and parts of this protocol alone, in their order."""
+    refusals: int = 0
+    length: int = 0
+    """Of the text so far, in characters."""
+    annotations: list[dict[str, Any]] = []
+    reasonings: list[tuple[int, Reasoning]] = []
+    images: list[dict[str, Any]] = []
+    audio: dict[str, Any] | None = None
+    calls: list[dict[str, Any]] = []
+
+    def add_members(self, message: dict[str, Any]) -> None:
+        """Add what stands beside the content."""
+        if self.annotations:
+            message["annotations"] = self.annotations
+        if self.audio is not None:
+            message["audio"] = self.audio
+        if self.images:
+            message["images"] = self.images
+        if self.calls:
+            message["tool_calls"] = self.calls
+
+    @property
+    def texts(self) -> list[str]:
+        return [written["text"] for written in self.contents if written.get("type") == "text"]
+
+    @property
+    def refused(self) -> list[str]:
+        return [written["refusal"] for written in self.contents if written.get("type") == "refusal"]
+
+
+def put_parts(parts: tuple[MessagePart, ...], place: Place) -> Spoken:
+    spoken = Spoken()
+    last = 0
+    for place.part, part in enumerate(parts):
+        known = _PUT.get(type(part))
+        if known is None:
+            place.drop("", f"an assistant's message has no place for a part of type {part.__struct_config__.tag}")
+            continue
+        if type(part) is Native and write_native(part, place) is None:
+            continue
+        rank, put = known
+        if rank < last:
+            place.losses.move(place.around(f".{place.member}"), "Chat has one order of reasoning, text and calls")
+        last = max(rank, last)
+        put(part, spoken, place)
+    return spoken
+
+
+def _put_text(part: Text, spoken: Spoken, place: Place) -> None:
+    written = write_text(part, place)
+    if part.citations:
+        if place.is_openai and not place.is_native:
+            place.drop(".citations", "a request has no annotations")
+        else:
+            spoken.annotations += write_annotations(part, spoken.length, place)
+    spoken.length += len(part.text)
+    if part.cache_control is not None or part.vendor_extensions:
+        if place.dialect is None:
+            drop_marks(part, place)
+        else:
+            with_common(written, part, place)
+    spoken.contents.append(written)
+
+
+def _put_refusal(part: Refusal, spoken: Spoken, place: Place) -> None:
+    if part.item_id:
+        place.drop_item_id()
+    drop_marks(part, place)
+    spoken.refusals += 1
+    spoken.contents.append({"type": "refusal", "refusal": part.text})
+
+
+def _put_reasoning(part: Reasoning, spoken: Spoken, place: Place) -> None:
+    spoken.reasonings.append((place.part, part))
+
+
+def _put_call(part: ToolCall, spoken: Spoken, place: Place) -> None:
+    spoken.calls.append(write_call(part, place))
+
+
+def _put_image(part: ImageUrl | ImageBase64, spoken: Spoken, place: Place) -> None:
+    if place.is_openai:
+        place.drop("", "OpenAI's Chat has no images of an assistant")
+        return
+    drop_marks(part, place)
+    spoken.images.append(write_image(part, place))
+
+
+def _put_audio(part: Audio, spoken: Spoken, place: Place) -> None:
+    if part.signature is not None:
+        place.drop(".signature", "Chat has no place for a signature of sound")
+    drop_marks(part, place)
+    if spoken.audio is None and (place.dialect is None or part.audio_id):
+        spoken.audio = written_audio(part, place) if place.dialect is None else _named_audio(part, place)
+    elif part.transcript:
+        place.losses.approximate(place.here(), "sound, as its transcript")
+        spoken.contents.append({"type": "text", "text": part.transcript})
+    else:
+        place.drop("", "Chat names earlier sound by its id only")
+
+
+def _named_audio(part: Audio, place: Place) -> dict[str, Any]:
+    if part.source is not None or part.transcript or part.expires_at is not None or part.format:
+        place.losses.approximate(place.here(), "sound, as its id")
+    return {"id": part.audio_id}
+
+
+def written_audio(part: Audio, place: Place) -> dict[str, Any]:
+    """Write sound that answers; every member is required there."""
+    source = part.source
+    if part.format or (type(source) is InlineSource and source.media_type):
+        place.drop(".format", "a Chat answer does not say the format")
+    if source is not None and type(source) is not InlineSource:
+        place.drop(".source", "Chat answers sound as base64")
+    return {
+        "id": audio_id_of(part, place),
+        "data": base64_text.encode(source.data) if type(source) is InlineSource else "",
+        "expires_at": part.expires_at or 0,
+        "transcript": part.transcript,
+    }
+
+
+def audio_id_of(part: Audio, place: Place) -> str:
+    if not part.audio_id:
+        place.losses.default(place.here(".audio_id"), "Chat needs one")
+    return part.audio_id or f"audio_{place.number}"
+
+
+def _put_json(part: Json, spoken: Spoken, place: Place) -> None:
+    spoken.contents.append(write_json(part, place))
+
+
+def _put_native(part: Native, spoken: Spoken, place: Place) -> None:
+    value = write_native(part, place)
+    if type(value) is not dict:
+        return
+    if place.dialect is None:
+        place.drop("", "an answer of Chat has text and calls of two kinds only")
+    elif "id" in value and part.kind in value:
+        spoken.calls.append(value)
+    else:
+        spoken.contents.append(value)
+
+
+_Put = Callable[[Any, Spoken, Place], None]
+_PUT: dict[type, tuple[int, _Put]] = {
+    Reasoning: (0, _put_reasoning),
+    Text: (1, _put_text),
+    Json: (1, _put_json),
+    Native: (1, _put_native),
+    Refusal: (1, _put_refusal),
+    Audio: (2, _put_audio),
+    ImageUrl: (3, _put_image),
+    ImageBase64: (3, _put_image),
+    ToolCall: (4, _put_call),
+}
+
+
+RANKS = {kind: rank for kind, (rank, _) in _PUT.items()}
+"""The one order of parts that Chat knows."""
+
+
+def write_message(parts: tuple[MessagePart, ...], place: Place) -> dict[str, Any]:
+    """Write a message of a request's conversation."""
+    spoken = put_parts(parts, place)
+    message: dict[str, Any] = {"role": "assistant"}
+    contents = spoken.contents
+    if spoken.refusals == 1 and contents[-1].get("type") == "refusal":
+        message["refusal"] = contents.pop()["refusal"]
+    if contents:
+        message["content"] = written_content(contents)
+    elif spoken.calls or spoken.audio is not None or "refusal" in message:
+        message["content"] = None
+    else:
+        message["content"] = ""
+    if spoken.reasonings:
+        reasoning.write_reasoning(spoken.reasonings, message, place)
+    spoken.add_members(message)
+    return message

@@ -1,0 +1,258 @@
+"""A client's request, read."""
+
+from collections.abc import Callable
+from typing import Any
+
+from omnillm.model.capabilities import (
+    NO_CAPABILITIES,
+    BuiltinTool,
+    CapabilitySet,
+    OutputModality,
+    ReasoningCapability,
+    StructuredOutputConfig,
+    ToolDefinition,
+)
+from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.parse.messages import read_messages
+from omnillm.protocols.openai_chat.parse.tools import read_choice, read_legacy_choice, read_tools, read_web_search
+from omnillm.protocols.openai_chat.place import NAME
+from omnillm.protocols.openai_chat.prompt_cache import policy_of
+from omnillm.protocols.shapes import (
+    Unfit,
+    array,
+    flag,
+    integer,
+    mapping,
+    number,
+    optional_flag,
+    optional_mapping,
+    optional_text,
+    rest,
+    text,
+    text_mapping,
+    texts,
+)
+
+
+def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
+    draft = _Draft(losses)
+    extensions: dict[str, Any] = {}
+    for name, value in body.items():
+        if value is None:
+            continue
+        read = _MEMBERS.get(name)
+        if read is not None:
+            read(draft, value)
+        elif name in _GENERATION:
+            field, convert = _GENERATION[name]
+            draft.generation[field] = convert(value, name)
+        else:
+            extensions[name] = value
+    fields = _fields(body, draft)
+    extensions |= draft.extensions
+    return LlmRequest(
+        model=text(body.get("model"), "model"),
+        input=read_messages(body.get("messages")),
+        capabilities=draft.capability_set(body),
+        generation=GenerationConfig(**draft.generation) if draft.generation else NO_GENERATION,
+        protocol=NAME,
+        vendor_extensions=extensions,
+        **fields,
+    )
+
+
+class _Draft:
+    """What the members of a body said so far, by the field's names."""
+
+    __slots__ = ("capabilities", "extensions", "fields", "generation", "losses")
+
+    def __init__(self, losses: Losses) -> None:
+        self.losses = losses
+        self.generation: dict[str, Any] = {}
+        self.capabilities: dict[str, Any] = {}
+        self.fields: dict[str, Any] = {}
+        self.extensions: dict[str, Any] = {}
+
+    def capability_set(self, body: dict[str, Any]) -> CapabilitySet:
+        policy = policy_of(body)
+        if policy is not None:
+            self.capabilities["prompt_cache"] = policy
+        return CapabilitySet(**self.capabilities) if self.capabilities else NO_CAPABILITIES
+
+    def add_tools(self, own: tuple[ToolDefinition, ...], builtin: tuple[BuiltinTool, ...]) -> None:
+        for field, more in (("tools", own), ("builtin_tools", builtin)):
+            if more:
+                self.capabilities[field] = (*self.capabilities.get(field, ()), *more)
+
+
+def _fields(body: dict[str, Any], draft: _Draft) -> dict[str, Any]:
+    """The fields that two members decide."""
+    fields = draft.fields
+    options = body.get("stream_options")
+    if options is not None:
+        if others := rest(mapping(options, "stream_options"), _INCLUDE_USAGE):
+            draft.extensions["stream_options"] = others
+        if optional_flag(options, "include_usage", "stream_options"):
+            return fields
+    if fields.get("is_stream"):
+        fields["wants_stream_usage"] = False
+    return fields
+
+
+_INCLUDE_USAGE = frozenset({"include_usage"})
+
+
+def _unsaid(draft: _Draft, value: Any) -> None:
+    """Read elsewhere."""
+
+
+def _read_cap(draft: _Draft, value: Any) -> None:
+    """`max_completion_tokens` wins over its deprecated name."""
+    cap = integer(value, "max_completion_tokens", 1)
+    if draft.generation.get("max_output_tokens", cap) != cap:
+        draft.losses.drop("max_tokens", "max_completion_tokens says otherwise")
+    draft.generation["max_output_tokens"] = cap
+
+
+def _read_old_cap(draft: _Draft, value: Any) -> None:
+    cap = integer(value, "max_tokens", 1)
+    if draft.generation.setdefault("max_output_tokens", cap) != cap:
+        draft.losses.drop("max_tokens", "max_completion_tokens says otherwise")
+
+
+def _read_stop(draft: _Draft, value: Any) -> None:
+    draft.generation["stop"] = (value,) if type(value) is str else texts(value, "stop")
+
+
+def _read_effort(draft: _Draft, value: Any) -> None:
+    effort = text(value, "reasoning_effort")
+    if effort:
+        draft.capabilities["reasoning"] = ReasoningCapability(mode="disabled" if effort == "none" else "", effort=effort)
+
+
+def _read_modalities(draft: _Draft, value: Any) -> None:
+    modalities = []
+    for n, word in enumerate(array(value, "modalities")):
+        if type(word) is not str or word not in _MODALITIES:
+            raise Unfit(f"modalities[{n}]", "text, audio or image")
+        modalities.append(_MODALITIES[word])
+    draft.capabilities["modalities"] = tuple(modalities)
+
+
+_MODALITIES = {modality.value: modality for modality in OutputModality}
+
+
+def _read_format(draft: _Draft, value: Any) -> None:
+    kind = text(mapping(value, "response_format").get("type"), "response_format.type")
+    if kind == "json_object":
+        draft.capabilities["structured_output"] = StructuredOutputConfig(kind="json_object")
+    elif kind == "json_schema":
+        path = "response_format.json_schema"
+        schema = mapping(value.get("json_schema"), path)
+        for name in rest(schema, _SCHEMA_MEMBERS):
+            draft.losses.drop(f"{path}.{name}", "not a member of Chat's")
+        draft.capabilities["structured_output"] = StructuredOutputConfig(
+            name=optional_text(schema, "name", path),
+            schema=optional_mapping(schema, "schema", path),
+            strict=optional_flag(schema, "strict", path),
+            description=optional_text(schema, "description", path),
+        )
+    elif kind != "text":
+        draft.extensions["response_format"] = value
+
+
+_SCHEMA_MEMBERS = frozenset({"name", "schema", "strict", "description"})
+
+
+def _read_tools(draft: _Draft, value: Any) -> None:
+    draft.add_tools(*read_tools(value, "tools"))
+
+
+def _read_functions(draft: _Draft, value: Any) -> None:
+    draft.add_tools(*read_tools(value, "functions"))
+    draft.losses.approximate("functions", "read as tools; calls are answered as tool_calls")
+
+
+def _read_web_search(draft: _Draft, value: Any) -> None:
+    draft.add_tools((), (read_web_search(value),))
+
+
+def _read_choice(draft: _Draft, value: Any) -> None:
+    draft.capabilities["tool_choice"] = read_choice(value)
+
+
+def _read_legacy_choice(draft: _Draft, value: Any) -> None:
+    draft.capabilities.setdefault("tool_choice", read_legacy_choice(value))
+
+
+def _read_safety_identifier(draft: _Draft, value: Any) -> None:
+    before = draft.fields.get("user_id")
+    draft.fields["user_id"] = text(value, "safety_identifier") or before or ""
+    if before and value and before != value:
+        draft.extensions["user"] = before
+
+
+def _read_user(draft: _Draft, value: Any) -> None:
+    user = text(value, "user")
+    before = draft.fields.get("user_id")
+    if not before:
+        draft.fields["user_id"] = user
+    elif user and before != user:
+        draft.extensions["user"] = user
+
+
+def _to_field(name: str, member: str, convert: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
+    def read(draft: _Draft, value: Any) -> None:
+        draft.fields[name] = convert(value, member)
+
+    return read
+
+
+def _to_capability(name: str, convert: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
+    def read(draft: _Draft, value: Any) -> None:
+        draft.capabilities[name] = convert(value, name)
+
+    return read
+
+
+_GENERATION: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+    "temperature": ("temperature", number),
+    "top_p": ("top_p", number),
+    "top_k": ("top_k", integer),
+    "presence_penalty": ("presence_penalty", number),
+    "frequency_penalty": ("frequency_penalty", number),
+    "seed": ("seed", integer),
+    "n": ("n", integer),
+    "logprobs": ("logprobs", flag),
+    "top_logprobs": ("top_logprobs", integer),
+    "logit_bias": ("logit_bias", mapping),
+    "verbosity": ("verbosity", text),
+    "service_tier": ("service_tier", text),
+}
+_MEMBERS: dict[str, Callable[[_Draft, Any], None]] = {
+    "model": _unsaid,
+    "messages": _unsaid,
+    "stream": _to_field("is_stream", "stream", flag),
+    "stream_options": _unsaid,
+    "max_completion_tokens": _read_cap,
+    "max_tokens": _read_old_cap,
+    "stop": _read_stop,
+    "reasoning_effort": _read_effort,
+    "modalities": _read_modalities,
+    "audio": _to_capability("audio", mapping),
+    "response_format": _read_format,
+    "tools": _read_tools,
+    "functions": _read_functions,
+    "web_search_options": _read_web_search,
+    "tool_choice": _read_choice,
+    "function_call": _read_legacy_choice,
+    "parallel_tool_calls": _to_capability("parallel_tool_calls", flag),
+    "store": _to_field("store", "store", flag),
+    "metadata": _to_field("metadata", "metadata", text_mapping),
+    "user": _read_user,
+    "safety_identifier": _read_safety_identifier,
+    "prompt_cache_key": _unsaid,
+    "prompt_cache_retention": _unsaid,
+    "prompt_cache_options": _unsaid,
+}

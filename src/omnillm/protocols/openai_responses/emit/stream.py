@@ -1,0 +1,298 @@
+"""A stream of canonical events, written as that of the Responses API."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from omnillm.model.events import (
+    AudioDelta,
+    CitationAdded,
+    Completed,
+    Failed,
+    Finished,
+    LlmStreamEvent,
+    NativeEvent,
+    OpaqueAdded,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+from omnillm.model.message import Audio, ImageBase64, Native, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols.base64_text import encode
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_responses.emit.envelope import Envelope, echo_of, last_members, response_id, tier_of
+from omnillm.protocols.openai_responses.emit.frames import Wire
+from omnillm.protocols.openai_responses.emit.native_items import ADDED, NativeItems
+from omnillm.protocols.openai_responses.emit.open_items import OpenCall, OpenMessage, OpenReasoning, OpenText
+from omnillm.protocols.openai_responses.emit.output_items import image_item
+from omnillm.protocols.openai_responses.emit.parts import item_members_of, write_native
+from omnillm.protocols.openai_responses.emit.reply import ending
+from omnillm.protocols.openai_responses.failure import write_stream_fault
+from omnillm.protocols.openai_responses.finish import note_unsaid, unfinished, write_finish
+from omnillm.protocols.openai_responses.parse.parts import IN_MESSAGE
+from omnillm.protocols.openai_responses.place import NAME, Place
+from omnillm.protocols.openai_responses.usage import note_miscount, write_usage
+from omnillm.protocols.protocol import Fault
+
+_ENDS = {"completed": "response.completed", "failed": "response.failed"}
+
+
+class ResponsesEncoder:
+    """One part is written at a time; a message's item stays open until a part comes that is not its own.
+
+    A part with an item's id comes from this protocol, and so do its extensions.
+    """
+
+    def __init__(self, context: ReplyContext, losses: Losses) -> None:
+        self._context = context
+        self._losses = losses
+        self._wire = Wire(context)
+        self._envelope: Envelope | None = None
+        self._protocol = ""
+        """Of the provider that speaks."""
+        self._order = PartOrder()
+        self._parts: dict[int, Any] = {}
+        self._kinds: set[type] = set()
+        """Of the parts so far."""
+        self._message: OpenMessage | None = None
+        """The message that the part which began last belongs to."""
+        self._natives = NativeItems(self._wire)
+        self._usage: UsageReported | None = None
+        self._finished: Finished | None = None
+        self._is_done = False
+
+    @property
+    def next_sequence(self) -> int:
+        return self._wire.sequence
+
+    @property
+    def response_id(self) -> str:
+        return response_id("", "", self._context) if self._envelope is None else self._envelope.id
+
+    def feed(self, event: LlmStreamEvent) -> bytes:
+        if self._is_done:
+            return b""
+        kind = type(event)
+        if kind not in PART_EVENTS or event.candidate or (event.index == self._order.open and kind is not PartEnded):  # type: ignore[union-attr]  # by its kind
+            self._WRITERS[kind](self, event)
+        else:
+            self._write_parts(self._order.feed(event))
+        return self._wire.take()
+
+    def _write_parts(self, events: Iterator[Any]) -> None:
+        for event in events:
+            self._WRITERS[type(event)](self, event)
+
+    def _start(self, event: ResponseStarted) -> None:
+        context = self._context
+        self._protocol = event.protocol
+        self._envelope = envelope = Envelope(
+            id=response_id(event.id, event.protocol, context),
+            created=context.created if event.created is None else event.created,
+            model=event.model or context.model,
+            service_tier=tier_of(event.service_tier, self._losses),
+            echo=echo_of(context.request),
+        )
+        response = envelope.response("in_progress", [])
+        self._wire.write("response.created", {"response": response})
+        self._wire.write("response.in_progress", {"response": response})
+        if event.usage is not None:
+            self._usage = UsageReported(usage=event.usage)
+
+    def _place(self, part: Any, index: int) -> Place:
+        place = Place(self._losses, protocol=NAME if getattr(part, "item_id", "") else "", is_reply=True)
+        place.part = index
+        return place
+
+    def _part_started(self, event: PartStarted) -> None:
+        if event.candidate:
+            self._losses.drop(f"candidates[{event.candidate}]", "Responses gives one answer")
+            return
+        part = event.part
+        place = self._place(part, event.index)
+        begin = self._BEGINNINGS.get(type(part))
+        if begin is None:
+            place.drop("", f"an answer has no {part.__struct_config__.tag} in Responses")
+            return
+        self._kinds.add(type(part))
+        begin(self, event.index, part, place)
+
+    def _begin_text(self, index: int, part: Text | Refusal, place: Place) -> None:
+        message = self._message
+        if message is None or message.given_id != part.item_id:
+            self._leave_message()
+            self._message = message = OpenMessage(self._wire, part.item_id, item_members_of(part), place)
+        self._parts[index] = OpenText(self._wire, message, part, place)
+
+    def _leave_message(self) -> None:
+        if self._message is not None:
+            self._message.leave()
+            self._message = None
+
+    def _begin_call(self, index: int, part: ToolCall, place: Place) -> None:
+        self._leave_message()
+        self._parts[index] = OpenCall(self._wire, part, place)
+
+    def _begin_reasoning(self, index: int, part: Reasoning, place: Place) -> None:
+        self._leave_message()
+        self._parts[index] = OpenReasoning(self._wire, part, place, None if self._protocol == NAME else self._protocol)
+
+    def _begin_image(self, _: int, part: ImageBase64, place: Place) -> None:
+        self._leave_message()
+        place.approximate("", "said as a call of the image generation tool")
+        if part.signature is not None:
+            place.drop(".signature", "an image has no signature here")
+        self._wire.whole_item(image_item(self._wire.item_id("image_generation_call", ""), encode(part.data)))
+
+    def _begin_sound(self, index: int, part: Audio, place: Place) -> None:
+        """Only the transcript can be said; it may be yet to come."""
+        self._parts[index] = place
+        if part.transcript:
+            self._say_transcript(index, part.transcript)
+
+    def _say_transcript(self, index: int, transcript: str) -> None:
+        opened = self._parts.get(index)
+        if isinstance(opened, Place):
+            opened.approximate("", "sound, as its transcript")
+            self._begin_text(index, Text(text=transcript), opened)
+        elif opened is not None:
+            opened.add(transcript)
+
+    def _begin_native(self, _: int, part: Native, place: Place) -> None:
+        item = write_native(part, place)
+        if item is None:
+            return
+        if part.vendor_extensions == IN_MESSAGE:
+            message = self._message or OpenMessage(self._wire, "", {}, place)
+            self._message = message
+            message.end_part(message.open_part(item), item)
+            return
+        self._leave_message()
+        self._natives.finish(item)
+
+    def _say(self, event: TextDelta) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if part is not None and (event.text or event.logprobs is not None):
+            part.add(event.text, event.logprobs)
+
+    def _say_more(self, event: RefusalDelta) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if part is not None and event.text:
+            part.add(event.text)
+
+    def _argue(self, event: ToolCallDelta) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if part is not None and event.arguments:
+            part.add(event.arguments)
+
+    def _reason(self, event: ReasoningDelta) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if part is not None and (event.text or event.summary_index is not None):
+            part.add(event)
+
+    def _sound(self, event: AudioDelta) -> None:
+        if not event.candidate and event.transcript:
+            self._say_transcript(event.index, event.transcript)
+
+    def _cite(self, event: CitationAdded) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if isinstance(part, OpenText):
+            part.cite(event)
+
+    def _sign(self, event: OpaqueAdded) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if part is not None and not isinstance(part, Place):
+            part.sign(event)
+
+    def _part_ended(self, event: PartEnded) -> None:
+        part = None if event.candidate else self._parts.pop(event.index, None)
+        if isinstance(part, Place):
+            part.drop("", "Responses does not speak")
+        elif part is not None:
+            part.end()
+
+    def _native_event(self, event: NativeEvent) -> None:
+        value = event.value
+        if event.protocol != NAME or type(value) is not dict or type(value.get("type")) is not str:
+            self._losses.drop("events", "progress that only its own protocol knows")
+            return
+        if value["type"] == ADDED and type(value.get("item")) is dict:
+            self._leave_message()
+            self._natives.announce(value)
+        else:
+            self._natives.progress(value)
+
+    def _report(self, event: UsageReported) -> None:
+        self._usage = event
+
+    def _finish(self, event: Finished) -> None:
+        if event.candidate:
+            return
+        self._finished = event
+        note_unsaid(event, self._losses)
+
+    def _complete(self, event: Completed) -> None:
+        self._write_parts(self._order.finish())
+        self._leave_message()
+        self._natives.finish_all()
+        finished = self._finished or unfinished(self._losses, has_parts=bool(self._kinds))
+        status, reason = write_finish(finished.reason, finished.native_reason, self._kinds, self._losses)
+        brought = last_members(event.vendor_extensions, self._losses, is_own=self._protocol == NAME)
+        if self._envelope is None:
+            self._start(ResponseStarted())
+        assert self._envelope is not None
+        response = self._envelope.response(status, self._wire.output, **(ending(status, reason) | brought))
+        if self._usage is not None:
+            self._write_usage(self._usage, response)
+        if status == "failed" and "error" not in brought:
+            self._losses.approximate("candidates[0].finish_reason", "said as failed, by a fault that names no reason")
+        self._wire.write(_ENDS.get(status, "response.incomplete"), {"response": response})
+        self._is_done = True
+
+    def _write_usage(self, reported: UsageReported, response: dict[str, Any]) -> None:
+        response["usage"] = write_usage(reported.usage, reported.raw if self._protocol == NAME else None)
+        note_miscount(reported.usage, response, self._losses)
+
+    def _fail(self, event: Failed) -> None:
+        fault = Fault(
+            status=event.status,
+            code=event.code,
+            message=event.message,
+            request_id=self._context.id,
+            details={"response_id": self.response_id},
+        )
+        self._wire.write_raw(write_stream_fault(fault, self._wire.sequence), 2)
+        self._is_done = True
+
+    _BEGINNINGS: ClassVar[dict[type, Callable[["ResponsesEncoder", int, Any, Place], None]]] = {
+        Text: _begin_text,
+        Refusal: _begin_text,
+        ToolCall: _begin_call,
+        Reasoning: _begin_reasoning,
+        ImageBase64: _begin_image,
+        Audio: _begin_sound,
+        Native: _begin_native,
+    }
+    _WRITERS: ClassVar[dict[type, Callable[["ResponsesEncoder", Any], None]]] = {
+        ResponseStarted: _start,
+        PartStarted: _part_started,
+        TextDelta: _say,
+        RefusalDelta: _say_more,
+        ToolCallDelta: _argue,
+        ReasoningDelta: _reason,
+        AudioDelta: _sound,
+        CitationAdded: _cite,
+        OpaqueAdded: _sign,
+        PartEnded: _part_ended,
+        NativeEvent: _native_event,
+        UsageReported: _report,
+        Finished: _finish,
+        Completed: _complete,
+        Failed: _fail,
+    }

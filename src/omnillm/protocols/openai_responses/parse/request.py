@@ -1,0 +1,217 @@
+"""A request of the Responses API, read."""
+
+from collections.abc import Callable
+from typing import Any
+
+from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, ReasoningCapability, StructuredOutputConfig
+from omnillm.model.message import Message, MessageRole, RequestItem, Text
+from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.prompt_cache import policy_of
+from omnillm.protocols.openai_responses.namespaces import Spaces, spaces_of
+from omnillm.protocols.openai_responses.parse.items import ItemReader
+from omnillm.protocols.openai_responses.parse.tools import read_choice, read_tools
+from omnillm.protocols.openai_responses.place import NAME
+from omnillm.protocols.shapes import (
+    array,
+    flag,
+    integer,
+    mapping,
+    number,
+    optional_flag,
+    optional_mapping,
+    optional_text,
+    rest,
+    text,
+    text_mapping,
+    texts,
+)
+
+LOGPROBS = "message.output_text.logprobs"
+_FORMAT_MEMBERS = frozenset({"type", "name", "schema", "strict", "description"})
+_CACHE_MEMBERS = ("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
+
+
+class _Draft:
+    """What is known of the request so far, by the names of the canonical fields."""
+
+    __slots__ = ("capabilities", "extensions", "fields", "generation")
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.generation: dict[str, Any] = {}
+        self.capabilities: dict[str, Any] = {}
+        self.extensions: dict[str, Any] = {}
+
+
+def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
+    """Read a request: members without a canonical home become vendor extensions, nulls say nothing."""
+    draft = _Draft()
+    for name, value in body.items():
+        if value is None:
+            continue
+        read = _MEMBERS.get(name)
+        if read is None:
+            draft.extensions[name] = value
+        else:
+            read(draft, value)
+    if not _CACHE.isdisjoint(body):
+        draft.capabilities["prompt_cache"] = policy_of(body)
+    given = body.get("input")
+    return LlmRequest(
+        model=draft.fields.pop("model", ""),
+        input=() if given is None else _read_input(given, losses, spaces_of(draft.capabilities.get("tools", ()))),
+        capabilities=CapabilitySet(**draft.capabilities) if draft.capabilities else NO_CAPABILITIES,
+        generation=GenerationConfig(**draft.generation) if draft.generation else NO_GENERATION,
+        protocol=NAME,
+        vendor_extensions=draft.extensions,
+        **draft.fields,
+    )
+
+
+_CACHE = frozenset(_CACHE_MEMBERS)
+
+
+def _read_input(given: Any, losses: Losses, spaces: Spaces) -> tuple[RequestItem, ...]:
+    if type(given) is str:
+        return (Message(role=MessageRole.USER, parts=(Text(text=given),)),)
+    reader = ItemReader(losses, spaces)
+    read = reader.read
+    for place, item in enumerate(array(given, "input")):
+        read(item, place)
+    return reader.items()
+
+
+def _read_elsewhere(draft: _Draft, value: Any) -> None:
+    pass
+
+
+def _field(member: str, field: str, read: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
+    def read_field(draft: _Draft, value: Any) -> None:
+        draft.fields[field] = read(value, member)
+
+    return read_field
+
+
+def _generation(member: str, read: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
+    def read_generation(draft: _Draft, value: Any) -> None:
+        draft.generation[member] = read(value, member)
+
+    return read_generation
+
+
+def _capability(member: str, read: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
+    def read_capability(draft: _Draft, value: Any) -> None:
+        draft.capabilities[member] = read(value, member)
+
+    return read_capability
+
+
+def _read_safety_identifier(draft: _Draft, value: Any) -> None:
+    before = draft.fields.get("user_id")
+    draft.fields["user_id"] = said = text(value, "safety_identifier")
+    if before is not None and before != said:
+        draft.extensions["user"] = before
+
+
+def _read_user(draft: _Draft, value: Any) -> None:
+    user = text(value, "user")
+    if draft.fields.setdefault("user_id", user) != user:
+        draft.extensions["user"] = user
+
+
+def _read_tools(draft: _Draft, value: Any) -> None:
+    draft.capabilities["tools"], draft.capabilities["builtin_tools"] = read_tools(value)
+
+
+def _read_tool_choice(draft: _Draft, value: Any) -> None:
+    draft.capabilities["tool_choice"] = read_choice(value)
+
+
+def _read_reasoning(draft: _Draft, value: Any) -> None:
+    reasoning = mapping(value, "reasoning")
+    if all(said is None for said in reasoning.values()):
+        return
+    effort = optional_text(reasoning, "effort", "reasoning")
+    draft.capabilities["reasoning"] = ReasoningCapability(
+        mode="disabled" if effort == "none" else "",
+        effort="" if effort == "none" else effort,
+        summary=optional_text(reasoning, "summary", "reasoning"),
+        vendor_extensions=rest(reasoning, _REASONING_MEMBERS),
+    )
+
+
+_REASONING_MEMBERS = frozenset({"effort", "summary"})
+_TEXT_MEMBERS = frozenset({"format", "verbosity"})
+
+
+def _read_text(draft: _Draft, value: Any) -> None:
+    verbosity = optional_text(mapping(value, "text"), "verbosity", "text")
+    if verbosity:
+        draft.generation["verbosity"] = verbosity
+    more = rest(value, _TEXT_MEMBERS)
+    wanted = optional_mapping(value, "format", "text")
+    if wanted is not None:
+        output = _structured_output(wanted)
+        if output is not None:
+            draft.capabilities["structured_output"] = output
+        elif wanted.get("type") != "text" or len(wanted) > 1:
+            more["format"] = wanted
+    if more:
+        draft.extensions["text"] = more
+
+
+def _structured_output(wanted: dict[str, Any]) -> StructuredOutputConfig | None:
+    """None: plain text, or a format that only this protocol knows."""
+    kind = text(wanted.get("type"), "text.format.type")
+    if not _FORMAT_MEMBERS.issuperset(wanted):
+        return None
+    if kind == "json_object":
+        return StructuredOutputConfig(kind="json_object")
+    if kind != "json_schema":
+        return None
+    return StructuredOutputConfig(
+        name=optional_text(wanted, "name", "text.format"),
+        schema=mapping(wanted.get("schema"), "text.format.schema"),
+        strict=optional_flag(wanted, "strict", "text.format"),
+        description=optional_text(wanted, "description", "text.format"),
+    )
+
+
+def _read_include(draft: _Draft, value: Any) -> None:
+    given = texts(value, "include")
+    if LOGPROBS in given:
+        draft.generation["logprobs"] = True
+    wanted = [word for word in given if word != LOGPROBS]
+    if wanted:
+        draft.extensions["include"] = wanted
+
+
+def _natural(value: Any, path: str) -> int:
+    return integer(value, path, 0)
+
+
+_MEMBERS: dict[str, Callable[[_Draft, Any], None]] = {
+    "model": _field("model", "model", text),
+    "input": _read_elsewhere,
+    "instructions": _field("instructions", "instructions", text),
+    "stream": _field("stream", "is_stream", flag),
+    "store": _field("store", "store", flag),
+    "previous_response_id": _field("previous_response_id", "previous_response_id", text),
+    "metadata": _field("metadata", "metadata", text_mapping),
+    "safety_identifier": _read_safety_identifier,
+    "user": _read_user,
+    "max_output_tokens": _generation("max_output_tokens", _natural),
+    "temperature": _generation("temperature", number),
+    "top_p": _generation("top_p", number),
+    "top_logprobs": _generation("top_logprobs", _natural),
+    "service_tier": _generation("service_tier", text),
+    "include": _read_include,
+    "tools": _read_tools,
+    "tool_choice": _read_tool_choice,
+    "parallel_tool_calls": _capability("parallel_tool_calls", flag),
+    "max_tool_calls": _capability("max_tool_calls", _natural),
+    "text": _read_text,
+    "reasoning": _read_reasoning,
+    **dict.fromkeys(_CACHE_MEMBERS, _read_elsewhere),
+}
