@@ -12,21 +12,12 @@ from random import Random
 from typing import Any
 
 from benchmarks.codecs import CONTEXT, PROTOCOLS, deltas, reply_of, request_of, user
-from omnillm.admission.asks import (
-    Ask,
-    BudgetConfigured,
-    CallerConfigured,
-    ControllerConfigured,
-    KeyConfigured,
-    Lease,
-    Need,
-    PoolConfigured,
-    Served,
-)
+from omnillm.admission.asks import Ask, BudgetConfigured, CallerConfigured, ControllerConfigured, Lease, Served
 from omnillm.admission.controller import AdmissionController
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.replies.answer import Answer
 from omnillm.gateway.replies.pouring import Pouring
+from omnillm.keys.terms import KeyConfigured, Need, PoolConfigured
 from omnillm.model.request import LlmRequest
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog

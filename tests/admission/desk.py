@@ -2,18 +2,9 @@
 
 from random import Random
 
-from omnillm.admission.asks import (
-    Ask,
-    BudgetConfigured,
-    CallerConfigured,
-    ControllerConfigured,
-    KeyConfigured,
-    Lease,
-    Need,
-    PoolConfigured,
-    Ticket,
-)
+from omnillm.admission.asks import Ask, BudgetConfigured, CallerConfigured, ControllerConfigured, Lease, Ticket
 from omnillm.admission.controller import AdmissionController
+from omnillm.keys.terms import KeyConfigured, Need, PoolConfigured
 from omnillm.outcome import Outcome, Verdict
 
 

@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm.admission import asks
+from omnillm.keys import terms
 from omnillm.outcome import Headroom, Outcome
 
 STRUCTS = [
     *(
         each
-        for _, each in inspect.getmembers(asks, inspect.isclass)
-        if issubclass(each, msgspec.Struct) and each.__module__ == asks.__name__
+        for module in (asks, terms)
+        for _, each in inspect.getmembers(module, inspect.isclass)
+        if issubclass(each, msgspec.Struct) and each.__module__ == module.__name__
     ),
     Outcome,
     Headroom,

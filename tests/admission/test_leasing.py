@@ -4,7 +4,8 @@ import pytest
 from tests.admission.desk import Desk, key, pool
 from tests.in_turn import in_turn
 
-from omnillm.admission.asks import BreakerConfigured, Lease, Refusal, Wait
+from omnillm.admission.asks import Lease, Refusal, Wait
+from omnillm.keys.terms import BreakerConfigured
 from omnillm.outcome import FAILOVERS, RETRIES, Verdict
 
 TWO = ("p/m", "q/n")

@@ -4,7 +4,8 @@ import pytest
 from tests.admission.desk import Desk, budget, key, pool
 from tests.in_turn import in_turn
 
-from omnillm.admission.asks import BudgetSnapshot, ModelLimits
+from omnillm.admission.asks import BudgetSnapshot
+from omnillm.keys.terms import ModelLimits
 from omnillm.outcome import Headroom, Verdict
 
 

@@ -2,9 +2,10 @@
 
 from math import inf
 
-from omnillm.admission.asks import Lease, Need
+from omnillm.admission.asks import Lease
 from omnillm.admission.line import Waiter
 from omnillm.admission.queue import Queue
+from omnillm.keys.terms import Need
 
 
 class Room:

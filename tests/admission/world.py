@@ -10,25 +10,12 @@ from math import inf
 import msgspec
 from msgspec.structs import replace
 
-from omnillm.admission.asks import (
-    Ask,
-    BreakerConfigured,
-    BudgetConfigured,
-    CallerConfigured,
-    ControllerConfigured,
-    KeyConfigured,
-    Lease,
-    ModelLimits,
-    Need,
-    PoolConfigured,
-    Refusal,
-    Ticket,
-    Wait,
-)
+from omnillm.admission.asks import Ask, BudgetConfigured, CallerConfigured, ControllerConfigured, Lease, Refusal, Ticket, Wait
 from omnillm.admission.controller import AdmissionController
 from omnillm.keys.circuit import CLOSED, HALF_OPEN
 from omnillm.keys.grant import NEVER_LEFT
 from omnillm.keys.outlook import Outlook, outlook
+from omnillm.keys.terms import BreakerConfigured, KeyConfigured, ModelLimits, Need, PoolConfigured
 from omnillm.outcome import FAILOVERS, Outcome, Verdict
 from omnillm.pattern import matches
 

@@ -6,9 +6,10 @@ from random import Random
 import pytest
 from tests.admission.desk import key, pool
 
-from omnillm.admission.asks import Ask, BudgetConfigured, ControllerConfigured, Lease, Need, Refusal, Ticket, Wait
+from omnillm.admission.asks import Ask, BudgetConfigured, ControllerConfigured, Lease, Refusal, Ticket, Wait
 from omnillm.errors import Unavailable
 from omnillm.gateway.admission import LocalAdmission
+from omnillm.keys.terms import Need
 from omnillm.outcome import Outcome, Verdict
 
 

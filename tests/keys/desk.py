@@ -2,8 +2,8 @@
 
 from random import Random
 
-from omnillm.admission.asks import KeyConfigured, Need, PoolConfigured
 from omnillm.keys.pool import Pool
+from omnillm.keys.terms import KeyConfigured, Need, PoolConfigured
 from omnillm.outcome import Outcome, Verdict
 
 
@@ -24,10 +24,10 @@ class Desk:
         self.terms = PoolConfigured(provider="p", keys=keys, **terms)
         self.pool.configure(self.terms, self.now, grants)
 
-    def lease(self, model="m", tokens=1, *, passed=(), is_sent=True, **wish):
+    def lease(self, model="m", tokens=1, *, passed=(), is_sent=True, **terms):
         """A grant, already sent unless said otherwise; None when no key has room."""
         self._last_id += 1
-        need = Need(case_id=str(self._last_id), targets=(), tokens=tokens, **wish)
+        need = Need(case_id=str(self._last_id), targets=(), tokens=tokens, **terms)
         grant = self.pool.lease(need, model, passed, self.now)
         if grant is None:
             return None
@@ -49,8 +49,8 @@ class Desk:
         self.end(grant, verdict, **outcome)
         return grant
 
-    def outlook(self, model="m", tokens=1, *, passed=(), is_bound_enough=False, **wish):
-        need = Need(case_id="", targets=(), tokens=tokens, **wish)
+    def outlook(self, model="m", tokens=1, *, passed=(), is_bound_enough=False, **terms):
+        need = Need(case_id="", targets=(), tokens=tokens, **terms)
         return self.pool.outlook(need, model, passed, self.now, is_bound_enough=is_bound_enough)
 
     def is_leasable(self, label, model="m"):

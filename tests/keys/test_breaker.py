@@ -4,9 +4,9 @@ from random import Random
 
 from tests.in_turn import in_turn
 
-from omnillm.admission.asks import BreakerConfigured
 from omnillm.keys.breaker import Breaker
 from omnillm.keys.circuit import CLOSED, HALF_OPEN, OPEN
+from omnillm.keys.terms import BreakerConfigured
 
 PROBE = object()
 

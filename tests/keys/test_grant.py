@@ -4,7 +4,7 @@ import pytest
 from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
-from omnillm.admission.asks import ModelLimits
+from omnillm.keys.terms import ModelLimits
 from omnillm.outcome import Verdict
 
 LIMITED = key("a", rpm=10, tpm=1000)

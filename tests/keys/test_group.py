@@ -3,8 +3,8 @@
 from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
-from omnillm.admission.asks import ModelLimits
 from omnillm.keys.group import MODELS_MOST, Group
+from omnillm.keys.terms import ModelLimits
 from omnillm.outcome import Headroom, Verdict
 from omnillm.pattern import matches
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.keys.desk import Desk, key
 
-from omnillm.admission.asks import BreakerConfigured
 from omnillm.keys.circuit import CLOSED, OPEN
 from omnillm.keys.group import MODELS_MOST
 from omnillm.keys.key import MODELS_MOST as DENIALS_MOST
+from omnillm.keys.terms import BreakerConfigured
 from omnillm.outcome import Verdict
 
 GAPS = [0.0, 0.0, 0.2, 0.7, 1.0, 4.0, 10.0, 31.0]

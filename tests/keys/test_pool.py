@@ -6,7 +6,7 @@ import pytest
 from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
-from omnillm.admission.asks import BreakerConfigured, ModelLimits
+from omnillm.keys.terms import BreakerConfigured, ModelLimits
 from omnillm.outcome import Verdict
 
 

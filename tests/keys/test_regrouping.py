@@ -6,7 +6,7 @@ import pytest
 from tests.keys.desk import Desk, key
 from tests.keys.test_group import leased
 
-from omnillm.admission.asks import ModelLimits
+from omnillm.keys.terms import ModelLimits
 from omnillm.outcome import Verdict
 
 DAYS = (ModelLimits(pattern="m", rpd=100),)

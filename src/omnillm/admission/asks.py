@@ -1,5 +1,7 @@
 """The structs of the controller's verbs. They hold ids, never live objects: each survives a trip through msgpack.
 
+What `lease` is asked for, and how pools are configured, stands a layer below, with those who read it: `keys/terms.py`.
+
 A `case_id` is the request's id (32 hex digits). Whatever is granted is held under it, and closing the case by id gives it all back.
 Times are monotonic seconds of the process that owns the controller; amounts are nano-USD; tokens are LLM tokens. Answers carry a tag, so
 that an encoded one says which kind it is.
@@ -8,6 +10,8 @@ that an encoded one says which kind it is.
 from typing import final
 
 import msgspec
+
+from omnillm.keys.terms import PoolConfigured
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -36,26 +40,6 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     requests_left: int = 0
     tokens_limit: int = 0
     tokens_left: int = 0
-
-
-class Need(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `lease` is asked for."""
-
-    case_id: str
-    targets: tuple[tuple[str, str], ...]
-    """(provider, its own name of the model) of those still open to this call, best first; the first with a free key wins."""
-    tokens: int
-    """TPM to reserve: estimated prompt + output cap."""
-    tried: tuple[tuple[str, str], ...] = ()
-    """(provider, key label) already used by this call: not leased again while another key could do it."""
-    retry_of: str = ""
-    """Provider whose failed attempt (after sending) this one repeats: draws on the budget of where it goes. "": first try or failover."""
-    affinity: int = 0
-    """A hash: calls with the same one prefer the same key (rendezvous). 0: none."""
-    pinned: str = ""
-    """A key label: only that key will do. "": any."""
-    queue_until: float = 0.0
-    """Until when the call is willing to wait; <= now: fail at once."""
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
@@ -164,46 +148,6 @@ class BudgetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # What the controller is configured with. Limits: 0 = none.
-
-
-class ModelLimits(msgspec.Struct, frozen=True, kw_only=True):
-    pattern: str
-    """fnmatch-like: `*` only. Models that match one pattern share its windows: they are one model class."""
-    rpm: int = 0
-    tpm: int = 0
-    rpd: int = 0
-
-
-class KeyConfigured(msgspec.Struct, frozen=True, kw_only=True):
-    label: str
-    secret_id: str
-    """A digest of the secret: when it changes, the key's health starts anew."""
-    group: str = ""
-    """Quota group; "": its own."""
-    rpm: int = 0
-    tpm: int = 0
-    max_concurrency: int = 0
-    weight: int = 1
-    models: tuple[str, ...] = ()
-    """Patterns of the models that it serves; empty: all."""
-    limits: tuple[ModelLimits, ...] = ()
-
-
-class BreakerConfigured(msgspec.Struct, frozen=True, kw_only=True):
-    failures: int = 5
-    open_s: float = 1.0
-    max_open_s: float = 60.0
-    window_s: float = 30.0
-    window_min: int = 10
-    window_ratio: float = 0.5
-
-
-class PoolConfigured(msgspec.Struct, frozen=True, kw_only=True):
-    provider: str
-    keys: tuple[KeyConfigured, ...]
-    selection: str = "power_of_two"
-    breaker: BreakerConfigured = BreakerConfigured()
-    max_cooldown_s: float = 3600.0
 
 
 class CallerConfigured(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,6 @@ from omnillm.admission.asks import (
     ControllerConfigured,
     KeySnapshot,
     Lease,
-    Need,
     Refusal,
     Served,
     Ticket,
@@ -26,7 +25,7 @@ from omnillm.admission.leasing import Leasing
 from omnillm.admission.line import QuestionT, Waiter
 from omnillm.admission.queue import AnswerT, Queue
 from omnillm.admission.tickets import Tickets, budget_refusal
-from omnillm.keys.terms import Dice
+from omnillm.keys.terms import Dice, Need
 from omnillm.outcome import FAILOVERS, Outcome, Verdict
 
 ABORTED = Outcome(verdict=Verdict.ABORTED)

@@ -5,10 +5,10 @@ Without that a large call would be passed by every smaller one that fits, until 
 
 from collections.abc import Mapping
 
-from omnillm.admission.asks import Need
 from omnillm.admission.case import labels_of
 from omnillm.keys.earmark import Earmark
 from omnillm.keys.pool import Pool
+from omnillm.keys.terms import Need
 
 
 class Earmarks:

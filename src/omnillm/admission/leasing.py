@@ -4,14 +4,14 @@ from math import isfinite
 
 from msgspec.structs import replace
 
-from omnillm.admission.asks import Lease, Need, PoolConfigured, Refusal
+from omnillm.admission.asks import Lease, Refusal
 from omnillm.admission.case import Case, Tried, bare, labels_of
 from omnillm.admission.earmarks import Earmarks
 from omnillm.keys.circuit import CLOSED
 from omnillm.keys.grant import Grant
 from omnillm.keys.outlook import Outlook
 from omnillm.keys.pool import Pool
-from omnillm.keys.terms import Dice
+from omnillm.keys.terms import Dice, Need, PoolConfigured
 
 NONE: frozenset[str] = frozenset()
 RETRY_AFTER_S = 1.0

@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from omnillm.admission.asks import Ask, Need
+from omnillm.admission.asks import Ask
+from omnillm.keys.terms import Need
 
 QuestionT = TypeVar("QuestionT", bound=Ask | Need)
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from math import inf
 from typing import Final, Generic, Protocol, TypeVar
 
-from omnillm.admission.asks import Ask, Lease, Need, Refusal, Ticket
+from omnillm.admission.asks import Ask, Lease, Refusal, Ticket
 from omnillm.admission.line import Head, Line, Place, QuestionT, Sources, Waiter
+from omnillm.keys.terms import Need
 
 AskedT_contra = TypeVar("AskedT_contra", bound=Ask | Need, contravariant=True)
 AnswerT = TypeVar("AnswerT", bound=Ticket | Lease)

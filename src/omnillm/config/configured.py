@@ -2,18 +2,11 @@
 
 from collections.abc import Iterable
 
-from omnillm.admission.asks import (
-    BreakerConfigured,
-    BudgetConfigured,
-    CallerConfigured,
-    ControllerConfigured,
-    KeyConfigured,
-    ModelLimits,
-    PoolConfigured,
-)
+from omnillm.admission.asks import BudgetConfigured, CallerConfigured, ControllerConfigured
 from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
 from omnillm.config.values import window_s
 from omnillm.errors import ConfigError
+from omnillm.keys.terms import BreakerConfigured, KeyConfigured, ModelLimits, PoolConfigured
 from omnillm.pattern import is_allowed
 from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header, Query
 from omnillm.providers.endpoint import Endpoint

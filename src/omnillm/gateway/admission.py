@@ -4,9 +4,10 @@ import asyncio
 from random import Random
 from typing import Protocol
 
-from omnillm.admission.asks import Ask, ControllerConfigured, Lease, Need, Refusal, Served, Ticket, Wait
+from omnillm.admission.asks import Ask, ControllerConfigured, Lease, Refusal, Served, Ticket, Wait
 from omnillm.admission.controller import AdmissionController
 from omnillm.errors import shutting_down
+from omnillm.keys.terms import Need
 from omnillm.outcome import Outcome
 
 

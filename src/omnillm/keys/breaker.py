@@ -3,7 +3,7 @@
 from math import inf
 
 from omnillm.keys.circuit import CLOSED, HALF_OPEN, Backoff, Circuit
-from omnillm.keys.terms import BreakerTerms, Dice
+from omnillm.keys.terms import BreakerConfigured, Dice
 from omnillm.limits.window import Window
 
 JITTER = 0.25
@@ -14,13 +14,13 @@ class Breaker:
 
     __slots__ = ("_backoff", "_closed_at", "_terms", "_window", "circuit", "consecutive")
 
-    def __init__(self, terms: BreakerTerms) -> None:
+    def __init__(self, terms: BreakerConfigured) -> None:
         self.circuit = Circuit()
         self.consecutive = 0
         self._closed_at = 0.0
         self.configure(terms)
 
-    def configure(self, terms: BreakerTerms) -> None:
+    def configure(self, terms: BreakerConfigured) -> None:
         """New terms; the counts of the window start anew."""
         self._terms = terms
         self._backoff = Backoff(first_s=terms.open_s, most_s=terms.max_open_s, jitter=JITTER)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from omnillm.keys.model_class import NO_LIMITS, Limits, ModelClass
-from omnillm.keys.terms import KeyTerms
+from omnillm.keys.terms import KeyConfigured
 from omnillm.limits.window import Absorbed, Window, resized
 from omnillm.pattern import matches
 
@@ -32,7 +32,7 @@ class Group:
         self.class_by_model: dict[str, ModelClass] = {}
         """Of the models asked for so far; `class_of` finds the others. Always the same dict, because the keys hold it, too."""
 
-    def configure(self, members: Iterable[KeyTerms]) -> None:
+    def configure(self, members: Iterable[KeyConfigured]) -> None:
         """The limits that its keys state. Classes keep their content."""
         whole = Limits()
         self._limits = {}
@@ -87,6 +87,6 @@ class Group:
         self._classes = kept
 
 
-def group_name(terms: KeyTerms) -> str:
+def group_name(terms: KeyConfigured) -> str:
     """A key without a group is one of its own, whose name no configured group can have."""
     return terms.group or f"\0{terms.label}"

@@ -7,7 +7,7 @@ from omnillm.keys.breaker import Breaker
 from omnillm.keys.circuit import CLOSED, Circuit
 from omnillm.keys.group import Group
 from omnillm.keys.model_class import FULL, ModelClass
-from omnillm.keys.terms import BreakerTerms, KeyTerms
+from omnillm.keys.terms import BreakerConfigured, KeyConfigured
 from omnillm.pattern import matches
 
 LATENCY_WEIGHT = 0.2
@@ -57,7 +57,7 @@ class Key:
         "weight",
     )
 
-    def __init__(self, terms: KeyTerms, breaker: BreakerTerms, group: Group, rank: int) -> None:
+    def __init__(self, terms: KeyConfigured, breaker: BreakerConfigured, group: Group, rank: int) -> None:
         self.label = terms.label
         self.secret_id = terms.secret_id
         self.salt = fnv1a(terms.label)
@@ -79,7 +79,7 @@ class Key:
         self.is_failing = False
         self.configure(terms, group, rank)
 
-    def configure(self, terms: KeyTerms, group: Group, rank: int) -> None:
+    def configure(self, terms: KeyConfigured, group: Group, rank: int) -> None:
         """`rank` is its place in the configured list."""
         self.group = group
         self.class_by_model = group.class_by_model

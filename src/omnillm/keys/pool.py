@@ -20,7 +20,7 @@ from omnillm.keys.outlook import Outlook, outlook
 from omnillm.keys.roster import Roster
 from omnillm.keys.search import Search
 from omnillm.keys.selection import SELECTIONS
-from omnillm.keys.terms import Dice, KeyTerms, PoolTerms, Wish
+from omnillm.keys.terms import Dice, KeyConfigured, Need, PoolConfigured
 from omnillm.outcome import Outcome, Verdict
 
 SUCCESS = Verdict.SUCCESS
@@ -35,7 +35,7 @@ LOOKED_AT_MOST = 8
 class Pool:
     """Keys by label. A key that is no longer configured takes no more calls and is forgotten at its last release."""
 
-    def __init__(self, terms: PoolTerms, dice: Dice) -> None:
+    def __init__(self, terms: PoolConfigured, dice: Dice) -> None:
         self.provider = terms.provider
         self.dice = dice
         self.outage = Outage()
@@ -50,7 +50,7 @@ class Pool:
 
     # -- configuration
 
-    def configure(self, terms: PoolTerms, now: float, grants: Iterable[Grant] = ()) -> None:
+    def configure(self, terms: PoolConfigured, now: float, grants: Iterable[Grant] = ()) -> None:
         """State is kept by label; a changed secret is another key with the same label. `grants`: those that are out."""
         self.max_cooldown_s = terms.max_cooldown_s
         self._select = SELECTIONS[terms.selection]
@@ -77,9 +77,9 @@ class Pool:
         self._retire(before)
         self._place_all()
 
-    def _regroup(self, terms: PoolTerms, before: dict[str, Key]) -> list[tuple[Group, Group]]:
+    def _regroup(self, terms: PoolConfigured, before: dict[str, Key]) -> list[tuple[Group, Group]]:
         """(group, the one that was left for it) of each move."""
-        members: dict[str, list[KeyTerms]] = {}
+        members: dict[str, list[KeyConfigured]] = {}
         for key_terms in terms.keys:
             members.setdefault(group_name(key_terms), []).append(key_terms)
         self._groups = {name: self._groups.get(name) or Group(name) for name in members}
@@ -121,14 +121,14 @@ class Pool:
 
     # -- lease
 
-    def lease(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Grant | None:
+    def lease(self, need: Need, model: str, passed: Collection[str], now: float) -> Grant | None:
         """Takes a slot of a key for `model`, not among the labels in `passed`, and room in its windows. None: there is none."""
         roster = self._roster
         if roster.resting and roster.resting[0][0] <= now:
             roster.wake(now)
-        tokens = wish.tokens
-        if roster.awaiting or self._searches or wish.pinned or wish.affinity:
-            key = self._pick(wish, model, passed, now)
+        tokens = need.tokens
+        if roster.awaiting or self._searches or need.pinned or need.affinity:
+            key = self._pick(need, model, passed, now)
         else:
             key = self._select(roster.ready, model, tokens, passed, now, self.dice)
         if key is None:
@@ -141,65 +141,65 @@ class Pool:
         model_class.tokens_granted += tokens
         key.in_use += 1
         key.tokens_in_flight += tokens
-        grant = Grant(case_id=wish.case_id, model=model, tokens=tokens, key=key, pool=self, model_class=model_class, windows=windows)
+        grant = Grant(case_id=need.case_id, model=model, tokens=tokens, key=key, pool=self, model_class=model_class, windows=windows)
         if not (key.is_ready and model_class.is_well and self.outage.circuit.state is CLOSED) or (key.is_choosy and key.denials):
             grant.try_out([*key.circuits(model, model_class), self.outage.circuit], now)
             if grant.probes:
                 self._place(key)
         return grant
 
-    def _pick(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Key | None:
+    def _pick(self, need: Need, model: str, passed: Collection[str], now: float) -> Key | None:
         """The key, where it is not simply the next of the ready ones."""
-        if wish.pinned or wish.affinity:
-            key = self.keys.get(wish.pinned) if wish.pinned else self._favourite(wish.affinity, model)
-            if key is not None and key.fits(model, wish.tokens, passed, now):
+        if need.pinned or need.affinity:
+            key = self.keys.get(need.pinned) if need.pinned else self._favourite(need.affinity, model)
+            if key is not None and key.fits(model, need.tokens, passed, now):
                 return key
-            if wish.pinned:
+            if need.pinned:
                 return None
         if self._searches:
             search = self._searches.get(model)
-            if search is not None and search.covers(wish.tokens, now):
-                return search.pick(wish.tokens, passed, now)
+            if search is not None and search.covers(need.tokens, now):
+                return search.pick(need.tokens, passed, now)
         if self._roster.awaiting:
-            return self._pick_or_probe(wish, model, passed, now)
-        return self._select(self._roster.ready, model, wish.tokens, passed, now, self.dice)
+            return self._pick_or_probe(need, model, passed, now)
+        return self._select(self._roster.ready, model, need.tokens, passed, now, self.dice)
 
-    def _pick_or_probe(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Key | None:
+    def _pick_or_probe(self, need: Need, model: str, passed: Collection[str], now: float) -> Key | None:
         """A call that has already failed once is not risked on a probe while a ready key has room."""
         roster = self._roster
-        if not wish.tried:
-            key = roster.probe(model, wish.tokens, passed, now, most=PROBES_LOOKED_AT)
+        if not need.tried:
+            key = roster.probe(model, need.tokens, passed, now, most=PROBES_LOOKED_AT)
             if key is not None:
                 return key
-        key = self._select(roster.ready, model, wish.tokens, passed, now, self.dice)
-        return key or roster.probe(model, wish.tokens, passed, now, most=len(roster.awaiting))
+        key = self._select(roster.ready, model, need.tokens, passed, now, self.dice)
+        return key or roster.probe(model, need.tokens, passed, now, most=len(roster.awaiting))
 
-    def outlook(self, wish: Wish, model: str, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
+    def outlook(self, need: Need, model: str, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
         """After `lease` found nothing: why, and until when. `is_bound_enough`: its moments may be too early."""
-        if wish.pinned:
-            key = self.keys.get(wish.pinned)
-            return outlook((key,) if key is not None else (), model, wish.tokens, passed, now)
+        if need.pinned:
+            key = self.keys.get(need.pinned)
+            return outlook((key,) if key is not None else (), model, need.tokens, passed, now)
         if passed:
-            return outlook(self.keys.values(), model, wish.tokens, passed, now)
+            return outlook(self.keys.values(), model, need.tokens, passed, now)
         search = self._searches.get(model)
-        if search is not None and search.covers(wish.tokens, now):
+        if search is not None and search.covers(need.tokens, now):
             if is_bound_enough or len(self.keys) > LOOKED_AT_MOST:
-                return search.outlook_for(wish.tokens, now)
-            return outlook(self.keys.values(), model, wish.tokens, passed, now)
+                return search.outlook_for(need.tokens, now)
+            return outlook(self.keys.values(), model, need.tokens, passed, now)
         if len(self._searches) >= REMEMBERED_MOST:
             self._searches.clear()
-        search = self._searches[model] = Search(model, wish.tokens, outlook(self.keys.values(), model, wish.tokens, passed, now))
+        search = self._searches[model] = Search(model, need.tokens, outlook(self.keys.values(), model, need.tokens, passed, now))
         return search.view
 
-    def earmark(self, wish: Wish, model: str, passed: Collection[str], until: float, now: float) -> Earmark | None:
+    def earmark(self, need: Need, model: str, passed: Collection[str], until: float, now: float) -> Earmark | None:
         """Keeps room for who waits, on the key that time alone lets have it first, if that is before `until`."""
-        ready = [key for key in self._roster.ready if key.label == wish.pinned] if wish.pinned else self._roster.ready[:LOOKED_AT_MOST]
-        moments = [(key.room_at(model, wish.tokens, now), key) for key in ready if key.label not in passed and key.group.earmark is None]
+        ready = [key for key in self._roster.ready if key.label == need.pinned] if need.pinned else self._roster.ready[:LOOKED_AT_MOST]
+        moments = [(key.room_at(model, need.tokens, now), key) for key in ready if key.label not in passed and key.group.earmark is None]
         at, key = min(moments, key=itemgetter(0), default=(inf, None))
         until = min(until, now + EARMARK_MOST_S)
         if key is None or not now < at <= until:
             return None
-        return Earmark(key.group, key.group.class_of(model, now).windows, wish.tokens, max(at, (now + until) / 2))
+        return Earmark(key.group, key.group.class_of(model, now).windows, need.tokens, max(at, (now + until) / 2))
 
     def stir(self, group: Group) -> None:
         """There may be more room in a group than the searches know."""

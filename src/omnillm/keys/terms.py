@@ -1,6 +1,8 @@
-"""The attributes that this package reads of the structs that it is given. Those are defined a layer above, in `admission/asks.py`."""
+"""What a key is needed for, and how pools are configured: values, as those of `admission/asks.py`. A limit of 0 is none."""
 
 from typing import Protocol
+
+import msgspec
 
 
 class Dice(Protocol):
@@ -9,86 +11,61 @@ class Dice(Protocol):
     def random(self) -> float: ...
 
 
-class Wish(Protocol):
-    """Who asks, and which keys will do. `admission.asks.Need` is one."""
+class Need(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `lease` is asked for."""
 
-    @property
-    def case_id(self) -> str: ...
-    @property
-    def tokens(self) -> int: ...
-    @property
-    def tried(self) -> tuple[tuple[str, str], ...]: ...
-    @property
-    def retry_of(self) -> str: ...
-    @property
-    def affinity(self) -> int: ...
-    @property
-    def pinned(self) -> str: ...
-
-
-class ModelTerms(Protocol):
-    """Limits of a model class; 0 = none."""
-
-    @property
-    def pattern(self) -> str: ...
-    @property
-    def rpm(self) -> int: ...
-    @property
-    def tpm(self) -> int: ...
-    @property
-    def rpd(self) -> int: ...
+    case_id: str
+    targets: tuple[tuple[str, str], ...]
+    """(provider, its own name of the model) of those still open to this call, best first; the first with a free key wins."""
+    tokens: int
+    """TPM to reserve: estimated prompt + output cap."""
+    tried: tuple[tuple[str, str], ...] = ()
+    """(provider, key label) already used by this call: not leased again while another key could do it."""
+    retry_of: str = ""
+    """Provider whose failed attempt (after sending) this one repeats: draws on the budget of where it goes. "": first try or failover."""
+    affinity: int = 0
+    """A hash: calls with the same one prefer the same key (rendezvous). 0: none."""
+    pinned: str = ""
+    """A key label: only that key will do. "": any."""
+    queue_until: float = 0.0
+    """Until when the call is willing to wait; <= now: fail at once."""
 
 
-class KeyTerms(Protocol):
-    """How a key is configured."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def secret_id(self) -> str: ...
-    @property
-    def group(self) -> str: ...
-    @property
-    def rpm(self) -> int: ...
-    @property
-    def tpm(self) -> int: ...
-    @property
-    def max_concurrency(self) -> int: ...
-    @property
-    def weight(self) -> int: ...
-    @property
-    def models(self) -> tuple[str, ...]: ...
-    @property
-    def limits(self) -> "tuple[ModelTerms, ...]": ...
+class ModelLimits(msgspec.Struct, frozen=True, kw_only=True):
+    pattern: str
+    """fnmatch-like: `*` only. Models that match one pattern share its windows: they are one model class."""
+    rpm: int = 0
+    tpm: int = 0
+    rpd: int = 0
 
 
-class BreakerTerms(Protocol):
-    """When a key's breaker trips, and for how long."""
-
-    @property
-    def failures(self) -> int: ...
-    @property
-    def open_s(self) -> float: ...
-    @property
-    def max_open_s(self) -> float: ...
-    @property
-    def window_s(self) -> float: ...
-    @property
-    def window_min(self) -> int: ...
-    @property
-    def window_ratio(self) -> float: ...
+class KeyConfigured(msgspec.Struct, frozen=True, kw_only=True):
+    label: str
+    secret_id: str
+    """A digest of the secret: when it changes, the key's health starts anew."""
+    group: str = ""
+    """Quota group; "": its own."""
+    rpm: int = 0
+    tpm: int = 0
+    max_concurrency: int = 0
+    weight: int = 1
+    models: tuple[str, ...] = ()
+    """Patterns of the models that it serves; empty: all."""
+    limits: tuple[ModelLimits, ...] = ()
 
 
-class PoolTerms(Protocol):
-    """How a provider's keys are configured."""
+class BreakerConfigured(msgspec.Struct, frozen=True, kw_only=True):
+    failures: int = 5
+    open_s: float = 1.0
+    max_open_s: float = 60.0
+    window_s: float = 30.0
+    window_min: int = 10
+    window_ratio: float = 0.5
 
-    @property
-    def provider(self) -> str: ...
-    @property
-    def keys(self) -> "tuple[KeyTerms, ...]": ...
-    @property
-    def selection(self) -> str: ...
-    @property
-    def breaker(self) -> BreakerTerms: ...
-    @property
-    def max_cooldown_s(self) -> float: ...
+
+class PoolConfigured(msgspec.Struct, frozen=True, kw_only=True):
+    provider: str
+    keys: tuple[KeyConfigured, ...]
+    selection: str = "power_of_two"
+    breaker: BreakerConfigured = BreakerConfigured()
+    max_cooldown_s: float = 3600.0

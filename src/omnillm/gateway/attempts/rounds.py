@@ -3,11 +3,12 @@
 import msgspec
 from msgspec.structs import replace
 
-from omnillm.admission.asks import Lease, Need, Refusal
+from omnillm.admission.asks import Lease, Refusal
 from omnillm.errors import NoAvailableKey, OmniError, ProviderError, RateLimited, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.case import Case
 from omnillm.gateway.refusals import bound_error, refusal_error
+from omnillm.keys.terms import Need
 from omnillm.outcome import RETRIES, Verdict
 from omnillm.protocols.protocol import Failure
 
