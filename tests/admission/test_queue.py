@@ -264,6 +264,18 @@ def test_asking_again_takes_the_place_of_the_earlier_question():
     assert house.desk.order[-1] == case
 
 
+def test_asking_again_when_there_is_room_for_the_earlier_question_is_answered_once():
+    """Time has made room, and no tick has told of it yet."""
+    desk = one_key(rpm=1, max_concurrency=0)
+    desk.lease(desk.ticket())
+    case = desk.ticket(caller="calm")
+    assert isinstance(desk.ask_lease(case, queue=1000.0), Wait)
+    desk.now += 61.0
+    desk.lease(case, queue=1000.0)
+    desk.tick(61.0)
+    assert not desk.served
+
+
 def test_a_cancelled_wait_is_never_answered():
     """And the next in line has its turn."""
     house = House()

@@ -3,8 +3,7 @@
 from math import inf
 
 from omnillm.admission.asks import Lease
-from omnillm.admission.line import Waiter
-from omnillm.admission.queue import Queue
+from omnillm.admission.queue import Queue, Waiter
 from omnillm.keys.terms import Need
 
 
@@ -13,7 +12,8 @@ class Room:
 
     def __init__(self):
         self.tokens = 0
-        self.queue = Queue(self.attempt, lambda *_: None)
+        self.served = []
+        self.queue = Queue(self.attempt, lambda *_: None, self.served.append)
 
     def attempt(self, need, _now):
         if need.tokens > self.tokens:
@@ -24,14 +24,15 @@ class Room:
     def wait(self, caller, tokens):
         """A case, named after both, that waits."""
         need = Need(case_id=f"{caller}-{tokens}", targets=(), tokens=tokens, queue_until=100.0)
-        self.queue.join(Waiter(need, caller, "lane", tokens))
-        assert not self.queue.serve(0.0)
+        assert self.queue.join(Waiter(need, caller, ("lane",), tokens), 0.0) is None
 
     def serve(self, tokens):
         """Who is served when there is room for so many."""
         self.tokens = tokens
+        self.served.clear()
         self.queue.stir()
-        return [answer.case_id for answer in self.queue.serve(0.0)]
+        self.queue.serve(0.0)
+        return [answer.case_id for answer in self.served]
 
 
 def test_a_smaller_call_that_came_forward_is_tried_behind_a_larger_one_in_vain():
@@ -75,4 +76,4 @@ def test_nothing_is_kept_of_those_who_wait_no_more():
     for case in ("a-31", "b-20", "b-20"):
         room.queue.leave(case)
     queue = room.queue
-    assert not any((queue.waiters, queue._lanes, queue._sources, queue._lines, queue._order, queue._fresh, queue._spent))
+    assert not any((queue.waiters, queue._lines, queue._order, queue._sizes, queue._left_off))

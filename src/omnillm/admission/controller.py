@@ -22,8 +22,7 @@ from omnillm.admission.asks import (
 )
 from omnillm.admission.case import Case
 from omnillm.admission.leasing import Leasing
-from omnillm.admission.line import QuestionT, Waiter
-from omnillm.admission.queue import AnswerT, Queue
+from omnillm.admission.queue import AnswerT, QuestionT, Queue, Waiter
 from omnillm.admission.tickets import Tickets, budget_refusal
 from omnillm.keys.terms import Dice, Need
 from omnillm.outcome import FAILOVERS, Outcome, Verdict
@@ -41,9 +40,8 @@ class AdmissionController:
         self._cases: dict[str, Case] = {}
         self._tickets = Tickets(self._cases)
         self._leasing = Leasing(self._cases, dice)
-        self._asks = Queue(self._tickets.admit, self._tickets.refuse, lack=self._tickets.lack)
-        self._needs = Queue(self._leasing.find_again, self._leasing.refuse, earmarks=self._leasing.earmarks)
-        self._deliver = deliver
+        self._asks = Queue(self._tickets.admit, self._tickets.refuse, deliver, dooms=self._tickets.is_spent)
+        self._needs = Queue(self._leasing.find_again, self._leasing.refuse, deliver, earmarks=self._leasing.earmarks)
         self._depth = 0
         self.configure(configured, now)
 
@@ -56,9 +54,7 @@ class AdmissionController:
             # Asked for the usual case first: isinstance against another Struct is slow when it is false.
             if isinstance(answer, Ticket) or not isinstance(answer, float):
                 return answer
-        return self._enqueue(
-            self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd, sources=tuple(dict.fromkeys(ask.budgets))), now
-        )
+        return self._enqueue(self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd), now)
 
     def lease(self, need: Need, now: float) -> Lease | Wait | Refusal:
         """A key of the first target that has one. Waits, in fair order, when one may be free within the queue time."""
@@ -142,11 +138,9 @@ class AdmissionController:
     def tick(self, now: float) -> None:
         """Serve those whose moment has come, refuse those who are out of time."""
         self._serve(now)
-        late = [*self._asks.expire(now), *self._needs.expire(now)]
-        if late:
-            for answer in late:
-                self._deliver(answer)
-            self._serve(now)
+        self._asks.expire(now)
+        self._needs.expire(now)
+        self._serve(now)
 
     def renew(self, budget: str, period: str, settled_nanousd: int, resets_at_wall: float) -> None:
         """A new period of a budget, a new bucket of a rolling one, or its balance at start. Open reservations stay where they are."""
@@ -208,27 +202,16 @@ class AdmissionController:
     # -- queues
 
     def _enqueue(self, queue: Queue[QuestionT, AnswerT], waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | Wait:
-        """Serve whoever can be served, then queue the newcomer, and see whether it can be served, too: it passes nobody."""
-        answers = queue.serve(now)
-        queue.join(waiter)
-        mine: AnswerT | Refusal | None = None
-        for answer in answers + queue.serve(now):
-            if answer.case_id == waiter.case_id:
-                mine = answer
-            else:
-                self._deliver(answer)
-        if mine is None:
-            mine = queue.turn_away(waiter, now)
-        if mine is None and len(self._asks.waiters) + len(self._needs.waiters) > self._depth:
+        """An answer for who comes last, or it waits, where the queues are not full."""
+        answer = queue.join(waiter, now)
+        if answer is None and len(self._asks.waiters) + len(self._needs.waiters) > self._depth:
             queue.leave(waiter.case_id)
             self._serve(now)
-            mine = Refusal(case_id=waiter.case_id, code="queue_full", status=503, retry_after_s=1.0)
-        return mine if mine is not None else Wait(case_id=waiter.case_id, until=waiter.until)
+            answer = Refusal(case_id=waiter.case_id, code="queue_full", status=503, retry_after_s=1.0)
+        return Wait(case_id=waiter.case_id, until=waiter.until) if answer is None else answer
 
     def _serve(self, now: float) -> None:
         if self._asks.waiters:
-            for answer in self._asks.serve(now):
-                self._deliver(answer)
+            self._asks.serve(now)
         if self._needs.waiters:
-            for lease in self._needs.serve(now):
-                self._deliver(lease)
+            self._needs.serve(now)

@@ -99,8 +99,8 @@ class Tickets:
         amount = ask.amount_nanousd
         for period in periods:
             if not period.has_room(amount):
-                refusal = budget_refusal(ask.case_id, ask.amount_nanousd, periods)
-                return inf if refusal.code == "budget_held" and now < ask.queue_until else refusal
+                is_hopeful = now < ask.queue_until and not self.is_spent(ask, amount)
+                return inf if is_hopeful else budget_refusal(ask.case_id, amount, periods)
         for period in periods:
             period.reserve(amount)
         ticket = caller.take(ask, pairs)
@@ -110,20 +110,21 @@ class Tickets:
         self._cases[ask.case_id] = case
         return ticket
 
-    def lack(self, ask: Ask) -> tuple[str, int]:
-        """(budget, the least that it has no room for) of the first that has no room for what was just asked for in vain."""
-        periods, _ = self._look_up(ask.budgets)
-        period = next(period for period in periods if not period.has_room(ask.amount_nanousd))
-        return period.budget.name, period.budget.limit - period.span.settled - period.span.reserved + 1
-
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """Why `ask` would be refused even if nobody stood before it; None: it may wait."""
         refusal = self._callers.get(ask.caller, self._nobody).refuse(ask, now)
         if refusal is not None:
             return refusal
-        periods, _ = self._look_up(ask.budgets)
-        is_spent = any(period.standing(ask.amount_nanousd) is Standing.EXCEEDED for period in periods)
-        return budget_refusal(ask.case_id, ask.amount_nanousd, periods) if is_spent else None
+        amount = ask.amount_nanousd
+        return budget_refusal(ask.case_id, amount, self._periods(ask)) if self.is_spent(ask, amount) else None
+
+    def is_spent(self, ask: Ask, amount: int) -> bool:
+        """What is settled in one of the ask's budgets leaves no room for `amount`: it is no use to wait."""
+        return any(period.standing(amount) is Standing.EXCEEDED for period in self._periods(ask))
+
+    def _periods(self, ask: Ask) -> tuple[Period, ...]:
+        periods, _ = self._current.get(ask.budgets) or self._look_up(ask.budgets)
+        return periods
 
     def _look_up(self, budgets: tuple[str, ...]) -> tuple[tuple[Period, ...], Pairs]:
         """A budget that is named twice counts once."""
