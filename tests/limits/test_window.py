@@ -322,7 +322,7 @@ def test_a_window_that_absorbs_another_holds_what_both_have_sent(steps, later):
         if (one if is_one else other).tokens_left(now) >= amount:
             (one if is_one else other).charge(amount, now)
             log.append((now, amount))
-    one.absorb(other, now)
+    one.absorb(other.sent(now), now)
     for gap, amount in [(0.0, LIMIT), *later]:
         now += gap
         if sum(size for at, size in log if now - 61.0 < at) + amount <= 3 * LIMIT:
@@ -341,7 +341,7 @@ def test_what_is_pending_in_an_absorbed_window_is_left_to_who_holds_it():
         window.reserve(7)
     other.charge(1, 100.0)
     other.charge(2, 130.0)
-    one.absorb(other, 130.0)
+    one.absorb(other.sent(130.0), 130.0)
     assert (one.requests_left(130.0), one.tokens_left(130.0)) == (2, 40)
     one.give_back(7)
     assert (one.requests_left(161.0), one.tokens_left(161.0)) == (4, 48)
@@ -353,6 +353,6 @@ def test_no_two_counts_of_a_provider_are_too_large_together():
     one, other = Window(inf, 10), Window(inf, 10)
     for window in (one, other):
         window.charge(2**62, 100.0)
-    one.absorb(other, 130.0)
+    one.absorb(other.sent(130.0), 130.0)
     assert one.tokens_left(130.0) == 10 - 2**62
     assert one.tokens_left(161.0) == 10

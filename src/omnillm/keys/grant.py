@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from omnillm.keys.circuit import Circuit
 from omnillm.keys.key import Key
-from omnillm.keys.model_class import ModelClass
-from omnillm.limits.window import Absorbed, Window
+from omnillm.keys.model_class import Handover, ModelClass
+from omnillm.limits.window import Window
 from omnillm.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ NEVER_LEFT = frozenset({Verdict.NOT_SENT, Verdict.ABORTED, Verdict.CALLER_FAULT}
 
 
 class Grant(Struct, kw_only=True, eq=False):
-    """What `Pool.lease` took: a slot, and room in windows. They are those of that moment, and those that have absorbed one of them."""
+    """What `Pool.lease` took: a slot, and room in windows. They are those of that moment, and those that count on from one of them."""
 
     case_id: str
     model: str
@@ -61,16 +61,13 @@ class Grant(Struct, kw_only=True, eq=False):
             circuit.free(self)
         self.probes = ()
 
-    def follow(self, absorbed: Iterable[Absorbed]) -> None:
-        """Count in the windows that have absorbed one of its own as well: when it is sent, and what it comes to."""
-        for each in absorbed:
-            if each.window in self.windows and each.into not in self.windows:
-                part = each.part_of(self.windows)
-                joined = (each.into,) if part is None else (each.into, part)
-                self.windows += joined
-                if self.sent_at == UNSENT:
-                    for window in joined:
-                        window.reserve(self.tokens)
+    def follow(self, handovers: Iterable[Handover]) -> None:
+        """Count in the windows that count on from its own as well: when it is sent, and what it comes to."""
+        own = self.windows
+        for window in dict.fromkeys([into for left, into in handovers if left in own and into not in own]):
+            self.windows += (window,)
+            if self.sent_at == UNSENT:
+                window.reserve(self.tokens)
 
     def send(self, now: float) -> None:
         """Its slot and tokens count from now. Sent again, after a stale connection, they move here."""

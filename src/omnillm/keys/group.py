@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from omnillm.keys.model_class import NO_LIMITS, Limits, ModelClass
+from omnillm.keys.model_class import NO_LIMITS, Handover, Limits, ModelClass
 from omnillm.keys.terms import KeyConfigured
-from omnillm.limits.window import Absorbed, Window, resized
+from omnillm.limits.window import Window, resized
 from omnillm.pattern import matches
 
 if TYPE_CHECKING:
@@ -54,15 +54,14 @@ class Group:
     def classes(self) -> list[ModelClass]:
         return list(self._classes.values())
 
-    def absorb(self, other: "Group", now: float) -> list[Absorbed]:
+    def take_over(self, other: "Group", now: float) -> list[Handover]:
         """A key that was of the other group is of this one now: what was used there may have been used of this account."""
-        absorbed: list[Absorbed] = []
-        if self.window is not None and other.window is not None:
-            absorbed.append(self.window.absorb(other.window, now))
-        for theirs in other.classes():
-            if not theirs.is_idle(now):
-                absorbed += self.class_of(theirs.name, now).absorb(theirs, now)
-        return absorbed
+        own, theirs = self.window, other.window
+        handovers = [(theirs, own)] if own is not None and theirs is not None else []
+        for model_class in other.classes():
+            if not model_class.is_idle(now):
+                handovers += self.class_of(model_class.name, now).take_over(model_class, now)
+        return handovers
 
     def forget_health(self) -> None:
         for model_class in self._classes.values():

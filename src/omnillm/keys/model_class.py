@@ -4,8 +4,10 @@ from math import inf
 
 from omnillm.keys.cap import Cap
 from omnillm.keys.circuit import Circuit
-from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Absorbed, Window, resized
+from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
 
+Handover = tuple[Window, Window]
+"""A window of the group that a key has left, and the one that counts on from it."""
 FULL = inf
 CONSENT_S = 3.0
 """A provider's limit refuses at once. A probe that has been at work for so long was let in: the circuit is trusted, others follow."""
@@ -113,16 +115,13 @@ class ModelClass:
         """Tokens of the largest call that fits a whole limit; inf: any."""
         return min([window.tokens_limit for window in self.windows], default=inf)
 
-    def absorb(self, other: "ModelClass", now: float) -> list[Absorbed]:
+    def take_over(self, other: "ModelClass", now: float) -> list[Handover]:
         """What is used, and how long nobody is let in, is the same account's."""
-        absorbed: list[Absorbed] = []
-        for own, theirs in ((self.minute, other.minute), (self.day, other.day)):
-            if own is not None and theirs is not None:
-                absorbed.append(own.absorb(theirs, now))
         if other.circuit.rest_s(now):
             self.cool(other.circuit.until)
             self.is_exhausted = self.is_exhausted or other.is_exhausted
-        return absorbed
+        pairs = (other.minute, self.minute), (other.day, self.day)
+        return [(theirs, own) for theirs, own in pairs if theirs is not None and own is not None]
 
     def is_idle(self, now: float) -> bool:
         """Nothing is lost when it is forgotten."""

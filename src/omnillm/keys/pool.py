@@ -15,6 +15,7 @@ from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group, group_name
 from omnillm.keys.judgement import HARMLESS, JUDGEMENTS
 from omnillm.keys.key import LATENCY_WEIGHT, Key
+from omnillm.keys.model_class import Handover
 from omnillm.keys.outage import Outage
 from omnillm.keys.outlook import Outlook, outlook
 from omnillm.keys.roster import Roster
@@ -56,10 +57,11 @@ class Pool:
         self._select = SELECTIONS[terms.selection]
         before, self.keys = self.keys, {}
         before_breaker, self._breaker = self._breaker, terms.breaker
-        for group, left in self._regroup(terms, before):
-            absorbed = group.absorb(left, now)
-            for grant in grants:
-                grant.follow(absorbed)
+        handovers = self._regroup(terms, before, now)
+        for window, sent in [(into, left.sent(now)) for left, into in handovers]:
+            window.absorb(sent, now)
+        for grant in grants:
+            grant.follow(handovers)
         for group in self._groups.values():
             group.keys.clear()
         for rank, key_terms in enumerate(terms.keys):
@@ -77,8 +79,8 @@ class Pool:
         self._retire(before)
         self._place_all()
 
-    def _regroup(self, terms: PoolConfigured, before: dict[str, Key]) -> list[tuple[Group, Group]]:
-        """(group, the one that was left for it) of each move."""
+    def _regroup(self, terms: PoolConfigured, before: dict[str, Key], now: float) -> list[Handover]:
+        """Every group's limits, and what counts on from where, because keys have moved to another group."""
         members: dict[str, list[KeyConfigured]] = {}
         for key_terms in terms.keys:
             members.setdefault(group_name(key_terms), []).append(key_terms)
@@ -93,7 +95,7 @@ class Pool:
                 moved[group, key.group] = None
             elif not key_terms.group:
                 group.forget_health()
-        return [(group, left) for group, left in moved if group is not left]
+        return [handover for group, left in moved if group is not left for handover in group.take_over(left, now)]
 
     def _retire(self, keys: dict[str, Key]) -> None:
         for key in keys.values():

@@ -8,10 +8,7 @@ So nothing pending ever slides out. The current bucket is what of a total is nei
 
 from array import array
 from math import inf
-from operator import sub
 from typing import Final
-
-from msgspec import Struct
 
 MINUTE_BUCKETS = 61
 """Of one second: the current one and the 60 before it. 60 would let the second half of one bucket meet the first half of its successor."""
@@ -21,14 +18,10 @@ REQUESTS: Final = 1
 """Offsets within a past bucket: when it was over, requests, tokens."""
 TOKENS: Final = 2
 STRIDE: Final = 3
-NO_PARTS: Final[dict["Window", "Window"]] = {}
-"""Of a window that has absorbed nothing; never changed."""
-MOST_TOKENS: Final = 2**62
+MOST: Final = 2**62
 """Of one bucket, which is above every limit: what a provider counts beyond that, in one second, is not counted here."""
-
-
-Counted = dict[int, tuple[int, int]]
-"""By the moment at which a bucket is over: its requests and tokens."""
+Bucket = tuple[int, int, int]
+"""When it is over, its requests and tokens."""
 
 
 class Window:
@@ -38,7 +31,6 @@ class Window:
     """
 
     __slots__ = (
-        "_parts",
         "_past",
         "_requests_elsewhere",
         "_span_s",
@@ -56,8 +48,6 @@ class Window:
         self.tokens_limit = tokens_limit
         self.requests = 0
         self.tokens = 0
-        self._parts: dict[Window, Window] = NO_PARTS
-        """What was absorbed, by the window that had counted it itself. It is contained in the totals."""
         self._past = array("q")
         """The buckets before the current one, oldest first; no empty ones. Of each: when it was over, requests, tokens.
 
@@ -118,70 +108,28 @@ class Window:
         self.requests -= 1
         self.tokens -= tokens
 
-    def absorb(self, other: "Window", now: float) -> "Absorbed":
-        """What was sent and counts in another window of the same width counts here, too, at the moments of sending.
+    def sent(self, now: float) -> list[Bucket]:
+        """What counts and is not pending, the oldest first, the current bucket last."""
+        if now >= self.ends:
+            self.advance(now)
+        here = int(self.ends), self.requests - self._requests_elsewhere, self.tokens - self._tokens_elsewhere
+        past = self._past
+        return [*zip(past[::STRIDE], past[REQUESTS::STRIDE], past[TOKENS::STRIDE], strict=True), here]
 
-        Once, even if it has come here before, from the other or from a third: what each window has counted itself is kept apart.
+    def absorb(self, sent: list[Bucket], now: float) -> None:
+        """Counts what another window of the same width has `sent` by now, at the moments of sending.
+
         What is pending there is not taken over: whoever holds it reserves it here as well, or it would never slide out.
         """
-        own, parts = other.counted(now), dict[Window, Window | None]()
-        self._parts = {origin: part for origin, part in self._parts.items() if part.counts_any(now)}
-        for origin, theirs in other._parts.items():  # noqa: SLF001  another window's
-            counted = theirs.counted(now)
-            own = _above(own, counted)
-            parts[theirs] = self._part(origin, counted, now)
-        return Absorbed(window=other, into=self, own=self._part(other, own, now), parts=parts)
-
-    def _part(self, origin: "Window", counted: Counted, now: float) -> "Window | None":
-        """Adds what `origin` has counted and is not here yet. Returns all of it that is here; None: that is this one's own."""
-        if origin is self:
-            return None
-        part = self._parts.get(origin)
-        if part is None:
-            part = self._parts[origin] = Window(inf, inf)
-            part._span_s, part._width_s = self._span_s, self._width_s
-        more = _above(counted, part.counted(now))
-        part._add(more, now)
-        self._add(more, now)
-        return part
-
-    def _add(self, counted: Counted, now: float) -> None:
-        """Count what was sent already, bucket by bucket."""
-        before, merged = self.past(now), dict[int, tuple[int, int]]()
-        requests_here, tokens_here = counted.get(int(self.ends), (0, 0))
-        for ends, requests, tokens in (*before, *[(ends, *figures) for ends, figures in counted.items() if ends < self.ends]):
-            known = merged.get(ends, (0, 0))
-            merged[ends] = known[0] + requests, min(known[1] + tokens, MOST_TOKENS)
-        self._past = array("q", [figure for ends in sorted(merged) for figure in (ends, *merged[ends])])
-        requests_past = sum([requests for requests, _ in merged.values()]) - sum([requests for _, requests, _ in before])
-        tokens_past = sum([tokens for _, tokens in merged.values()]) - sum([tokens for _, _, tokens in before])
-        self.requests += requests_past + requests_here
-        self.tokens += tokens_past + tokens_here
-        self._requests_elsewhere += requests_past
-        self._tokens_elsewhere += tokens_past
-
-    def counted(self, now: float) -> Counted:
-        """What was sent and counts, the current bucket included."""
-        counted = {ends: (requests, tokens) for ends, requests, tokens in self.past(now)}
-        counted[int(self.ends)] = self.present()
-        return counted
-
-    def counts_any(self, now: float) -> bool:
-        """Whether anything counts, sent or pending."""
-        if now >= self.ends:
-            self.advance(now)
-        return bool(self.requests or self.tokens)
-
-    def present(self) -> tuple[int, int]:
-        """Requests and tokens of the current bucket."""
-        return self.requests - self._requests_elsewhere, self.tokens - self._tokens_elsewhere
-
-    def past(self, now: float) -> list[tuple[int, int, int]]:
-        """The buckets before the current one: when each was over, its requests and tokens."""
-        if now >= self.ends:
-            self.advance(now)
-        past = self._past
-        return [(past[place], past[place + REQUESTS], past[place + TOKENS]) for place in range(0, len(past), STRIDE)]
+        buckets = {ends: (requests, tokens) for ends, requests, tokens in self.sent(now)}
+        for ends, requests, tokens in sent:
+            known = buckets.get(ends, (0, 0))
+            buckets[ends] = both = min(known[0] + requests, MOST), min(known[1] + tokens, MOST)
+            self.requests += both[0] - known[0]
+            self.tokens += both[1] - known[1]
+        here = buckets.pop(int(self.ends))
+        self._requests_elsewhere, self._tokens_elsewhere = self.requests - here[0], self.tokens - here[1]
+        self._past = array("q", [figure for ends in sorted(buckets) for figure in (ends, *buckets[ends])])
 
     def _amend(self, requests: int, tokens: int, at: float) -> bool:
         """Add to the past bucket of a moment. False: that bucket is gone."""
@@ -193,8 +141,8 @@ class Window:
             place += STRIDE
         if place == len(past) or past[place] != ends:
             return False
-        if tokens > MOST_TOKENS - past[place + TOKENS]:
-            tokens = MOST_TOKENS - past[place + TOKENS]  # the rest counts as charged now
+        if tokens > MOST - past[place + TOKENS]:
+            tokens = MOST - past[place + TOKENS]  # the rest counts as charged now
         past[place + REQUESTS] += requests
         past[place + TOKENS] += tokens
         self._requests_elsewhere += requests
@@ -248,9 +196,9 @@ class Window:
         past, requests, tokens = self._past, self.requests, self.tokens
         requests_here, tokens_here = requests - self._requests_elsewhere, tokens - self._tokens_elsewhere
         if requests_here or tokens_here:
-            if tokens_here > MOST_TOKENS:
-                self.tokens = tokens = tokens - tokens_here + MOST_TOKENS
-                tokens_here = MOST_TOKENS
+            if tokens_here > MOST:
+                self.tokens = tokens = tokens - tokens_here + MOST
+                tokens_here = MOST
             past.extend((int(self.ends), requests_here, tokens_here))
             self._requests_elsewhere, self._tokens_elsewhere = requests, tokens
         self.ends = (now // self._width_s + 1.0) * self._width_s
@@ -261,28 +209,6 @@ class Window:
             self.tokens -= tokens
             self._requests_elsewhere -= requests
             self._tokens_elsewhere -= tokens
-
-
-class Absorbed(Struct, frozen=True, kw_only=True):
-    """A window has absorbed another. Whoever counts in that counts in this one as well, and in its part of the same origin."""
-
-    window: Window
-    into: Window
-    own: Window | None
-    """The part of what the other has counted itself."""
-    parts: dict[Window, Window | None]
-    """Of what it had absorbed: its part, and the one here."""
-
-    def part_of(self, windows: tuple[Window, ...]) -> Window | None:
-        """The part here for somebody who counts in `windows`; None: it is no part, but this window's own."""
-        return next((part for theirs, part in self.parts.items() if theirs in windows), self.own)
-
-
-def _above(counted: Counted, known: Counted) -> Counted:
-    """By how much each bucket is above the same one of another window."""
-    nothing = (0, 0)
-    rest = {ends: tuple(map(sub, figures, known.get(ends, nothing))) for ends, figures in counted.items()}
-    return {ends: (max(requests, 0), max(tokens, 0)) for ends, (requests, tokens) in rest.items() if requests > 0 or tokens > 0}
 
 
 def resized(window: Window | None, requests: int, tokens: int, *, buckets: int = MINUTE_BUCKETS, width_s: int = 1) -> Window | None:
