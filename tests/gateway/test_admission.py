@@ -8,7 +8,7 @@ from tests.admission.desk import key, pool
 
 from omnillm.admission.asks import Ask, BudgetConfigured, ControllerConfigured, Lease, Refusal, Ticket, Wait
 from omnillm.errors import Unavailable
-from omnillm.gateway.admission import LocalAdmission
+from omnillm.gateway.admission import Admission
 from omnillm.keys.terms import Need
 from omnillm.outcome import Outcome, Verdict
 
@@ -16,7 +16,7 @@ from omnillm.outcome import Outcome, Verdict
 @pytest.fixture
 def admission():
     configured = ControllerConfigured(pools=(pool(key("a", rpm=2)),), budgets=(BudgetConfigured(name="b", limit_nanousd=100),))
-    return LocalAdmission(configured, dice=Random(1), now=1000.0)
+    return Admission(configured, dice=Random(1), now=1000.0)
 
 
 def need(case):

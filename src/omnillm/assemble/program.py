@@ -28,7 +28,7 @@ from omnillm.assemble.turn import open_in_turn
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings, VirtualKeyTerms
-from omnillm.gateway.admission import LocalAdmission
+from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.dispatch import Dispatch
 from omnillm.gateway.attempts.upstream import Upstreams
 from omnillm.gateway.bindings import Bindings
@@ -93,7 +93,7 @@ class Program:
             proxies=Proxies.from_env(os.environ),
         )
         self._room = Room(settings.server.limits.buffered_bytes)
-        self.admission = LocalAdmission(configured.controller(settings), dice=self.dice, now=self.clock.now())
+        self.admission = Admission(configured.controller(settings), dice=self.dice, now=self.clock.now())
         self.controller = self.admission.controller
         self.store = store or open_store(settings, self.clock)
         self.bindings = Bindings(self.store, self.clock)

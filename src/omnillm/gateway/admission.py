@@ -2,43 +2,18 @@
 
 import asyncio
 from random import Random
-from typing import Protocol
 
-from omnillm.admission.asks import Ask, ControllerConfigured, Lease, Refusal, Served, Ticket, Wait
+from omnillm.admission.asks import ControllerConfigured, Lease, Refusal, Served, Ticket, Wait
 from omnillm.admission.controller import AdmissionController
 from omnillm.errors import shutting_down
-from omnillm.keys.terms import Need
-from omnillm.outcome import Outcome
 
 
-class Admission(Protocol):
-    """The controller's verbs, as the gateway needs them, at the moment `now`. `admit` and `lease` never suspend.
+class Admission:
+    """The controller, in this very process: one event loop, so every decision is atomic by construction.
 
-    Where there is no answer yet they return a `Wait`, whose answer is then awaited with `admitted` or `leased`.
+    Its verbs are told the moment `now` and never suspend. Where there is no answer yet, `admit` and `lease` return a `Wait`, whose answer
+    is awaited with `admitted` or `leased`, in the step of the loop in which it was returned.
     """
-
-    def admit(self, ask: Ask, now: float) -> Ticket | Wait | Refusal: ...
-    def lease(self, need: Need, now: float) -> Lease | Wait | Refusal: ...
-    def sent(self, lease_id: int, now: float) -> None: ...
-    def prove(self, lease_id: int, now: float) -> None: ...
-    def release(self, lease_id: int, outcome: Outcome, now: float) -> None: ...
-    def settle(self, case_id: str, cost_nanousd: int, now: float, tokens: int | None) -> None: ...
-    def cancel(self, case_id: str, now: float) -> None: ...
-    def adjust(self, budget: str, period: str, amount_nanousd: int) -> None: ...
-
-    async def admitted(self, wait: Wait) -> Ticket | Refusal:
-        """The answer to an ask that has to wait. To be awaited in the step of the loop in which `admit` returned the `Wait`."""
-        ...
-
-    async def leased(self, wait: Wait) -> Lease | Refusal:
-        """The answer to a need that has to wait, in the same way."""
-        ...
-
-    async def extend(self, case_id: str, amount_nanousd: int, now: float) -> Refusal | None: ...
-
-
-class LocalAdmission:
-    """The controller in this very process: one event loop, so every decision is atomic by construction."""
 
     def __init__(self, configured: ControllerConfigured, *, dice: Random, now: float) -> None:
         self.controller = controller = AdmissionController(configured, dice=dice, now=now, deliver=self._deliver)
@@ -49,6 +24,7 @@ class LocalAdmission:
         self.sent = controller.sent
         self.prove = controller.prove
         self.release = controller.release
+        self.extend = controller.extend
         self.settle = controller.settle
         self.cancel = controller.cancel
         self.adjust = controller.adjust
@@ -64,9 +40,6 @@ class LocalAdmission:
         answer = await self._wait(wait.case_id)
         assert not isinstance(answer, Ticket)
         return answer
-
-    async def extend(self, case_id: str, amount_nanousd: int, now: float) -> Refusal | None:
-        return self.controller.extend(case_id, amount_nanousd, now)
 
     def close(self) -> None:
         """End all waiting, now and from now on: whoever waits is told `shutting_down`."""

@@ -88,7 +88,7 @@ class Dispatch:
                 answer = failure_of(error)
             if type(answer) is not Failure:
                 return answer
-            lease = await self._after_failure(round_, attempt, answer, is_repeatable=is_repeatable)
+            lease = self._after_failure(round_, attempt, answer, is_repeatable=is_repeatable)
 
     async def _exchange(self, case: Case, attempt: Attempt) -> Answer | Failure:
         """Send one attempt, and judge what comes of it."""
@@ -204,13 +204,13 @@ class Dispatch:
                 return shown
         return answer
 
-    async def _after_failure(self, round_: Round, attempt: Attempt, failure: Failure, *, is_repeatable: bool) -> Lease | None:
+    def _after_failure(self, round_: Round, attempt: Attempt, failure: Failure, *, is_repeatable: bool) -> Lease | None:
         """The lease to try again on, None: another one. Raises what the caller is told, where another attempt may not hide it."""
         case, lease, verdict = round_.case, attempt.lease, failure.verdict
         case.end(_outcome(case, attempt, failure), status=failure.status, error=failure.code)
         if verdict is Verdict.STALE:  # a dead reused connection, or an expired token: a row each
             case.is_wary = True
-            await self._cover(case)
+            self._cover(case)
             return lease
         if verdict is Verdict.ABORTED:  # the key is gone, nothing was sent, and the controller knows others
             return None
@@ -222,14 +222,14 @@ class Dispatch:
             raise round_.error()
         if self._upstreams.now() > case.call.deadline - SHORTEST_ATTEMPT_S:
             raise round_.error() if verdict is not Verdict.NOT_SENT else round_.overdue()
-        await self._cover(case)  # also of a failover: a stream may have shown something, and then told of a limit
+        self._cover(case)  # also of a failover: a stream may have shown something, and then told of a limit
         return None
 
-    async def _cover(self, case: Case) -> None:
+    def _cover(self, case: Case) -> None:
         """Reserve for another attempt when the last one may be billed."""
         if case.cost_nanousd > case.covered_nanousd and case.periods:
             case.covered_nanousd = case.cost_nanousd
-            refusal = await self._admission.extend(case.request_id, case.quote.amount_nanousd, self._upstreams.now())
+            refusal = self._admission.extend(case.request_id, case.quote.amount_nanousd, self._upstreams.now())
             if refusal is not None:
                 raise budget_error(refusal, "another attempt after one that may be billed")
 

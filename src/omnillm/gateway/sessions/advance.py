@@ -68,7 +68,7 @@ class Advance:
     async def _add(self, amount: int) -> Refusal | None:
         """Reserve an amount, which counts as held once it is on disk. None: it is held; else why there is no room."""
         case = self._case
-        refusal = await self._admission.extend(case.request_id, amount, case.settlement.now())
+        refusal = self._admission.extend(case.request_id, amount, case.settlement.now())
         if refusal is not None:
             return refusal
         if self._journal.is_strict and not self._is_closed:
