@@ -430,9 +430,33 @@ def test_a_caller_that_comes_back_finds_what_it_has_under_way_and_has_used():
     assert desk.admit(caller="c").code == "requests_limit"
     desk.configure(*desk.configured.pools)
     desk.settle("case-2")
-    desk.now += 62
+
+
+def test_calls_that_wait_for_money_keep_the_limits_of_a_caller_that_is_removed():
+    """Whatever reloads come meanwhile: a key that is taken away does not call without limits in its last moments."""
+    desk = Desk(callers=(caller(max_concurrency=1),), budgets=(budget(),))
+    desk.renew()
+    held = desk.ticket(900, budgets=("b",))
+    for case in ("x", "y"):
+        desk.admit(200, caller="c", case=case, budgets=("b",), queue=9.0)
+    for _ in range(2):
+        desk.configure(*desk.configured.pools, budgets=(budget(),))
+    desk.settle(held, 0)
+    assert isinstance(desk.served["x"], Ticket)
+    assert desk.served["y"].code == "concurrency_limit"
+
+
+def test_a_call_on_its_way_in_has_the_limits_of_its_caller_that_is_removed():
+    """Its head was read before the reload, its body came after it. Of those that were removed before the newest are remembered."""
+    desk = Desk(callers=(caller(max_concurrency=1),))
     desk.configure(*desk.configured.pools)
-    assert desk.controller._tickets._gone == {}
+    desk.settle(desk.ticket(caller="c"))
+    desk.ticket(caller="c")
+    assert desk.admit(caller="c").code == "concurrency_limit"
+    desk.configure(*desk.configured.pools, callers=tuple(caller(f"n{number}") for number in range(MOST_RETIRED + 1)))
+    for _ in range(2):
+        desk.configure(*desk.configured.pools)
+    assert desk.controller._tickets._gone.keys() == {"c", *(f"n{number}" for number in range(1, MOST_RETIRED + 1))}
 
 
 def test_a_limit_that_came_after_the_call_is_not_given_what_the_call_never_took():

@@ -107,3 +107,14 @@ def test_windows_hold_all_that_a_set_of_calls_would(seed):
         desk.end(grant, Verdict.NOT_SENT)
     desk.now += 61.0
     assert {(window_of(label).requests_left(desk.now), window_of(label).tokens_left(desk.now)) for label in LABELS} == {(90, 9000)}
+
+
+@pytest.mark.parametrize("verdict", [Verdict.RATE_LIMITED, Verdict.QUOTA_EXHAUSTED])
+def test_a_refusal_that_comes_after_the_move_cools_both_groups(verdict):
+    """Its account is that of the group which has the key now, as far as is known; the other one was said to be it when the call was sent."""
+    desk = Desk(key("a", group="g"), key("b", group="g"), key("c", group="h"))
+    grant = desk.lease(pinned="a")
+    desk.configure(key("a", group="h"), key("b", group="g"), key("c", group="h"))
+    desk.end(grant, verdict, retry_after_s=30.0)
+    assert [desk.is_leasable(label) for label in "abc"] == [False] * 3
+    assert [desk.pool.keys[label].group.class_of("m", desk.now).is_exhausted for label in "bc"] == [verdict is Verdict.QUOTA_EXHAUSTED] * 2

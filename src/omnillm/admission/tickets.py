@@ -10,7 +10,7 @@ from omnillm.limits.budget import Budget, Period, Standing
 
 HELD_RETRY_S = 1.0
 MOST_RETIRED: Final = 1024
-"""Callers that were retired and are remembered. Of an older one no call can still be on its way in, or wait."""
+"""Idle callers that were retired, or removed before the last reload, and are remembered. Of an older one no call can still wait."""
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -20,10 +20,10 @@ class Tickets:
     def __init__(self, cases: dict[str, Case]) -> None:
         self._cases = cases
         self._nobody = Caller(CallerConfigured(name=""))
-        """Stands for whoever is not configured, and has no limits."""
+        """Stands for whoever was never configured, and has no limits."""
         self._callers: dict[str, Caller] = {}
         self._gone: dict[str, Caller] = {}
-        """Callers that are no longer configured, and have calls under way or called within the minute: should they come back."""
+        """Callers that are no longer configured, the oldest first: should they come back, and for calls that wait or are on their way in."""
         self.budgets: dict[str, Budget] = {}
         self.listed: frozenset[str] = frozenset()
         """Budgets that are configured, and shown. One that no longer is stays for the calls that know it, and should it come back."""
@@ -34,10 +34,13 @@ class Tickets:
 
     def configure(self, callers: tuple[CallerConfigured, ...], budgets: tuple[BudgetConfigured, ...], now: float) -> None:
         """State is kept by name."""
-        before, self._callers = self._gone | self._callers, {}
+        before, older, self._callers = self._gone | self._callers, self._gone, {}
         for configured in callers:
             self._callers[configured.name] = _follow(before.pop(configured.name, None), configured)
-        self._gone = {name: caller for name, caller in before.items() if not caller.is_idle(now)}
+        self._gone = before
+        idle = [name for name, caller in older.items() if name in before and caller.is_idle(now)]
+        for name in idle[:-MOST_RETIRED]:
+            del before[name]
         for name in self.listed:
             self.budgets[name].is_hard = False
         self.listed = frozenset()
@@ -86,12 +89,12 @@ class Tickets:
     def admit(self, ask: Ask, now: float) -> Ticket | Refusal | float:
         """Opens a case, or says why not; inf: it is worth waiting for money that is only held. A case that is open keeps its ticket.
 
-        A caller that is not configured has no limits; a budget that is not there has nothing to spend.
+        A caller that was never configured has no limits; a budget that is not there has nothing to spend.
         """
         before = self._cases.get(ask.case_id)
         if before is not None and not before.is_settled:
             return before.ticket
-        caller = self._callers.get(ask.caller, self._nobody)
+        caller = self._callers.get(ask.caller) or self._gone.get(ask.caller, self._nobody)
         refusal = caller.refuse(ask, now)
         if refusal is not None:
             return refusal
@@ -112,7 +115,8 @@ class Tickets:
 
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """Why `ask` would be refused even if nobody stood before it; None: it may wait."""
-        refusal = self._callers.get(ask.caller, self._nobody).refuse(ask, now)
+        caller = self._callers.get(ask.caller) or self._gone.get(ask.caller, self._nobody)
+        refusal = caller.refuse(ask, now)
         if refusal is not None:
             return refusal
         amount = ask.amount_nanousd

@@ -38,23 +38,27 @@ def _rate_limited(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> N
         delay = _hinted(hint_s, dice)
         if circuit.is_in_vain:
             delay = max(delay, circuit.delay(DOUBT, dice))
-    _cool(pool, grant.model_class, delay, now)
+    _cool(pool, grant, delay, now)
 
 
 def _exhausted(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
     """A shorter hint does not shorten the rest: Gemini's exhausted quotas of a day come with a hint of seconds."""
-    grant.model_class.is_exhausted = True
     delay, hint_s = grant.model_class.circuit.delay(QUOTA, pool.dice), outcome.retry_after_s
-    _cool(pool, grant.model_class, delay if hint_s is None else max(delay, _hinted(hint_s, pool.dice)), now)
+    delay = delay if hint_s is None else max(delay, _hinted(hint_s, pool.dice))
+    for model_class in _cool(pool, grant, delay, now):
+        model_class.is_exhausted = True
 
 
 def _hinted(hint_s: float, dice: Dice) -> float:
     return max(hint_s, 0.0) * (1.0 + HINT_JITTER * dice.random())
 
 
-def _cool(pool: "Pool", model_class: ModelClass, delay: float, now: float) -> None:
-    """Never for longer than the pool's `max_cooldown_s`."""
-    model_class.cool(now + min(delay, pool.max_cooldown_s))
+def _cool(pool: "Pool", grant: Grant, delay: float, now: float) -> set[ModelClass]:
+    """Never for longer than the pool's `max_cooldown_s`. Where a reload has moved the key meanwhile, its account may be that of either group."""
+    cooled = {grant.model_class, grant.key.group.class_of(grant.model, now)}
+    for model_class in cooled:
+        model_class.cool(now + min(delay, pool.max_cooldown_s))
+    return cooled
 
 
 def _dead(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
