@@ -16,7 +16,7 @@ from tests.journeys.wire import Line, Question, Reply, ask, exchange
 from omnillm.assemble import Service
 from omnillm.assemble.keyring import POLL_TICKS, Keyring
 from omnillm.config.load import parse
-from omnillm.errors import ConfigError
+from omnillm.errors import CallerFault, ConfigError
 from omnillm.server.inference import CallHead
 from omnillm.server.wiring import Wiring
 from omnillm.testing import FakeProvider, ManualClock
@@ -681,6 +681,26 @@ async def test_a_file_that_does_not_fit_the_kept_keys_changes_nothing(serve: Ser
     await admin(gateway, "POST", f"{KEYS}/ada/revoke")
     gateway.service._read_settings = lambda: parse(configuration(provider), {})
     assert (await admin(gateway, "POST", "/admin/v1/reload")).status == 200
+
+
+async def test_a_key_that_is_being_made_and_a_file_without_its_budget_exclude_each_other(
+    serve: Serve, provider: FakeProvider, tmp_path: Path
+) -> None:
+    """Whichever comes second is refused. A key that slipped in would stand in the way of every later file."""
+    text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db")
+    gateway = await serve(team(text))
+    service = gateway.service
+    service._read_settings = lambda: parse(text, {})
+    making = asyncio.create_task(service.keyring.create(b'{"name": "ada", "budgets": ["team"]}'))
+    await asyncio.sleep(0)
+    with pytest.raises(ConfigError, match="'ada', which the ledger keeps: budgets"):
+        await service.reload()
+    assert (await making).listed.state == "active"
+    await service.keyring.revoke("ada")
+    reloading = asyncio.create_task(service.reload())
+    with pytest.raises(CallerFault, match="unknown budget 'team'"):
+        await asyncio.gather(reloading, service.keyring.create(b'{"name": "bob", "budgets": ["team"]}'))
+    await service.reload()
 
 
 async def test_a_start_that_does_not_fit_the_kept_keys_is_refused(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ class Keyring:
         self._pepper_id = ""
         self._stored: dict[str, VirtualKey] = {}
         self._revision = 0
-        self._changing = asyncio.Lock()
+        self.changing = asyncio.Lock()
+        """Held while a key is changed, and while another configuration is applied: each is checked against the other as it then is."""
         self._ticks = 0
         self._polling: asyncio.Task[None] | None = None
         self.callers: dict[bytes, Caller] = {}
@@ -155,7 +156,7 @@ class Keyring:
         return self._listed(static, stored)
 
     async def create(self, asked: bytes) -> Issued:
-        async with self._changing:
+        async with self.changing:
             terms = read_terms(asked, VirtualKeyTerms, lambda terms, problems: check_terms(terms, "", self._program.settings, problems))
             if terms.name in self._stored or any(key.name == terms.name for key in self._program.settings.virtual_keys):
                 raise _taken(terms.name)
@@ -168,7 +169,7 @@ class Keyring:
 
     async def change(self, name: str, asked: bytes) -> Listed:
         """Other terms, from the next call on. An expired key can live again."""
-        async with self._changing:
+        async with self.changing:
             key = self._changeable(name)
             if key.revoked_wall_ms:
                 raise _ended(name)
@@ -184,7 +185,7 @@ class Keyring:
             return self.find(name)
 
     async def rotate(self, name: str, asked: bytes) -> Issued:
-        async with self._changing:
+        async with self.changing:
             grace_s = read_terms(asked, Rotation, lambda *_: None).grace_s
             key = self._changeable(name)
             if self._state(key.expires_wall_ms, key.revoked_wall_ms) != "active":
@@ -195,7 +196,7 @@ class Keyring:
 
     async def revoke(self, name: str) -> Listed:
         """Revoke a key. Doing so again is no error: it stays revoked since the first time."""
-        async with self._changing:
+        async with self.changing:
             key = self._changeable(name)
             if not key.revoked_wall_ms:
                 await self._change(replace(key, revoked_wall_ms=self._wall_ms(), previous_digest="", previous_until_wall_ms=0))

@@ -172,7 +172,10 @@ class Service:
 
     async def reload(self) -> None:
         """Apply the configuration as it is now; a ConfigError changes nothing."""
-        settings = self._read_settings()
+        async with self.keyring.changing:
+            self._apply(self._read_settings())
+
+    def _apply(self, settings: Settings) -> None:
         self.keyring.check(settings)
         tls = make_server_tls(settings)
         self.program.apply(settings, self.keyring.returning())
