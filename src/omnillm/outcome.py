@@ -21,36 +21,11 @@ class Verdict(enum.StrEnum):
     KEY_DEAD = "key_dead"  # 401
     DENIED = "denied"  # 403: key x model
     NOT_FOUND = "not_found"  # 404: key x model
-    OVERLOADED = "overloaded"  # 529 and overloaded_error
+    OVERLOADED = "overloaded"  # 529 and overloaded_error; this and the rest are for the key's breaker
     SERVER_FAULT = "server_fault"  # 5xx, error bodies and garbage under a 200
     TIMEOUT = "timeout"
     LOST = "lost"  # reset or cut after sending
 
-
-class Scope(enum.StrEnum):
-    NOBODY = "nobody"
-    KEY = "key"
-    KEY_MODEL = "key_model"
-    GROUP_MODEL = "group_model"
-    PROVIDER = "provider"
-
-
-SCOPES: dict[Verdict, Scope] = {
-    Verdict.SUCCESS: Scope.KEY,
-    Verdict.CALLER_FAULT: Scope.NOBODY,
-    Verdict.ABORTED: Scope.NOBODY,
-    Verdict.NOT_SENT: Scope.PROVIDER,
-    Verdict.STALE: Scope.NOBODY,
-    Verdict.RATE_LIMITED: Scope.GROUP_MODEL,
-    Verdict.QUOTA_EXHAUSTED: Scope.GROUP_MODEL,
-    Verdict.KEY_DEAD: Scope.KEY,
-    Verdict.DENIED: Scope.KEY_MODEL,
-    Verdict.NOT_FOUND: Scope.KEY_MODEL,
-    Verdict.OVERLOADED: Scope.KEY,
-    Verdict.SERVER_FAULT: Scope.KEY,
-    Verdict.TIMEOUT: Scope.KEY,
-    Verdict.LOST: Scope.KEY,
-}
 
 FAILOVERS = frozenset(
     {Verdict.KEY_DEAD, Verdict.DENIED, Verdict.NOT_FOUND, Verdict.RATE_LIMITED, Verdict.QUOTA_EXHAUSTED, Verdict.NOT_SENT}

@@ -5,7 +5,7 @@ from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
 from omnillm.keys.judgement import JUDGEMENTS
-from omnillm.outcome import FAILOVERS, RETRIES, SCOPES, Headroom, Scope, Verdict
+from omnillm.outcome import FAILOVERS, RETRIES, Headroom, Verdict
 
 GROUPED = (key("a", group="g"), key("b", group="g"), key("c"))
 EVERY = [(label, model) for label in "abc" for model in ("m", "n")]
@@ -45,14 +45,6 @@ def test_a_verdict_rests_its_own_scope_and_nothing_else(verdict):
     desk = Desk(*GROUPED)
     desk.call(verdict, on="a")
     assert resting(desk) == RESTING[verdict]
-    group_wide = {("a", "m"), ("b", "m")}
-    of_scope = {
-        Scope.GROUP_MODEL: group_wide,
-        Scope.KEY_MODEL: {("a", "m")},
-        Scope.NOBODY: set(),
-    }
-    if SCOPES[verdict] in of_scope:
-        assert RESTING[verdict] == of_scope[SCOPES[verdict]]
 
 
 @in_turn("verdict", sorted(RETRIES))

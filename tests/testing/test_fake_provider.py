@@ -201,19 +201,6 @@ async def test_close_cuts_what_is_open(wire):
     assert (provider.open_connections, provider.log[0].is_ended) == (0, True)
 
 
-async def test_serve_forever_serves_until_cancelled(ask):
-    """Then it has cut what was open."""
-    provider = FakeProvider()
-    task = asyncio.create_task(provider.serve_forever("127.0.0.1", 0))
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert (await ask(provider)).status == 200
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert provider.open_connections == 0
-
-
 def test_thread_tells_that_it_cannot_listen():
     """A provider that cannot serve raises where it was started."""
 

@@ -23,7 +23,7 @@ class Tickets:
         """Stands for whoever was never configured, and has no limits."""
         self._callers: dict[str, Caller] = {}
         self._gone: dict[str, Caller] = {}
-        """Callers that are no longer configured, the oldest first: should they come back, and for calls that wait or are on their way in."""
+        """Callers that are no longer configured, the oldest first: they may come back, and calls of theirs wait or are on their way in."""
         self.budgets: dict[str, Budget] = {}
         self.listed: frozenset[str] = frozenset()
         """Budgets that are configured, and shown. One that no longer is stays for the calls that know it, and should it come back."""

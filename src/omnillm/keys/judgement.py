@@ -54,7 +54,7 @@ def _hinted(hint_s: float, dice: Dice) -> float:
 
 
 def _cool(pool: "Pool", grant: Grant, delay: float, now: float) -> set[ModelClass]:
-    """Never for longer than the pool's `max_cooldown_s`. Where a reload has moved the key meanwhile, its account may be that of either group."""
+    """Never for longer than the pool's `max_cooldown_s`. Where a reload has moved the key, its account may be either group's."""
     cooled = {grant.model_class, grant.key.group.class_of(grant.model, now)}
     for model_class in cooled:
         model_class.cool(now + min(delay, pool.max_cooldown_s))

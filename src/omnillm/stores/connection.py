@@ -3,7 +3,7 @@
 The SQL keeps to what both understand: `?` marks, `RETURNING`, `json ->> 'member'`, sums cast to bigint, and no alias in WHERE or HAVING.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -91,6 +91,3 @@ class Database(Protocol):
     def pepper(self) -> bytes:
         """Kept for as long as the ledger lives. Raises ConfigError when it is damaged."""
         ...
-
-
-Read = Callable[[Connection], Any]

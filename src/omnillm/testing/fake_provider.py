@@ -118,14 +118,6 @@ class FakeProvider:
             connection.abort()
         await self.idle()
 
-    async def serve_forever(self, host: str, port: int) -> None:
-        """Serves until cancelled."""
-        await self.listen(host, port)
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            await self.aclose()  # the loop must see the open sockets closed before it ends
-
     async def __aenter__(self) -> Self:
         await self.listen()
         return self
