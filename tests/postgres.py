@@ -4,6 +4,7 @@ import fcntl
 import os
 import select
 import signal
+import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ max_parallel_workers_per_gather = 0
 Of tables that it has never counted the server thinks that they are large: it would start processes to add up a few rows, 20 ms a time.
 """
 PASSWORD = "canary-password-1"
+WATCH = Path(__file__).with_name("postgres_watch.py")
 GUARDED = "guarded"
 """A user who needs the password; everybody else is trusted."""
 
@@ -56,6 +58,7 @@ class Postgres:
                 rules = place / "pg_hba.conf"
                 rules.write_text(f"local all {GUARDED} scram-sha-256\n{rules.read_text()}")
                 self._server.start()
+                end_with_the_run(place)
                 self._server.psql(f"CREATE ROLE {GUARDED} LOGIN PASSWORD '{PASSWORD}'")
             self._server.start()
         self.directory = self._server.get_postmaster_info().socket_dir
@@ -121,6 +124,19 @@ class Postgres:
             return []
 
         return self._thread.submit(act).result()
+
+
+def end_with_the_run(place: Path) -> None:
+    """Also where the run is killed, and nobody cleans up: a server that is left takes its memory for ever."""
+    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    watch(run, place)
+
+
+def watch(run: int, place: Path) -> int:
+    """The process that does it. It holds nothing of this one, whose end others wait for."""
+    nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    command = [sys.executable, "-IS", WATCH, str(run), place]
+    return os.posix_spawn(sys.executable, command, os.environ, file_actions=nothing, setsid=True)
 
 
 @contextmanager
