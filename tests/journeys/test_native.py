@@ -161,6 +161,19 @@ async def test_an_opened_path_lists_nothing_of_another(fake: FakeProvider, gatew
     assert (await ask(gateway, "GET", f"{stores}/vs_old", key=DORA)).body == b'{"id":"vs_old","data":[1,{"x":[]}]}'
 
 
+async def test_the_ends_of_an_opened_paths_page_are_the_callers_own(fake: FakeProvider, gateway: Running) -> None:
+    """`first_id` and `last_id` tell of nothing that is left out. Of a page of which nothing is left the last one leads on to the next page."""
+    stores = "/v1/vector_stores"
+    ada, dora = [(await ask(gateway, "POST", stores, b"{}", key=key)).json["id"] for key in (ADA, DORA)]
+    pages = [(await ask(gateway, "GET", f"{stores}{page}", key=key)).json for key, page in ((ADA, ""), (DORA, ""), (ADA, "?limit=1"))]
+    told = [([entry["id"] for entry in page["data"]], page["first_id"], page["last_id"], page["has_more"]) for page in pages]
+    assert told == [([ada], ada, ada, False), ([dora], dora, dora, False), ([], None, dora, True)]
+    rest = (await ask(gateway, "GET", f"{stores}?limit=1&after={dora}")).json
+    assert ([entry["id"] for entry in rest["data"]], rest["has_more"]) == ([ada], False)
+    last = (await ask(gateway, "GET", f"{stores}?after={dora}", key=DORA)).json
+    assert last == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+
+
 async def test_no_size_of_a_list_shows_what_is_anothers(fake: FakeProvider, gateway: Running) -> None:
     """A caller can make its own entries as long as it likes; what is too long to be looked through is not shown at all."""
     stores = "/v1/vector_stores"

@@ -204,5 +204,5 @@ def _written(page: Page, kept: list[Entry], *, has_more: bool) -> bytes:
         changed["next_page"] = None
     if "has_more" in changed:
         changed["has_more"] = has_more
-        changed |= {each: kept[at][1].get("id") if kept else None for each, at in (("first_id", 0), ("last_id", -1)) if each in changed}
+    changed |= {each: kept[at][1].get("id") if kept else None for each, at in (("first_id", 0), ("last_id", -1)) if each in changed}
     return msgspec.json.encode(changed)

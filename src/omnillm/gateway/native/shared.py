@@ -8,6 +8,7 @@ from omnillm.gateway.bindings import Bindings
 from omnillm.protocols.counts import UNREADABLE
 
 _page: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+NO: Final = b"false"
 
 
 async def without_others(body: bytes, bindings: Bindings, caller: str, *, kind: str, member: str) -> bytes:
@@ -18,12 +19,21 @@ async def without_others(body: bytes, bindings: Bindings, caller: str, *, kind: 
     except UNREADABLE:
         return body
     is_changed = False
-    for name, raw in page.items():
+    for name, raw in tuple(page.items()):
         entries = _entries(raw)
         kept = [entry for entry in entries if await _is_shown(entry, bindings, caller, (kind, member))]
         if len(kept) < len(entries):
             page[name], is_changed = kept, True
+            page |= _ends(page, kept, member)
     return msgspec.json.encode(page["data"] if is_list else page) if is_changed else body
+
+
+def _ends(page: dict[str, Any], kept: list[msgspec.Raw], member: str) -> dict[str, str | None]:
+    """Its first and last entry, where it names them. Where nothing is kept of it, the last one stays if the next page begins behind it."""
+    ends = {name: _name(kept[at], member) if kept else None for name, at in (("first_id", 0), ("last_id", -1)) if name in page}
+    if not kept and bytes(page.get("has_more", NO)) != NO:
+        ends.pop("last_id", None)
+    return ends
 
 
 def _entries(raw: msgspec.Raw) -> list[msgspec.Raw]:
@@ -33,9 +43,13 @@ def _entries(raw: msgspec.Raw) -> list[msgspec.Raw]:
 
 async def _is_shown(raw: msgspec.Raw, bindings: Bindings, caller: str, named: tuple[str, str]) -> bool:
     kind, member = named
+    name = _name(raw, member)
+    binding = None if name is None else await bindings.owner((kind, name.rpartition("/")[2]))
+    return binding is None or binding.caller == caller
+
+
+def _name(raw: msgspec.Raw, member: str) -> str | None:
+    """What names an entry; None: nothing does."""
     entry = msgspec.json.decode(raw)
     name = entry.get(member) if isinstance(entry, dict) else None
-    if not isinstance(name, str):
-        return True
-    binding = await bindings.owner((kind, name.rpartition("/")[2]))
-    return binding is None or binding.caller == caller
+    return name if isinstance(name, str) else None
