@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -285,6 +286,38 @@ async def test_a_history_is_compacted_under_a_hard_budget(fake: FakeProvider, se
     assert len(fake.log) == 2
     assert await gateway.program.store.verify() == []
     assert await gateway.wrong_costs() == []
+
+
+async def test_a_history_is_compacted_for_a_model_by_its_public_name(fake: FakeProvider, serve: Serve) -> None:
+    """As it was written: by the model's target, where the path names no provider, and who may use the name may; a large one, too."""
+    models = "models: {fast: {targets: [openai/fake-small]}, pair: {targets: [openai/fake-small, other/fake-large]}, claude: {targets: [ant/c]}}\n"
+    others = "  other: {kind: openai, base_url: BASE, keys: [{label: c, key: sk-b}]}\n  ant: {kind: anthropic, base_url: BASE, keys: [{label: d, key: sk-a}]}\n"
+    text = CONFIG.replace("budgets: [{", f"{others}{models}budgets: [{{", 1).replace(
+        "output: 1.6}", "output: 1.6, max_output: 1000}, other/fake-large: {input: 0.4, output: 1.6}"
+    )
+    gateway, path = await serve(text.replace("BASE", fake.base_url)), "/v1/responses/compact"
+
+    async def compact(model: str, rest: str = '"input": "How deep?"', *, key: str = ADA, path: str = path) -> Reply:
+        return await ask(gateway, "POST", path, f'{{"model": "{model}", {rest}}}'.encode(), key=key)
+
+    def sent() -> tuple[str, Any, int]:
+        body = json.loads(fake.log[-1].body)
+        return fake.log[-1].key, body["model"], len(body["input"])
+
+    long = f'"input": "{"x" * 2_000_000}"'
+    for key, rest, size in ((ADA, '"input": "How deep?"', 9), (BOB, '"input": "How deep?"', 9), (CAROL, long, 2_000_000)):
+        assert (await compact("fast", rest, key=key)).status == 200
+        assert sent() == ("sk-a", "fake-small", size)
+    row, [attempt] = await gateway.last()
+    assert (row.model, row.provider, row.upstream_model, attempt.cost_nanousd) == ("fast", "openai", "fake-small", 100 * 400 + 10 * 1600)
+    made = await ask(gateway, "POST", "/v1/responses", b'{"model": "other/fake-large", "input": "How deep?"}')
+    assert (await compact("pair", f'"input": [], "previous_response_id": "{made.json["id"]}"')).status == 200
+    assert sent() == ("sk-b", "fake-large", 0)
+    assert (await compact("pair", key=CAROL)).error["code"] == "model_not_allowed"
+    assert (await compact("claude")).error["code"] == "unsupported_protocol"
+    assert (await compact("fast", path=f"/providers/openai{path}")).status == 200
+    assert sent()[1] == "fast", "a path that names a provider has the provider's own words"
+    assert await gateway.program.store.verify() == []
 
 
 async def test_a_hard_budget_is_told_what_has_no_bound(fake: FakeProvider, gateway: Running) -> None:

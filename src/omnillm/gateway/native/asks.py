@@ -32,12 +32,23 @@ class NativeAsk(msgspec.Struct, frozen=True, kw_only=True):
     body: Body = b""
     pin: Pin | None = None
     """The key that began an upload which goes on."""
+    model: str = ""
+    """The provider's own name of a model that was asked for by its public one, which the caller may use; "": it was not."""
     is_named: bool = True
     """The caller named this provider; False: a prefix or a path without one stands for it, and what the call names may lie elsewhere."""
 
     def __repr__(self) -> str:
         """Without what was asked."""
         return f"NativeAsk({self.method} {self.asked.path} of {self.provider!r})"
+
+
+def at(provider: str, endpoint: Endpoint, asking: NativeAsk) -> NativeAsk | None:
+    """The same of another provider; None: it has it not."""
+    found = ask(endpoint, asking.method, asking.asked.path, ())
+    if found is None:
+        return None
+    found = msgspec.structs.replace(found, encoded=found.encoded or asking.asked.encoded)
+    return msgspec.structs.replace(asking, provider=provider, endpoint=endpoint, asked=found)
 
 
 def check_path(written: str) -> None:

@@ -19,7 +19,7 @@ from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
-from omnillm.gateway.native.asks import NativeAsk
+from omnillm.gateway.native.asks import NativeAsk, at
 from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds, quote_of_history
 from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.batch_results import Results
@@ -36,6 +36,7 @@ from omnillm.gateway.native.names import (
 )
 from omnillm.gateway.native.redirects import MOST_HOPS, elsewhere
 from omnillm.gateway.native.relay import SHARED_BYTES, NativeRelay
+from omnillm.gateway.native.routed import routed
 from omnillm.gateway.native.shared import without_others
 from omnillm.gateway.native.weight import expected_tokens
 from omnillm.gateway.quotes.price_book import PriceBook
@@ -45,7 +46,6 @@ from omnillm.protocols.bound import COMPACTION, FILE
 from omnillm.protocols.protocol import Failure
 from omnillm.providers.endpoint import SIGNING, Endpoint
 from omnillm.providers.native import BATCH, BOUND, UNLISTED, UPLOAD, kind_below
-from omnillm.providers.native import ask as asked_of
 from omnillm.providers.native_replies import id_member
 from omnillm.providers.paths import UPLOADS
 from omnillm.providers.url_rule import native_target
@@ -104,6 +104,8 @@ class NativeEngine:
             # It is read as JSON here, so the provider must not read it as anything else.
             call = msgspec.structs.replace(call, headers={**call.headers, b"content-type": b"application/json"})
         named, model = await self._read(call, ask)
+        pin = ask.pin or await self.pin(call, named)
+        call, ask = routed(call, ask, pin, self._router, self._endpoints)
         quoter = self._settlement.quoter
         bound, upload = await self._bounds.of_batch(call, ask, quoter), await self._bounds.of_upload(call, ask, quoter)
         quote = quote_of_history(quoter, call, ask)
@@ -111,13 +113,12 @@ class NativeEngine:
             self._check_cost(call, ask, each, is_bounded=bound is not None or quote is not None)
         if bound is not None and len(bound.models) == 1:
             model = bound.models[0]
-        if model:
+        if model and not ask.model:
             call = msgspec.structs.replace(call, model=f"{ask.provider}/{model}")
-        pin = ask.pin or await self.pin(call, named)
         if pin is not None and pin.is_must and pin.provider != ask.provider and pin.provider in self._endpoints:
             ask = self._elsewhere(ask, pin)
             call = msgspec.structs.replace(call, model=ask.provider, provider=ask.provider)
-        with self.open(call, ask, model, pin) as case:
+        with self.open(call, ask, ask.model or model, pin) as case:
             amount = 0 if bound is None else bound.amount_nanousd
             tokens = expected_tokens(ask.asked.operation, ask.endpoint, ask.body)
             case.quote = quote or msgspec.structs.replace(case.quote, tokens=tokens, amount_nanousd=amount, fixed_nanousd=amount)
@@ -134,15 +135,14 @@ class NativeEngine:
 
     def _elsewhere(self, ask: NativeAsk, pin: Pin) -> NativeAsk:
         """The same of the provider that made what is named. BadRequest: the caller named another, or it has it not, or for money."""
-        endpoint, operation = self._endpoints[pin.provider], ask.asked.operation
-        found = asked_of(endpoint, ask.method, ask.asked.path, ()) if operation.metering.is_free and not ask.is_named else None
+        is_free = ask.asked.operation.metering.is_free and not ask.is_named
+        found = at(pin.provider, self._endpoints[pin.provider], ask) if is_free else None
         if found is None:
             raise BadRequest(
                 f"{pin.upstream_id!r} was made by provider {pin.provider!r}, and provider {ask.provider!r} is asked.",
                 code="bound_to_another_provider",
             )
-        encoded = found.encoded or ask.asked.encoded
-        return msgspec.structs.replace(ask, provider=pin.provider, endpoint=endpoint, asked=msgspec.structs.replace(found, encoded=encoded))
+        return found
 
     async def _hear(self, ask: NativeAsk, relay: NativeRelay, upload: BatchBound | None) -> None:
         """What a reply says of batches: their files, their end, their results; and what it lists that is another's."""
@@ -223,7 +223,8 @@ class NativeEngine:
             )
         if call.caller.models and is_ambiguous(ask.body):
             raise BadRequest("A member stands twice in the request body; which model is asked for must be sure.", code="repeated_member")
-        self._router.check_spendable(ask.provider, model, call.caller.models)
+        if not ask.model:
+            self._router.check_spendable(ask.provider, model, call.caller.models)
 
     async def pin(self, call: Call, named: Named) -> Pin | None:
         """The key that made all that is named. CallerFault 404: a virtual key finds only what it made."""
