@@ -144,6 +144,16 @@ async def test_subtitles_are_text_and_charged_by_their_bound(gateway: Running, p
     assert reserved == 0
 
 
+async def test_text_of_unknown_end_is_no_success(gateway: Running, provider: FakeProvider) -> None:
+    """As audio: subtitles that end where their connection does could be half of them. JSON tells its own end."""
+    async with sdk(gateway) as client:
+        provider.enqueue(*[Fault(framing="close")] * 8)
+        with pytest.raises(openai.InternalServerError, match="502"):
+            await client.audio.transcriptions.create(model="openai/whisper-1", file=("a.wav", wav(1)), response_format="srt")
+        whole = await client.audio.transcriptions.create(model="openai/whisper-1", file=("a.wav", wav(1)))
+    assert whole.text == heard(wav(1))
+
+
 async def test_a_transcript_is_streamed(gateway: Running, provider: FakeProvider) -> None:
     """Deltas and an end with the usage; and a model that does not stream answers whole, which is passed on and paid all the same."""
     async with sdk(gateway) as client:

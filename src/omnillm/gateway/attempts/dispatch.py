@@ -137,7 +137,7 @@ class Dispatch:
         peek = upstream.protocol.peek_reply(body)
         if peek.failure is not None:
             return self._judge(case, exchange, upstream, body)
-        if not peek.is_complete:
+        if not peek.is_complete or (exchange.is_close_delimited and not tells_its_end(body)):
             return garbled()
         reply = body
         if bridged is not None:
@@ -273,6 +273,11 @@ def _is_over(case: Case, attempt: Attempt, failure: Failure) -> bool:
     """The call's time is up. What provably never left, though it had begun to, stays told as that: nothing of it counts."""
     is_unsent = failure.verdict is Verdict.NOT_SENT and attempt.has_begun
     return not is_unsent and case.settlement.now() >= case.call.deadline - SHORTEST_ATTEMPT_S
+
+
+def tells_its_end(body: bytes) -> bool:
+    """Whether a reply that is complete says so by itself, as JSON does, and plain text (subtitles) does not."""
+    return body.lstrip()[:1] == b"{"
 
 
 def holds_no_error(body: bytes) -> bool:
