@@ -1,17 +1,22 @@
 """A client that hangs up, at any moment: everything is released at once, the provider notices, and the ledger is not below the invoice."""
 
 import asyncio
+import json
+import re
 import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.journeys.running import PRICES, Running, Serve, configuration, long_text, still, until
+from tests.journeys.test_native import answering
 from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
 
 from omnillm.assemble import SystemClock
+from omnillm.gateway.quotes.tool_calls import TOOLS_PROMPT
 from omnillm.gateway.replies import drain
 from omnillm.records import AttemptRow, EntryKind
 from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
@@ -25,6 +30,28 @@ USAGE_MARKS = {
     "gemini": b'"finishReason"',
 }
 """What stands in the event whose usage counts."""
+SEARCHED = {
+    "openai_responses": [
+        {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}},
+        *(
+            {"type": f"response.output_item.{verb}", "output_index": 0, "item": {"type": "reasoning", "id": "rs_1"}}
+            for verb in ("added", "done")
+        ),
+        {"type": "response.output_item.added", "output_index": 1, "item": {"type": "web_search_call", "id": "ws_1"}},
+        *({"type": f"response.web_search_call.{verb}", "output_index": 1, "item_id": "ws_1"} for verb in ("in_progress", "searching")),
+    ],
+    "anthropic_messages": [
+        {"type": "message_start", "message": {"id": "msg_1", "type": "message", "usage": {"input_tokens": 7, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "Deep, perhaps."}},
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search"}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": "{}"}},
+    ],
+}
+SEARCHES = {
+    "openai_responses": {"tools": [{"type": "web_search"}], "max_tool_calls": 4},
+    "anthropic_messages": {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 4}]},
+}
+"""A model that searches: its request, and what its stream shows until it has begun to."""
 
 
 @pytest.fixture
@@ -151,10 +178,18 @@ async def test_while_the_model_thinks_unseen(serve: Serve, dialect: str, events:
         assert ledger == settled >= fake.invoice.total_nanousd
 
 
-async def test_a_prompt_that_its_stream_has_told_is_charged_as_told(serve: Serve, fake: FakeProvider) -> None:
+@pytest.mark.parametrize(
+    ("dialect", "more"),
+    [("anthropic_messages", {}), ("anthropic_messages", SEARCHES["anthropic_messages"]), ("gemini", {})],
+    ids=["anthropic", "before it searches", "gemini"],
+)
+async def test_a_prompt_that_its_stream_has_told_is_charged_as_told(
+    serve: Serve, fake: FakeProvider, dialect: str, more: dict[str, Any]
+) -> None:
     """Once a whole stream has shown that what comes at the beginning is true; until then by its bound, a token a byte."""
-    gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}))
-    question = ask("anthropic_messages", long_text(20), is_stream=True)
+    price = "{input: 0.4, output: 1.6, per_tool: {web_search: 0.001}}"
+    gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}, price=price))
+    question = ask(dialect, long_text(20), is_stream=True, more=more)
 
     async def leave() -> AttemptRow:
         fake.enqueue(Fault.stall(after_events=3))
@@ -177,7 +212,7 @@ async def test_a_prompt_that_its_stream_has_told_is_charged_as_told(serve: Serve
     told = await leave()
     assert (unknown.usage, told.usage) == (NO_USAGE, Usage(input=fake.invoice.lines[-1].usage.input))
     assert told.cost_nanousd * 3 < unknown.cost_nanousd
-    assert ";bound=told+" in told.price_version
+    assert re.search(r";bound=told\+\d+\+1$" if more else r";bound=told\+\d+$", told.price_version)
 
 
 async def test_what_goes_on_in_the_background_is_charged_whole(gateway: Running, fake: FakeProvider) -> None:
@@ -392,3 +427,34 @@ async def test_storm_of_hang_ups_leaves_nothing(serve: Serve, fake: FakeProvider
     [front] = gateway.service.server._fronts
     await until(lambda: front.open_connections == 0 and len(asyncio.all_tasks()) <= tasks)
     assert front.held_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("dialect", "events", "calls"),
+    [("openai_responses", 3, 0), ("openai_responses", 6, 1), ("anthropic_messages", 2, 0), ("anthropic_messages", 4, 1)],
+)
+async def test_turns_that_no_tool_call_has_begun_are_not_charged(
+    serve: Serve, fake: FakeProvider, dialect: str, events: int, calls: int
+) -> None:
+    """A turn, one for each call of the provider's tools that was shown, and the fee of a call that may be on its way."""
+    told = b"".join(
+        b"event: %b\ndata: %b\n\n" % (event["type"].encode(), json.dumps(event).encode()) for event in SEARCHED[dialect][:events]
+    )
+    async with answering(told, "text/event-stream", is_whole=False) as base_url:
+        price = "{input: 0.4, output: 1.6, context: 1000000, thinks: false, per_tool: {web_search: 0.01}}"
+        gateway = await serve(configuration(fake, price=price).replace(fake.base_url, base_url))
+        line = await Line.open(gateway.port, ask(dialect, "hello", is_stream=True, more=SEARCHES[dialect]))
+        assert await line.head() == 200
+        received = await line.piece()
+        while len(received) < len(told):
+            received += await line.piece()
+        line.reset()
+        await until(lambda: gateway.in_flight == 0)
+    _, [attempt] = await gateway.last()
+    prompt, _, charged_calls = map(int, attempt.price_version.rpartition("=")[2].split("+"))
+    further = 1_000_000 if dialect == "openai_responses" else TOOLS_PROMPT + 2 * len(told) + 3000
+    assert (TOOLS_PROMPT < prompt <= TOOLS_PROMPT + 3000 + calls * further, charged_calls) == (True, calls + 1)
+    assert prompt >= calls * TOOLS_PROMPT * 2
+    assert (attempt.verdict, attempt.is_estimated) == ("aborted", True)
+    ledger, settled, reserved = await gateway.books()
+    assert (ledger, settled, reserved) == (attempt.cost_nanousd, attempt.cost_nanousd, 0)

@@ -81,8 +81,8 @@ def test_tier_and_place_are_those_that_were_asked_for(protocol, extra, terms):
 @in_turn(
     ("protocol", "extra", "calls", "turns", "is_unseen"),
     [
-        (MESSAGES, {"tools": [SEARCH | {"max_uses": 3}]}, 3, ANTHROPIC_TURNS, True),
-        (MESSAGES, {"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, 0, ANTHROPIC_TURNS, True),
+        (MESSAGES, {"tools": [SEARCH | {"max_uses": 3}]}, 3, ANTHROPIC_TURNS, False),
+        (MESSAGES, {"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, 0, ANTHROPIC_TURNS, False),
         (RESPONSES, {"tools": [{"type": "web_search"}], "max_tool_calls": 4}, 4, 5, False),
         (RESPONSES, {"previous_response_id": "resp_1"}, 0, 1, True),
         (RESPONSES, {"prompt": {"id": "pmpt_1"}, "max_tool_calls": 2}, 2, 3, True),

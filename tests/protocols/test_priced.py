@@ -46,7 +46,11 @@ FREE = {"turns": 1, "output_turns": 1, "calls": 0, "tools": set(), "has_unseen_i
         ("anthropic_messages", CLEARED_AND_MORE, {"turns": 2, "output_turns": 2, "has_unseen_input": True}),
         ("anthropic_messages", {"context_management": {"more": []}}, {"turns": 2, "output_turns": 2, "has_unseen_input": True}),
         ("anthropic_messages", {"context_management": {"edits": [5]}}, {"unbounded": "context_management"}),
-        ("anthropic_messages", FETCHES, {"turns": ANTHROPIC_TURNS, "output_turns": ANTHROPIC_TURNS, "has_unseen_input": True}),
+        ("anthropic_messages", FETCHES, {"turns": ANTHROPIC_TURNS, "output_turns": ANTHROPIC_TURNS}),
+        *(
+            ("anthropic_messages", described, {"turns": ANTHROPIC_TURNS, "output_turns": ANTHROPIC_TURNS, "has_unseen_input": True})
+            for described in ({"tools": [{"type": "mcp_toolset", "mcp_server_name": "m"}]}, {"mcp_servers": [{"type": "url", "name": "m"}]})
+        ),
         (
             "anthropic_messages",
             FETCHES | EDITED,

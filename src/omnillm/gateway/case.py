@@ -201,6 +201,7 @@ class Case(msgspec.Struct, eq=False):
         tokens, held = outcome.tokens, self.held
         if tokens is None and outcome.verdict is not DONE and held is not None and held.exchange is attempt.exchange:
             self.served_under(attempt, held.report.tier, is_sure=False)
+            attempt.tools = held.tools
         charged = attempt.charged = attempt.charge(outcome, status, self.quote)
         attempt.outcome = outcome
         cost, is_estimated = charged

@@ -152,10 +152,10 @@ def bound(input_tokens: int, output_tokens: int, price: Price, units: Units = NO
     return most if most < MAX_COST_NANOUSD else MAX_COST_NANOUSD
 
 
-def bound_behind(prompt: Usage, output_tokens: int, price: Price) -> int:
-    """nano-USD of a prompt whose usage is known, and of at most so many completion tokens behind it."""
+def bound_behind(prompt: Usage, output_tokens: int, price: Price, tool_calls: int = 0) -> int:
+    """nano-USD of a prompt whose usage is known, and of at most so many completion tokens and calls of tools behind it."""
     rates = _rates_for(prompt.prompt_tokens, price)
-    whole = msgspec.structs.replace(prompt, output=output_tokens)
+    whole = msgspec.structs.replace(prompt, output=output_tokens, tool_calls=tool_calls)
     return cost(whole, msgspec.structs.replace(rates, output=rates.dearest_output, request=price.request, steps=()))
 
 

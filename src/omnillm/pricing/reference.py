@@ -3,8 +3,8 @@
 A row's `price_version` is `<figures>:<section>/<model><terms><bound>`, as in `2026-11-28:openai/gpt-5;tier=priority`, where figures that a
 list announced for a later day are `2026-11-29@2027-01-01`. A row that was
 charged by its bound, because nobody reported a usage, names it: `;bound=5123+1024+0`, tokens of prompt and completion and tool calls, and
-for the endpoint families images, characters and milliseconds of audio. `;bound=told+1024` is that of a completion alone: the usage of the
-row is that of the prompt.
+for the endpoint families images, characters and milliseconds of audio. `;bound=told+1024` is that of a completion alone, and
+`;bound=told+1024+1` of a call of a tool as well: the usage of the row is that of the prompt.
 """
 
 from collections.abc import Callable
@@ -31,9 +31,9 @@ def bounded(version: str, prompt: int, completion: int, units: Units) -> str:
     return f"{version}{BOUND}{'+'.join(map(str, (prompt, completion, *told)))}"
 
 
-def bounded_behind(version: str, completion: int) -> str:
-    """The version of a row whose prompt was told, and whose completion was charged by its bound."""
-    return f"{version}{TOLD}{completion}"
+def bounded_behind(version: str, completion: int, tool_calls: int) -> str:
+    """The version of a row whose prompt was told, and whose completion and calls of tools were charged by their bounds."""
+    return f"{version}{TOLD}{completion}+{tool_calls}" if tool_calls else f"{version}{TOLD}{completion}"
 
 
 class Reference:
@@ -55,7 +55,8 @@ class Reference:
         version, _, counts = price_version.partition(BOUND)
         price = self._known(version)
         if price_version.startswith(TOLD, len(version)):
-            return bound_behind(usage or NO_USAGE, int(counts.partition("+")[2]), price)
+            _, said, *calls = counts.split("+")
+            return bound_behind(usage or NO_USAGE, int(said), price, sum(map(int, calls)))
         if not counts:
             return cost(usage or NO_USAGE, price)
         prompt, completion, *units = map(int, counts.split("+"))

@@ -16,7 +16,8 @@ from omnillm.protocols.protocol import Members
 ANTHROPIC_TURNS: Final = 11
 """Anthropic's loop of server tools ends after ten rounds (`pause_turn`), and a last one writes the answer."""
 MESSAGES_SEARCH: Final = "web_search_"
-MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", "mcp_toolset", "browser_toolset")
+MCP_TOOLSET: Final = "mcp_toolset"
+MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", MCP_TOOLSET, "browser_toolset")
 """Tools without a fee: they cost the further turns that they cause."""
 MESSAGES_PAID: Final = ("advisor_", "openrouter:")
 GEMINI_CALLS: Final = 10
@@ -174,7 +175,7 @@ def _compaction(asked: Asked, value: Any, _: Members) -> None:
 # Anthropic Messages
 
 
-def _messages_tools(asked: Asked, value: Any, members: Members) -> None:
+def _messages_tools(asked: Asked, value: Any, _: Members) -> None:
     for tool in value or ():
         kind = tool.get("type") or ""
         if kind.startswith(MESSAGES_SEARCH):
@@ -187,7 +188,8 @@ def _messages_tools(asked: Asked, value: Any, members: Members) -> None:
             if kind.startswith(MESSAGES_PAID):
                 asked.refuse(f"the tool {kind}", UNCAPPED_TOOL)
             continue
-        _loop(asked, value, members)
+        asked.turns = asked.output_turns = ANTHROPIC_TURNS
+        asked.has_unseen_input = asked.has_unseen_input or kind == MCP_TOOLSET
 
 
 def _edits(asked: Asked, value: Any, members: Members) -> None:
@@ -196,8 +198,8 @@ def _edits(asked: Asked, value: Any, members: Members) -> None:
         _compaction(asked, value, members)
 
 
-def _loop(asked: Asked, value: Any, _: Members) -> None:
-    """Server tools without a fee: only the further turns cost."""
+def _mcp_servers(asked: Asked, value: Any, _: Members) -> None:
+    """Their tools are described in the prompt, and called without a fee: only the further turns cost."""
     if value:
         asked.turns = asked.output_turns = ANTHROPIC_TURNS
         asked.has_unseen_input = True
@@ -246,7 +248,7 @@ _MESSAGES: Final[Mapping[str, Reader]] = {
     "speed": _tier(frozenset({"", "standard"})),
     "inference_geo": _place,
     "tools": _messages_tools,
-    "mcp_servers": _loop,
+    "mcp_servers": _mcp_servers,
     "container": _harmless,
     "context_management": _edits,
     "compaction": _compaction,

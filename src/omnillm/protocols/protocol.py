@@ -1,6 +1,6 @@
 """What every wire protocol supplies, as a record of plain functions. Bytes in, values out; nothing here waits or keeps time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, final
 from typing import Protocol as Interface
 
@@ -110,7 +110,7 @@ class StreamWatch(Interface):
 
     @property
     def opening(self) -> Usage | None:
-        """What was told of usage before the first word, in a protocol whose streams begin with it: the prompt, and no output yet."""
+        """What was told of usage with the first word at the latest, in a protocol whose streams begin with it: the prompt, perhaps more."""
         ...
 
     @property
@@ -206,5 +206,12 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """Of an endpoint family: what a request asks for beside the tokens in its body; never raises. None: see `priced.py`."""
     write_fault_fields: Callable[[Fault], bytes] = no_fields
     """Header fields of an error reply, each ended by CRLF, where the body alone does not tell its clients what it is."""
+    shown_call: Callable[[bytes], Hashable] | None = None
+    """By the data of a stream's event: which call of a tool that the provider runs it shows, as the call begins; None: it shows none.
+
+    Without it, streams do not show each call, or not before it is over.
+    """
+    shows_results: bool = False
+    """Streams show what those tools gave the model to read, in no fewer bytes than it has tokens."""
     rename: Callable[[Members, str], dict[str, bytes]] | None = None
     """The members that name the model, changed to another, where there are more than `model` (Gemini's batches)."""

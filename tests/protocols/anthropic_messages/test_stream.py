@@ -203,3 +203,22 @@ def test_recorded_streams_cut_anywhere_are_not_complete(anthropic_stream):
             for found in reader.feed(raw[: max(cut, 0)]):
                 watch.see(found)
             assert not (reader.finish() and watch.at_end_of_stream())
+
+
+@in_turn(
+    ("event", "place"),
+    [
+        *(
+            ({"type": "content_block_start", "index": 3, "content_block": {"type": kind}}, 3)
+            for kind in ("server_tool_use", "mcp_tool_use")
+        ),
+        ({"type": "content_block_start", "index": 3, "content_block": {"type": "tool_use"}}, None),
+        ({"type": "content_block_start", "index": 3, "content_block": {"type": "web_search_tool_result", "tool_use_id": "x"}}, None),
+        ({"type": "content_block_delta", "index": 3, "delta": {"type": "text_delta", "text": "server_tool_use"}}, None),
+        ({"type": "message_delta", "usage": {"server_tool_use": {"web_search_requests": 1}}}, None),
+        ({"type": "content_block_start", "index": "3", "content_block": {"type": "server_tool_use"}}, None),
+    ],
+)
+def test_calls_of_the_providers_tools_are_told_apart(event, place):
+    """Each by its block; the client's own are none, and neither are results."""
+    assert PROTOCOL.shown_call(json.dumps(event).encode()) == place

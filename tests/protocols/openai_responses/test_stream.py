@@ -188,3 +188,33 @@ async def test_sdk_raises_in_the_middle_of_a_stream(serving):
         with pytest.raises(openai.APIError, match="ended early"):
             await listen(client)
     assert heard == ["response.created", "response.output_text.delta"]
+
+
+@in_turn(
+    ("data", "place"),
+    [
+        (event("response.output_item.added", output_index=2, item={"type": "web_search_call", "id": "ws_1"}), 2),
+        (event("response.output_item.done", output_index=2, item={"type": "web_search_call", "id": "ws_1"}), 2),
+        (event("response.web_search_call.searching", output_index=2, item_id="ws_1"), 2),
+        (event("response.mcp_call.in_progress", item_id="mcp_1"), "mcp_1"),
+        (event("response.output_item.added", item={"type": "of_tomorrow", "id": "x_1"}), "x_1"),
+        (event("response.code_interpreter_call_code.delta", output_index=2, delta="output_item. _call."), None),
+        (event("response.function_call_arguments.delta", output_index=1, delta="a web_search_call."), None),
+        *(
+            (event("response.output_item.added", output_index=0, item={"type": kind}), None)
+            for kind in ("reasoning", "message", "function_call")
+        ),
+        (DELTA, None),
+        (b"{_call.", None),
+        (event("response.web_search_call.searching", output_index="2"), None),
+    ],
+)
+def test_calls_of_the_providers_tools_are_told_apart(data, place):
+    """Each by its place in the output, so that all events of a call are one."""
+    assert PROTOCOL.shown_call(data) == place
+
+
+def test_calls_without_a_place_are_each_one():
+    """Rather too many than too few."""
+    found = {PROTOCOL.shown_call(event("response.web_search_call.in_progress")) for _ in range(3)}
+    assert len(found - {None}) == 3

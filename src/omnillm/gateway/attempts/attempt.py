@@ -4,13 +4,14 @@ import msgspec
 
 from omnillm.admission.asks import Lease
 from omnillm.gateway.quotes.quote import Quote
+from omnillm.gateway.quotes.tool_calls import ToolCalls
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import Price, bound, bound_behind, cost
 from omnillm.pricing.reference import bounded, bounded_behind
 from omnillm.protocols.protocol import Failure
 from omnillm.records import AttemptRow
 from omnillm.transport.client import Exchange
-from omnillm.usage import NO_USAGE
+from omnillm.usage import NO_USAGE, Usage
 
 UNBILLED = frozenset(
     {
@@ -50,6 +51,8 @@ class Attempt(msgspec.Struct, eq=False):
     """Of a stream that failed: it had generated something before."""
     observed_bytes: int = -1
     """Of a stream: bytes that came, an upper bound of the tokens that were shown; -1: a plain reply, whose output cannot be observed."""
+    tools: ToolCalls | None = None
+    """Of a stream that was given up: what it had shown of the provider's own tools, if that is counted."""
     left_at: float = 0.0
     """When its client was gone, if it is."""
     outcome: Outcome | None = None
@@ -97,15 +100,24 @@ class Attempt(msgspec.Struct, eq=False):
         is_refusal = outcome.verdict in UNBILLED or status >= 400
         if not quote.is_charged or (is_refusal and not self.has_content):
             return 0, False
-        prompt, output, units = quote.bounds(self.target, price)
         if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0 and quote.is_paid_by_piece:
-            unseen_s = self.left_at - self.sent_at if price.thinks else 0.0
-            output = min(output, self.observed_bytes + quote.choices * unseen_tokens(unseen_s))
-            if outcome.usage is not NO_USAGE:
-                self.price_version = bounded_behind(price.version, output)
-                return bound_behind(outcome.usage, output, price), True
+            return self._charge_left(outcome.usage, quote, price), True
+        prompt, output, units = quote.bounds(self.target, price)
         self.price_version = bounded(price.version, prompt, output, units)
         return bound(prompt, output, price, units), True
+
+    def _charge_left(self, told: Usage, quote: Quote, price: Price) -> int:
+        """nano-USD of a stream that was given up, by what it had shown, and what it had told of its prompt (`NO_USAGE`: nothing)."""
+        prompt, output, units = quote.bounds(self.target, price)
+        unseen_s = self.left_at - self.sent_at if price.thinks else 0.0
+        output = min(output, self.observed_bytes + quote.choices * unseen_tokens(unseen_s))
+        if self.tools is not None:
+            prompt, units = self.tools.bounds(quote, self.target, price, self.observed_bytes)
+        if told is not NO_USAGE:
+            self.price_version = bounded_behind(price.version, output, units.tool_calls)
+            return bound_behind(told, output, price, units.tool_calls)
+        self.price_version = bounded(price.version, prompt, output, units)
+        return bound(prompt, output, price, units)
 
     def row(self, request_id: str, outcome: Outcome, *, status: int, error: str, now: float, epoch: int) -> AttemptRow:
         """What the ledger keeps of the attempt, once it is charged."""

@@ -21,6 +21,7 @@ from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
+from omnillm.gateway.quotes.tool_calls import ToolCalls
 from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.replies.answer import Answer
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
@@ -173,12 +174,14 @@ class Dispatch:
                 return garbled()
             failure = self._judge(case, exchange, upstream, body)
             return failure if failure.verdict is not Verdict.SUCCESS else garbled()
+        watch = upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.wording.asks_usage)
         answer = Answer.of_stream(
             exchange,
             upstream,
             reader=reader,
-            watch=upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.wording.asks_usage),
+            watch=watch,
             translator=None if bridged is None else case.translator(bridged, attempt.lease),
+            tools=ToolCalls.of(watch, upstream.protocol, case.quote, attempt.target) if case.quote.extras else None,
         )
         case.held = answer
         if exchange.is_readable:  # what came with the head is looked at before a timer is set, which costs 3 us

@@ -104,10 +104,14 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         prompt = max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.context_reads)
         return prompt, output * extras.asked.output_turns + extras.asked.more_output, extras.units
 
-    def reads_once(self, target: tuple[str, str]) -> bool:
-        """Whether all of the prompt is read before the first word: what is told of it then is the whole."""
+    def reads_once(self, target: tuple[str, str], calls: int | None = None) -> bool:
+        """Whether all of the prompt was read before the first word: what was told of it then is the whole.
+
+        `calls`: of the provider's own tools, that were shown; None: they are not.
+        """
         asked = self.extras.get(target, NO_EXTRAS).asked
-        return self.is_paid_by_piece and asked.turns == asked.output_turns == 1 and not asked.calls and not asked.more_output
+        is_single = calls == 0 or (asked.turns == asked.output_turns == 1 and not asked.calls)
+        return self.is_paid_by_piece and is_single and not asked.compactions and not asked.more_output
 
     def most_nanousd(self, target: tuple[str, str], price: Price) -> int:
         """nano-USD that an attempt at this target can cost at most."""

@@ -8,6 +8,7 @@ import msgspec
 from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import Frame, FrameReader, SseReader
 from omnillm.gateway.attempts.upstream import Upstream
+from omnillm.gateway.quotes.tool_calls import ToolCalls
 from omnillm.outcome import Verdict
 from omnillm.protocols.codec import StreamEncoder
 from omnillm.protocols.protocol import Failure, ReplyPeek, Sight, StreamWatch
@@ -34,6 +35,8 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
     watch: StreamWatch | None = None
     translator: StreamTranscoder | None = None
     """Of a stream whose client speaks another protocol."""
+    tools: ToolCalls | None = None
+    """Of a stream whose model may call its provider's own tools, where each call is shown."""
     final: bytes = b""
     """What the provider said last: its plain reply, or the last event of its stream."""
     seen: int = Sight.NOTHING
@@ -42,17 +45,34 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
     _held: list[bytes] = []
     _garbled: Failure | None = None
     """What the translator could not read, where the watch saw nothing wrong."""
+    _see_frame: Callable[[Frame], int] | None = None
     _skims: Callable[[bytes], bool] | None = None
     _sse: Any = None
     """The reader: an `SseReader`, where there is something to skim."""
 
     @classmethod
     def of_stream(
-        cls, exchange: Exchange, upstream: Upstream, *, reader: FrameReader, watch: StreamWatch, translator: StreamTranscoder | None = None
+        cls,
+        exchange: Exchange,
+        upstream: Upstream,
+        *,
+        reader: FrameReader,
+        watch: StreamWatch,
+        translator: StreamTranscoder | None = None,
+        tools: ToolCalls | None = None,
     ) -> "Answer":
-        skims = watch.skims if translator is None and isinstance(reader, SseReader) else None
+        skims = watch.skims if translator is None and tools is None and isinstance(reader, SseReader) else None
         return cls(
-            exchange=exchange, upstream=upstream, report=watch, reader=reader, watch=watch, translator=translator, _skims=skims, _sse=reader
+            exchange=exchange,
+            upstream=upstream,
+            report=watch,
+            reader=reader,
+            watch=watch,
+            translator=translator,
+            tools=tools,
+            _see_frame=watch.see if tools is None else tools.see,
+            _skims=skims,
+            _sse=reader,
         )
 
     def __repr__(self) -> str:
@@ -77,8 +97,8 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
 
         Returns CONTENT only once the client would see some: until then a fault can still be hidden, whatever the provider has said.
         """
-        assert self.watch is not None
-        see, feed, free_text, hold = self.watch.see, translator.feed_frame, translator.free_text, self._held.append
+        assert self._see_frame is not None
+        see, feed, free_text, hold = self._see_frame, translator.feed_frame, translator.free_text, self._held.append
         shown: int = Sight.NOTHING
         seen = self.seen
         for frame in frames:
@@ -134,8 +154,8 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         return None if self._skims is None or self._sse.is_open else self._skims
 
     def _see(self, frames: Iterable[Frame]) -> int:
-        assert self.watch is not None
-        see, held = self.watch.see, self._held
+        assert self._see_frame is not None
+        see, held = self._see_frame, self._held
         seen = 0
         for frame in frames:
             sight = see(frame)

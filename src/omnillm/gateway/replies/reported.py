@@ -21,8 +21,9 @@ def used(case: Case, attempt: Attempt, answer: Answer) -> tuple[Usage, int | Non
     tokens = 0 if usage is None else usage.total_tokens
     if usage is None or _is_implausible(usage, tokens, case, attempt, answer):
         return _counted(case, attempt)
-    if answer.watch is not None and answer.watch.opening is not None and case.quote.reads_once(attempt.target):
-        case.settlement.openings.compare(attempt.target, answer.watch.opening, usage)
+    opening = None if answer.watch is None else answer.watch.opening
+    if opening is not None and attempt.price is not None and _is_read_once(case, attempt, answer):
+        case.settlement.openings.compare(attempt.target, opening, usage, attempt.price)
     if extras and attempt.price is not None:  # the rest only the request tells
         usage = case.quote.completed(attempt.target, attempt.price, usage)
     return usage, tokens
@@ -31,11 +32,15 @@ def used(case: Case, attempt: Attempt, answer: Answer) -> tuple[Usage, int | Non
 def told_prompt(case: Case, attempt: Attempt, answer: Answer) -> Usage:
     """The prompt of a stream that was given up, as its beginning told it; `NO_USAGE`: it did not, or nobody knows whether it is true."""
     opening = None if answer.watch is None else answer.watch.opening
-    if opening is None or attempt.price is None or not case.quote.reads_once(attempt.target):
+    if opening is None or attempt.price is None or not _is_read_once(case, attempt, answer):
         return NO_USAGE
     told = case.settlement.openings.believed(attempt.target, opening)
     most, _, _ = case.quote.bounds(attempt.target, attempt.price)
     return NO_USAGE if told is None or told.prompt_tokens > most else told
+
+
+def _is_read_once(case: Case, attempt: Attempt, answer: Answer) -> bool:
+    return case.quote.reads_once(attempt.target, None if answer.tools is None else answer.tools.count)
 
 
 def _is_implausible(usage: Usage, tokens: int, case: Case, attempt: Attempt, answer: Answer) -> bool:

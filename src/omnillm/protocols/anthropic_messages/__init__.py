@@ -11,7 +11,7 @@ from omnillm.protocols.anthropic_messages.parse.reply import parse_reply
 from omnillm.protocols.anthropic_messages.parse.request import OwnRequest, parse_request
 from omnillm.protocols.anthropic_messages.parse.stream import MessageDecoder
 from omnillm.protocols.anthropic_messages.peek import peek_reply, peek_request, weigh
-from omnillm.protocols.anthropic_messages.stream import MessageWatch
+from omnillm.protocols.anthropic_messages.stream import MessageWatch, shown_call
 from omnillm.protocols.anthropic_messages.threads import message_made, messages_named
 from omnillm.protocols.codec import Codec
 from omnillm.protocols.protocol import Protocol
@@ -32,6 +32,8 @@ PROTOCOL = Protocol(
     overloaded_status=529,
     named_ids=messages_named,
     made_ids=message_made,
+    shown_call=shown_call,
+    shows_results=True,
 )
 
 CODEC = Codec(

@@ -1,5 +1,6 @@
 """Follows one stream of the Messages API. Every event is decoded: at a fifth of a microsecond that is cheaper than two searches."""
 
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import msgspec
@@ -7,12 +8,13 @@ import msgspec
 from omnillm.framing.sse import Frame
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.peek import tier_of, usage_of_counts
-from omnillm.protocols.anthropic_messages.wire import ContainerEvent, ContentBlock, StreamEvent
+from omnillm.protocols.anthropic_messages.wire import ContainerEvent, ContentBlock, ShownEvent, StreamEvent
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage
 
 _decode = msgspec.json.Decoder(StreamEvent).decode
+_shown = msgspec.json.Decoder(ShownEvent).decode
 _container = msgspec.json.Decoder(ContainerEvent).decode
 # Bound once: `see` is called for every event.
 _NOTHING, _CONTENT, _END, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.END, Sight.FAILED
@@ -103,6 +105,19 @@ class MessageWatch:
         if isinstance(usage, dict):
             self._counts.update((name, value) for name, value in usage.items() if value is not None)
             self.usage = usage_of_counts(self._counts)
+
+
+def shown_call(data: bytes) -> Hashable:
+    """See `Protocol.shown_call`: `server_tool_use`, `mcp_tool_use` and what may come to be like them."""
+    if b"_use" not in data:
+        return None
+    try:
+        event = _shown(data)
+    except UNREADABLE:
+        return None
+    kind = "" if event.content_block is None else event.content_block.type
+    is_shown = kind.endswith("_use") and kind != "tool_use"
+    return (object() if event.index is None else event.index) if is_shown else None
 
 
 def _container_in(data: bytes) -> str:

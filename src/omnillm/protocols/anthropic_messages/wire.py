@@ -94,6 +94,13 @@ class StreamEvent(msgspec.Struct, frozen=True, gc=False):
     error: Any = None
 
 
+class ShownEvent(msgspec.Struct, frozen=True, gc=False):
+    """A `content_block_start`, as far as it tells of a tool."""
+
+    index: int | None = None
+    content_block: ContentBlock | None = None
+
+
 class Container(msgspec.Struct, frozen=True, gc=False):
     id: str = ""
 

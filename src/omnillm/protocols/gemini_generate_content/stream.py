@@ -26,8 +26,7 @@ _BEGINNING, _BEYOND = b"data: ", b"data:!"
 class GenerateContentWatch:
     """There is no terminal event: the stream is whole when every candidate that was seen has its finishReason."""
 
-    __slots__ = ("_finished", "_has_content", "_is_blocked", "_metadata", "_reported", "_searches", "_started", "failure")
-    opening: ClassVar = None
+    __slots__ = ("_finished", "_has_content", "_is_blocked", "_metadata", "_opening", "_reported", "_searches", "_started", "failure")
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
     tier: ClassVar = None
@@ -38,7 +37,7 @@ class GenerateContentWatch:
         self._is_blocked = False
         self._started: set[int] = set()
         self._finished: set[int] = set()
-        self._metadata = msgspec.Raw()
+        self._metadata = self._opening = msgspec.Raw()
         self._reported: Usage | None = None
         self._searches = 0
 
@@ -46,6 +45,11 @@ class GenerateContentWatch:
     def usage(self) -> Usage | None:
         """Every chunk reports all usage up to it, so only the last report is read, and not before it is wanted."""
         return read_usage(self._metadata, self._searches) or self._reported
+
+    @property
+    def opening(self) -> Usage | None:
+        """What the chunks have told until the first content; what was thought by then is no part of the prompt."""
+        return read_usage(self._opening, 0)
 
     def see(self, frame: Frame) -> int:
         data = frame.data
@@ -84,6 +88,7 @@ class GenerateContentWatch:
             return _FAILED
         if not self._has_content:
             self._has_content = has_content(data)
+            self._opening = self._metadata
         return _CONTENT if self._has_content else _NOTHING
 
     def _take(self, chunk: Chunk) -> None:

@@ -13,7 +13,7 @@ from omnillm.protocols.openai_responses.parse.request import parse_request
 from omnillm.protocols.openai_responses.parse.stream import ResponsesDecoder
 from omnillm.protocols.openai_responses.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.openai_responses.place import NAME
-from omnillm.protocols.openai_responses.stream import ResponsesWatch
+from omnillm.protocols.openai_responses.stream import ResponsesWatch, shown_call
 from omnillm.protocols.protocol import Protocol
 
 __all__ = ["CODEC", "PROTOCOL"]
@@ -31,6 +31,7 @@ PROTOCOL = Protocol(
     weigh=weigh,
     named_ids=responses_named,
     made_ids=response_made,
+    shown_call=shown_call,
 )
 
 CODEC = Codec(

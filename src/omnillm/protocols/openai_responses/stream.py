@@ -1,5 +1,6 @@
 """Follows one stream of the Responses API."""
 
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import msgspec
@@ -8,11 +9,16 @@ from omnillm.framing.sse import Frame
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_responses.peek import usage_of_response
-from omnillm.protocols.openai_responses.wire import OutputItem, Position, Response, StreamEvent
+from omnillm.protocols.openai_responses.wire import OutputItem, Position, Response, ShownEvent, ShownItem, StreamEvent
 from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage
 
 _EVENT = msgspec.json.Decoder(StreamEvent)
+_SHOWN = msgspec.json.Decoder(ShownEvent)
+_NO_ITEM = ShownItem()
+_NO_CALLS = frozenset(
+    {"", "message", "reasoning", "function_call", "custom_tool_call", "computer_call", "local_shell_call", "apply_patch_call"}
+)
 _POSITION = msgspec.json.Decoder(Position)
 _BRACE = ord("{")
 _END_BRACE = ord("}")
@@ -115,6 +121,20 @@ class ResponsesWatch:
         usage = self.usage
         self.failure = msgspec.structs.replace(self.failure or failure, usage=usage)
         return Sight.FAILED
+
+
+def shown_call(data: bytes) -> Hashable:
+    """See `Protocol.shown_call`. Whatever is neither said nor thought nor the client's to do is a call of the provider's."""
+    if b"_call." not in data and b"output_item." not in data:
+        return None
+    try:
+        event = _SHOWN.decode(data)
+    except UNREADABLE:
+        return None
+    item = event.item or _NO_ITEM
+    is_shown = item.type not in _NO_CALLS if event.type.startswith("response.output_item.") else "_call." in event.type
+    place = event.output_index if event.output_index is not None else event.item_id or item.id
+    return (object() if place is None else place) if is_shown else None
 
 
 def _are_pairs(lines: bytes) -> bool:

@@ -73,5 +73,19 @@ class StreamEvent(msgspec.Struct, frozen=True, gc=False):
     message: Any = None
 
 
+class ShownItem(msgspec.Struct, frozen=True, gc=False):
+    id: str | None = None
+    type: str = ""
+
+
+class ShownEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event of an item of the output, or of a tool's call."""
+
+    type: str = ""
+    output_index: int | None = None
+    item_id: str | None = None
+    item: ShownItem | None = None
+
+
 class Position(msgspec.Struct, frozen=True, gc=False):
     sequence_number: int | None = None
