@@ -179,12 +179,17 @@ async def test_while_the_model_thinks_unseen(serve: Serve, dialect: str, events:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "more"),
-    [("anthropic_messages", {}), ("anthropic_messages", SEARCHES["anthropic_messages"]), ("gemini", {})],
-    ids=["anthropic", "before it searches", "gemini"],
+    ("dialect", "more", "events"),
+    [
+        ("anthropic_messages", {}, 3),
+        ("anthropic_messages", {}, 0),
+        ("anthropic_messages", SEARCHES["anthropic_messages"], 3),
+        ("gemini", {}, 3),
+    ],
+    ids=["anthropic", "before a word", "before it searches", "gemini"],
 )
 async def test_a_prompt_that_its_stream_has_told_is_charged_as_told(
-    serve: Serve, fake: FakeProvider, dialect: str, more: dict[str, Any]
+    serve: Serve, fake: FakeProvider, dialect: str, more: dict[str, Any], events: int
 ) -> None:
     """Once a whole stream has shown that what comes at the beginning is true; until then by its bound, a token a byte."""
     price = "{input: 0.4, output: 1.6, per_tool: {web_search: 0.001}}"
@@ -192,10 +197,15 @@ async def test_a_prompt_that_its_stream_has_told_is_charged_as_told(
     question = ask(dialect, long_text(20), is_stream=True, more=more)
 
     async def leave() -> AttemptRow:
-        fake.enqueue(Fault.stall(after_events=3))
+        fake.enqueue(Fault.stall(after_events=events))
         line = await Line.open(gateway.port, question)
-        assert await line.head() == 200
-        assert await line.piece()
+        if events:
+            assert await line.head() == 200
+            assert await line.piece()
+        else:
+            asked = len(fake.log)
+            await fake.arrived(asked + 1)
+            await still(lambda: gateway.in_flight)
         line.reset()
         await until(lambda: gateway.in_flight == 0)
         async with asyncio.timeout(5):
@@ -213,6 +223,21 @@ async def test_a_prompt_that_its_stream_has_told_is_charged_as_told(
     assert (unknown.usage, told.usage) == (NO_USAGE, Usage(input=fake.invoice.lines[-1].usage.input))
     assert told.cost_nanousd * 3 < unknown.cost_nanousd
     assert re.search(r";bound=told\+\d+\+1$" if more else r";bound=told\+\d+$", told.price_version)
+
+
+async def test_a_stream_that_begins_without_a_prompt_is_charged_by_its_bound(serve: Serve, fake: FakeProvider) -> None:
+    """Whoever has told the truth before: no prompt has no tokens."""
+    gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}))
+    question = ask("anthropic_messages", long_text(20), is_stream=True)
+    assert (await exchange(gateway.port, question)).is_answer
+    fake.enqueue(Fault(name="stall", action="stall", point="events", after=3, lie="zero"))
+    line = await Line.open(gateway.port, question)
+    assert await line.head() == 200
+    line.reset()
+    await until(lambda: gateway.in_flight == 0)
+    _, [attempt] = await gateway.last()
+    assert (attempt.usage, attempt.is_estimated) == (NO_USAGE, True)
+    assert attempt.cost_nanousd >= fake.invoice.lines[-1].cost_nanousd > 0
 
 
 async def test_what_goes_on_in_the_background_is_charged_whole(gateway: Running, fake: FakeProvider) -> None:

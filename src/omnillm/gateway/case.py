@@ -15,6 +15,7 @@ from omnillm.gateway.bridges.family_bridge import FamilyBridge
 from omnillm.gateway.call import Call
 from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.quotes.quote import Quote
+from omnillm.gateway.replies.reported import told_prompt
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.loss import LossReason, joined, long_form
 from omnillm.protocols.protocol import Bound
@@ -179,11 +180,12 @@ class Case(msgspec.Struct, eq=False):
         self.attempt = None
         if attempt.exchange is not None:
             attempt.exchange.close()
-        charged = attempt.charged or self.charge(attempt, outcome, status)
+        if attempt.charged is None:
+            outcome = self.charge(attempt, outcome, status)
         now = self.settlement.now()
         if outcome.verdict is not STALE:
             self.settlement.admission.release(attempt.lease.lease_id, outcome, now)
-        self._book(attempt, outcome.verdict, charged)
+        self._book(attempt, outcome.verdict)
         if attempt.is_sent:
             epoch = self.settlement.journal.epoch
             self._rows += (attempt.row(self.request_id, outcome, status=status, error=error, now=now, epoch=epoch),)
@@ -191,10 +193,10 @@ class Case(msgspec.Struct, eq=False):
             self.attempts -= 1
             self.unsent += 1
 
-    def charge(self, attempt: Attempt, outcome: Outcome, status: int) -> tuple[int, bool]:
+    def charge(self, attempt: Attempt, outcome: Outcome, status: int) -> Outcome:
         """Add what the attempt has cost to the call's sums, once. `end` does, unless a reply's head has to name it before.
 
-        Returns (nano-USD, whether it is an estimate).
+        Returns the outcome, with what a stream that was given up has told of its prompt.
         """
         if outcome.verdict is ABANDONED:
             attempt.left_at = self.settlement.now()
@@ -202,9 +204,10 @@ class Case(msgspec.Struct, eq=False):
         if tokens is None and outcome.verdict is not DONE and held is not None and held.exchange is attempt.exchange:
             self.served_under(attempt, held.report.tier, is_sure=False)
             attempt.tools = held.tools
-        charged = attempt.charged = attempt.charge(outcome, status, self.quote)
+            if outcome.verdict is ABANDONED:
+                outcome = msgspec.structs.replace(outcome, usage=told_prompt(self, attempt, held))
+        cost, is_estimated = attempt.charged = attempt.charge(outcome, status, self.quote)
         attempt.outcome = outcome
-        cost, is_estimated = charged
         if self.claim is not None:
             self._may_be_billed |= attempt.may_be_billed(outcome.verdict, cost)
         if is_estimated:
@@ -216,11 +219,12 @@ class Case(msgspec.Struct, eq=False):
         self._tokens += tokens
         self.cost_nanousd += cost
         self.usage = self.usage + outcome.usage if self._rows else outcome.usage
-        return charged
+        return outcome
 
-    def _book(self, attempt: Attempt, verdict: Verdict, charged: tuple[int, bool]) -> None:
+    def _book(self, attempt: Attempt, verdict: Verdict) -> None:
         """The attempt's entries in the ledger."""
-        journal = self.settlement.journal
+        journal, charged = self.settlement.journal, attempt.charged
+        assert charged is not None
         # Without a durable reservation to close, an attempt that cost nothing moves nothing; a batch's cost comes later, in these periods.
         if self.periods and (charged[0] or journal.is_strict or self.call.operation == BATCHES):
             is_void = not attempt.is_sent or verdict is NOT_SENT

@@ -17,7 +17,7 @@ from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.replies.answer import Answer
 from omnillm.gateway.replies.drain import Drains
 from omnillm.gateway.replies.pouring import Outlet, Pouring
-from omnillm.gateway.replies.reported import told_prompt, used
+from omnillm.gateway.replies.reported import used
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.bound import RESPONSE
 from omnillm.protocols.loss import joined
@@ -229,10 +229,8 @@ class Relay(msgspec.Struct, eq=False):
         """Work out what the attempt's end means, and add its cost to the case."""
         attempt, answer = self._attempt, self._answer
         exchange = answer.exchange
-        if verdict is _SUCCESS:
-            usage, tokens = used(self.case, attempt, answer)
-        else:  # what a stream reported before its end is a part of the truth, not the whole
-            usage, tokens = (told_prompt(self.case, attempt, answer) if verdict is Verdict.ABORTED else NO_USAGE), None
+        # What a stream reported before its end is a part of the truth, not the whole.
+        usage, tokens = used(self.case, attempt, answer) if verdict is _SUCCESS else (NO_USAGE, None)
         outcome = Outcome(
             verdict=verdict,
             usage=usage,
@@ -240,5 +238,4 @@ class Relay(msgspec.Struct, eq=False):
             first_byte_s=attempt.first_byte_s,
             headroom=answer.upstream.protocol.read_headroom(exchange.headers, self.case.settlement.wall()),
         )
-        self.case.charge(attempt, outcome, exchange.status)
-        return outcome
+        return self.case.charge(attempt, outcome, exchange.status)

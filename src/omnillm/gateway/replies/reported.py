@@ -1,18 +1,20 @@
 """What a reply reports of its usage, and how far that is believed."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from omnillm.gateway.attempts.attempt import Attempt
-from omnillm.gateway.case import Case
-from omnillm.gateway.replies.answer import Answer
 from omnillm.pricing.cost import cost
 from omnillm.protocols.protocol import Sight
 from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
 
+if TYPE_CHECKING:
+    from omnillm.gateway.attempts.attempt import Attempt
+    from omnillm.gateway.case import Case
+    from omnillm.gateway.replies.answer import Answer
+
 _UNKNOWN: Final[tuple[Usage, int | None]] = (NO_USAGE, None)
 
 
-def used(case: Case, attempt: Attempt, answer: Answer) -> tuple[Usage, int | None]:
+def used(case: "Case", attempt: "Attempt", answer: "Answer") -> tuple[Usage, int | None]:
     """(what a reply that ended well has used, its tokens); None: nobody knows, and it is charged by estimate."""
     report = answer.report
     usage, tier, extras = report.usage, report.tier, case.quote.extras
@@ -29,21 +31,21 @@ def used(case: Case, attempt: Attempt, answer: Answer) -> tuple[Usage, int | Non
     return usage, tokens
 
 
-def told_prompt(case: Case, attempt: Attempt, answer: Answer) -> Usage:
+def told_prompt(case: "Case", attempt: "Attempt", answer: "Answer") -> Usage:
     """The prompt of a stream that was given up, as its beginning told it; `NO_USAGE`: it did not, or nobody knows whether it is true."""
     opening = None if answer.watch is None else answer.watch.opening
     if opening is None or attempt.price is None or not _is_read_once(case, attempt, answer):
         return NO_USAGE
     told = case.settlement.openings.believed(attempt.target, opening)
     most, _, _ = case.quote.bounds(attempt.target, attempt.price)
-    return NO_USAGE if told is None or told.prompt_tokens > most else told
+    return told if told is not None and 0 < told.prompt_tokens <= most else NO_USAGE
 
 
-def _is_read_once(case: Case, attempt: Attempt, answer: Answer) -> bool:
+def _is_read_once(case: "Case", attempt: "Attempt", answer: "Answer") -> bool:
     return case.quote.reads_once(attempt.target, None if answer.tools is None else answer.tools.count)
 
 
-def _is_implausible(usage: Usage, tokens: int, case: Case, attempt: Attempt, answer: Answer) -> bool:
+def _is_implausible(usage: Usage, tokens: int, case: "Case", attempt: "Attempt", answer: "Answer") -> bool:
     """Whether a reported usage cannot be true: no prompt, no output although content came, or a count beyond all bounds.
 
     What endpoint families count is not always tokens.
@@ -59,7 +61,7 @@ def _is_implausible(usage: Usage, tokens: int, case: Case, attempt: Attempt, ans
     return not (usage.output or usage.completion_tokens) and bool(answer.seen & Sight.CONTENT)
 
 
-def _is_unpaid(usage: Usage, case: Case, attempt: Attempt) -> bool:
+def _is_unpaid(usage: Usage, case: "Case", attempt: "Attempt") -> bool:
     """The reply counts what is not paid, and not what is: seconds instead of tokens, or pictures and none of their tokens."""
     price = attempt.price
     if price is None:
@@ -69,7 +71,7 @@ def _is_unpaid(usage: Usage, case: Case, attempt: Attempt) -> bool:
     return not cost(usage, price) and case.quote.most_nanousd(attempt.target, price) > 0
 
 
-def _counted(case: Case, attempt: Attempt) -> tuple[Usage, int | None]:
+def _counted(case: "Case", attempt: "Attempt") -> tuple[Usage, int | None]:
     """What the request alone tells of its cost."""
     usage = None if attempt.price is None else case.quote.counted(attempt.target, attempt.price)
     return _UNKNOWN if usage is None else (usage, usage.total_tokens)
