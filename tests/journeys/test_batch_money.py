@@ -498,15 +498,17 @@ async def test_what_has_no_bound_is_refused_under_a_hard_budget(provider: FakePr
 
 
 @pytest.mark.parametrize(
-    "form",
+    "head",
     [
-        b"--x\r\ncontent-disposition: form-data; name=\"file\"; filename*=utf-8''a\r\n\r\n%b\r\n--x--\r\n",
-        b'--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--x  \r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\r\n--x--\r\n',
+        b"content-disposition: form-data; name=\"file\"; filename*=utf-8''a",
+        b'Content-Disposition: form-data; name="purpose"; filename="a"',
+        b'X-Comment: form-data; name="purpose"\r\ncontent-disposition: form-data; name="file"; filename="a"',
     ],
 )
-async def test_every_part_of_a_form_that_may_be_the_file_counts(form: bytes) -> None:
-    """However its head is spelt, and wherever its delimiter is padded."""
-    lines = [each async for each in uploaded_lines(form % line(), b"multipart/form-data; boundary=x")]
+async def test_every_part_of_a_form_that_may_be_the_file_counts(head: bytes) -> None:
+    """However its head is spelt, and whatever else stands in it."""
+    form = b"--x\r\n%b\r\n\r\n%b\r\n--x--\r\n" % (head, line())
+    lines = [each async for each in uploaded_lines(form, b"multipart/form-data; boundary=x")]
     assert [each.protocol for each in lines] == ["openai_chat"]
 
 
@@ -516,14 +518,29 @@ async def test_every_part_of_a_form_that_may_be_the_file_counts(form: bytes) -> 
         b'--x\r\ncontent-disposition: form-data; name="file"\r\n\r\n{"url": 5, "method": "POST", "body": {}}\r\n--x--\r\n',
         b'--x\r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\n--x\ncontent-disposition: form-data; name="purpose"\n\n{}\r\n--x--\r\n',
         b'--y\r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\r\n--y--\r\n',
+        b'--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--x  \r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\r\n--x--\r\n',
+        b"--x\r\ncontent-disposition: form-data; name*=utf-8''file; name=\"purpose\"\r\n\r\n%b\r\n--x--\r\n",
         b"",
     ],
 )
 async def test_a_form_that_hides_its_file_has_no_bound(form: bytes) -> None:
-    """A delimiter that only we would see, or none that we know."""
+    """A delimiter that only we would see, or none that we know; or a name that is read in two ways."""
     for kind in (b"multipart/form-data; boundary=x", b"multipart/form-data"):
         with pytest.raises(BadRequest):
             _ = [each async for each in uploaded_lines(form % line() if b"%b" in form else form, kind)]
+
+
+@pytest.mark.parametrize(
+    "parameters", [b"xboundary=y; boundary=x", b'a="boundary=y"; boundary=x', b"boundary=y; boundary=x", b"boundary=x"]
+)
+async def test_lines_are_looked_for_where_the_provider_finds_them(parameters: bytes) -> None:
+    """A form in a form: the inner one, which is cheap, is text of a part, or in front of all parts."""
+    form = b'--%b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n%b\r\n--%b--\r\n'
+    inner = (form % (b"y", line(), b"y")).rstrip()
+    dear = line(body={**CHAT, "max_tokens": 10_000})
+    outer = form % (b"x", dear + b"\r\n" + inner, b"x")
+    with pytest.raises(BadRequest):
+        _ = [each async for each in uploaded_lines(outer, b"multipart/form-data; " + parameters)]
 
 
 async def test_a_batch_without_a_cap_that_anybody_knows_is_refused(provider: FakeProvider) -> None:

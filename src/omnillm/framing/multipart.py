@@ -2,7 +2,7 @@
 
 However the bytes are cut into pieces, the events are the same. Nothing of a part is kept but the few bytes that may begin a delimiter.
 What two readers could read differently is refused: anything before the first delimiter or behind the last, a delimiter with blanks behind
-it, a line end other than CRLF, two dispositions.
+it, a line end other than CRLF, two dispositions, a name that is written like a file's (`name*`).
 """
 
 import re
@@ -179,8 +179,8 @@ def _read_head(head: bytes, *, start: int, limits: FormLimits) -> PartHead:
     if fields.get("content-transfer-encoding", "").lower() not in _PLAIN_CODINGS:
         raise _malformed("a part is coded for transfer")
     told = _parameters(f";{parameters}")
-    if "name" not in told:
-        raise _malformed("a part has no name")
+    if "name" not in told or any(each.startswith("name*") for each in told):
+        raise _malformed("a part has no name, or one that not every reader understands")
     return PartHead(
         name=told["name"], filename=_filename(told), content_type=fields.get("content-type", "application/octet-stream"), start=start
     )

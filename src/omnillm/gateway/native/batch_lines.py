@@ -9,6 +9,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.framing.lines import LineReader
+from omnillm.framing.multipart import MultipartReader, PartHead, PartPiece, read_boundary
 from omnillm.framing.sse import MAX_EVENT_BYTES
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.members import has_repeated_members, read_members
@@ -19,7 +20,7 @@ SLICE_BYTES: Final = 256 * 1024
 LONGEST_LINE: Final = MAX_EVENT_BYTES
 URLS: Final = {"/v1/chat/completions": "openai_chat", "/v1/responses": "openai_responses"}
 """The URL that a line asks for -> the protocol of its body."""
-PLAIN_FIELD: Final = re.compile(rb'form-data; name="(?:purpose|expires_after\[\w+\])"\s*$', re.IGNORECASE)
+PLAIN_FIELD: Final = re.compile(r"purpose|expires_after\[\w+\]")
 """The fields of a form that are no file; any other may be one."""
 
 
@@ -31,42 +32,41 @@ class Line(msgspec.Struct, frozen=True):
 
 
 async def uploaded_lines(body: Body, content_type: bytes) -> AsyncIterator[Line]:
-    """The requests in the file of a form. BadRequest: the file holds anything else, so that the batch cannot be known."""
-    _, _, boundary = content_type.partition(b"boundary=")
-    delimiter = b"--" + boundary.split(b";")[0].strip(b' "')
-    if len(delimiter) == 2:
-        raise BadRequest("The upload is no form.")
-    is_head, is_file, has_lines = False, False, False
-    async for line in _lines(body):
-        if line.rstrip() in {delimiter, delimiter + b"--"}:
-            if not line.endswith(b"\r") and line != delimiter + b"--":
-                raise BadRequest("A part of the form begins where not every reader sees it.")
-            is_head, is_file = True, True
-        elif is_head:
-            is_file = is_file and PLAIN_FIELD.search(line) is None
-            is_head = bool(line.strip())
-        elif is_file and line.strip():
+    """The requests in the file of a form. BadRequest: it holds anything else, or not every reader sees the same file."""
+    has_lines = False
+    async for line in _lines(body, content_type):
+        if line.strip():
             has_lines = True
             yield _line(line)
     if not has_lines:
         raise BadRequest("The upload holds no request.")
 
 
-async def _lines(body: Body) -> AsyncIterator[bytes]:
-    """The lines, without line feeds. The loop has a turn at every slice."""
-    at, reader = 0, LineReader()
+async def _lines(body: Body, content_type: bytes) -> AsyncIterator[bytes]:
+    """The lines of all parts that may be the file, without line feeds."""
+    form, lines, is_file = MultipartReader(read_boundary(content_type.decode("latin-1"))), LineReader(), False
+    async for piece in _pieces(body):
+        for event in form.feed(piece):
+            if isinstance(event, PartHead):
+                is_file = event.filename is not None or PLAIN_FIELD.fullmatch(event.name) is None
+            elif is_file:
+                for line in lines.feed(event.content) if isinstance(event, PartPiece) else [lines.finish()]:
+                    yield line
+        if lines.waiting_bytes > LONGEST_LINE:
+            raise BadRequest("A line of the file is too long.")
+    form.finish()
+
+
+async def _pieces(body: Body) -> AsyncIterator[bytes]:
+    """The loop has a turn at every one."""
+    at = 0
     while at < len(body):
         piece = body[at : at + SLICE_BYTES] if isinstance(body, bytes) else body.read_at(at, SLICE_BYTES)
         if not piece:
             raise BadRequest("The file became shorter while it was read.")
         at += len(piece)
-        for line in reader.feed(piece):
-            yield line
-        if reader.waiting_bytes > LONGEST_LINE:
-            raise BadRequest("A line of the file is too long.")
+        yield piece
         await asyncio.sleep(0)
-    if rest := reader.finish():
-        yield rest
 
 
 def _line(line: bytes) -> Line:
