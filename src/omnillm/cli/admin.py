@@ -49,7 +49,7 @@ class Admin:
                 connection.close()
         except (OSError, HTTPException, ValueError, msgspec.MsgspecError) as error:
             reason = getattr(error, "strerror", "") or type(error).__name__
-            raise Unavailable(f"no omnillm answers at {self._url}: {reason}") from error
+            raise Unavailable(f"no omnillm answers at {self._url}: {reason}. (Another server: --url, or OMNILLM_URL.)") from error
 
     def _read(self, response: HTTPResponse) -> dict[str, Any]:
         raw = response.read()

@@ -69,7 +69,7 @@ class Upstream:
         "wording",
     )
 
-    def __init__(  # noqa: PLR0913  the wiring of assemble.py, once a key
+    def __init__(  # noqa: PLR0913  the wiring of assemble/, once a key
         self,
         *,
         protocol: Protocol,
