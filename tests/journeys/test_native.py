@@ -689,6 +689,9 @@ async def test_a_body_that_hides_its_names_is_refused_or_sent_as_json(fake: Fake
     packed = gzip.compress(b'{"input_file_id":"%b"}' % made)
     reply = await ask(gateway, "POST", "/v1/batches", packed, key=DORA, content_encoding="gzip")
     assert (reply.status, reply.error["code"], len(fake.log)) == (400, "ambiguous_body", 1)
+    form = gzip.compress((FORM % (BATCH_LINE % b'{"file_id": "%b"}' % made)).replace(b"user_data", b"batch"))
+    reply = await ask(gateway, "POST", FILE, form, key=DORA, content_type=MULTIPART["content-type"], content_encoding="gzip")
+    assert (reply.status, reply.error["code"], len(fake.log)) == (400, "ambiguous_body", 1)
     own = b'{"input_file_id":"%b"}' % made
     assert (await ask(gateway, "POST", "/v1/batches", own, content_type=MULTIPART["content-type"])).status == 200
     assert fake.log[-1].headers[b"content-type"] == b"application/json"

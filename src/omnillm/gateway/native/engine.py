@@ -26,6 +26,7 @@ from omnillm.gateway.native.batch_results import Results
 from omnillm.gateway.native.names import (
     Named,
     check_readable,
+    check_uncompressed,
     history_named,
     is_ambiguous,
     is_batch_in_parts,
@@ -196,6 +197,7 @@ class NativeEngine:
         if asked.path.startswith(UPLOADS):
             return in_path, asked.model
         if asked.operation.makes == FILE and ask.endpoint.has_openai_batches and isinstance(body, bytes | Spool):
+            check_uncompressed(call.headers)
             return in_path._replace(others=await named_in_upload(body)), asked.model
         if asked.operation.family not in TAKES_FORMS or is_object(body):
             check_readable(body, call.headers)

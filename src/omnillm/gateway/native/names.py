@@ -106,10 +106,16 @@ def check_readable(body: Body, headers: Mapping[bytes, bytes]) -> None:
     """BadRequest: a provider could read the body of a request in another way than we do, and find names in it that we do not."""
     if not len(body):
         return
-    coding = headers.get(b"content-encoding", b"identity").strip().lower()
+    check_uncompressed(headers)
     head = body[:4] if isinstance(body, bytes) else body.read_at(0, 4)
-    if coding != b"identity" or b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadRequest("The body of this call must be JSON in UTF-8, and not compressed.", code="ambiguous_body")
+    if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadRequest("The body of this call must be JSON in UTF-8.", code="ambiguous_body")
+
+
+def check_uncompressed(headers: Mapping[bytes, bytes]) -> None:
+    """BadRequest: a provider could unpack the body, and find names in it that we do not."""
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise BadRequest("The body of this call must not be compressed: what it names is looked for.", code="ambiguous_body")
 
 
 def history_named(body: Body) -> tuple[Bound, ...]:
