@@ -33,7 +33,7 @@ from omnillm import (
     transcode_api_request,
     transcode_api_response,
 )
-from omnillm.endpoints.forms import longest_ms
+from omnillm.endpoints.forms import Opening, longest_ms
 from omnillm.endpoints.images import MadeImage
 from omnillm.endpoints.registry import FORMATS
 from omnillm.endpoints.rerank import Ranked
@@ -289,7 +289,7 @@ def test_a_request_without_members_names_the_first_that_is_missing(name: str) ->
 def wav(rate: int, block: int, *, coding: int = 1, seconds: int = 2) -> bytes:
     size = rate * block * seconds
     return struct.pack(
-        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, coding, 1, rate, rate * block, block, 16, b"data", size
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, coding, 1, rate, rate * block, block, 8 * block, b"data", size
     )
 
 
@@ -309,8 +309,11 @@ def after(chunk: bytes) -> bytes:
         (wav(16_000, 2, coding=85), 64_000, None),
         (wav(0, 2), 64_000, None),
         (b"RIFF\0\0\0\0WAVE", 64_000, None),
-        (b"ID3\x04", 10_000, 10_000),
+        (wav(8_000, 1)[:32] + b"\xff\x7f" + wav(8_000, 1)[34:], 8_000, 1_000),  # blocks of 32 KiB, of one sample of a byte
+        (wav(8_000, 2)[:34] + b"\0\0" + wav(8_000, 2)[36:], 8_000, None),
         (b"\xff\xfb\x90\x00", 10_000, 10_000),
+        (b"\0\0\xff\xf3\x90\x00", 10_000, 10_000),
+        (b"ID3\x04", 10_000, None),
         (wav(16_000, 2, coding=0xFFFE)[:36] + bytes([22, 0, 16, 0, 0, 0, 0, 0, 1, 0]) + b"\0" * 14, 64_000, 2_000),
         (wav(16_000, 2)[:30], 64_000, None),
         (b"OggS", 10_000, None),
@@ -321,6 +324,30 @@ def after(chunk: bytes) -> bytes:
 def test_only_what_bounds_its_length_has_a_bound(opening: bytes, size: int, most: int | None) -> None:
     """WAV by its blocks, MP3 by its lowest rate; everything else may be silence of any length."""
     assert longest_ms(opening, size) == most
+
+
+TAG = b"ID3\x04\0\0\0\0\x7f\x7f" + bytes(127 * 128 + 127)
+
+
+@in_turn(
+    ("file", "kept"),
+    [
+        (TAG + b"fLaC", b"fLaC"),
+        (TAG + TAG + b"\xff\xfb", b"\xff\xfb"),
+        (TAG[:5] + b"\x10" + TAG[6:] + b"3DI\x04\0\x10\0\0\x7f\x7f" + b"\xff\xfb", b"\xff\xfb"),
+        (b"ID3\x04\0\0\0\0\0\x02xy" + bytes(5_000), bytes(4096)),
+        (TAG[:-1], b""),
+        (b"ID3", b"ID3"),
+        (bytes(5_000), bytes(4096)),
+    ],
+)
+def test_tags_in_front_of_sound_are_no_part_of_it(file: bytes, kept: bytes) -> None:
+    """Behind an MP3's tag there may be FLAC, whose silence takes no room: players go by what stands behind it."""
+    for size in (1, 7, 4096, len(file)):
+        opening = Opening()
+        for at in range(0, len(file), size):
+            opening.feed(file[at : at + size])
+        assert opening.kept == kept
 
 
 def test_tokens_of_an_image_are_of_pictures_unless_they_are_told_to_be_of_text() -> None:

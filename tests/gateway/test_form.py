@@ -12,7 +12,7 @@ FIELDS = [
     Field(name="model", content=b"alias"),
     Field(name="timestamp_granularities[]", content=b"word"),
     Field(name="timestamp_granularities[]", content=b"segment"),
-    Field(name="file", content=b"ID3" + bytes(997), filename="a.mp3", content_type="audio/mpeg"),
+    Field(name="file", content=b"ID3\x04\0\0\0\0\0\x05title\xff\xfb" + bytes(983), filename="a.mp3", content_type="audio/mpeg"),
 ]
 
 

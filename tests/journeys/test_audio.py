@@ -183,7 +183,7 @@ async def test_audio_of_unknown_length_is_refused_to_a_budget(gateway: Running, 
     async with sdk(gateway) as client:
         with pytest.raises(openai.BadRequestError, match="only WAV and MP3"):
             await client.audio.transcriptions.create(model="openai/whisper-1", file=("a.ogg", b"OggS" + bytes(100)))
-        assert (await client.audio.transcriptions.create(model="openai/whisper-1", file=("a.mp3", b"ID3" + bytes(100)))).text
+        assert (await client.audio.transcriptions.create(model="openai/whisper-1", file=("a.mp3", b"\xff\xfb" + bytes(100)))).text
     assert len(provider.log) == 1
 
 

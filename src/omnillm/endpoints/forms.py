@@ -42,11 +42,47 @@ def one(name: str, text: str, most: int, *, least: int = 1) -> int:
 
 OPENING_BYTES: Final = 4096
 """The bytes of a file from which its length is told."""
-_PCM: Final = frozenset({1, 3, 6, 7})
-"""Codings of WAV whose blocks are all of one size: integers, floats, A-law, mu-law."""
+_TAG_BYTES: Final = 10
+"""The head of an ID3 tag, and its foot if it has one."""
+_SAMPLE_BYTES: Final = {1: 0, 3: 0, 6: 1, 7: 1}
+"""Codings of WAV whose blocks are all of one size: integers and floats, of as many bytes as the header states, A-law, mu-law."""
 _EXTENSIBLE: Final = 0xFFFE
 _SLOWEST_MP3: Final = 1000
 """Bytes a second: 8 kbit/s is the lowest rate that MPEG audio layer III has."""
+
+
+class Opening:
+    """The first bytes of a file, without ID3 tags in front, which may hold a picture: sound of any format may stand behind them."""
+
+    __slots__ = ("_to_skip", "kept")
+
+    def __init__(self) -> None:
+        self.kept = b""
+        self._to_skip = 0
+
+    def feed(self, piece: bytes) -> None:
+        while piece and len(self.kept) < OPENING_BYTES:
+            skipped = min(self._to_skip, len(piece))
+            self._to_skip -= skipped
+            room = OPENING_BYTES - len(self.kept)
+            self.kept += piece[skipped : skipped + room]
+            piece = piece[skipped + room :]
+            self._leave_tags_out()
+
+    def _leave_tags_out(self) -> None:
+        while self.kept[:3] == b"ID3" and len(self.kept) >= _TAG_BYTES:
+            size = _tag_bytes(self.kept)
+            self._to_skip = max(size - len(self.kept), 0)
+            self.kept = self.kept[size:]
+
+
+def _tag_bytes(opening: bytes) -> int:
+    """Its size is written in seven bits of each byte."""
+    content = 0
+    for figure in opening[6:_TAG_BYTES]:
+        content = content << 7 | figure & 0x7F
+    has_foot = opening[5] & 0x10
+    return _TAG_BYTES + content + (_TAG_BYTES if has_foot else 0)
 
 
 def longest_ms(opening: bytes, size: int) -> int | None:
@@ -56,7 +92,8 @@ def longest_ms(opening: bytes, size: int) -> int | None:
     """
     if opening[:4] == b"RIFF" and opening[8:12] == b"WAVE":
         return _wav_ms(opening, size)
-    if opening[:3] == b"ID3" or (opening[:1] == b"\xff" and opening[1:2] and opening[1] & 0xE6 == 0xE2):
+    sound = opening.lstrip(b"\0")
+    if sound[:1] == b"\xff" and sound[1:2] and sound[1] & 0xE6 == 0xE2:
         return -(-size * 1000 // _SLOWEST_MP3)
     return None
 
@@ -71,12 +108,15 @@ def _wav_ms(opening: bytes, size: int) -> int | None:
     if len(opening) < at + 24:
         return None
     chunk = opening[at + 8 :]
-    coding, rate, block = (int.from_bytes(chunk[start:end], "little") for start, end in ((0, 2), (4, 8), (12, 14)))
+    places = ((0, 2), (2, 4), (4, 8), (12, 14), (14, 16))
+    coding, channels, rate, block, bits = (int.from_bytes(chunk[start:end], "little") for start, end in places)
     if coding == _EXTENSIBLE and len(chunk) >= 26:
         coding = int.from_bytes(chunk[24:26], "little")
-    if coding not in _PCM or not rate or not block:
+    if coding not in _SAMPLE_BYTES:
         return None
-    return -(-size * 1000 // (rate * block))
+    # Players count in blocks, or in samples: a header may say one thing of the former, and another of the latter.
+    block = min(block, channels * (_SAMPLE_BYTES[coding] or -(-bits // 8)))
+    return -(-size * 1000 // (rate * block)) if rate and block else None
 
 
 def described(filename: str, content_type: str, size: int, opening: bytes) -> msgspec.Raw:

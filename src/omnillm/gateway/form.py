@@ -5,7 +5,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from omnillm.endpoints.forms import OPENING_BYTES, described
+from omnillm.endpoints.forms import Opening, described
 from omnillm.endpoints.shapes import misfit
 from omnillm.errors import TooLarge
 from omnillm.framing.multipart import MultipartReader, PartHead, PartPiece, read_boundary
@@ -21,7 +21,20 @@ LIST: Final = "[]"
 class Form:
     """`+=` takes what arrives. After `finish`, and not before, `members`, `digest` and `body` can be asked."""
 
-    __slots__ = ("_digest", "_fields", "_head", "_opening", "_places", "_reader", "_room", "_spool", "content_type", "digest", "members")
+    __slots__ = (
+        "_digest",
+        "_fields",
+        "_head",
+        "_opening",
+        "_places",
+        "_reader",
+        "_room",
+        "_spool",
+        "_text",
+        "content_type",
+        "digest",
+        "members",
+    )
 
     def __init__(self, content_type: bytes) -> None:
         """BadRequest: it is no multipart/form-data."""
@@ -31,8 +44,10 @@ class Form:
         self._digest = blake2b(digest_size=32)
         self._room = FIELD_BYTES
         self._head: PartHead | None = None
-        self._opening = bytearray()
-        """Of a file its first bytes, of a field all of it."""
+        self._opening = Opening()
+        """Of a file."""
+        self._text = bytearray()
+        """Of a field."""
         self._fields: dict[str, list[Any]] = {}
         self._places: dict[str, tuple[int, int]] = {}
         """Where the content of a field lies."""
@@ -66,28 +81,27 @@ class Form:
         if name in self._fields and name == head.name:
             raise misfit(name, "it stands twice in the form")
         self._head = head
-        self._opening = bytearray()
+        self._opening, self._text = Opening(), bytearray()
 
     def _take(self, piece: bytes) -> None:
         assert self._head is not None
         if self._head.filename is not None:
-            if len(self._opening) < OPENING_BYTES:
-                self._opening += piece[: OPENING_BYTES - len(self._opening)]
+            self._opening.feed(piece)
             return
         self._room -= len(piece)
         if self._room < 0:
             raise TooLarge(f"The fields of the form are larger than {FIELD_BYTES} bytes.")
-        self._opening += piece
+        self._text += piece
 
     def _end(self, end: int) -> None:
         head = self._head
         assert head is not None
         if head.filename is not None:
-            value: Any = described(head.filename, head.content_type, end - head.start, bytes(self._opening))
+            value: Any = described(head.filename, head.content_type, end - head.start, self._opening.kept)
         else:
             self._places[head.name] = (head.start, end)
             try:
-                value = self._opening.decode()
+                value = self._text.decode()
             except UnicodeDecodeError as error:
                 raise misfit(head.name, "it is not UTF-8") from error
         self._fields.setdefault(head.name.removesuffix(LIST), []).append((head.name.endswith(LIST), value))
