@@ -747,6 +747,19 @@ async def test_the_file_of_a_batch_is_uploaded_whole(fake: FakeProvider, gateway
     assert (reply.status, len(fake.log)) == ((200, 1) if purpose == b'"user_data"' else (400, 0))
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"bytes=9&filename=a.jsonl&mime_type=application/jsonl&purpose=batch", "application/x-www-form-urlencoded"),
+        ((FORM % b"").replace(b"user_data", b"batch"), MULTIPART["content-type"]),
+    ],
+)
+async def test_an_upload_in_parts_says_in_json_what_it_is_for(fake: FakeProvider, gateway: Running, body: bytes, content_type: str) -> None:
+    """What is not read here could be for a batch."""
+    reply = await ask(gateway, "POST", "/v1/uploads", body, key=DORA, content_type=content_type)
+    assert (reply.status, reply.error["code"], fake.log) == (400, "ambiguous_body", [])
+
+
 async def test_a_batch_has_the_models_of_its_requests_alone(fake: FakeProvider, gateway: Running) -> None:
     """A virtual key for some models does not make one of others by naming one of its own beside the file."""
     made = (await upload(gateway, key=CAROL)).json["id"].encode()

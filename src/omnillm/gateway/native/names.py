@@ -87,9 +87,14 @@ def model_named(body: Body) -> str:
 
 
 def is_batch_in_parts(body: Body) -> bool:
-    """Whether an upload whose parts come one by one may become the file of a batch: a name could lie across two of them."""
+    """Whether an upload whose parts come one by one may become the file of a batch: a name could lie across two of them.
+
+    What is no JSON object could say anything.
+    """
     try:
-        return not isinstance(body, bytes) or is_ambiguous(body) or _named(body.lstrip(_BEFORE)).purpose == PURPOSE.decode()
+        if not isinstance(body, bytes) or not is_object(body) or is_ambiguous(body):
+            return True
+        return _named(body.lstrip(_BEFORE)).purpose == PURPOSE.decode()
     except UNREADABLE:
         return False  # the provider says what is wrong with it
 
