@@ -701,32 +701,62 @@ BATCH_LINE = b'{"custom_id": "1", "method": "POST", "url": "/v1/responses", "bod
 
 
 @pytest.mark.parametrize(
-    "named",
+    ("named", "kind"),
     [
-        b'{"file_id": "NAME"}',
-        b'{"file_ids": ["NAME"]}',
-        b'{"container": "NAME"}',
-        b'{"previous_response_id": "NAME"}',
-        b'{"conversation": {"id": "NAME"}}',
-        b'{"file\\u005fid": "NAME"}',
+        (b'{"file_id": "NAME"}', "file"),
+        (b'{"file_ids": ["NAME"]}', "file"),
+        (b'{"container": "NAME"}', "container"),
+        (b'{"previous_response_id": "NAME"}', "response"),
+        (b'{"conversation": {"id": "NAME"}}', "conversation"),
+        (b'{"vector_store_ids": ["none", "NAME"]}', "object"),
+        (b'[{"type": "item_reference", "id": "NAME"}]', "item"),
+        (b'{"file\\u005fid": "NAME"}', "file"),
     ],
 )
 @pytest.mark.parametrize("pad", [b"", PAD], ids=["short", "long"])
-async def test_a_batch_reads_nothing_of_another(fake: FakeProvider, gateway: Running, named: bytes, pad: bytes) -> None:
+async def test_a_batch_reads_nothing_of_another(fake: FakeProvider, gateway: Running, named: bytes, kind: str, pad: bytes) -> None:
     """Nor do the requests in its file, which its provider would answer with what another virtual key keeps there."""
-    kinds = ("file", "container", "response", "conversation")
-    made = [Binding(kind=kind, upstream_id=kind, provider="openai", key="a", caller="ada", expires_wall_ms=2**50) for kind in kinds]
-    await gateway.program.store.post_durably(Posting(bindings=tuple(made)))
-    kind = next(kind for kind in kinds if kind in named.decode().replace("previous_", ""))
+    made = Binding(kind=kind, upstream_id=kind, provider="openai", key="a", caller="ada", expires_wall_ms=2**50)
+    await gateway.program.store.post_durably(Posting(bindings=(made,)))
     line = BATCH_LINE % named.replace(b"NAME", kind.encode())
     form = (FORM % (line + pad)).replace(b"user_data", b"batch")
     reply = await ask(gateway, "POST", FILE, form, key=DORA, content_type=MULTIPART["content-type"])
     assert (reply.status, reply.error["code"]) == ((400, "ambiguous_body") if b"u005f" in named else (404, "not_found"))
     assert fake.log == []
-    own = await ask(gateway, "POST", FILE, form.replace(b"u005f", b"_"), content_type=MULTIPART["content-type"])
+    own = await ask(gateway, "POST", FILE, form.replace(b"\\u005f", b"_"), content_type=MULTIPART["content-type"])
     assert own.status == 200
     document = FORM % (line + pad)
     assert (await ask(gateway, "POST", FILE, document, key=DORA, content_type=MULTIPART["content-type"])).status == 200
+
+
+SPACE = b" " * 5_000
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        (b'"previous_response_id":' + SPACE + b'"NAME"', "response"),
+        (b'"conversation"' + SPACE + b':"NAME"', "conversation"),
+        (b'"conversation":{' + SPACE + b'"id":"NAME"}', "conversation"),
+        (b'"conversation":{"x":{},"id":"NAME"}', "conversation"),
+        (b'"tools":[{"type":"code_interpreter","container":' + SPACE + b'"NAME"}]', "container"),
+        (b'"tools":[{"type":"file_search","vector_store_ids":[' + SPACE + b'"NAME"]}]', "object"),
+        (b'"input":[{' + SPACE + b'"type":"item_reference","id":"NAME"}]', "item"),
+    ],
+)
+async def test_the_requests_of_a_batch_are_read_like_any(fake: FakeProvider, gateway: Running, asked: bytes, kind: str) -> None:
+    """No space is wide enough to hide a name, and no member beside it; nor does a line hide that is none."""
+    made = Binding(kind=kind, upstream_id=kind, provider="openai", key="a", caller="ada", expires_wall_ms=2**50)
+    await gateway.program.store.post_durably(Posting(bindings=(made,)))
+    line = b'{"custom_id":"1","method":"POST","url":"/v1/responses","body":{"model":"fake-small",%b}}' % asked.replace(
+        b"NAME", kind.encode()
+    )
+    form = FORM.replace(b"user_data", b"batch")
+    for file, code in ((line, "not_found"), (line[:-1], "ambiguous_body"), (line[:-1] + b',"body":{}}', "ambiguous_body")):
+        reply = await ask(gateway, "POST", FILE, form % file, key=DORA, content_type=MULTIPART["content-type"])
+        assert (reply.status, reply.error["code"]) == (404 if code == "not_found" else 400, code)
+    reply = await ask(gateway, "POST", FILE, (form % line).replace(b"\r\n", b"\n"), key=DORA, content_type=MULTIPART["content-type"])
+    assert (reply.status, reply.error["code"], fake.log) == (400, "malformed_form", [])
 
 
 @pytest.mark.parametrize("pinned", ["openai_chat", "openai_responses"])

@@ -36,7 +36,7 @@ _UNDERSCORE, _BACKSLASH = b"_\\"
 _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
 LISTS_OF_FILES = re.compile(rb'"file_ids"\s*:\s*\[((?:\s*+(?:"(?:[^"\\]|\\.)*+"|[^\s"\[\]{},]++)\s*+,?)*+)')
 """A list of file ids: the files that a container begins with."""
-_LISTS_OF_STORES = re.compile(LISTS_OF_FILES.pattern.replace(b"file_ids", b"vector_store_ids"))
+LISTS_OF_STORES = re.compile(LISTS_OF_FILES.pattern.replace(b"file_ids", b"vector_store_ids"))
 """A list of ids of vector stores, which a tool of the provider searches."""
 LISTED = re.compile(rb'"((?:[^"\\]|\\.)*+)"')
 _LISTED = re.compile(rb'"([\w.:/-]{1,256})"')
@@ -44,7 +44,7 @@ _CONTAINER = re.compile(rb'"container"\s*:\s*"([\w.:/-]{1,256})"')
 _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,256}?(files/[\w-]{1,128})"')
 _REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_[\w-]{1,200})"')
 _COMPACTION_ID = re.compile(rb'"id"\s*:\s*"(cmp_[\w-]{1,200})"')
-_REFERENCE = re.compile(
+REFERENCE = re.compile(
     rb'\{\s*(?:"type"\s*:\s*(?:"item_reference"|null)\s*,\s*)?"id"\s*:\s*"([\w-]{1,200})"'
     rb'(?:\s*,\s*"type"\s*:\s*(?:"item_reference"|null))?\s*\}'
 )
@@ -96,9 +96,9 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
         tools = _spelt_out(bytes(members["tools"]))
         found += _found(CONTAINER, _CONTAINER, tools)
         if b'"vector_store_ids"' in tools:
-            found += _found(OBJECT, _LISTED, b",".join(match[1] for match in _LISTS_OF_STORES.finditer(tools)))
+            found += _found(OBJECT, _LISTED, b",".join(match[1] for match in LISTS_OF_STORES.finditer(tools)))
     if b'"id"' in body and "input" in members:
-        found += _found(ITEM, _REFERENCE, _spelt_out(bytes(members["input"])))
+        found += _found(ITEM, REFERENCE, _spelt_out(bytes(members["input"])))
     if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
         found += _found(REASONING, _REASONING_ID, body)[-MOST_REASONING:]
         found += _found(COMPACTION, _COMPACTION_ID, body)

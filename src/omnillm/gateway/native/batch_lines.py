@@ -9,7 +9,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.framing.lines import LineReader
-from omnillm.framing.multipart import MultipartReader, PartHead, PartPiece, read_boundary
+from omnillm.framing.multipart import Event, MultipartReader, PartHead, PartPiece, read_boundary
 from omnillm.framing.sse import MAX_EVENT_BYTES
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.members import has_repeated_members, read_members
@@ -34,7 +34,7 @@ class Line(msgspec.Struct, frozen=True):
 async def uploaded_lines(body: Body, content_type: bytes) -> AsyncIterator[Line]:
     """The requests in the file of a form. BadRequest: it holds anything else, or not every reader sees the same file."""
     has_lines = False
-    async for line in _lines(body, content_type):
+    async for line in lines_of(body, content_type):
         if line.strip():
             has_lines = True
             yield _line(line)
@@ -42,18 +42,35 @@ async def uploaded_lines(body: Body, content_type: bytes) -> AsyncIterator[Line]
         raise BadRequest("The upload holds no request.")
 
 
-async def _lines(body: Body, content_type: bytes) -> AsyncIterator[bytes]:
-    """The lines of all parts that may be the file, without line feeds."""
-    form, lines, is_file = MultipartReader(read_boundary(content_type.decode("latin-1"))), LineReader(), False
+async def lines_of(body: Body, content_type: bytes) -> AsyncIterator[bytes]:
+    """The lines of all parts that may be the file, without line feeds. BadRequest: not every reader would see the same."""
+    lines, is_file = LineReader(), False
+    async for event in _events(body, content_type):
+        if isinstance(event, PartHead):
+            is_file = event.filename is not None or PLAIN_FIELD.fullmatch(event.name) is None
+        elif is_file:
+            for line in lines.feed(event.content) if isinstance(event, PartPiece) else [lines.finish()]:
+                yield line
+            if lines.waiting_bytes > LONGEST_LINE:
+                raise BadRequest("A line of the file is too long.")
+
+
+async def purpose_of(body: Body, content_type: bytes) -> bytes:
+    """What the fields of a form say that its file is for. BadRequest: not every reader would see the same."""
+    purpose, is_told = b"", False
+    async for event in _events(body, content_type):
+        if isinstance(event, PartHead):
+            is_told = event.name == "purpose"
+        elif is_told and isinstance(event, PartPiece):
+            purpose += event.content
+    return purpose
+
+
+async def _events(body: Body, content_type: bytes) -> AsyncIterator[Event]:
+    form = MultipartReader(read_boundary(content_type.decode("latin-1")))
     async for piece in _pieces(body):
         for event in form.feed(piece):
-            if isinstance(event, PartHead):
-                is_file = event.filename is not None or PLAIN_FIELD.fullmatch(event.name) is None
-            elif is_file:
-                for line in lines.feed(event.content) if isinstance(event, PartPiece) else [lines.finish()]:
-                    yield line
-        if lines.waiting_bytes > LONGEST_LINE:
-            raise BadRequest("A line of the file is too long.")
+            yield event
     form.finish()
 
 

@@ -198,7 +198,8 @@ class NativeEngine:
             return in_path, asked.model
         if asked.operation.makes == FILE and ask.endpoint.has_openai_batches and isinstance(body, bytes | Spool):
             check_uncompressed(call.headers)
-            return in_path._replace(others=await named_in_upload(body)), asked.model
+            others = await named_in_upload(body, call.headers.get(b"content-type", b""), is_strict=bool(call.caller.name))
+            return in_path._replace(others=others), asked.model
         if asked.operation.family not in TAKES_FORMS or is_object(body):
             check_readable(body, call.headers)
         if asked.operation.makes == UPLOAD and call.caller.name and is_batch_in_parts(body):

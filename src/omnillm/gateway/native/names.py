@@ -12,14 +12,19 @@ from typing import Final, NamedTuple
 import msgspec
 
 from omnillm.errors import BadRequest
+from omnillm.gateway.native.batch_lines import lines_of, purpose_of
 from omnillm.protocols.bound import (
     CACHED_CONTENT,
     CONTAINER,
     CONVERSATION,
     FILE,
+    ITEM,
     LISTED,
     LISTS_OF_FILES,
+    LISTS_OF_STORES,
     MESSAGE,
+    OBJECT,
+    REFERENCE,
     RESPONSE,
     responses_named,
 )
@@ -153,15 +158,42 @@ async def named_in(body: Body) -> Named:
     return Named(tuple(files), tuple(others))
 
 
-async def named_in_upload(body: Body) -> tuple[Bound, ...]:
-    """What the requests of a batch name, in a form that may hold some; any other document may speak of whatever it likes."""
+async def named_in_upload(body: Body, content_type: bytes, *, is_strict: bool) -> tuple[Bound, ...]:
+    """What the requests of a batch name, in a form that may hold some; any other document may speak of whatever it likes.
+
+    `is_strict`: each request is read as one that is not of a batch, too. BadRequest: somebody else could read it in another way.
+    """
     view = _view(body)
     for start in range(0, len(view), WINDOW):
         if view.find(PURPOSE, start, start + WINDOW + len(PURPOSE)) >= 0:
             named = await named_in(body)
-            return named.files + named.others
+            requests = await _named_by_requests(body, content_type) if is_strict else ()
+            return named.files + named.others + requests
         await asyncio.sleep(0)
     return ()
+
+
+async def _named_by_requests(body: Body, content_type: bytes) -> tuple[Bound, ...]:
+    names: dict[Bound, None] = {}
+    if PURPOSE not in await purpose_of(body, content_type):
+        return ()
+    async for line in lines_of(body, content_type):
+        if line.strip():
+            names |= dict.fromkeys(_named_by_request(line))
+            _check_number(len(names))
+    return tuple(names)
+
+
+def _named_by_request(line: bytes) -> tuple[Bound, ...]:
+    try:
+        members = read_members(line)
+        asked = bytes(members.get("body", b"{}"))
+        own = read_members(asked)
+    except BadRequest as error:
+        raise BadRequest("A line of the batch's file is no JSON object; what it names must be sure.", code="ambiguous_body") from error
+    if has_repeated_members(line, members) or has_repeated_members(asked, own):
+        raise BadRequest("A member stands twice in a line of the batch's file; what it names must be sure.", code="ambiguous_body")
+    return responses_named(own, asked)
 
 
 def _view(body: Body) -> bytes | mmap:
@@ -177,11 +209,15 @@ def _kept(body: bytes | mmap, start: int, end: int) -> Iterator[Bound]:
     for member in _KEPT.finditer(body, start, end + LONGEST_MATCH):
         if member.start() < end and (text := _said(member[2])):
             yield _KINDS[member[1]], text
-    for listed in LISTS_OF_FILES.finditer(body, start, end + LONGEST_MATCH):
-        if listed.start() < end:
-            whole = LISTS_OF_FILES.match(body, listed.start())
-            assert whole is not None
-            yield from ((FILE, text) for each in LISTED.finditer(whole[1]) if (text := _said(each[1])))
+    for item in REFERENCE.finditer(body, start, end + LONGEST_MATCH):
+        if item.start() < end:
+            yield ITEM, item[1].decode()
+    for kind, lists in ((FILE, LISTS_OF_FILES), (OBJECT, LISTS_OF_STORES)):
+        for listed in lists.finditer(body, start, end + LONGEST_MATCH):
+            if listed.start() < end:
+                whole = lists.match(body, listed.start())
+                assert whole is not None
+                yield from ((kind, text) for each in LISTED.finditer(whole[1]) if (text := _said(each[1])))
 
 
 def _said(value: bytes) -> str:
