@@ -4,6 +4,7 @@ Whoever could hide a name from us would reach what others made. So a body that t
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator, Mapping
 from mmap import mmap
@@ -48,11 +49,13 @@ _MEMBER: Final = re.compile(
 )
 """The end of a member's name, whether it is one of Gemini's, and its value; no value: more space than any writer leaves."""
 _KEPT: Final = re.compile(
-    rb'"(previous_response_id|previous_message_id|conversation|container|cached_?[cC]ontent)"\s{0,512}:\s{0,512}'
-    rb'(?:\{[^{}]{0,512}?"id"\s{0,512}:\s{0,512})?"((?:[^"\\]|\\.){0,512})"',
-    re.DOTALL,
+    rb'"(previous_response_id|previous_message_id|conversation|container|cached_?[cC]ontent)"'
+    rb"(?:(\s{0,512}:\s{0,512})(?!\s)|\s{0,512}:\s{512}|\s{512})"
 )
-"""A member that names something else that a provider keeps, by its id or by an object that has one."""
+"""The name of a member that names something else that a provider keeps, and what stands before its value; nothing: too much space."""
+_STRING: Final = re.compile(rb'"((?:[^"\\]|\\.){0,512})"', re.DOTALL)
+OBJECT_BYTES: Final = 64 * 1024
+"""The most bytes of an object that has the id of such a thing."""
 _KINDS: Final = {
     b"previous_response_id": RESPONSE,
     b"previous_message_id": MESSAGE,
@@ -72,6 +75,7 @@ class _Named(msgspec.Struct):
 
 
 _named = msgspec.json.Decoder(_Named).decode
+_scan = json.JSONDecoder(object_pairs_hook=list, strict=False).raw_decode
 _text = msgspec.json.Decoder(str).decode
 
 
@@ -206,18 +210,39 @@ def _view(body: Body) -> bytes | mmap:
 
 def _kept(body: bytes | mmap, start: int, end: int) -> Iterator[Bound]:
     """What is named by the members that begin within these places, files by their own apart."""
-    for member in _KEPT.finditer(body, start, end + LONGEST_MATCH):
-        if member.start() < end and (text := _said(member[2])):
-            yield _KINDS[member[1]], text
-    for item in REFERENCE.finditer(body, start, end + LONGEST_MATCH):
-        if item.start() < end:
-            yield ITEM, item[1].decode()
+    last = end + LONGEST_MATCH
+    for member in _KEPT.finditer(body, start, last):
+        if member.start() < end:
+            if member[2] is None:
+                raise _hidden()
+            yield from ((_KINDS[member[1]], text) for text in _ids_at(body, member.end()))
+    yield from ((ITEM, item[1].decode()) for item in REFERENCE.finditer(body, start, last) if item.start() < end)
     for kind, lists in ((FILE, LISTS_OF_FILES), (OBJECT, LISTS_OF_STORES)):
-        for listed in lists.finditer(body, start, end + LONGEST_MATCH):
-            if listed.start() < end:
-                whole = lists.match(body, listed.start())
-                assert whole is not None
-                yield from ((kind, text) for each in LISTED.finditer(whole[1]) if (text := _said(each[1])))
+        begun = [listed.start() for listed in lists.finditer(body, start, last) if listed.start() < end]
+        yield from ((kind, text) for at in begun for text in _listed(lists.match(body, at)))
+
+
+def _listed(found: re.Match[bytes] | None) -> Iterator[str]:
+    """The ids in a list, which may be longer than where it was looked for."""
+    assert found is not None
+    return (text for each in LISTED.finditer(found[1]) if (text := _said(each[1])))
+
+
+def _ids_at(body: bytes | mmap, at: int) -> Iterator[str]:
+    """The ids that a value is, or has, which begins there: of an id that stands twice a reader may take either."""
+    if body[at : at + 1] == b'"':
+        text = _STRING.match(body, at)
+        if text is not None and (said := _said(text[1])):
+            yield said
+    elif body[at : at + 1] == b"{":
+        piece = body[at : at + OBJECT_BYTES]
+        try:
+            members, _ = _scan(piece.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            if len(piece) == OBJECT_BYTES:
+                raise _hidden() from None
+            return  # the provider says what is wrong with it
+        yield from (value for name, value in members if name == "id" and isinstance(value, str) and value)
 
 
 def _said(value: bytes) -> str:
@@ -263,4 +288,4 @@ def _check_number(number: int) -> None:
 
 
 def _hidden() -> BadRequest:
-    return BadRequest("The body spells a member's name as no JSON writer does; what it names must be sure.", code="ambiguous_body")
+    return BadRequest("The body spells what it names as no JSON writer does; it must be sure.", code="ambiguous_body")

@@ -1,0 +1,36 @@
+"""What the body of a native call names, wherever it stands in it."""
+
+import pytest
+from tests.in_turn import in_turn
+
+from omnillm.errors import BadRequest
+from omnillm.gateway.native.names import named_in
+
+SPACE = b" " * 5_000
+
+
+@in_turn(
+    ("body", "code"),
+    [
+        (b'{"container":{"skills":[{"type":"anthropic"}],"id":"NAME"}}', "not_found"),
+        (b'{"container":{"id":"other","id":"NAME"}}', "not_found"),
+        (b'{"container":{"id":"NAME","id":"other"}}', "not_found"),
+        (b'{"container":{' + SPACE + b'"id":"NAME"}}', "not_found"),
+        (b'{"container":{"x":"' + b"\xc3\xa4" * 40_000 + b'","id":"NAME"}}', "ambiguous_body"),
+        (b'{"container"' + SPACE + b':"NAME"}', "ambiguous_body"),
+        (b'{"container":' + SPACE + b'"NAME"}', "ambiguous_body"),
+        (b'{"container":' + SPACE + b'{"id":"NAME"}}', "ambiguous_body"),
+        (b'{"container":"' + b"x" * 5_000 + b'"}', ""),
+        (b'{"container":{"type":"auto","file_ids":[]}}', ""),
+        (b'{"container":{"type":"auto"', ""),
+        (b'{"container":5,"conversation":null}', ""),
+        (b'{"container":"other"}', ""),
+    ],
+)
+async def test_what_another_keeps_is_found_wherever_it_is_named(body: bytes, code: str) -> None:
+    """Behind objects, twice, or behind more space than any writer leaves."""
+    if code == "ambiguous_body":
+        with pytest.raises(BadRequest, match="must be sure"):
+            await named_in(body)
+    else:
+        assert (("container", "NAME") in (await named_in(body)).others) == (code == "not_found")
