@@ -755,7 +755,7 @@ async def test_the_requests_of_a_batch_are_read_like_any(fake: FakeProvider, gat
     for file in (line, line[:-1], line[:-1] + b',"body":{}}'):
         reply = await ask(gateway, "POST", FILE, form % file, key=DORA, content_type=MULTIPART["content-type"])
         assert (reply.status, reply.error["code"]) in {(404, "not_found"), (400, "ambiguous_body")}
-    reply = await ask(gateway, "POST", FILE, (form % line).replace(b"\r\n", b"\n"), key=DORA, content_type=MULTIPART["content-type"])
+    reply = await ask(gateway, "POST", FILE, (form % b"{}").replace(b"\r\n", b"\n"), key=DORA, content_type=MULTIPART["content-type"])
     assert (reply.status, reply.error["code"], fake.log) == (400, "malformed_form", [])
 
 
