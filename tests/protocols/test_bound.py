@@ -124,6 +124,9 @@ def test_an_escaped_slash_hides_no_file_of_gemini() -> None:
     """As PHP writes it."""
     body = rb'{"contents":[{"parts":[{"fileData":{"fileUri":"https:\/\/x.test\/v1beta\/files\/one"}}]}]}'
     assert gemini_named(read_members(body), body) == (("file", "files/one"),)
+    for uri in (b"files/one?alt=media", b"https://x.test/" + b"x/" * 500 + b"files/one#a", b"https://x.test/v1beta/files/one/"):
+        body = b'{"contents":[{"parts":[{"fileData":{"fileUri":"%b"}}]}]}' % uri
+        assert gemini_named(read_members(body), body) == (("file", "files/one"),)
 
 
 def test_a_repeated_member_hides_nothing_behind_an_escape() -> None:
