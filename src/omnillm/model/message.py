@@ -6,6 +6,8 @@ Normal form, which every parser produces and every emitter may rely on: tool cal
 """
 
 import enum
+from collections.abc import Iterable
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, Final, Literal, final
 
 import msgspec
@@ -246,6 +248,23 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 RequestItem = Message | ToolResult
+
+
+def joined(items: Iterable[RequestItem]) -> list[RequestItem]:
+    """Return the items with what one role says in several messages, one after the other, as one message of their parts and extensions."""
+    found: list[RequestItem] = []
+    for role, said in groupby(items, lambda item: item.role if type(item) is Message else None):
+        group = list(said)
+        if role is None or len(group) == 1:
+            found += group
+            continue
+        messages = [item for item in group if type(item) is Message]
+        extensions: VendorExtensions = {}
+        for message in messages:
+            extensions.update(message.vendor_extensions)
+        parts = tuple(chain.from_iterable(message.parts for message in messages))
+        found.append(Message(role=role, parts=parts, vendor_extensions=extensions))
+    return found
 
 
 def lone_words(parts: tuple[MessagePart, ...]) -> str:

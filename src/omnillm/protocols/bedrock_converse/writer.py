@@ -35,8 +35,8 @@ class Writer:
         """Whether the model takes cache points; others refuse the whole call for one."""
         self.calls: dict[str, str] = {}
         """Names of the tools that were called so far, by call."""
-        self.documents: set[str] = set()
-        """Names given to documents so far."""
+        self.documents: dict[str, int] = {}
+        """Names given to documents so far, and the last number that was put behind each for another of that name."""
         self.marks: list[tuple[Block, str]] = []
         """Every cache point, in the order of the prompt, with its path."""
 

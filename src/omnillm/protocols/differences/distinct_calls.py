@@ -4,7 +4,7 @@ Providers that tell calls by their ids alone (Anthropic, Bedrock, Responses) ref
 that of another call.
 """
 
-from collections import Counter
+from collections import Counter, OrderedDict, deque
 from operator import is_
 from typing import Any
 
@@ -31,14 +31,16 @@ def with_distinct_calls(request: LlmRequest, losses: Losses) -> LlmRequest:
 
 
 class _Renaming:
-    __slots__ = ("_count", "_last", "_taken", "_waiting")
+    __slots__ = ("_count", "_last", "_named", "_taken", "_waiting")
 
     def __init__(self, ids: list[str]) -> None:
         self._taken = set(ids)
         self._count: Counter[str] = Counter()
         """Calls so far, by the id that they came with."""
-        self._waiting: dict[str, list[ToolCall]] = {}
-        """Calls without a result so far, under their new ids, by the id that they came with."""
+        self._waiting: dict[str, OrderedDict[str, None]] = {}
+        """The new ids of calls without a result so far, by the id that they came with."""
+        self._named: dict[tuple[str, str], deque[str]] = {}
+        """The same by that id and the name of the function, and some that were answered."""
         self._last: dict[str, str] = {}
         """The new id of the last one that was answered."""
 
@@ -56,9 +58,11 @@ class _Renaming:
         if (number := self._count[call_id]) > 1:
             while (new := f"{call_id}_{number}") in self._taken:
                 number += 1
+            self._count[call_id] = number
             self._taken.add(new)
             call = replace(call, call_id=new)
-        self._waiting.setdefault(call_id, []).append(call)
+        self._waiting.setdefault(call_id, OrderedDict())[call.call_id] = None
+        self._named.setdefault((call_id, call.name), deque()).append(call.call_id)
         return call
 
     def _id_of(self, result: ToolResult) -> str:
@@ -66,6 +70,10 @@ class _Renaming:
         waiting = self._waiting.get(result.call_id)
         if not waiting:
             return self._last.get(result.call_id, result.call_id)
-        place = next((place for place, call in enumerate(waiting) if call.name == result.name), 0)
-        self._last[result.call_id] = new = waiting.pop(place).call_id
+        named = self._named.get((result.call_id, result.name), deque())
+        while named and named[0] not in waiting:
+            named.popleft()
+        new = named[0] if named else next(iter(waiting))
+        del waiting[new]
+        self._last[result.call_id] = new
         return new

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _DIGITS = 16
+_LONGEST_ENDING = 8
 _STRANGE = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -28,18 +29,20 @@ def rename(names: Iterable[str], rule: NameRule) -> dict[str, str]:
     renamed: dict[str, str] = {}
     names = list(dict.fromkeys(names))
     taken = set(names)
+    numbers: dict[str, int] = {}
+    """The last number that was tried, by the beginning that no number takes the place of: none is tried twice."""
     for name in names:
         if 0 < len(name) <= longest and first.match(name) and not strange.search(name):
             continue
         plain = strange.sub("_", name)
         if not plain or not first.match(plain):
             plain = f"_{plain}"
-        plain = plain[:longest]
-        number = 1
+        base = plain = plain[:longest]
+        beginning = base[: longest - _LONGEST_ENDING]
         while plain in taken:
-            number += 1
+            numbers[beginning] = number = numbers.get(beginning, 1) + 1
             ending = f"_{number}"
-            plain = plain[: longest - len(ending)] + ending
+            plain = base[: longest - len(ending)] + ending
         taken.add(plain)
         renamed[name] = plain
     return renamed

@@ -5,6 +5,7 @@ position, in a reply of the reply's id as well, because the replies of one conve
 """
 
 import binascii
+from collections import OrderedDict
 
 from omnillm.protocols.differences.tool_names import plain_id
 
@@ -51,22 +52,30 @@ class RequestCalls:
     def __init__(self) -> None:
         self._count = 0
         self._known: set[str] = set()
-        self._unanswered: dict[str, list[str]] = {}
+        self._unanswered: dict[str, OrderedDict[str, int]] = {}
+        """By name, in their order; with each id the number of calls that have it."""
 
     def call_id(self, given: str, name: str) -> str:
         call_id = given or self._made_up(name)
         self._known.add(call_id)
-        self._unanswered.setdefault(name, []).append(call_id)
+        waiting = self._unanswered.setdefault(name, OrderedDict())
+        waiting[call_id] = waiting.get(call_id, 0) + 1
         return call_id
 
     def result_id(self, given: str, name: str) -> str:
         """A result answers the call with its id; without one, the first call of its name that has no answer yet."""
         waiting = self._unanswered.get(name)
         if given in self._known or (given and not waiting):
-            if waiting and given in waiting:
-                waiting.remove(given)
-            return given
-        return waiting.pop(0) if waiting else self._made_up(name)
+            answered = given
+        elif waiting:
+            answered = next(iter(waiting))
+        else:
+            return self._made_up(name)
+        if waiting and answered in waiting:
+            waiting[answered] -= 1
+            if not waiting[answered]:
+                del waiting[answered]
+        return answered
 
     def _made_up(self, name: str) -> str:
         call_id = make_id(self._count, name)

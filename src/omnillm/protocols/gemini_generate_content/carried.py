@@ -65,13 +65,21 @@ def carried_in(opaque: Opaque) -> tuple[Reasoning, ...]:
     )
 
 
-def with_carried(turn: Sequence[MessagePart], parts: list[MessagePart], carried: tuple[Reasoning, ...]) -> list[MessagePart]:
-    """The parts of a content up to a call, with the reasoning that the call carries; `turn`: what the model said before in its turn.
+Load = tuple[int, tuple[Reasoning, ...]]
+"""Where in its content a call stands, and the reasoning that it carries."""
 
-    It begins them, as it did where it was said; what the client kept of its text, without a signature, it replaces.
+
+def with_carried(known: set[str], parts: list[MessagePart], loads: Sequence[Load]) -> list[MessagePart]:
+    """The parts of a content, with the reasoning that its calls carry. `known`: the opaque values of the turn, to which these are added.
+
+    It begins them, as it did where it was said; what the client kept of its text before such a call, without a signature, it replaces.
     """
-    known = {part.opaque.value for part in (*turn, *parts) if type(part) is Reasoning and part.opaque is not None}
-    missing = [each for each in carried if each.opaque is not None and each.opaque.value not in known]
-    if not missing:
-        return parts
-    return [*missing, *(part for part in parts if type(part) is not Reasoning or part.opaque is not None)]
+    found: list[MessagePart] = []
+    end = 0
+    for place, carried in loads:
+        missing = [each for each in carried if each.opaque is not None and each.opaque.value not in known]
+        if missing:
+            known.update(each.opaque.value for each in missing if each.opaque is not None)
+            found += missing
+            end = place
+    return [*found, *(part for part in parts[:end] if type(part) is not Reasoning or part.opaque is not None), *parts[end:]]

@@ -139,12 +139,12 @@ def _text(block: dict[str, Any], _: ReadOpaque) -> Text:
     if len(block) == 2:
         return Text(text=words)
     mark, extensions = _extras(block, _TEXT)
-    citations: tuple[Citation, ...] = ()
+    citations: list[Citation] = []
     for number, citation in enumerate(optional_array(block, "citations")):
         if type(citation) is not dict:
             raise Unfit(f"citations[{number}]", "an object")
-        citations += (parse_citation(citation),)
-    return Text(text=words, citations=citations, cache_control=mark, vendor_extensions=extensions)
+        citations.append(parse_citation(citation))
+    return Text(text=words, citations=tuple(citations), cache_control=mark, vendor_extensions=extensions)
 
 
 def _thinking(block: dict[str, Any], read: ReadOpaque) -> Reasoning:

@@ -6,7 +6,18 @@ from typing import Any, Final, final
 import msgspec
 
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, StructuredOutputConfig
-from omnillm.model.message import Message, MessagePart, MessageRole, Opaque, Reasoning, RequestItem, Text, ToolResult, VendorExtensions
+from omnillm.model.message import (
+    Message,
+    MessagePart,
+    MessageRole,
+    Opaque,
+    Reasoning,
+    RequestItem,
+    Text,
+    ToolResult,
+    VendorExtensions,
+    joined,
+)
 from omnillm.model.request import GenerationConfig, LlmRequest
 from omnillm.protocols.anthropic_messages.parse.blocks import NAME, parse_blocks, reunited
 from omnillm.protocols.anthropic_messages.parse.tools import parse_tool_choice, parse_tools
@@ -158,8 +169,10 @@ def _input(asked: _Request, turns: list[dict[str, Any]] | None, losses: Losses) 
 
     `turns`: the messages as they came, where they may have members beside role and content.
     """
-    items = _system(asked.system)
-    last: Message | None = None  # which the next message may go on
+    system = _system(asked.system)
+    items: list[RequestItem] = []
+    last: MessageRole | None = None  # of the message that the next one may go on
+    goes_on = False
     for n, turn in enumerate(asked.messages):
         role, content = _ROLES.get(turn.role), turn.content
         if role is None:
@@ -177,13 +190,10 @@ def _input(asked: _Request, turns: list[dict[str, Any]] | None, losses: Losses) 
                 last = None
                 if not parts and not extensions:
                     continue
-        if last is not None and last.role is role:
-            parts = last.parts + parts
-            extensions = {**last.vendor_extensions, **extensions}
-            items.pop()
-        last = Message(role=role, parts=parts, vendor_extensions=extensions)
-        items.append(last)
-    return tuple(items)
+        goes_on = goes_on or last is role
+        last = role
+        items.append(Message(role=role, parts=parts, vendor_extensions=extensions))
+    return (*system, *(joined(items) if goes_on else items))
 
 
 def _system(system: str | list[Any] | None) -> list[RequestItem]:

@@ -105,11 +105,12 @@ def _document_name(asked: str, place: Place, writer: Writer) -> str:
         writer.approximate(place, "a document's name has letters, digits, blanks, hyphens and brackets", "filename")
     elif not asked:
         writer.losses.default(path_of(place, "filename"), "Converse names every document")
-    name, number = plain or "document", 1
-    while name in writer.documents:
-        number += 1
-        name = f"{plain or 'document'} {number}"
-    writer.documents.add(name)
+    taken = writer.documents
+    name = first = plain or "document"
+    while name in taken:
+        taken[first] += 1
+        name = f"{first} {taken[first]}"
+    taken[name] = 1
     return name
 
 

@@ -4,8 +4,19 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from omnillm.model.message import Message, MessagePart, MessageRole, RequestItem, Text, ToolCall, ToolResult, VendorExtensions
-from omnillm.protocols.gemini_generate_content.carried import with_carried
+from omnillm.model.message import (
+    Message,
+    MessagePart,
+    MessageRole,
+    Reasoning,
+    RequestItem,
+    Text,
+    ToolCall,
+    ToolResult,
+    VendorExtensions,
+    joined,
+)
+from omnillm.protocols.gemini_generate_content.carried import Load, with_carried
 from omnillm.protocols.gemini_generate_content.parse.parts import RequestReader, as_said_by_user, parse_part, parse_parts, reunited
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.loss import Losses
@@ -23,7 +34,7 @@ def parse_conversation(body: dict[str, Any], losses: Losses) -> tuple[RequestIte
             conversation.add(number, content)
         except Unfit as error:
             raise inside(error, f"contents[{number}]") from error
-    return (*_system(body.get("systemInstruction"), reader), *map(_whole, conversation.items))
+    return (*_system(body.get("systemInstruction"), reader), *map(_whole, conversation.items()))
 
 
 def _one_or_many(value: Any, path: str) -> list[Any]:
@@ -61,12 +72,21 @@ def _whole(item: RequestItem) -> RequestItem:
 class _Conversation:
     """Items in the order of the parts; what one role says in several contents is one message."""
 
-    __slots__ = ("_losses", "_reader", "items")
+    __slots__ = ("_goes_on", "_items", "_known", "_loads", "_losses", "_reader")
 
     def __init__(self, reader: RequestReader, losses: Losses) -> None:
-        self.items: list[RequestItem] = []
+        self._items: list[RequestItem] = []
+        self._goes_on = False
+        """One role has said several contents in turn."""
+        self._known: set[str] = set()
+        """The opaque values of the model's turn so far."""
+        self._loads: list[Load] = []
+        """What calls of the content that is being read carry."""
         self._reader = reader
         self._losses = losses
+
+    def items(self) -> list[RequestItem]:
+        return joined(self._items) if self._goes_on else self._items
 
     def add(self, number: int, content: Any) -> None:
         content = camel(mapping(content, ""))
@@ -82,36 +102,41 @@ class _Conversation:
                 raise inside(error, f"parts[{place}]") from error
             if type(read) is ToolResult:
                 self._flush(role, parts)
-                self.items.append(read)
+                self._items.append(read)
+                self._known.clear()
                 if role is MessageRole.ASSISTANT:
                     self._losses.move(f"contents[{number}].parts[{place}]", "the result of a function is the user's to say")
             elif read is not None:
-                self._unload(parts)
+                self._unload(len(parts))
                 parts.append(read if role is MessageRole.ASSISTANT else _users(read, place))
         self._flush(role, parts)
         if len(content) > 2 and (extensions := rest(content, _CONTENT)):
             self._add(Message(role=role, vendor_extensions=extensions))
 
-    def _unload(self, parts: list[MessagePart]) -> None:
-        """Put what the part just read carries before it."""
+    def _unload(self, place: int) -> None:
+        """Keep what the part just read carries, with its place in the content."""
         carried, self._reader.carried = self._reader.carried, ()
         if carried:
-            last = self.items[-1] if self.items else None
-            turn = last.parts if type(last) is Message and last.role is MessageRole.ASSISTANT else ()
-            parts[:] = with_carried(turn, parts, carried)
+            self._loads.append((place, carried))
 
     def _flush(self, role: MessageRole, parts: list[MessagePart]) -> None:
-        if parts:
-            self._add(Message(role=role, parts=tuple(parts)))
-            parts.clear()
+        if not parts:
+            return
+        self._known.update(part.opaque.value for part in parts if type(part) is Reasoning and part.opaque is not None)
+        said = parts
+        if self._loads:
+            said = with_carried(self._known, parts, self._loads)
+            self._loads.clear()
+        self._add(Message(role=role, parts=tuple(said)))
+        parts.clear()
 
     def _add(self, message: Message) -> None:
-        last = self.items[-1] if self.items else None
+        last = self._items[-1] if self._items else None
         if type(last) is Message and last.role is message.role:
-            extensions = {**last.vendor_extensions, **message.vendor_extensions}
-            message = Message(role=message.role, parts=last.parts + message.parts, vendor_extensions=extensions)
-            self.items.pop()
-        self.items.append(message)
+            self._goes_on = True
+        elif message.role is not MessageRole.ASSISTANT:
+            self._known.clear()
+        self._items.append(message)
 
 
 def _users(part: MessagePart, place: int) -> MessagePart:

@@ -1,0 +1,118 @@
+"""What a translation costs grows with a request's length, whatever stands in it: the square of a megabyte stops the event loop for a minute."""
+
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice, product
+from string import ascii_letters, digits
+
+from tests.in_turn import in_turn
+
+from omnillm.model.message import Issuer, Opaque
+from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
+from omnillm.protocols.transcode import emit_request, parse_request
+
+CHAT, RESPONSES, MESSAGES, GEMINI, CONVERSE = (
+    "openai_chat",
+    "openai_responses",
+    "anthropic_messages",
+    "gemini_generate_content",
+    "bedrock_converse",
+)
+LONGEST_S = 1.0
+"""Of the processor: none takes half of it, and each took twice as much and more while it grew with the square."""
+
+
+def listed(count: int, form: str) -> str:
+    """So many objects of that form; `#` is the number of each."""
+    return ",".join(form.replace("#", str(number)) for number in range(count))
+
+
+def chat(messages: str, more: str = "") -> str:
+    return f'{{"model":"m","messages":[{messages}]{more}}}'
+
+
+def messages(turns: str) -> str:
+    return f'{{"model":"m","max_tokens":1,"messages":[{turns}]}}'
+
+
+def calls(count: int, call_id: str) -> str:
+    return listed(count, f'{{"id":"{call_id}","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}')
+
+
+def tools(names: Iterable[str]) -> str:
+    return ",".join(f'{{"type":"function","function":{{"name":"{name}"}}}}' for name in names)
+
+
+def taken(count: int) -> Iterator[str]:
+    """Names that are too long by a letter; the same without it; and what would be said in their place, if they did not stand there, too."""
+    for number, ending in enumerate(islice(product(ascii_letters + digits, repeat=2), count), start=2):
+        yield "f" * 62 + "".join(ending)
+        yield "f" * 62 + "".join(ending) + "z"
+        yield "f" * (63 - len(str(number))) + f"_{number}"
+
+
+def carrying(count: int) -> Iterator[str]:
+    """Calls, each of which carries reasoning of its own."""
+    for number in range(count):
+        opaque = Opaque(value=f'[["signed {number}","thought"]]', issuer=Issuer(protocol=MESSAGES))
+        yield f'{{"functionCall":{{"name":"f","args":{{}}}},"thoughtSignature":"{pack(opaque, CARRIED)}"}}'
+
+
+LONG = {
+    "one role, in many messages": (MESSAGES, CHAT, messages(listed(60_000, '{"role":"user","content":"a"}'))),
+    "one role, with members of its own": (MESSAGES, CHAT, messages(listed(36_000, '{"role":"user","content":"a","k#":1}'))),
+    "one role, in many contents": (GEMINI, CHAT, f'{{"contents":[{listed(50_000, """{"parts":[{"text":"a"}]}""")}]}}'),
+    "citations of one text": (
+        MESSAGES,
+        CHAT,
+        messages('{"role":"assistant","content":[{"type":"text","text":"a","citations":[' + listed(50_000, "{}") + "]}]}"),
+    ),
+    "names that are one": (CHAT, GEMINI, chat("", f',"tools":[{tools(f"f{chr(0x4E00 + number)}" for number in range(4_500))}]')),
+    "names that are too long": (CHAT, RESPONSES, chat("", f',"tools":[{tools("f" * 64 + str(number) for number in range(5_000))}]')),
+    "names in whose place others stand": (CHAT, RESPONSES, chat("", f',"tools":[{tools(taken(2_000))}]')),
+    "calls that share an id": (
+        CHAT,
+        MESSAGES,
+        chat(f'{{"role":"assistant","tool_calls":[{calls(5_000, "a_#")},{calls(5_000, "a")}]}}'),
+    ),
+    "results of calls that share an id": (
+        CHAT,
+        MESSAGES,
+        chat(
+            f'{{"role":"assistant","tool_calls":[{calls(12_000, "a")}]}},'
+            + listed(12_000, '{"role":"tool","tool_call_id":"a","name":"g","content":"b"}')
+        ),
+    ),
+    "results, the last one first": (
+        GEMINI,
+        CHAT,
+        '{"contents":[{"role":"model","parts":['
+        + listed(15_000, '{"functionCall":{"id":"id-#","name":"f"}}')
+        + ']},{"parts":['
+        + ",".join(f'{{"functionResponse":{{"id":"id-{number}","name":"f"}}}}' for number in reversed(range(15_000)))
+        + "]}]}",
+    ),
+    "calls that carry reasoning": (GEMINI, CHAT, f'{{"contents":[{{"role":"model","parts":[{",".join(carrying(4_000))}]}}]}}'),
+    "calls that carry reasoning, in many contents": (
+        GEMINI,
+        CHAT,
+        f'{{"contents":[{",".join(f"""{{"role":"model","parts":[{call}]}}""" for call in carrying(7_000))}]}}',
+    ),
+    "documents of one name": (
+        MESSAGES,
+        CONVERSE,
+        messages(
+            '{"role":"user","content":['
+            + listed(5_000, '{"type":"document","source":{"type":"text","media_type":"text/plain","data":"a"}}')
+            + "]}"
+        ),
+    ),
+}
+
+
+@in_turn(("source", "target", "body"), LONG.values(), ids=LONG)
+def test_a_translation_takes_as_long_as_its_request_is(source: str, target: str, body: str) -> None:
+    """Of whatever there can be much in one request: messages, names, ids, results, documents."""
+    began = time.process_time()
+    emit_request(target, parse_request(source, body.encode(), model="m", is_stream=False).value)
+    assert time.process_time() - began < LONGEST_S
