@@ -1,6 +1,7 @@
 """A head that comes again is known for the same one, on whichever connection, and never for more than that."""
 
 import time
+from itertools import product
 
 import pytest
 from hypothesis import example, given
@@ -47,13 +48,22 @@ def read(raw: bytes):
 
 
 def told(request):
-    return (request.method, request.path, request.http_minor, request.length, request.is_last, request.expects_continue, request.context)
+    return (
+        request.method,
+        request.path,
+        request.http_minor,
+        request.length,
+        request.is_last,
+        request.expects_continue,
+        request.context,
+        request.trace,
+    )
 
 
 def keep(heads: KnownHeads, raw: bytes):
     """What the connection that brought it knows from then on."""
     sighting = heads.find(raw)
-    return None if sighting is None else heads.keep(sighting, raw, read(raw))
+    return None if sighting is None else heads.keep(sighting, read(raw))
 
 
 def find(heads: KnownHeads, raw: bytes):
@@ -147,6 +157,76 @@ def test_another_length_is_the_same_head(fields):
     assert second.context is read(first).context
 
 
+SPAN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b%d-01"
+PARENTS = (
+    "",
+    f"traceparent: {SPAN}",
+    f"Traceparent: {SPAN}",
+    f"traceparent: {SPAN}-more",
+    f"traceparent:{SPAN}",
+    f"traceparent: {SPAN} ",
+    f"traceparent: {SPAN}\r\ntraceparent: {SPAN % 9}",
+    f"traceparent: {SPAN}\r\nTraceparent:{SPAN}",
+    f"traceparent: {SPAN.replace('b', 'B')}",
+    f"traceparent: {SPAN}\nx: y",
+    f"traceparent: {SPAN}\r\n content-length: 9",
+)
+STATES = (
+    "",
+    "tracestate: dd=p:%d",
+    "Tracestate: dd=p:%d;s:1,ot=th:8",
+    "tracestate:dd=%d",
+    "tracestate: ",
+    "tracestate: dd=%d ",
+    "tracestate: dd=%d\r\ntracestate: ot=6",
+    "tracestate: dd=%d\x00",
+    "tracestate: dd=%d\x80",
+    "tracestate: traceparent: %d",
+)
+
+
+def traced(parent: str, state: str, number: int, *, is_before: bool) -> bytes:
+    fields = "".join(f"{field}\r\n" for field in (parent, state) if field).replace("%d", str(number)).encode("latin-1")
+    return head("7", fields=FIELDS + fields * is_before, behind=b"accept: */*\r\n" + fields * (not is_before))
+
+
+def test_a_trace_is_what_it_would_have_been_read_as():
+    """Whatever a client says of its trace, before the length or behind it, and however it spells that: known or read, it is the same."""
+    known = []
+    for parent, state, is_before in product(PARENTS, STATES, (True, False)):
+        raws = [traced(parent, state, number, is_before=is_before) for number in range(3)]
+        heads = KnownHeads(longest=65536)
+        try:
+            for raw in raws[:2]:
+                keep(heads, raw)
+            expected = read(raws[2])
+        except OmniError:
+            assert find(heads, raws[2]) is None
+            continue
+        found = find(heads, raws[2])
+        assert found is None or told(found) == told(expected), raws[2]
+        known += [(parent, state)] * (found is not None)
+    assert {parent for parent, _ in known} == {"", *PARENTS[1:3]}
+    assert {state for parent, state in known if parent} == {*STATES[:3], STATES[9]}
+
+
+def test_a_client_that_traces_its_calls_is_read_twice():
+    """Each call has another span, and another state of its systems. What is known is not kept with either."""
+    front = Front()
+    for number in range(9):
+        reader = HeadReader(front, "")
+        for connection_call in range(3):
+            parent, state = b"00-%032x-%016x-01" % (number + 1, connection_call + 1), b"dd=p:%d" % (number * 9999)
+            fields = b"x-api-key: sk-a\r\nhost: x\r\ntraceparent: %b\r\ntracestate: %b\r\n" % (parent, state)
+            request = reader.feed(head("0", fields=fields))
+            assert (request.trace.parent, request.trace.state) == (parent, state)
+            assert (request.context, request.length, reader.input) == (b"sk-a", 0, b"")
+    assert front.opened == 2
+    assert len(front.heads) == 1
+    [kept] = front.heads._known._young.values()
+    assert kept.request.trace is None
+
+
 def test_nothing_that_could_bear_a_credential_is_kept():
     """Neither fields, target, query nor the peer, nor the bytes of the head, in anything that all connections share."""
     raw = head("7", fields=b"host: x\r\nx-api-key: sk-hidden\r\n").replace(b"/v1/chat", b"/v1/chat?key=sk-hidden")
@@ -223,11 +303,11 @@ def test_ten_thousand_callers_are_known_through_a_flood():
     for turn in range(4):
         for number, caller in enumerate(callers):
             if turn < 2:
-                heads.keep(heads.find(caller), caller, request)
+                heads.keep(heads.find(caller), request)
             else:
                 assert find(heads, caller) is not None
-                strange = head("7", fields=b"traceparent: %d-%d\r\nhost: x\r\n" % (turn, number))
-                heads.keep(heads.find(strange), strange, request)
+                strange = head("7", fields=b"x-request-id: %d-%d\r\nhost: x\r\n" % (turn, number))
+                heads.keep(heads.find(strange), request)
     assert len(heads) == len(callers)
     assert len(heads._seen) <= 2 * HALF
 

@@ -13,6 +13,7 @@ from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserU
 
 from omnillm.errors import BadRequest, TooLarge
 from omnillm.server.front.requests import Request
+from omnillm.trace_context import TRACEPARENT, TRACESTATE, TraceFields
 
 CHUNKED = -1
 SPACE = 32
@@ -58,7 +59,10 @@ def read_head(head: bytes, *, peer: str, most_fields: int) -> Request:
         raise BadRequest("The request line does not end with an HTTP version.")
     headers = _parse_fields(head, most_fields)
     path, query = _split_target(method, target)
-    return Request(method=method.decode(), target=target, path=path, query=query, headers=headers, http_minor=minor, peer=peer)
+    request = Request(method=method.decode(), target=target, path=path, query=query, headers=headers, http_minor=minor, peer=peer)
+    if TRACEPARENT in headers:
+        request.trace = TraceFields(headers[TRACEPARENT], headers.get(TRACESTATE, b""))
+    return request
 
 
 def _parse_fields(head: bytes, most_fields: int) -> dict[bytes, bytes]:

@@ -86,10 +86,10 @@ class HeadReader:
         if request is None or not crowd.application.is_current(request.context):
             request = self._read(head)
             if request.is_keepable:
-                self._known = crowd.heads.keep(sighting, head, request)
-        elif sighting.digest == self._digest:
-            self._known = KnownHead(head, sighting, request)
-        else:  # where every call has another caller, what is made of this one would be looked at in vain
+                self._known = crowd.heads.keep(sighting, request)
+        elif sighting.digest == self._digest and sighting.trace is None:
+            self._known = KnownHead(sighting, request)
+        else:  # where every call has another caller or trace, what is made of this one would be looked at in vain
             self._known = None
             self._digest = sighting.digest
         return request

@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 import msgspec
 
 from omnillm.errors import OmniError
+from omnillm.trace_context import TraceFields
 from omnillm.transport.spool import Spool
 from omnillm.transport.websocket import WebSocket
 
@@ -38,6 +39,8 @@ class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     """Said by the application at the end of the headers: the body may be large."""
     context: object = None
     """What the application found out at the end of the headers."""
+    trace: TraceFields | None = None
+    """What the client says of the trace that it is part of: with every request something else."""
     is_keepable: bool = False
     """Said by the application's `open`: its context holds for every request with this head, whatever its length, and has no credential."""
     sink: "Sink | None" = None
