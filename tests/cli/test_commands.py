@@ -81,11 +81,12 @@ def test_check_names_what_has_no_price(run: Run, config: Path) -> None:
         ("providers: {v: {kind: vertex_ai, project: p, region: global, keys: [{label: a, key: default}]}}", "providers.v.keys[0].key"),
         ("providers: {b: {kind: bedrock, region: us-east-1, keys: [{label: a, key: default}]}}", "providers.b.keys[0].key"),
         ("providers: {a: {kind: azure_openai, base_url: 'https://a.example', auth: entra}}", "providers.a.auth"),
+        ("providers: {o: {kind: ollama}}\ntraces: {endpoint: 'https://otel.example.com'}", "traces"),
     ],
 )
 def test_check_refuses_what_serve_would(part: str, place: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An extra that is not installed and a file that is not there are told before a start, in the same words."""
-    for package in ("google.auth", "botocore", "azure.identity"):
+    for package in ("google.auth", "botocore", "azure.identity", "opentelemetry.proto.collector.trace.v1"):
         monkeypatch.setitem(sys.modules, package, None)
     config = tmp_path / "omnillm.yaml"
     config.write_text(f"store: {{url: 'memory://'}}\n{part}")

@@ -71,6 +71,25 @@ def test_a_provider_that_cannot_work_is_told(complaint, text, told):
     assert told in complaint(text, is_whole=True)
 
 
+@in_turn(
+    ("section", "told"),
+    [
+        ("{}", "traces.endpoint (line 2): is missing"),
+        ("{endpoint: otel.example.com}", "traces.endpoint (line 2): must be like https://host/v1/traces"),
+        ("{endpoint: 'https://me:hidden@host'}", "traces.endpoint (line 2): must be like https://host/v1/traces"),
+        ("{endpoint: 'https://host', headers: {a b: hidden}}", "traces.headers.\"a b\" (line 2): 'a b' is not a header name"),
+        ("{endpoint: 'https://host', headers: {Host: hidden}}", "traces.headers.Host (line 2): host is set by the gateway"),
+        ("{endpoint: 'https://host', headers: {x: hidd\u00e9n}}", "traces.headers.x (line 2): the value of x must be printable ASCII"),
+        ("{endpoint: 'https://host', sample: 10%}", "traces.sample (line 2): must be a share from 0 to 1"),
+    ],
+)
+def test_traces_that_cannot_be_sent_are_told(complaint, section, told):
+    """Without what may be a credential."""
+    complained = complaint(f"{one_provider('kind: openai')}\ntraces: {section}", is_whole=True)
+    assert told in complained
+    assert "hidd" not in complained
+
+
 def test_the_same_label_and_secret_may_stand_in_two_providers():
     """Labels are a provider's own; one account may be reached two ways."""
     assert len(parse(f"providers: {{a: {{kind: openai, {KEY}}}, b: {{kind: anthropic, {KEY}}}}}", {}).providers) == 2

@@ -5,6 +5,7 @@ from tests.in_turn import in_turn
 from omnillm.config.describe import describe
 from omnillm.config.load import parse
 from omnillm.server.front.front import LAST_S
+from omnillm.traces.exporter import LAST_S as LAST_EXPORT_S
 
 
 def test_native_calls_are_told() -> None:
@@ -15,6 +16,18 @@ def test_native_calls_are_told() -> None:
     told = describe(parse(text, {}))
     assert "native calls below /openai go to provider p" in told
     assert "passed through to provider p, beside what its kind allows: /vector_stores*" in told
+
+
+@in_turn(("sample", "whose"), [("1", "all"), ("0", "none"), ("0.125", "12.5 %")])
+def test_where_traces_go_is_told(sample: str, whose: str) -> None:
+    """The host, and of which calls; neither what else stands in the address nor a header."""
+    traces = f"{{endpoint: 'https://otel.example.com/v1/traces?key=hidden', headers: {{authorization: hidden}}, sample: {sample}}}"
+    told = describe(parse(f"providers: {{p: {{kind: openai, keys: [{{label: a, key: sk-x}}]}}}}\ntraces: {traces}\n", {}))
+    [line] = [line for line in told if line.startswith("traces ")]
+    assert line == (
+        f"traces go to otel.example.com: {whose} of the calls that come without a trace, and of the others those that their client samples"
+    )
+    assert "hidden" not in "".join(told)
 
 
 def test_rows_that_are_kept_for_less_than_a_day_are_told_in_hours() -> None:
@@ -31,11 +44,19 @@ def test_that_a_start_waits_for_its_ledger_is_told() -> None:
     assert not any("waits" in line for line in describe(parse(text, {})))
 
 
-@in_turn(("given", "delay", "total_s"), [("", "", 31), ("server: {drain_delay: 10s, drain: 5s}\n", "serves new calls for 10 s, then ", 16)])
+@in_turn(
+    ("given", "delay", "total_s"),
+    [
+        ("", "", 31),
+        ("server: {drain_delay: 10s, drain: 5s}\n", "serves new calls for 10 s, then ", 16),
+        ("traces: {endpoint: 'http://host'}\n", "", 32),
+    ],
+)
 def test_how_long_a_stop_takes_is_told(given: str, delay: str, total_s: int) -> None:
     """The delay, the grace and the front's last second: whoever supervises the process has to allow their sum."""
     settings = parse(f"providers: {{p: {{kind: openai, keys: [{{label: a, key: sk-x}}]}}}}\n{given}", {})
-    assert settings.server.drain_delay_s + settings.server.drain_s + LAST_S == total_s
+    exporters_s = LAST_EXPORT_S if settings.traces is not None else 0
+    assert settings.server.drain_delay_s + settings.server.drain_s + LAST_S + exporters_s == total_s
     [line] = [line for line in describe(settings) if line.startswith("a stop ")]
     assert line.startswith(f"a stop {delay}gives open calls {settings.server.drain_s:g} s")
     assert line.endswith(f"allow it more than {total_s} s")

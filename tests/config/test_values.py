@@ -9,7 +9,7 @@ from omnillm.secret import Secret
 READERS = [
     *(values.text, values.secret, values.opaque, values.boolean, values.name, values.model_name, values.seconds),
     *(values.positive_seconds, values.size, values.whole, values.positive, values.limit, values.port, values.usd),
-    *(values.usd_each, values.permille, values.wall, values.time_zone),
+    *(values.usd_each, values.permille, values.share, values.wall, values.time_zone),
 ]
 
 
@@ -63,6 +63,12 @@ def test_a_price_for_one_unit_becomes_a_price_for_a_million():
 def test_shares_are_read_as_thousandths(written, permille):
     """No float stands between the file and the threshold."""
     assert values.permille(written) == permille
+
+
+@in_turn(("written", "permille"), [("0", 0), ("0.001", 1), ("0.5", 500), ("1", 1000)])
+def test_a_share_may_be_none_of_it(written, permille):
+    """Where nothing is a share like others."""
+    assert values.share(written) == permille
 
 
 @in_turn("written", ["0", "0.0", "1.1", "80%", "80", "0.8000", "-0.5"])

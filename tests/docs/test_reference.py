@@ -24,7 +24,7 @@ from omnillm.config.substitution import Substitution
 from omnillm.gateway.counters import Counters, Series, Tally
 from omnillm.providers.heads import RETURNED
 from omnillm.providers.passing import PASSED
-from omnillm.server.operations.metrics import CALL_LABELS, render_metrics
+from omnillm.server.operations.metrics import CALL_LABELS, DROPPED, render_metrics
 from omnillm.server.operations.openapi import description
 from omnillm.server.paths import ROUTES
 from omnillm.testing import FAULTS, FakeProvider
@@ -33,6 +33,7 @@ SECTIONS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "server": (settings.ServerSettings,),
     "calls": (settings.CallSettings,),
     "store": (settings.StoreSettings,),
+    "traces": (settings.TraceSettings,),
     "providers": (settings.ProviderSettings,),
     "providers.keys": (settings.KeySettings,),
     "models": (settings.ModelSettings,),
@@ -120,7 +121,12 @@ def test_every_metric_is_told() -> None:
     counters.losses["openai_chat", "openai", "dropped"] = 1
     counters.refuse("bad_request")
     rendered = render_metrics(
-        counters, [sample(KeySnapshot)], [sample(BudgetSnapshot)], is_ledger_healthy=True, log_lines_dropped=0, names_callers=True
+        counters,
+        [sample(KeySnapshot)],
+        [sample(BudgetSnapshot)],
+        is_ledger_healthy=True,
+        dropped=dict.fromkeys(DROPPED, 0),
+        names_callers=True,
     ).decode()
     told = {names(cells[0])[0]: cells[1] for cells in rows(MONITORING, "metric")}
     assert told.keys() == set(re.findall(r"^# TYPE (\w+)", rendered, re.MULTILINE))

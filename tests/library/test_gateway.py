@@ -5,6 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from opentelemetry import trace
+from tests.traces.collector import Collector
 
 from omnillm import (
     BadRequest,
@@ -29,6 +31,7 @@ from omnillm import (
 )
 from omnillm.money import NANO_PER_USD
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, ManualClock
+from omnillm.traces.spans import INTERNAL
 
 PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
 PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
@@ -279,6 +282,27 @@ async def test_from_config(provider: FakeProvider, tmp_path: Path) -> None:
     async with Gateway.from_config(path, env={"KEY": "key-a"}) as gateway:
         reply = await gateway.primitive_call(PrimitiveRequest.json({**CHAT, "model": "fast"}))
     assert (reply.model, reply.key) == ("fake-small", "a")
+
+
+async def test_a_call_is_within_the_span_of_the_program_that_makes_it(provider: FakeProvider, tmp_path: Path) -> None:
+    """As it stands when the call is made; where nobody traces the program, the call begins a trace."""
+    path, state = tmp_path / "omnillm.yaml", trace.TraceState([("dd", "p:1")])
+    own = trace.SpanContext(9, 11, is_remote=False, trace_flags=trace.TraceFlags(1), trace_state=state)
+    async with Collector() as collector:
+        path.write_text(
+            f"store: {{url: 'memory://'}}\nproviders: {{p: {{kind: openai, base_url: {provider.base_url}, keys: [{{label: a, key: key-a}}]}}}}\n"
+            f"traces: {{endpoint: '{collector.url}'}}\n"
+        )
+        async with Gateway.from_config(path, env={}) as gateway:
+            with trace.use_span(trace.NonRecordingSpan(own)):
+                await gateway.primitive_call(PrimitiveRequest.json({**CHAT, "model": "p/fake-small"}))
+                await gateway.primitive_call(PrimitiveRequest(method="GET", path="/v1/files"))
+            alone = await gateway.primitive_call(PrimitiveRequest.json({**CHAT, "model": "p/fake-small"}))
+    calls = [span for span in collector.spans if span.kind == INTERNAL]
+    assert [(int.from_bytes(span.trace_id), int.from_bytes(span.parent_span_id), span.trace_state) for span in calls] == [
+        *[(9, 11, "dd=p:1")] * 2,
+        (int(alone.request_id, 16), 0, ""),
+    ]
 
 
 async def test_a_keys_limit_for_a_model_is_kept(provider: FakeProvider) -> None:

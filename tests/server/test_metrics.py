@@ -40,7 +40,12 @@ class Scraped:
 
     def __init__(self, counters: Counters, keys=(), budgets=(), *, is_healthy: bool = True, names_callers: bool = True) -> None:
         text = render_metrics(
-            counters.copied(), keys, budgets, is_ledger_healthy=is_healthy, log_lines_dropped=7, names_callers=names_callers
+            counters.copied(),
+            keys,
+            budgets,
+            is_ledger_healthy=is_healthy,
+            dropped={"log_lines": 7, "spans": 3},
+            names_callers=names_callers,
         ).decode()
         self.text = text
         self._samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
@@ -86,6 +91,7 @@ def test_keys_and_budgets_show_how_they_stand() -> None:
     assert [scraped(f"omnillm_budget_{name}_usd", "team") for name in ("limit", "used", "held", "left")] == [10, 4, 1, 5]
     assert scraped("omnillm_ledger_healthy") == 0
     assert scraped("omnillm_log_lines_dropped_total") == 7
+    assert scraped("omnillm_spans_dropped_total") == 3
 
 
 def test_a_callers_name_for_a_model_cannot_break_the_format() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import ssl
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from functools import partial
@@ -24,6 +25,7 @@ from omnillm.assemble.prices import day_at, make_quoter
 from omnillm.assemble.retention import Retention
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.assemble.tls import make_trust
+from omnillm.assemble.traces import make_destination
 from omnillm.assemble.turn import open_in_turn
 from omnillm.clock import Clock
 from omnillm.config import configured
@@ -51,6 +53,7 @@ from omnillm.gateway.tag_sets import TagSets
 from omnillm.money import format_usd
 from omnillm.records import AttemptRow
 from omnillm.stores.store import Store
+from omnillm.traces.exporter import Destination, Exporter
 from omnillm.transport.client import HttpClient, Proxies
 from omnillm.transport.room import Room
 from omnillm.transport.timeouts import Deadlines, do_all
@@ -86,12 +89,10 @@ class Program:
         self.ended = EndedCalls(self._counters.observe, *observers, count_failures=self._note_failures)
         self.alerts = BudgetAlerts()
         self.deadlines = Deadlines()
-        self.client = HttpClient(
-            clock=self.clock,
-            deadlines=self.deadlines,
-            tls=make_trust(settings, os.environ),
-            proxies=Proxies.from_env(os.environ),
-        )
+        trust = make_trust(settings, os.environ)
+        self.client = self._make_client(trust)
+        self.exporter = Exporter(self._make_client(trust), self.clock, self.dice)
+        self._export_to(make_destination(settings))
         self._room = Room(settings.server.limits.buffered_bytes)
         self.admission = Admission(configured.controller(settings), dice=self.dice, now=self.clock.now())
         self.controller = self.admission.controller
@@ -104,7 +105,12 @@ class Program:
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
         self.credentials = Credentials(self.clock, self.dice)
         self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
-        self.on_tick: list[Callable[[], None]] = [self.ended.flush, self.retention.tick, self.batch_looks.tick]
+        self.on_tick: list[Callable[[], None]] = [
+            self.ended.flush,
+            self.retention.tick,
+            self.batch_looks.tick,
+            self.exporter.tick,
+        ]
         self.enrolment = Enrolment(self.controller, self.calendar, self.alerts, self.clock)
         self._ticker: asyncio.TimerHandle | None = None
         self._ticks = 0
@@ -114,6 +120,14 @@ class Program:
         self._batches: BatchMoney | None = None
         self.pepper = b""
         self._siblings: list[Program] = []
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether traces of its calls are exported."""
+        return self.exporter.destination is not None
+
+    def _make_client(self, trust: ssl.SSLContext | None) -> HttpClient:
+        return HttpClient(clock=self.clock, deadlines=self.deadlines, tls=trust, proxies=Proxies.from_env(os.environ))
 
     @property
     def counters(self) -> Counters:
@@ -244,11 +258,17 @@ class Program:
         `returning`: suspended keys that are enrolled again.
         """
         check_unchangeable(self.settings, settings)
+        destination = make_destination(settings)
         self.build(settings)
+        self._export_to(destination)
         self.enrolment.bring_back(returning)
         stored = self.enrolment.keys.values()
         self.controller.configure(configured.controller(settings, stored), self.clock.now())
         self.calendar.reschedule(scheduled_budgets(settings, stored), self.clock.wall(), self.clock.now())
+
+    def _export_to(self, destination: Destination | None) -> None:
+        self.exporter.destination = destination
+        self.ended.trace = None if destination is None else self.exporter.add
 
     def interrupt(self) -> None:
         """Tell what is under way, except live sessions, `shutting_down` where it waits. It settles in the next turns of the loop."""
@@ -268,6 +288,7 @@ class Program:
         for each in (self, *self._siblings):
             each.credentials.close()
         await self.client.aclose()
+        await self.exporter.aclose()
         await self.store.aclose()
 
     def _note_failures(self, attempts: tuple[AttemptRow, ...]) -> None:

@@ -18,6 +18,7 @@ from omnillm.assemble.parts import make_caller, make_upstreams, open_store
 from omnillm.assemble.program import Program
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.assemble.tls import make_server_tls, make_trust, renew
+from omnillm.assemble.traces import make_destination
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings
@@ -38,6 +39,7 @@ from omnillm.server.run import Server
 from omnillm.server.uploads import Uploads
 from omnillm.server.wiring import Wiring
 from omnillm.stores.store import Store
+from omnillm.traces.spans import SERVER
 
 log = logging.getLogger("omnillm")
 
@@ -68,6 +70,7 @@ class Service:
         observers = (self.call_log.observe,) if self.call_log else ()
         refused = (RefusedKeys(clock or SystemClock()).observe,) if self.call_log else ()
         self.program = Program(settings, clock=clock, store=store, observers=observers, failure_observers=refused)
+        self.program.exporter.kind = SERVER
         self.keyring = Keyring(self.program)
         self.server = Server(
             delay_s=settings.server.drain_delay_s,
@@ -160,7 +163,7 @@ class Service:
             reload=self.reload,
             is_draining=lambda: self.server.is_draining,
             is_admin=self._is_admin,
-            log_lines_dropped=lambda: self.call_log.dropped if self.call_log else 0,
+            dropped=lambda: {"log_lines": self.call_log.dropped if self.call_log else 0, "spans": program.exporter.dropped},
             make_id=self._make_id,
         )
 
@@ -228,6 +231,7 @@ def try_out(settings: Settings, clock: Clock) -> None:
     endpoints = configured.endpoints(settings)
     make_upstreams(settings, endpoints, Credentials(clock, system_dice()))
     make_server_tls(settings)
+    make_destination(settings)
 
 
 def _unbuffered(standard: TextIO | None) -> Stream | None:

@@ -14,11 +14,14 @@ STORE = "SSL_CERT_FILE"
 
 
 def make_trust(settings: Settings, env: Mapping[str, str]) -> ssl.SSLContext | None:
-    """None: no provider is reached by https yet, so that the trust store (30 ms) need not be read.
+    """None: nobody is reached by https yet, so that the trust store (30 ms) need not be read.
 
     ConfigError: the store that the environment names is empty; the system's would not be what was wanted.
     """
-    if not any(endpoint.origin_url.startswith("https:") for endpoint in configured.endpoints(settings).values()):
+    urls = [endpoint.origin_url for endpoint in configured.endpoints(settings).values()]
+    if settings.traces is not None:
+        urls.append(settings.traces.endpoint.reveal())
+    if not any(url.startswith("https:") for url in urls):
         return None
     if named := env.get(STORE):
         try:

@@ -12,6 +12,8 @@ from omnillm.config.problems import Problems, at
 from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, ServerSettings, Settings, VirtualKeyTerms
 from omnillm.config.values import has_midnight
 from omnillm.errors import ConfigError
+from omnillm.providers.heads import check_field
+from omnillm.providers.urls import check_base_url
 from omnillm.routing.target import parse_target
 from omnillm.secret import Secret
 from omnillm.spelling import hint, nearest
@@ -74,6 +76,21 @@ def check_store(settings: Settings, problems: Problems) -> None:
         close = nearest(url.partition(":")[0], (store.partition(":")[0] for store in STORES))
         meant = next((f"; did you mean {store}?" for store in STORES if close and store.startswith(close)), "")
         problems.add("store.url", f"must begin with {', '.join(STORES)}{meant}")
+
+
+def check_traces(settings: Settings, problems: Problems) -> None:
+    traces = settings.traces
+    if traces is None:
+        return
+    try:
+        check_base_url(traces.endpoint.reveal(), is_compat=False)
+    except ConfigError:
+        problems.add("traces.endpoint", "must be like https://host/v1/traces, without a user, a password or a fragment")
+    for name, value in traces.headers.items():
+        try:
+            check_field(name, value)
+        except ConfigError as error:
+            problems.add(at("traces.headers", name), error.message)
 
 
 def check_providers(settings: Settings, problems: Problems) -> None:
@@ -226,6 +243,7 @@ Check = Callable[[Settings, Problems], None]
 CHECKS: Final[tuple[tuple[Check, tuple[str, ...]], ...]] = (
     (check_server, ("server",)),
     (check_store, ("store",)),
+    (check_traces, ("traces",)),
     (check_providers, ("providers",)),
     (check_native, ("server", "providers")),
     (check_models, ("models", "providers")),

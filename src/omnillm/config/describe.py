@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from omnillm.config.configured import endpoint_of, is_served, keys_of
 from omnillm.config.settings import (
@@ -45,23 +46,34 @@ def _server(settings: Settings) -> Iterator[str]:
     yield f"server on {server.host}:{server.port}{' with TLS' if server.tls else ''}, auth: {server.auth}"
     if server.admin is not None:
         yield f"admin on {server.admin.host}:{server.admin.port}"
-    yield _stop(server)
+    yield _stop(server, is_traced=settings.traces is not None)
     if server.auth == "required" and not (server.admin_key or settings.virtual_keys):
         yield "no virtual key and no admin_key to make one with: nobody can call"
     kept = f"rows are kept for {_span(store.retention_s)}"
     idempotency = settings.calls.idempotency
     if idempotency.keeps_replies:
         kept += f", and replies to calls with an idempotency key for {_span(idempotency.ttl_s)}"
+    if settings.traces is not None:
+        yield f"traces go to {urlsplit(settings.traces.endpoint.reveal()).hostname}: {_sampled(settings.traces.sample_permille)}"
     yield f"store {store.url.reveal().partition(':')[0]}, durability: {store.durability}, {kept}"
     if store.wait_s:
         yield f"a start waits up to {store.wait_s:g} s for a ledger that another process writes, or whose server is away"
 
 
-def _stop(server: ServerSettings) -> str:
-    """Its longest time is what `TimeoutStopSec` and `terminationGracePeriodSeconds` must allow; the last second is the front's `LAST_S`."""
+def _sampled(permille: int) -> str:
+    own = {0: "none", 1000: "all"}.get(permille, f"{permille / 10:g} %")
+    return f"{own} of the calls that come without a trace, and of the others those that their client samples"
+
+
+def _stop(server: ServerSettings, *, is_traced: bool) -> str:
+    """Its longest time is what `TimeoutStopSec` and `terminationGracePeriodSeconds` must allow.
+
+    The last seconds are the front's `LAST_S`, and the exporter's.
+    """
     delay = f"serves new calls for {server.drain_delay_s:g} s, then " if server.drain_delay_s else ""
-    total_s = server.drain_delay_s + server.drain_s + 1
-    return f"a stop {delay}gives open calls {server.drain_s:g} s, and a second to tell what is left: allow it more than {total_s:g} s"
+    total_s = server.drain_delay_s + server.drain_s + 1 + is_traced
+    last = "a second to tell what is left" + (", and one to export traces" if is_traced else "")
+    return f"a stop {delay}gives open calls {server.drain_s:g} s, and {last}: allow it more than {total_s:g} s"
 
 
 def _span(seconds: float) -> str:

@@ -20,6 +20,7 @@ from omnillm.config.values import (
     Positive,
     PositiveSeconds,
     Seconds,
+    Share,
     Short,
     Size,
     TimeZone,
@@ -109,6 +110,16 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
     wait_s: Seconds = field(default=0.0, name="wait")
     retention_s: PositiveSeconds = field(default=90 * 86400.0, name="retention")
     pepper: Opaque | None = None
+
+
+class TraceSettings(Struct, frozen=True, kw_only=True):
+    endpoint: Opaque
+    """Where a collector takes OTLP over HTTP; without a path, `/v1/traces` there."""
+    headers: dict[str, Opaque] = field(default_factory=dict)
+    sample_permille: Share = field(default=1000, name="sample")
+    """How many of a thousand calls that are part of no client's trace."""
+    attributes: dict[str, str] = field(default_factory=dict)
+    """Of the resource that the spans are of."""
 
 
 class ModelLimitSettings(Struct, frozen=True, kw_only=True):
@@ -234,6 +245,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     server: ServerSettings = ServerSettings()
     calls: CallSettings = CallSettings()
     store: StoreSettings = StoreSettings()
+    traces: TraceSettings | None = None
     providers: dict[Name, ProviderSettings] = field(default_factory=dict)
     models: dict[ModelName, ModelSettings] = field(default_factory=dict)
     is_models_only: bool = field(default=False, name="models_only")

@@ -192,6 +192,14 @@ def permille(written: str) -> int:
     return share
 
 
+def share(written: str) -> int:
+    """Read a share of all as thousandths, from 0 to 1."""
+    try:
+        return 0 if written == "0" else permille(written)
+    except ValueError as error:
+        raise ValueError("must be a share from 0 to 1 with at most three places, such as 0.1") from error
+
+
 def wall(written: str) -> float:
     """Read a date (midnight UTC) or an ISO 8601 time as Unix seconds."""
     try:
@@ -264,6 +272,7 @@ NanoUsdEach = Annotated[int, usd_each]
 Rate = Annotated[int, rate]
 Tokens = Annotated[int, tokens]
 Permille = Annotated[int, permille]
+Share = Annotated[int, share]
 Wall = Annotated[float, wall]
 TimeZone = Annotated[str, time_zone]
 BudgetPeriod = Annotated[str, period]

@@ -12,6 +12,7 @@ from omnillm.protocols.lookalikes import is_in_odd_letters
 from omnillm.protocols.members import has_repeated_members, read_members, spelling
 from omnillm.protocols.outline import Outline
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
+from omnillm.trace_context import TraceFields
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +69,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A hash: calls with the same one prefer the same key; 0: none."""
     tags: str = ""
     idempotency_key: IdempotencyKey | None = None
+    trace: TraceFields | None = None
+    """What its caller says of the trace that it is part of."""
     form: Form | None = None
     """A form with files, in the place of `body`, which then is its digest."""
 

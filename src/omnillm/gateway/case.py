@@ -262,6 +262,8 @@ class Case(msgspec.Struct, eq=False):
         settlement.ended.add(row)
         if self.attempts > 1 or outcome != SUCCESS:
             settlement.ended.count_failures(self._rows)
+        if settlement.ended.trace is not None:
+            settlement.ended.trace(row, self._rows, self.call.trace)
 
     def _end_claim(self, claim: Claim, outcome: str) -> tuple[ClaimRow, ...]:
         """What became of the idempotency key; the ledger knows of it once an attempt was begun."""

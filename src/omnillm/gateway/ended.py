@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from omnillm.records import AttemptRow, RequestRow
+from omnillm.trace_context import TraceFields
 
 Observer = Callable[[list[RequestRow]], None]
 FailureObserver = Callable[[tuple[AttemptRow, ...]], None]
+TraceObserver = Callable[[RequestRow, tuple[AttemptRow, ...], TraceFields | None], None]
 MOST_WAITING: Final = 32
 """Calls that have ended and are told to nobody yet."""
 
@@ -17,6 +19,8 @@ class EndedCalls:
     def __init__(self, *observers: Observer, count_failures: FailureObserver) -> None:
         self.count_failures = count_failures
         """Told at once of the attempts of a call among which one may have failed: they are few."""
+        self.trace: TraceObserver | None = None
+        """Told at once of each call, where its trace is exported."""
         self._observers = observers
         self._rows: list[RequestRow] = []
 

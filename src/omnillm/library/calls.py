@@ -8,6 +8,7 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.call import Call, Caller, affinity_of, read_idempotency_key
 from omnillm.library import families
+from omnillm.library.current_span import current_span
 from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, check_text, encoded, ledger_text, unknown_provider
 from omnillm.library.realtime import read_opening
 from omnillm.model.request import LlmRequest
@@ -112,6 +113,7 @@ class Calls:
             session=session,
             affinity=affinity_of(program.settings.calls.affinity, session, members),
             tags=ledger_text(request.tags, "tags"),
+            trace=current_span() if program.is_traced else None,
             idempotency_key=read_idempotency_key(check_text(key, "idempotency_key"), route) if key else None,
         )
 

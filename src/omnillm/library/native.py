@@ -16,6 +16,7 @@ from omnillm.gateway.case import Case
 from omnillm.gateway.native.asks import NativeAsk, check_written, read_asked, without_credentials
 from omnillm.gateway.native.relay import NativeRelay
 from omnillm.library.bodies import asks_for_events, open_body
+from omnillm.library.current_span import current_span
 from omnillm.library.primitive import (
     BinaryChunk,
     Completed,
@@ -171,6 +172,7 @@ class NativeCalls:
             provider=place.provider,
             session=ledger_text(request.session, "session"),
             tags=ledger_text(request.tags, "tags"),
+            trace=current_span() if program.is_traced else None,
         )
         pin = await self._begun(call, place)
         return call, NativeAsk(

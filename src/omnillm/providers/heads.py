@@ -57,8 +57,8 @@ _RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
 _NATIVE_RETURNED = _RETURNED + tuple((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED)
 
 
-def check_field(name: str, value: Secret, *, auth: AuthScheme) -> None:
-    """ConfigError unless a configured header can be sent as it is; its value is never repeated."""
+def check_field(name: str, value: Secret, *, auth: AuthScheme | None = None) -> None:
+    """ConfigError unless a configured header can be sent as it is; its value is never repeated. `auth`: what is sent beside it."""
     lowered = name.lower()
     auth_name = "authorization" if isinstance(auth, Bearer | Entra) else auth.name.lower() if isinstance(auth, Header) else ""
     if not lowered or not TOKEN.issuperset(lowered):

@@ -139,6 +139,7 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
         wall=clock.wall(),
         deadline=now + head.timeout_s,
         affinity=affinity_of("prefix", "", members) if head.is_by_prefix else call.affinity,
+        trace=request.trace,
     )
 
 

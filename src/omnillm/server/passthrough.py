@@ -214,6 +214,7 @@ def _call(native: Native, request: Request, clock: Clock) -> Call:
         provider=native.provider,
         session=session_of(request.headers),
         tags=tags_of(request.headers, native.caller),
+        trace=request.trace,
     )
 
 

@@ -75,6 +75,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             is_hurried=patience_s < self.wiring.deadline_s,
             session=session_of(headers),
             tags=tags_of(headers, self.caller),
+            trace=self.request.trace,
         )
 
 

@@ -36,5 +36,6 @@ class Instruments(msgspec.Struct, frozen=True, kw_only=True):
     reload: Callable[[], Awaitable[None]]
     is_draining: Callable[[], bool]
     is_admin: Callable[[Mapping[bytes, bytes]], bool]
-    log_lines_dropped: Callable[[], int]
+    dropped: Callable[[], Mapping[str, int]]
+    """What was for others and reached nobody: how many `log_lines` and `spans`."""
     make_id: Callable[[], str]

@@ -1,6 +1,6 @@
 """The counters in Prometheus' text format, rendered when asked for: no global registry, nothing on the path of a call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, generate_latest
@@ -20,6 +20,7 @@ TOKEN_KINDS = (
 )
 """And `cache_write`, which is two counts of `Usage`."""
 KEY_LABELS = ["provider", "key"]
+DROPPED = {"log_lines": "Lines of the call log that nobody took.", "spans": "Spans that no collector took."}
 FAILURE_LABELS = [*KEY_LABELS, "verdict"]
 
 
@@ -29,15 +30,15 @@ def render_metrics(
     budgets: Sequence[BudgetSnapshot],
     *,
     is_ledger_healthy: bool,
-    log_lines_dropped: int,
+    dropped: Mapping[str, int],
     names_callers: bool,
 ) -> bytes:
     """To be called in a thread, with counters that nobody else has: thousands of series and budgets take a second or more.
 
-    `names_callers`: the reader may know the names of virtual keys.
+    `dropped`: counts by the names of `DROPPED`. `names_callers`: the reader may know the names of virtual keys.
     """
     callers = _callers(counters) if names_callers else ()
-    own = _ledger(is_healthy=is_ledger_healthy), _log(log_lines_dropped)
+    own = _ledger(is_healthy=is_ledger_healthy), *_dropped(dropped)
     families = [*_calls(counters), *callers, *_keys(keys), *own, *_budgets(budgets)]
     registry = CollectorRegistry()
     registry.register(_Snapshot(families))
@@ -172,5 +173,6 @@ def _ledger(*, is_healthy: bool) -> Metric:
     return GaugeMetricFamily("omnillm_ledger_healthy", "1: the ledger takes rows.", value=float(is_healthy))
 
 
-def _log(lines_dropped: int) -> Metric:
-    return CounterMetricFamily("omnillm_log_lines_dropped", "Lines of the call log that nobody took.", value=lines_dropped)
+def _dropped(counts: Mapping[str, int]) -> Iterator[Metric]:
+    for name, count in counts.items():
+        yield CounterMetricFamily(f"omnillm_{name}_dropped", DROPPED[name], value=count)

@@ -42,7 +42,7 @@ class Probes:
             instruments.keys(),
             instruments.budgets() if is_admin else [],
             is_ledger_healthy=instruments.reports.is_healthy,
-            log_lines_dropped=instruments.log_lines_dropped(),
+            dropped=instruments.dropped(),
             names_callers=is_admin,
         )
         body = await asyncio.get_running_loop().run_in_executor(self._scribe, render)
