@@ -18,7 +18,7 @@ from omnillm.assemble.traces import make_destination
 from omnillm.config.load import parse
 from omnillm.testing import ManualClock
 from omnillm.trace_context import TraceFields
-from omnillm.traces.exporter import BATCH, MOST_WAITING, SLICE, Exporter
+from omnillm.traces.exporter import BATCH, LARGEST_ANSWER, MOST_WAITING, SLICE, Exporter
 from omnillm.transport.client import HttpClient
 from omnillm.transport.timeouts import Deadlines
 
@@ -137,7 +137,7 @@ async def test_who_samples(bench: Make, collector: Collector) -> None:
     shares = {0: 0, 250: 0, 1000: 0}
     for share in shares:
         drawn = replace(one.exporter.destination, permille=share)
-        shares[share] = sum(map(drawn.is_drawn, ids))
+        shares[share] = sum(drawn.samples(request_id, None) for request_id in ids)
     assert (shares[0], shares[1000]) == (0, 2000)
     assert 420 < shares[250] < 580
 
@@ -184,15 +184,34 @@ async def test_a_collector_that_is_down_is_found_again(bench: Make, caplog: pyte
         assert len(collector.spans) == 6
 
 
-async def test_what_may_wait_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
-    """Of what ends beyond that only the number is kept."""
-    one = Bench()
+async def test_what_may_wait_is_bounded(bench: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """Of what ends beyond that only the number is kept; what is not sampled takes no room."""
+    one = bench(f"http://127.0.0.1:{free_port()}")
+    for _ in range(MOST_WAITING + 5):
+        one.end(1, UNSAMPLED)
+    assert one.exporter.dropped == 0
     one.end(MOST_WAITING + 5)
     assert one.exporter.dropped == 10
     assert [each.message for each in caplog.records] == [
         "spans are not exported: more calls end than a collector takes; 2 were dropped so far"
     ]
-    await one.exporter.aclose()
+    one.exporter.destination = None  # so that its end has nothing to say
+
+
+async def test_a_batch_does_not_wait_for_its_second(bench: Make, collector: Collector) -> None:
+    """Unless a collector has asked for a rest."""
+    one = bench(collector.url)
+    one.end()
+    await one.round()
+    one.end(BATCH)
+    await one.round()
+    assert len(collector.spans) == 2 * one.ended
+    collector.answers = [answer(503)]
+    one.end()
+    await one.round(after_s=1.0)
+    one.end(BATCH)
+    await one.round(after_s=0.1)
+    assert len(collector.spans) == 2 * (1 + BATCH)
 
 
 async def test_what_is_refused_is_dropped_and_counted(bench: Make, collector: Collector, caplog: pytest.LogCaptureFixture) -> None:
@@ -214,12 +233,13 @@ async def test_what_is_refused_is_dropped_and_counted(bench: Make, collector: Co
 
 async def test_what_is_rejected_of_a_request_is_counted(bench: Make, collector: Collector) -> None:
     """And not sent again. An answer that nobody can read says nothing."""
-    collector.answers = [answer(rejected=1), (200, {"content-type": "application/x-protobuf"}, b"\xff\xff"), (200, {}, b"thanks")]
+    garbled = (200, {"content-type": "application/x-protobuf"}, b"\xff\xff")
+    collector.answers = [answer(rejected=1), garbled, (200, {}, b"thanks"), (200, {}, b"x" * (LARGEST_ANSWER + 1))]
     one = bench(collector.url)
-    for _ in range(3):
+    for _ in range(4):
         one.end()
         await one.round(after_s=1.0)
-    assert (one.exporter.dropped, len(collector.requests)) == (1, 3)
+    assert (one.exporter.dropped, len(collector.requests)) == (1, 4)
 
 
 async def test_a_silent_collector_is_given_up_in_time(bench: Make, collector: Collector) -> None:
@@ -312,6 +332,9 @@ async def test_a_loss_at_the_end_is_told(collector: Collector, caplog: pytest.Lo
 async def test_without_a_destination_nothing_is_kept() -> None:
     """What had waited when it was taken away is nobody's."""
     one = Bench()
+    one.exporter.destination = destination("http://host")
+    one.end(2)
+    one.exporter.destination = None
     one.end(2)
     await one.round()
     await one.exporter.aclose()

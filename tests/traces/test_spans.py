@@ -28,7 +28,7 @@ PLACES = {"anthropic": Place(provider="anthropic", host="api.anthropic.com", por
 
 
 def spans(row=ROW, attempts=(FAILED, GOOD), parent=None, kind=SERVER):
-    return list(spans_of(Ended(row, attempts, None), parent, PLACES, kind))
+    return list(spans_of(Ended(row, attempts, parent), PLACES, kind))
 
 
 def test_a_call_that_begins_its_trace_gives_it_its_own_id():

@@ -7,25 +7,26 @@ for as long, and calls would wait for it up to 5 ms at a time.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from omnillm.clock import Clock
-from omnillm.errors import OmniError, StaleConnection
+from omnillm.errors import OmniError, ReplyTooLarge, StaleConnection
 from omnillm.keys.circuit import Backoff
 from omnillm.keys.terms import Dice
 from omnillm.protocols.hints import retry_hint_s
 from omnillm.records import AttemptRow, RequestRow
-from omnillm.trace_context import TraceFields, read_parent
+from omnillm.trace_context import Parent, TraceFields, read_parent
 from omnillm.traces.message import Messages
-from omnillm.traces.spans import INTERNAL, Ended, Place, Span, spans_of
+from omnillm.traces.spans import INTERNAL, Ended, Place, spans_of
 from omnillm.transport.client import HttpClient, Origin, Outgoing
 from omnillm.transport.timeouts import Timeouts
 
 MOST_WAITING: Final = 4096
-"""Calls; beyond that they are dropped, and counted."""
+"""Calls that are exported; beyond that they are dropped, and counted."""
 SLICE: Final = 8
 """Calls whose spans are written at a time."""
 BATCH: Final = 512
@@ -65,9 +66,11 @@ class Destination(Struct, frozen=True, kw_only=True):
         """Without its head."""
         return f"Destination({self.origin.host!r})"
 
-    def is_drawn(self, request_id: str) -> bool:
-        drawn = int(request_id, 16) & DRAWN
-        return drawn * 1000 >= (1000 - self.permille) * (DRAWN + 1)
+    def samples(self, request_id: str, parent: Parent | None) -> bool:
+        """Whether a call is exported: its client decides, or the share."""
+        if parent is not None:
+            return parent.is_sampled
+        return (int(request_id, 16) & DRAWN) * 1000 >= (1000 - self.permille) * (DRAWN + 1)
 
 
 class Exporter:
@@ -97,15 +100,19 @@ class Exporter:
 
     def add(self, row: RequestRow, attempts: tuple[AttemptRow, ...], fields: TraceFields | None) -> None:
         """One more has ended. Never suspends."""
+        parent = None if fields is None else read_parent(fields)
+        if self.destination is None or not self.destination.samples(row.request_id, parent):
+            return
         if len(self._waiting) < MOST_WAITING:
-            self._waiting.append(Ended(row, attempts, fields))
+            self._waiting.append(Ended(row, attempts, parent))
         else:
             self._drop(1 + len(attempts), "more calls end than a collector takes")
 
     def tick(self) -> None:
         """On the event loop; returns at once."""
         now = self._clock.now()
-        if self._task is None and now >= self._due and (self._waiting or self._written):
+        is_due = now >= self._due or (len(self._waiting) >= BATCH and not self._strikes)
+        if self._task is None and is_due and (self._waiting or self._written):
             self._due = now + PAUSE_S
             self._task = asyncio.get_running_loop().create_task(self._export())
 
@@ -133,77 +140,59 @@ class Exporter:
         try:
             while self._waiting or self._written:
                 await self._write()
-                if not (self._written and await self._is_to_be_kept()):
-                    self._written, self._spans = [], 0
-                else:
+                if self._written and not await self._send():
                     return
+                self._written, self._spans = [], 0
         finally:
             self._task = None
 
     async def _write(self) -> None:
         """Fill the batch up."""
         while self._waiting and self._spans < BATCH:
-            spans = [span for _ in range(min(SLICE, len(self._waiting))) for span in self._sampled(self._waiting.popleft())]
-            if spans and self.destination is not None:
+            calls = [self._waiting.popleft() for _ in range(min(SLICE, len(self._waiting)))]
+            if self.destination is not None:
+                spans = [span for call in calls for span in spans_of(call, self.destination.places, self.kind)]
                 self._written.append(self.destination.messages.request(spans))
                 self._spans += len(spans)
                 await asyncio.sleep(0)
 
-    def _sampled(self, ended: Ended) -> Iterable[Span]:
-        """The spans of a call; none, if it is not sampled."""
-        destination = self.destination
-        parent = None if ended.fields is None else read_parent(ended.fields)
-        if destination is None or not (destination.is_drawn(ended.row.request_id) if parent is None else parent.is_sampled):
-            return ()
-        return spans_of(ended, parent, destination.places, self.kind)
-
-    async def _is_to_be_kept(self) -> bool:
-        """Send the batch. True: a collector is to be asked for it once more, later."""
+    async def _send(self) -> bool:
+        """Send the batch. False: the same has to be sent again, later."""
         destination = self.destination
         if destination is None:
-            return False
+            return True
         try:
             status, rest_s = await self._post(destination)
         except OmniError as error:
             # To the transport whoever is asked is a provider.
-            return self._keep(error.message.rstrip(".").replace("provider", "collector"), 0.0)
+            self._rest(error.message.rstrip(".").replace("provider", "collector"), 0.0)
+            return False
         if status in RETRIED:
-            return self._keep(f"the collector answered {status}", rest_s)
+            self._rest(f"the collector answered {status}", rest_s)
+            return False
         self._strikes = 0
         if not 200 <= status < 300:
             self._drop(self._spans, f"the collector answered {status}")
-        return False
+        return True
 
-    def _keep(self, reason: str, rest_s: float) -> bool:
+    def _rest(self, reason: str, rest_s: float) -> None:
         rest_s = min(max(rest_s, BACKOFF.delay(self._strikes, self._dice)), LONGEST_REST_S)
         self._strikes += 1
         self._due = self._clock.now() + rest_s
         self._tell(reason)
-        return True
 
     async def _post(self, destination: Destination) -> tuple[int, float]:
         """(status, seconds that the collector asks to wait). Raises what the transport does."""
-        body = b"".join(self._written)
-        exchange = None
-        for is_new in (False, True):
-            outgoing = Outgoing(
-                origin=destination.origin,
-                method=b"POST",
-                head=destination.head,
-                body=body,
-                timeouts=TIMEOUTS,
-                is_stream=False,
-                needs_new_connection=is_new,
-            )
-            try:
-                exchange = await self._client.send(outgoing)
-                break
-            except StaleConnection:
-                if is_new:
-                    raise
-        assert exchange is not None
+        body, origin, head = b"".join(self._written), destination.origin, destination.head
+        outgoing = Outgoing(origin=origin, method=b"POST", head=head, body=body, timeouts=TIMEOUTS, is_stream=False)
+        try:
+            exchange = await self._client.send(outgoing)
+        except StaleConnection:
+            exchange = await self._client.send(replace(outgoing, needs_new_connection=True))
         try:
             answer = await exchange.read_all(LARGEST_ANSWER)
+        except ReplyTooLarge:
+            answer = b""
         finally:
             exchange.close()
         if exchange.status == 200 and exchange.headers.get(b"content-type", b"").startswith(PROTOBUF):

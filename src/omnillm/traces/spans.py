@@ -11,7 +11,7 @@ from typing import Final, TypedDict
 from msgspec import Struct
 
 from omnillm.records import AttemptRow, RequestRow
-from omnillm.trace_context import Parent, TraceFields
+from omnillm.trace_context import Parent
 
 INTERNAL, SERVER, CLIENT = 1, 2, 3
 """OTLP's kinds of a span."""
@@ -30,11 +30,11 @@ Value = str | int | float | bool
 
 
 class Ended(Struct, frozen=True, gc=False):
-    """A call that has ended, with the attempts that were sent, and what its client said of its trace."""
+    """A call that has ended, with the attempts that were sent, and its client's span."""
 
     row: RequestRow
     attempts: tuple[AttemptRow, ...]
-    fields: TraceFields | None
+    parent: Parent | None
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -62,9 +62,9 @@ class Span(TypedDict):
     has_failed: bool
 
 
-def spans_of(ended: Ended, parent: Parent | None, places: Mapping[str, Place], kind: int) -> Iterator[Span]:
+def spans_of(ended: Ended, places: Mapping[str, Place], kind: int) -> Iterator[Span]:
     """The call's own span, of that kind, and those of its attempts. `places`: by the configured names of providers."""
-    row = ended.row
+    row, parent = ended.row, ended.parent
     number = int(row.request_id, 16)
     trace_id, state = (number.to_bytes(16), "") if parent is None else (parent.trace_id, parent.state)
     call_id = _span_id(number)
