@@ -1,6 +1,7 @@
 """Calls become traces at a collector, read there with OpenTelemetry's own classes."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 
 import openai
@@ -9,11 +10,12 @@ from opentelemetry import propagate, trace
 from tests.journeys.live import began, handshake
 from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.test_reload import reload
-from tests.journeys.wire import Line, Question, ask, exchange
+from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
 from tests.traces.collector import Collector, values
 
 from omnillm.errors import ConfigError
 from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
+from omnillm.traces.spans import CLIENT, SERVER
 
 PROMPT, SECRET = "a prompt that is nobody's business", "hidden-0123456789"
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -76,7 +78,7 @@ async def test_a_call_is_within_its_clients_span(serve: Serve, provider: FakePro
             )
     await exchange(gateway.port, ask("openai_chat", "Hello"))
     await exported(gateway)
-    calls = [span for span in collector.spans if span.kind == 2]
+    calls = [span for span in collector.spans if span.kind == SERVER]
     assert [(int.from_bytes(span.trace_id), int.from_bytes(span.parent_span_id)) for span in calls] == [(9, 11), (9, 13)]
     assert [span.trace_state for span in collector.spans] == ["dd=p:11"] * 2 + ["dd=p:13"] * 2
     assert not any({b"traceparent", b"tracestate"} & logged.headers.keys() for logged in provider.log)
@@ -101,8 +103,42 @@ async def test_each_call_of_a_known_head_has_its_own_span(
     await line.rest()
     await line.close()
     await exported(gateway)
-    parents = [int.from_bytes(span.parent_span_id) for span in collector.spans if span.kind == 2]
+    parents = [int.from_bytes(span.parent_span_id) for span in collector.spans if span.kind == SERVER]
     assert parents == [1, 1, 2, 2, 3, 3, 4, 4, 5, 6]
+
+
+async def test_what_is_exported_is_what_was_booked(serve: Serve, provider: FakeProvider, collector: Collector) -> None:
+    """Every call and every attempt of the ledger, once, with its outcome and its cost."""
+    dice = random.Random(11)
+    provider.script.behave("sk-other", Behaviour())
+    gateway = await serve(traced(provider, collector, keys={"a": "key: sk-good", "b": "key: sk-other"}, queue="0s"))
+    faults = (
+        "",
+        "",
+        "[[fault:status_500]]",
+        "[[fault:rate_ms]]",
+        "[[fault:error_after_content]]",
+        "[[fault:cut_mid_body]]",
+        "[[fault:status_400]]",
+    )
+    asked = [ask(dice.choice(DIALECTS), f"Hello {dice.choice(faults)}", is_stream=dice.random() < 0.5, cap=20) for _ in range(40)]
+    await asyncio.gather(*(exchange(gateway.port, each) for each in asked))
+    await exported(gateway)
+    store = gateway.program.store
+    await store.flush()
+    rows = await store.requests(limit=100, before="")
+    assert len(rows) == 40
+    assert len({row.outcome for row in rows}) > 3
+    told = {span.trace_id.hex(): values(span.attributes) for span in collector.spans if span.kind == SERVER}
+    assert {
+        request_id: (call["omnillm.outcome"], call["omnillm.cost_nanousd"], call["omnillm.attempts"]) for request_id, call in told.items()
+    } == {row.request_id: (row.outcome, row.cost_nanousd, row.attempts) for row in rows}
+    names = ("request_id", "attempt", "key", "outcome", "cost_nanousd")
+    attempts = [values(span.attributes) for span in collector.spans if span.kind == CLIENT]
+    booked = [each for row in rows for each in await store.attempts(row.request_id)]
+    assert sorted(tuple(each[f"omnillm.{name}"] for name in names) for each in attempts) == sorted(
+        (each.request_id, each.attempt, each.key, each.verdict, each.cost_nanousd) for each in booked
+    )
 
 
 async def test_whatever_ends_a_call_ends_its_span(serve: Serve, provider: FakeProvider, collector: Collector) -> None:
@@ -114,10 +150,10 @@ async def test_whatever_ends_a_call_ends_its_span(serve: Serve, provider: FakePr
     line = await Line.open(gateway.port, ask("openai_chat", "Hello [[fault:stall_mid_body]]", is_stream=True, model="claude"))
     await line.head()
     line.reset()
-    await until(lambda: len(gateway.program.exporter._waiting) + len(collector.tree()) + bool(gateway.program.exporter._task) > 2)
+    await until(lambda: not gateway.in_flight)
     await exported(gateway)
     assert len(collector.tree()) == 3
-    calls = {values(span.attributes)["omnillm.outcome"]: span for span in collector.spans if span.kind == 2}
+    calls = {values(span.attributes)["omnillm.outcome"]: span for span in collector.spans if span.kind == SERVER}
     refused, failed, left = calls["budget_exceeded"], calls["upstream_failed"], calls["aborted"]
     assert [span.status.code for span in (refused, failed, left)] == [0, 2, 0]
     assert values(refused.attributes)["error.type"] == "budget_exceeded"
@@ -138,7 +174,7 @@ async def test_live_sessions_and_native_calls_are_spans_too(serve: Serve, provid
     await until(lambda: not gateway.in_flight)
     await exported(gateway)
     assert {span.trace_id.hex() for span in collector.spans} == {TRACE}
-    assert {span.name for span in collector.spans if span.kind == 2} == {"files openai", "realtime fast"}
+    assert {span.name for span in collector.spans if span.kind == SERVER} == {"files openai", "realtime fast"}
 
 
 async def test_a_changed_section_is_applied(serve: Serve, provider: FakeProvider, collector: Collector) -> None:
