@@ -1,4 +1,4 @@
-"""Writes `docs/sdk-methods.md`: what becomes of every method of OpenAI's and Anthropic's SDKs, as their source asks and the tables answer.
+"""Writes `docs/sdk-methods.md`: what becomes of the methods of the vendors' SDKs, as their source asks and the tables answer.
 
 A new version of an SDK shows here what it has learnt to ask. `--check`: only tell whether the page is up to date.
 """
@@ -17,7 +17,8 @@ from omnillm.server.paths import inference_route, methods_of, provider_route
 
 PAGE: Final = Path(__file__).parents[1] / "docs/sdk-methods.md"
 BEGIN, END = "<!-- generated: make matrix -->\n", "<!-- end of what is generated -->\n"
-SDKS: Final = {"openai": ("openai", "/v1"), "anthropic": ("anthropic", "")}
+GOOGLE: Final = "google.genai"
+SDKS: Final = {"openai": ("openai", "/v1"), "anthropic": ("anthropic", ""), GOOGLE: ("gemini", "/v1beta")}
 """Package -> (kind of provider that it is for, what its base URL has and its methods leave out)."""
 ADMINISTRATION: Final = ("/organization", "/projects/")
 _CLASS: Final = re.compile(r"^class (\w+)\(SyncAPIResource", re.MULTILINE)
@@ -27,6 +28,8 @@ _CALL: Final = re.compile(
     r"self\._(get|post|put|patch|delete|get_api_list)\(\s*(?:path_template\(\s*)?f?\"(/[^\"?]*)[^\"]*\"(?P<rest>.{0,2000})", re.DOTALL
 )
 _LISTED_BY: Final = re.compile(r"\n            method=\"(\w+)\"")
+_GOOGLES_CLASS: Final = re.compile(r"^class (?!Async)\w+\(BaseSDK", re.MULTILINE)
+_GOOGLES_CALL: Final = re.compile(r"\smethod=\"(\w+)\",\s+path=\"/\{api_version\}(/[^\"]*)\"")
 _WORD: Final = re.compile(r"\{\w+\}")
 
 
@@ -43,12 +46,32 @@ def methods(package: str) -> Iterator[Method]:
     spec = find_spec(package)
     assert spec is not None
     assert spec.submodule_search_locations
+    if package == GOOGLE:
+        yield from _methods_of_google(Path(spec.submodule_search_locations[0]) / "_gaos")
+        return
     root = Path(spec.submodule_search_locations[0]) / "resources"
     for path in sorted(root.rglob("*.py")):
         source = path.read_text("utf-8")
         for found in _CLASS.finditer(source):
             end = _NEXT_CLASS.search(source, found.end())
             yield from _methods_of(_resource(path.relative_to(root)), source[found.end() : end.start() if end else len(source)])
+
+
+def _methods_of_google(root: Path) -> Iterator[Method]:
+    """Those that are generated, as the Interactions API and what stands beside it: the others are written by hand in many forms."""
+    for path in sorted(root.glob("[a-z]*.py")):
+        source = path.read_text("utf-8")
+        for found in _GOOGLES_CLASS.finditer(source):
+            end = _NEXT_CLASS.search(source, found.end())
+            body = source[found.end() : end.start() if end else len(source)]
+            starts = [*_METHOD.finditer(body)]
+            ends = [*(start.start() for start in starts[1:]), len(body)]
+            asked = {
+                start[1]: call
+                for start, stop in zip(starts, ends, strict=True)
+                if (call := _GOOGLES_CALL.search(body, start.end(), stop)) is not None
+            }
+            yield from (Method(path.stem, name, call[1], call[2]) for name, call in asked.items())
 
 
 def _resource(path: Path) -> str:
@@ -95,7 +118,7 @@ def table(package: str) -> str:
             refused.setdefault(method.resource, []).append(f"`{method.name}`")
     lines = ["| served | asks | as |", "|---|---|---|", *served, "", "| refused | methods |", "|---|---|"]
     lines += [f"| `{resource}` | {', '.join(names)} |" for resource, names in refused.items()]
-    return "\n".join([*lines, f"| administration | {administration} |"])
+    return "\n".join([*lines, *([f"| administration | {administration} |"] if administration else [])])
 
 
 def page() -> str:

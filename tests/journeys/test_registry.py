@@ -103,6 +103,10 @@ def _model(row: Support) -> str:
 
 
 async def generation(asking: Asking, row: Support) -> None:
+    if row.wire_format == "gemini_interactions":
+        await asking.call("POST", "/v1beta/interactions", {"model": "host/fake-small", "input": PROMPT})
+        assert asking.fake.log[-1].protocol == "gemini_interactions"
+        return
     if row.wire_format == "bedrock_converse":  # its clients speak it at Bedrock's own paths
         for method in ("converse", "converse-stream"):
             asked = {"messages": [{"role": "user", "content": [{"text": PROMPT}]}]}
@@ -196,6 +200,12 @@ async def stored_responses(asking: Asking, row: Support) -> None:
         await asking.call(method, f"{asking.root}/responses/{made}{rest}")
 
 
+async def stored_interactions(asking: Asking, row: Support) -> None:
+    made = (await asking.call("POST", "/v1beta/interactions", {"model": "host/fake-small", "input": PROMPT})).json["id"]
+    for method, rest in (("GET", ""), ("POST", "/cancel"), ("DELETE", "")):
+        await asking.call(method, f"{asking.root}/interactions/{made}{rest}")
+
+
 async def compactions(asking: Asking, row: Support) -> None:
     told = (await asking.call("POST", f"{asking.root}/responses/compact", {"model": MODEL, "input": PROMPT})).json
     assert told["output"][-1]["type"] == "compaction"
@@ -239,7 +249,7 @@ ASKED: dict[str, Callable[[Asking, Support], Awaitable[None]]] = {
     each.__name__: each
     for each in (
         *(generation, count_tokens, models, files, uploads, batches, stored_responses, compactions, conversations, invoke_model),
-        *(caches, realtime),
+        *(caches, realtime, stored_interactions),
     )
 } | FAMILY_RUNNERS
 

@@ -20,7 +20,8 @@ from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.extras import Asked
 from omnillm.protocols.outline import outline
-from omnillm.protocols.priced import ANTHROPIC_TURNS, GEMINI_CALLS, read_asked
+from omnillm.protocols.priced import ANTHROPIC_TURNS, read_asked
+from omnillm.protocols.priced_gemini import GEMINI_CALLS
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage

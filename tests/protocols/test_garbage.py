@@ -20,6 +20,7 @@ from omnillm.protocols.token_counts import read_count
 from omnillm.usage import Usage
 
 DEEP = b"[" * 5_000 + b"]" * 5_000
+EVERY = ("openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content", "gemini_interactions", "bedrock_converse")
 HOSTILE = (
     *(b"", b"<html>502</html>", b"[]", b"[1,2]", b"[null]", b'[{"error":1}]', b'"x"', b"null", b"7", b"\xff\xfe"),
     *(b'{"error":null}', b'{"error":[1]}', b'{"message":7}', b"[" * 9_000),
@@ -32,6 +33,8 @@ HOSTILE = (
         ("anthropic_messages", {"thread": 7}),
         ("anthropic_messages", {"container": 7}),
         ("gemini_generate_content", {"cachedContent": 7}),
+        ("gemini_interactions", {"previous_interaction_id": 7, "environment": 7}),
+        ("gemini_interactions", {"environment": {"type": "remote"}}),
         ("openai_responses", {"conversation": 7, "previous_response_id": 7}),
     ],
 )
@@ -48,7 +51,7 @@ def test_body_that_hides_names_in_what_is_no_json_is_refused() -> None:
         PROTOCOLS["openai_responses"].named_ids({}, body)
 
 
-@in_turn("protocol", ["openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content", "bedrock_converse"])
+@in_turn("protocol", EVERY)
 @in_turn("body", [b"", b"{", b"[]", b"\xff", b'{"usage":7,"usageMetadata":7}', DEEP])
 def test_reply_that_is_none_has_no_usage(protocol: str, body: bytes) -> None:
     """Nor is it whole; an error that cannot be read is one all the same."""
@@ -58,7 +61,7 @@ def test_reply_that_is_none_has_no_usage(protocol: str, body: bytes) -> None:
     assert read_count(protocol, body) is None
 
 
-@in_turn("protocol", ["openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content", "bedrock_converse"])
+@in_turn("protocol", EVERY)
 @in_turn("body", HOSTILE)
 def test_hostile_body_is_judged_by_the_status(protocol: str, body: bytes) -> None:
     """Whatever a proxy puts in place of an error, the status still says whose trouble it is."""

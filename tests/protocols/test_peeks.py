@@ -15,9 +15,10 @@ NAMES = {
     "openai_responses": ("model", "input", "stream", "max_output_tokens", "tools", "prompt"),
     "anthropic_messages": ("model", "max_tokens", "stream", "messages", "tools", "speed", "x"),
     "gemini_generate_content": ("contents", "generationConfig", "generation_config", "tools", "model", "x"),
+    "gemini_interactions": ("model", "agent", "input", "stream", "generation_config", "tools", "background", "Input"),
     "bedrock_converse": ("messages", "system", "inferenceConfig", "toolConfig", "serviceTier", "x"),
 }
-INNER = ("maxOutputTokens", "candidate_count", "responseModalities", "maxTokens", "tools", "type")
+INNER = ("max_output_tokens", "content", "data", "maxOutputTokens", "candidate_count", "responseModalities", "maxTokens", "tools", "type")
 
 
 @pytest.mark.parametrize("protocol", NAMES)

@@ -6,7 +6,8 @@ from typing import Any
 from tests.in_turn import in_turn
 
 from omnillm.protocols.members import read_members
-from omnillm.protocols.priced import ANTHROPIC_TURNS, GEMINI_CALLS, read_asked
+from omnillm.protocols.priced import ANTHROPIC_TURNS, read_asked
+from omnillm.protocols.priced_gemini import GEMINI_CALLS
 from omnillm.protocols.registry import PROTOCOLS
 
 COMPACTED = {"context_management": [{"type": "compaction", "compact_threshold": 1000}]}
@@ -68,6 +69,27 @@ FREE = {"turns": 1, "output_turns": 1, "calls": 0, "tools": set(), "has_unseen_i
             {"tools": [{"magic": {}}]},
             {"unbounded": "the tool magic (no member caps what it costs: leave it out)"},
         ),
+        ("gemini_interactions", {"tools": [{"type": "function"}, {"type": "computer_use"}], "background": False}, {}),
+        ("gemini_interactions", {"previous_interaction_id": "v1_a"}, {"has_unseen_input": True}),
+        ("gemini_interactions", {"continuation_token": "t"}, {"has_unseen_input": True}),
+        ("gemini_interactions", {"tools": [{"type": "google_maps"}]}, {"calls": GEMINI_CALLS, "tools": {"google_maps"}}),
+        (
+            "gemini_interactions",
+            {"tools": [{"type": "google_search"}, {"type": "file_search"}]},
+            {"turns": 2, "output_turns": 2, "calls": GEMINI_CALLS, "tools": {"web_search"}, "has_unseen_input": True},
+        ),
+        (
+            "gemini_interactions",
+            {"tools": [{"type": "mcp_server", "url": "https://h"}]},
+            {"unbounded": "the tool mcp_server (no member caps what it costs: leave it out)"},
+        ),
+        ("gemini_interactions", {"tools": [{}]}, {"unbounded": "tools"}),
+        (
+            "gemini_interactions",
+            {"environment": {"type": "remote"}},
+            {"unbounded": "environment (what runs there is paid apart: leave it out)"},
+        ),
+        ("gemini_interactions", {"Background": True}, {"unbounded": "Background"}),
         ("bedrock_converse", {"guardrailConfig": None}, {}),
         ("bedrock_converse", {"guardrailConfig": {"guardrailIdentifier": "g"}}, {"calls": 1, "tools": {"guardrail"}}),
     ],

@@ -21,6 +21,7 @@ def test_every_protocol_stands_under_its_own_name():
         "openai_responses",
         "anthropic_messages",
         "gemini_generate_content",
+        "gemini_interactions",
         "bedrock_converse",
         "bedrock_invoke",
     }

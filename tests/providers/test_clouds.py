@@ -81,7 +81,7 @@ def test_models_decide_the_protocols() -> None:
     assert BEDROCK.protocols_for(claude) == (CONVERSE, MESSAGES_API)
     assert BEDROCK.protocols_for(arn) == (CONVERSE,)
     assert VERTEX_AI.protocols_for("claude-opus-4-7") == (MESSAGES_API,)
-    assert VERTEX_AI.protocols_for("gemini-2.5-pro") == (GEMINI,)
+    assert VERTEX_AI.protocols_for("gemini-2.5-pro") == (GEMINI, "gemini_interactions")
     pinned = endpoint("bedrock", base_url=Secret("http://h"), protocol=MESSAGES_API)
     assert pinned.protocols_for(arn) == (MESSAGES_API,)
     assert endpoint("bedrock", base_url=Secret("http://h"), protocol="converse").protocols_for(claude) == (CONVERSE,)

@@ -28,7 +28,7 @@ def test_each_kind_has_its_origin_and_protocols():
     assert told == PRESETS | {
         "openai": ("https://api.openai.com", ("openai_chat", "openai_responses")),
         "anthropic": ("https://api.anthropic.com", ("anthropic_messages",)),
-        "gemini": ("https://generativelanguage.googleapis.com", (GEMINI,)),
+        "gemini": ("https://generativelanguage.googleapis.com", (GEMINI, "gemini_interactions")),
     }
 
 

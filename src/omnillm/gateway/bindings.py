@@ -11,19 +11,19 @@ from omnillm.clock import Clock
 from omnillm.errors import BadRequest, CallerFault, LedgerUnavailable
 from omnillm.gateway.call import Call
 from omnillm.gateway.journal import unreadable
-from omnillm.protocols.bound import COMPACTION, CONTAINER, ITEM, MESSAGE, REASONING, RESPONSE
+from omnillm.protocols.bound import COMPACTION, CONTAINER, ENVIRONMENT, INTERACTION, ITEM, MESSAGE, REASONING, RESPONSE
 from omnillm.protocols.protocol import Bound
 from omnillm.records import BATCH_BILL, Binding
 from omnillm.routing.target import Plan
 
 MOST_RECENT = 16_384
-KEPT_S = 30 * 86_400
-"""As long as OpenAI keeps a response."""
+KEPT_S = 55 * 86_400
+"""As long as Google keeps an interaction, of those who pay; OpenAI keeps a response for 30 days."""
 OBJECT_KEPT_S = 10 * 365 * 86_400
 """Files and batches stay until somebody deletes them."""
 LONGEST_ID = 2_048
 """Bytes that an index of PostgreSQL's surely takes. What has a longer id is not bound: the call's own rows must not fail for it."""
-SHORT_LIVED = frozenset({RESPONSE, MESSAGE, REASONING, COMPACTION, ITEM, CONTAINER, BATCH_BILL})
+SHORT_LIVED = frozenset({RESPONSE, INTERACTION, MESSAGE, REASONING, COMPACTION, ITEM, CONTAINER, ENVIRONMENT, BATCH_BILL})
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):

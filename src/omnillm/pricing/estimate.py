@@ -10,6 +10,7 @@ HIDDEN_TOKENS = {
     "openai_responses": 100,
     "anthropic_messages": 700,
     "gemini_generate_content": 20,
+    "gemini_interactions": 20,
     "bedrock_converse": 700,
     "bedrock_invoke": 700,
     "canonical": 0,

@@ -24,6 +24,10 @@ KEY_BOUND = frozenset({"openai_responses"})
 RESPONSE, CONVERSATION, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "conversation", "reasoning", "item", "file", "cached_content"
 MESSAGE = "message"
 """A reply of Anthropic's under whose id a conversation is kept."""
+INTERACTION = "interaction"
+"""A kept answer of Gemini's."""
+ENVIRONMENT = "environment"
+"""Where Gemini runs code for an interaction, and keeps its files."""
 COMPACTION = "compaction"
 """A shortened history that only its maker's account can read. Unlike reasoning, it cannot be left out."""
 OBJECT = "object"
@@ -42,6 +46,7 @@ LISTED = re.compile(rb'"((?:[^"\\]|\\.)*+)"')
 _LISTED = re.compile(rb'"([\w.:/-]{1,256})"')
 _CONTAINER = re.compile(rb'"container"\s*:\s*"([\w.:/-]{1,256})"')
 _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,2048}?(files/[\w-]{1,128})')
+_URI = re.compile(rb'"uri"\s*:\s*"[^"]{0,2048}?(files/[\w-]{1,128})')
 _REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_[\w-]{1,200})"')
 _COMPACTION_ID = re.compile(rb'"id"\s*:\s*"(cmp_[\w-]{1,200})"')
 REFERENCE = re.compile(
@@ -111,6 +116,12 @@ def gemini_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     found: tuple[Bound, ...] = ((CACHED_CONTENT, cached),) if cached else ()
     body = _spelt_out(body)
     return found + (_found(FILE, _FILE_URI, body) if b'"fileUri"' in body or b'"file_uri"' in body else ())
+
+
+def files_at(body: bytes) -> tuple[Bound, ...]:
+    """Files of the File API, by the URIs that an interaction names."""
+    body = _spelt_out(body)
+    return _found(FILE, _URI, body) if b'"uri"' in body else ()
 
 
 def _member(name: str, members: Members) -> str:

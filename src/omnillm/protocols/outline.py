@@ -45,7 +45,8 @@ def outline(members: Members, body: bytes) -> Outline | None:
         return None
     shortened = dict(members)
     left_out = 0
-    names, shorten = (_NAMED_IN_TWO_WORDS, _emptied) if _is_plain(body) else (_SPOKEN, _without_prose)
+    is_plain = _is_plain(body) and not ("input" in members and _holds_media(body))
+    names, shorten = (_NAMED_IN_TWO_WORDS, _emptied) if is_plain else (_SPOKEN, _without_prose)
     try:
         for name in names:
             if name in members:
@@ -62,6 +63,11 @@ def outline(members: Members, body: bytes) -> Outline | None:
 def _is_plain(body: bytes) -> bool:
     """Whether a few bytes show that there is nothing to be found: no array in another, no name of two words, no escape."""
     return body.find(b"[", body.find(b"[") + 1) < 0 and _UNDERSCORE not in body and _BACKSLASH not in body
+
+
+def _holds_media(body: bytes) -> bool:
+    """Whether there may be media, or files, by names of one word: of Gemini's Interactions, whose parts may be the conversation's items."""
+    return b'"uri"' in body or b'"data"' in body
 
 
 def _emptied(value: msgspec.Raw) -> tuple[msgspec.Raw, int]:

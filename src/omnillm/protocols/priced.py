@@ -11,6 +11,7 @@ import msgspec
 from omnillm.protocols.extras import UNCAPPED_TOOL, Asked
 from omnillm.protocols.members import repeats_a_name
 from omnillm.protocols.priced_converse import MODEL_FIELDS, TOOL_CONFIG, read_guardrail, read_model_fields, read_tools
+from omnillm.protocols.priced_gemini import read_agent, read_environment, read_generate_content_tools, read_interaction_tools
 from omnillm.protocols.protocol import Members
 
 ANTHROPIC_TURNS: Final = 11
@@ -20,8 +21,6 @@ MCP_TOOLSET: Final = "mcp_toolset"
 MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", MCP_TOOLSET, "browser_toolset")
 """Tools without a fee: they cost the further turns that they cause."""
 MESSAGES_PAID: Final = ("advisor_", "openrouter:")
-GEMINI_CALLS: Final = 10
-"""Searches in one request. Gemini has no maximum: so many are reserved, and what was reported is settled."""
 
 
 def read_asked(protocol: str, members: Members, price_members: tuple[str, ...], n: int) -> Asked:
@@ -216,26 +215,6 @@ THREAD_REFUSED: Final = "thread_unsupported_request"
 """The code by which Anthropic's SDK knows that it must send the whole conversation."""
 
 
-# Gemini generateContent
-
-
-def _gemini_tools(asked: Asked, value: Any, _: Members) -> None:
-    for tool in value or ():
-        for kind in tool:
-            name = kind.replace("_", "").lower()
-            if name in _GEMINI_PAID:
-                asked.tools.add(_GEMINI_PAID[name])
-                asked.calls = GEMINI_CALLS
-            elif name in {"urlcontext", "codeexecution", "filesearch"}:
-                asked.has_unseen_input = True
-                asked.turns = asked.output_turns = 2
-            elif name not in {"functiondeclarations", "computeruse"}:
-                asked.refuse(f"the tool {kind}", UNCAPPED_TOOL)
-
-
-_GEMINI_PAID: Final = {"googlesearch": "web_search", "googlesearchretrieval": "web_search", "googlemaps": "google_maps"}
-
-
 def _refuse_repeated(asked: Asked, name: str, members: Members) -> None:
     if repeats_a_name(bytes(members[name])):
         asked.refuse(name, "a member of it stands twice")
@@ -282,8 +261,18 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "cached_content": _unseen,
         "continuationToken": _unseen,
         "continuation_token": _unseen,
-        "tools": _gemini_tools,
+        "tools": read_generate_content_tools,
         "generationConfig.responseModalities": _harmless,
+    },
+    "gemini_interactions": {
+        "service_tier": _tier(frozenset({"", "standard"})),
+        "previous_interaction_id": _unseen,
+        "cached_content": _unseen,
+        "continuation_token": _unseen,
+        "background": _background,
+        "tools": read_interaction_tools,
+        "agent": read_agent,
+        "environment": read_environment,
     },
     "bedrock_converse": {
         "serviceTier": _tier_under("type", frozenset({"", "default"})),

@@ -195,6 +195,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
 
     None: replies make nothing.
     """
+    kept_as: str = "response"
+    """The kind of what a reply is kept as, where its provider goes on with it although its stream has broken off."""
     is_native_only: bool = False
     """True: clients speak it at a provider's own paths alone, and nothing of theirs is translated into another."""
     reader: Callable[[Mapping[bytes, bytes]], FrameReader | None] | None = None

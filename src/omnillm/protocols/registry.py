@@ -5,6 +5,7 @@ from omnillm.protocols import (
     bedrock_converse,
     bedrock_invoke,
     gemini_generate_content,
+    gemini_interactions,
     openai_chat,
     openai_responses,
 )
@@ -12,5 +13,13 @@ from omnillm.protocols.protocol import Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
     package.PROTOCOL.name: package.PROTOCOL
-    for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, bedrock_converse, bedrock_invoke)
+    for package in (
+        openai_chat,
+        openai_responses,
+        anthropic_messages,
+        gemini_generate_content,
+        gemini_interactions,
+        bedrock_converse,
+        bedrock_invoke,
+    )
 }

@@ -32,6 +32,18 @@ _GEMINI: Final[Mapping[str, JobStatus]] = {
     "EXPIRED": "failed",
     "CANCELLED": "cancelled",
 }
+_INTERACTION: Final[Mapping[str, JobStatus]] = {
+    "queued": "pending",
+    "in_progress": "running",
+    "completed": "succeeded",
+    "requires_action": "succeeded",
+    "requires_continuation": "succeeded",
+    "incomplete": "succeeded",
+    "budget_exceeded": "succeeded",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+"""Of an interaction that is written in the background, of Gemini's too."""
 _OF_ANSWERS: Final = ("output_file_id", "responsesFile")
 _OF_RESULTS: Final = (*_OF_ANSWERS, "error_file_id")
 """OpenAI's errors have a file of their own, which tells of no usage."""
@@ -62,7 +74,9 @@ def _anthropic(told: dict[str, Any]) -> JobStatus:
 
 
 def _gemini(told: dict[str, Any]) -> JobStatus:
-    """The status of an operation, or of the batch in its metadata. `done` counts more than an unfinished state."""
+    """The status of an interaction, of an operation, or of the batch in its metadata. `done` counts more than an unfinished state."""
+    if isinstance(told.get("status"), str):
+        return _INTERACTION.get(told["status"], "unknown")
     error = told.get("error")
     if isinstance(error, dict):
         return "cancelled" if error.get("code") == _CANCELLED_CODE else "failed"

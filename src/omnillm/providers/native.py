@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from omnillm.protocols.bound import CACHED_CONTENT, CONTAINER, CONVERSATION, FILE, OBJECT, RESPONSE
+from omnillm.protocols.bound import CACHED_CONTENT, CONTAINER, CONVERSATION, FILE, INTERACTION, OBJECT, RESPONSE
 from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.urls import segment_name
@@ -134,6 +134,9 @@ GEMINI: Final = _operations("""
     GET    /batches/{batch}               batches
     DELETE /batches/{batch}               batches
     POST   /batches/{batch}:cancel        batches
+    GET    /interactions/{interaction}    stored_interactions   stream=sse
+    DELETE /interactions/{interaction}    stored_interactions
+    POST   /interactions/{interaction}/cancel  stored_interactions
 """)
 BEDROCK: Final = _operations("""
     POST   /model/{model}/invoke                        invoke_model  tokens
@@ -158,6 +161,9 @@ PLANNED: Final[Mapping[str, tuple[Operation, ...]]] = {
     GET    /cachedContents                caches
     POST   /batchPredictionJobs           batches  tokens
     GET    /batchPredictionJobs           batches
+    GET    /interactions/{interaction}    stored_interactions
+    DELETE /interactions/{interaction}    stored_interactions
+    POST   /interactions/{interaction}/cancel  stored_interactions
 """),
 }
 """Operations of a later version: they are refused as planned, not as unknown."""
@@ -165,7 +171,7 @@ WRITTEN_ANEW: Final[Mapping[str, str]] = {"bedrock": "/model/"}
 """Kind -> how paths begin whose model may be an ARN, with slashes: they are read whole, and written anew with the model as one segment."""
 COLLECTIONS: Final[Mapping[str, str]] = {FILE: "files", CACHED_CONTENT: "cachedContents", BATCH: "batches"}
 """Gemini's ids begin with their collection: `files/abc`."""
-BOUND: Final = frozenset({FILE, UPLOAD, BATCH, RESPONSE, CONVERSATION, CACHED_CONTENT})
+BOUND: Final = frozenset({FILE, UPLOAD, BATCH, RESPONSE, INTERACTION, CONVERSATION, CACHED_CONTENT})
 _TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {
     "openai": OPENAI,
     "azure_openai": OPENAI,
@@ -264,7 +270,9 @@ def _bound_id(endpoint: Endpoint, kind: str, written: str) -> str:
 
 
 def batch_path(kind: str, name: str) -> str:
-    """Where a batch, or a response that is written in the background, tells of itself, below the root; "": this kind has none."""
+    """Where a batch, or an answer that is written in the background, tells of itself, below the root; "": this kind has none."""
+    if kind == "gemini" and not name.startswith(f"{COLLECTIONS[BATCH]}/"):
+        return f"/interactions/{name}"
     word = "{response}" if name.startswith("resp_") else "{batch}"
     found = next((each.path for each in operations(kind) if each.method == "GET" and each.path.endswith(f"/{word}")), "")
     return found.replace(word, name.rpartition("/")[2])

@@ -3,10 +3,10 @@
 import re
 
 from omnillm.endpoints.format import EMBEDDINGS
-from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
+from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS
 from omnillm.providers.endpoint import Endpoint, OwnPath
 from omnillm.providers.families import formats_of
-from omnillm.providers.paths import GEMINI_FORMATS, GEMINI_OPERATIONS, GEMINI_SESSIONS, PATHS
+from omnillm.providers.paths import GEMINI_FORMATS, GEMINI_OPERATIONS, GEMINI_SESSIONS, GENERATE, PATHS
 
 _DEPLOYMENT = re.compile(r"/deployments/([^/]+)(/.+)")
 """Azure's older paths name the model."""
@@ -21,6 +21,8 @@ def operation_at(endpoint: Endpoint, path: str) -> OwnPath | None:
     if GEMINI_GENERATE_CONTENT in endpoint.protocols:
         if endpoint.has_sessions and path in GEMINI_SESSIONS:
             return OwnPath(protocol=GEMINI_GENERATE_CONTENT, operation="realtime", is_stream=True)
+        if below == PATHS[GEMINI_INTERACTIONS, GENERATE] and GEMINI_INTERACTIONS in endpoint.protocols:
+            return OwnPath(protocol=GEMINI_INTERACTIONS, operation=GENERATE)
         return _gemini_operation(below)
     deployed = _DEPLOYMENT.fullmatch(below) if endpoint.kind == "azure_openai" else None
     model, below = ("", below) if deployed is None else (deployed[1], deployed[2])

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.providers.families import FAMILY_PATHS
 
 GENERATE: Final = "generate"
@@ -23,6 +23,7 @@ PATHS = {
     (GEMINI_GENERATE_CONTENT, "count_tokens"): "/{model}:{method}",
     (GEMINI_GENERATE_CONTENT, "models"): "/models",
     (GEMINI_GENERATE_CONTENT, "realtime"): "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent",
+    (GEMINI_INTERACTIONS, "generate"): "/interactions",
     **FAMILY_PATHS,
 }
 GEMINI_METHODS = {

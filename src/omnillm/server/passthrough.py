@@ -38,6 +38,8 @@ ROOTS: Final[tuple[tuple[str, str], ...]] = (
     ("/v1/uploads", "openai"),
     ("/v1/conversations", "openai"),
     ("/v1/responses/", "openai"),
+    ("/v1/interactions/", "gemini"),
+    ("/v1beta/interactions/", "gemini"),
     ("/v1beta/files", "gemini"),
     ("/v1beta/cachedContents", "gemini"),
     ("/v1beta/batches", "gemini"),

@@ -1,5 +1,7 @@
 """Which path speaks which protocol: one table, looked at once a request."""
 
+import re
+
 import msgspec
 
 from omnillm.endpoints.format import EMBEDDINGS, FORM_OPERATIONS, Format
@@ -12,10 +14,12 @@ from omnillm.providers.paths import COUNT_TOKENS, GEMINI_FORMATS, GEMINI_OPERATI
 
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
 MESSAGES, GEMINI = PROTOCOLS["anthropic_messages"], PROTOCOLS["gemini_generate_content"]
+INTERACTIONS = PROTOCOLS["gemini_interactions"]
 CONVERSE = PROTOCOLS["bedrock_converse"]
 BEDROCK_PATHS = ("/model/", "/guardrail/", "/guardrail-checks/", "/async-invoke")
 """How Bedrock's paths begin."""
 CLAUDE_ON_VERTEX = "/publishers/anthropic/"
+INTERACTIONS_PATH = re.compile(r"^/v1(?:beta|alpha|beta1)?(?:/projects/[^/]+/locations/[^/]+)?/interactions(?:/|$)")
 GOOGLE_PATHS = ("/v1alpha/", "/v1beta/", "/v1beta1/", "/v1/projects/", "/ws/google.")
 """How Google's paths begin, and nobody else's."""
 
@@ -47,6 +51,8 @@ ROUTES = {
     "/v1/responses/input_tokens": Route(protocol=RESPONSES, operation=COUNT_TOKENS),
     "/v1/messages": Route(protocol=MESSAGES, operation=GENERATE),
     "/v1/messages/count_tokens": Route(protocol=MESSAGES, operation=COUNT_TOKENS),
+    "/v1beta/interactions": Route(protocol=INTERACTIONS, operation=GENERATE),
+    "/v1/interactions": Route(protocol=INTERACTIONS, operation=GENERATE),
     "/v1/realtime": Route(protocol=CHAT, operation=REALTIME),
     "/v1/embeddings": _family(FORMATS["openai_embeddings"]),
     "/v1/moderations": _family(FORMATS["openai_moderations"]),
@@ -143,6 +149,8 @@ def protocol_of(path: str, headers: dict[bytes, bytes]) -> Protocol:
     route = inference_route(path)
     if route is not None:
         return route.protocol
+    if INTERACTIONS_PATH.search(path):
+        return INTERACTIONS
     if path.startswith(BEDROCK_PATHS):
         return CONVERSE
     if path.startswith("/v1/messages") or CLAUDE_ON_VERTEX in path or b"anthropic-version" in headers:

@@ -34,9 +34,13 @@ def _told(node: dict[str, Any]) -> str:
             return _at(url)
         case {"type": "input_image", "file_id": str(name)} | {"type": "image", "source": {"file_id": str(name)}}:
             return f"an image at {name}"
-        case {"type": "image", "source": {"url": str(url)}}:
+        case {"type": "image", "source": {"url": str(url)}} | {"type": "image", "uri": str(url)}:
             return _at(url)
-        case {"type": "image", "source": {"data": str(packed)}} | {"image": {"source": {"bytes": str(packed)}}}:
+        case (
+            {"type": "image", "source": {"data": str(packed)}}
+            | {"type": "image", "data": str(packed)}
+            | {"image": {"source": {"bytes": str(packed)}}}
+        ):
             return _of(packed)
         case {"inlineData": dict(blob)} | {"inline_data": dict(blob)} if _is_image(blob) and isinstance(blob.get("data"), str):
             return _of(blob["data"])

@@ -15,9 +15,17 @@ from omnillm.testing.generation import Generation, count_tokens
 from omnillm.testing.hosts import ITSELF, Host
 from omnillm.testing.images import IMAGE_TOKENS
 from omnillm.testing.memory import Memory, seal_for
-from omnillm.testing.replies import ANTHROPIC_MESSAGES, BEDROCK, BEDROCK_COUNTED, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
+from omnillm.testing.replies import (
+    ANTHROPIC_MESSAGES,
+    BEDROCK,
+    BEDROCK_COUNTED,
+    GEMINI_GENERATE_CONTENT,
+    GEMINI_INTERACTIONS,
+    OPENAI_RESPONSES,
+)
 from omnillm.testing.replies.anthropic_messages import read_count
 from omnillm.testing.replies.counting import judge_count
+from omnillm.testing.replies.gemini_interactions import finished
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Standing, json_object
 from omnillm.testing.routes import Route, key_of, route
 from omnillm.testing.script import WINDOW_S, Behaviour, Script
@@ -172,6 +180,9 @@ class Judge:
         if protocol == OPENAI_RESPONSES.protocol and not asked.is_stream and asked.stored:
             told = way.speaker.whole(generation)
             self.shelves.of(key).keep("responses", told["id"], told)
+        elif protocol == GEMINI_INTERACTIONS.protocol and asked.stored:
+            told = finished(generation)
+            self.shelves.of(key).keep("interactions", told["id"], told)
         return Call(route=way, key=key, fault=fault, reply=reply, generation=generation)
 
     def _standing(self, key: str, number: int) -> Standing:
@@ -193,7 +204,7 @@ def _unknown(way: Route, arrived: Arrived) -> Fault:
         return BAD_SIGNATURE
     if way.speaker in BEDROCK:
         return UNKNOWN_BEDROCK_KEY
-    if way.speaker is GEMINI_GENERATE_CONTENT:
+    if way.speaker in (GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS):
         return UNKNOWN_TOKEN if b"authorization" in arrived.headers else UNKNOWN_GEMINI_KEY
     return UNKNOWN_KEY
 

@@ -13,6 +13,8 @@ UNSIGNED = (
     "Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly, and missing "
     "thought_signature may lead to degraded model performance. Additional data, function call `default_api:{}`."
 )
+KEPT_AS = {"openai_responses": "resp", "gemini_interactions": "v1"}
+"""How the ids of kept answers begin."""
 UNREADABLE = "The encrypted content {} could not be verified. Reason: Encrypted content could not be decrypted or parsed."
 FOREIGN = (
     "The encrypted content for item {} could not be verified. "
@@ -40,10 +42,10 @@ class Memory:
     def keep(self, protocol: str, key: str, asked: Asked, generation: Generation) -> None:
         if generation.seal:
             self._seals[protocol, _plain(generation.seal)] = key
-        if protocol == "openai_responses" and asked.stored:
+        if protocol in KEPT_AS and asked.stored:
             made = {generation.id_of(block, "call") for block in generation.of("tool")}
             known = self._responses[key].get(asked.previous, frozenset())
-            self._responses[key][f"resp_{generation.serial}"] = known | asked.calls | made
+            self._responses[key][f"{KEPT_AS[protocol]}_{generation.serial}"] = known | asked.calls | made
         elif protocol == "anthropic_messages" and asked.stored:
             self._responses[key][f"msg_{generation.serial}"] = frozenset()
 
@@ -56,6 +58,8 @@ class Memory:
         known = self._responses[key].get(asked.previous)
         if asked.previous and known is None and protocol == "anthropic_messages":
             raise Malformed("No usable Thread state was found.", "thread_not_found")
+        if asked.previous and known is None and protocol == "gemini_interactions":
+            raise Malformed(f"Interaction {asked.previous} is not found.")
         if asked.previous and known is None:
             raise Malformed(f"Previous response with id '{asked.previous}' not found.", "previous_response_not_found")
         for answered in asked.answers:

@@ -17,6 +17,7 @@ from omnillm.testing.replies import (
     BEDROCK_INVOKED,
     BEDROCK_LLAMA,
     GEMINI_GENERATE_CONTENT,
+    GEMINI_INTERACTIONS,
     OPENAI_CHAT,
     OPENAI_RESPONSES,
     VERTEX_CLAUDE,
@@ -32,6 +33,8 @@ PATHS: Mapping[tuple[str, str], tuple[Speaker, Operation]] = {
     ("POST", "/v1/responses/input_tokens"): (OPENAI_RESPONSES, "count"),
     ("POST", "/v1/messages"): (ANTHROPIC_MESSAGES, "generate"),
     ("POST", "/v1/messages/count_tokens"): (ANTHROPIC_MESSAGES, "count"),
+    ("POST", "/v1beta/interactions"): (GEMINI_INTERACTIONS, "generate"),
+    ("POST", "/v1/interactions"): (GEMINI_INTERACTIONS, "generate"),
 }
 LIVE = re.compile(r"/ws/google\.ai\.generativelanguage\.v1(?:beta|alpha)?\.GenerativeService\.BidiGenerateContent")
 VERTEX_LIVE = re.compile(r"/ws/google\.cloud\.aiplatform\.v1(?:beta1)?\.LlmBidiService/BidiGenerateContent")
@@ -55,6 +58,7 @@ GEMINI = re.compile(
 
 BEDROCK = re.compile(r"/model/(?P<model>[^/]+)/(?P<method>converse|converse-stream|count-tokens|invoke|invoke-with-response-stream)")
 VERTEX_PLACE = re.compile(r"/v1(?:beta1)?/projects/[^/]+/locations/[^/]+/publishers/(?P<rest>.+)")
+VERTEX_INTERACTIONS = re.compile(r"/v1(?:beta1)?/projects/[^/]+/locations/[^/]+/interactions")
 VERTEX_GEMINI = re.compile(r"google/models/(?P<model>[^/:]+):(?P<method>generateContent|streamGenerateContent|countTokens)")
 VERTEX_CLAUDES = re.compile(r"anthropic/models/(?P<model>[^/:]+):(?P<method>rawPredict|streamRawPredict)")
 
@@ -88,6 +92,8 @@ def route(method: str, target: str, headers: Mapping[bytes, bytes]) -> Route:
         if (family := GEMINI_FAMILIES.get(match["method"])) is not None:
             return Route(speaker=GEMINI_GENERATE_CONTENT, operation="family", model=match["model"], family=family)
         return _gemini(match, query)
+    if method == "POST" and VERTEX_INTERACTIONS.fullmatch(path) is not None:
+        return Route(speaker=GEMINI_INTERACTIONS, operation="generate")
     if method == "POST" and (cloud := _cloud(path, query)) is not None:
         return cloud
     if method == "GET" and path == "/v1/realtime":
@@ -134,6 +140,8 @@ def _cloud(path: str, query: str) -> Route | None:
 
 def _speaker_of(path: str, query: str, headers: Mapping[bytes, bytes]) -> Speaker:
     """All three SDKs ask for the same /v1/models; their header fields tell them apart."""
+    if "/interactions/" in path:
+        return GEMINI_INTERACTIONS
     if b"anthropic-version" in headers:
         return ANTHROPIC_MESSAGES
     if path.startswith("/v1beta/") or b"x-goog-api-key" in headers or b"x-goog-api-client" in headers or "key" in parse_qs(query):

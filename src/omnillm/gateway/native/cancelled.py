@@ -6,7 +6,7 @@ its prompt, because nobody tells of that either.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -15,6 +15,9 @@ from omnillm.pricing.cost import Price, Units, bound
 from omnillm.pricing.reference import BOUND, bounded
 from omnillm.records import AttemptRow
 
+_SHOWN: Final = {"response": "output", "interaction": "steps"}
+"""What an answer calls itself, and the member that shows what was written of it."""
+
 
 class Cancelled(NamedTuple):
     shown_bytes: int
@@ -22,10 +25,11 @@ class Cancelled(NamedTuple):
 
 
 def cancelled_of(told: Mapping[str, object]) -> Cancelled | None:
-    """None: it is no response that was cancelled."""
-    if told.get("object") != "response" or told.get("status") != "cancelled":
+    """None: it is no response, or interaction, that was cancelled."""
+    shown = _SHOWN.get(str(told.get("object")))
+    if shown is None or told.get("status") != "cancelled":
         return None
-    return Cancelled(len(msgspec.json.encode(told.get("output"))))
+    return Cancelled(len(msgspec.json.encode(told.get(shown))))
 
 
 def most_of(cancelled: Cancelled, attempt: AttemptRow, price: Price, *, wall_ms: int) -> tuple[int, str]:

@@ -43,7 +43,7 @@ from omnillm.gateway.native.weight import expected_tokens
 from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.gateway.settlement import Settlement
 from omnillm.outcome import Verdict
-from omnillm.protocols.bound import COMPACTION, FILE
+from omnillm.protocols.bound import COMPACTION, FILE, INTERACTION
 from omnillm.protocols.protocol import Failure
 from omnillm.providers.endpoint import SIGNING, Endpoint
 from omnillm.providers.native import BATCH, BOUND, UNLISTED, UPLOAD, kind_below
@@ -60,8 +60,8 @@ REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """RFC 9110, section 9.2.2."""
 PARTIAL, CONFLICT = 206, 409
 """409: a batch that is over cannot be cancelled."""
-STORED: Final = "stored_responses"
-TELLING: Final = frozenset({BATCHES, STORED})
+STORED: Final = frozenset({"stored_responses", "stored_interactions"})
+TELLING: Final = STORED | {BATCHES}
 """Families whose replies tell the cost of what was made before."""
 TAKES_FORMS = frozenset({"files", "uploads", UNLISTED})
 """Families whose bodies need not be JSON."""
@@ -147,13 +147,13 @@ class NativeEngine:
 
     async def _hear(self, ask: NativeAsk, relay: NativeRelay, upload: BatchBound | None) -> None:
         """What a reply says of batches: their files, their end, their results; and what it lists that is another's."""
-        operation, name = ask.asked.operation, next((name for kind, name in ask.asked.named if kind in {BATCH, FILE}), "")
+        operation, name = ask.asked.operation, next((name for kind, name in ask.asked.named if kind in {BATCH, FILE, INTERACTION}), "")
         is_results = operation.stream == "binary" and ask.method == "GET" and bool(name) and relay.status == 200
         made_by = await self._batches.results_of(ask.provider, name) if is_results else None
         if made_by is not None:
             results = Results(ask.endpoint)
             await relay.listen(results, lambda: self._batches.note_results(made_by, name, results, self.prices))
-        elif relay.is_events and operation.family == STORED:
+        elif relay.is_events and operation.family in STORED:
             await self._hear_stream(ask, relay)
         elif relay.whole is not None and upload is not None:
             for _, file in relay.made:

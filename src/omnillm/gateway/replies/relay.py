@@ -19,7 +19,6 @@ from omnillm.gateway.replies.drain import Drains
 from omnillm.gateway.replies.pouring import Outlet, Pouring
 from omnillm.gateway.replies.reported import used
 from omnillm.outcome import Outcome, Verdict
-from omnillm.protocols.bound import RESPONSE
 from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.endpoint import SSE
@@ -223,7 +222,7 @@ class Relay(msgspec.Struct, eq=False):
         """A response that its provider writes to its end in the background: who comes back to it finds its key, and it is a bill."""
         name = "" if answer.watch is None else answer.watch.response_id
         if name:
-            self.case.bind(self._attempt.lease, ((RESPONSE, name), (BATCH_BILL, name)))
+            self.case.bind(self._attempt.lease, ((answer.upstream.protocol.kept_as, name), (BATCH_BILL, name)))
 
     def _charge(self, verdict: Verdict) -> Outcome:
         """Work out what the attempt's end means, and add its cost to the case."""

@@ -35,12 +35,12 @@ _NOT_READ = _PRICED | {"model", "safetySettings", "safety_settings", "labels"}
 _FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
 """The only kind of tool that runs on the caller's side."""
 
-_IMAGE_TOKENS = 4_128
+IMAGE_TOKENS = 4_128
 """The largest picture of the tiled models: 16 tiles of 258 tokens."""
-_WINDOW_TOKENS = 1_048_576
-_SHARE = 16
+WINDOW_TOKENS = 1_048_576
+SHARE = 16
 """What media usually weigh is one part in so many of the most."""
-_TOKEN_BASE64_BYTES = 16
+TOKEN_BASE64_BYTES = 16
 """Sound, film and PDF pages weigh at least this much a token at the rates in use: 32 tokens a second of sound, 258 a frame or page."""
 
 _CONFIG = msgspec.json.Decoder(GenerationConfig | None)
@@ -190,13 +190,13 @@ def weigh(members: Members) -> tuple[int, Weight]:
     try:
         conversation = _CONVERSATION.decode(contents)
     except UNREADABLE:
-        return text, Weight(len(contents), len(contents) // _SHARE)  # of an unknown shape: every byte counts once more
+        return text, Weight(len(contents), len(contents) // SHARE)  # of an unknown shape: every byte counts once more
     most = 0
     for content in conversation:
         for tokens, inline_bytes in _media(content.parts or ()):
             most += tokens
             text -= inline_bytes
-    return text, Weight(most, most // _SHARE) if most else WEIGHTLESS
+    return text, Weight(most, most // SHARE) if most else WEIGHTLESS
 
 
 def _media(parts: Iterable[Part]) -> Iterator[tuple[int, int]]:
@@ -205,11 +205,11 @@ def _media(parts: Iterable[Part]) -> Iterator[tuple[int, int]]:
         blob, file, response = part.inline or part.inline_snake, part.file or part.file_snake, part.response or part.response_snake
         if blob is not None:
             size = len(blob.data)
-            tokens = _IMAGE_TOKENS if _is_image(blob) else min(_WINDOW_TOKENS, _IMAGE_TOKENS + size // _TOKEN_BASE64_BYTES)
+            tokens = IMAGE_TOKENS if _is_image(blob) else min(WINDOW_TOKENS, IMAGE_TOKENS + size // TOKEN_BASE64_BYTES)
             # What is no string, or of no type, may be anything, and stays text.
             yield tokens, size if size and _type_of(blob) and memoryview(blob.data)[0] == _QUOTE else 0
         if file is not None:
-            yield _IMAGE_TOKENS if _is_image(file) else _WINDOW_TOKENS, 0  # by address alone nothing is known of its length
+            yield IMAGE_TOKENS if _is_image(file) else WINDOW_TOKENS, 0  # by address alone nothing is known of its length
         if response is not None and response.parts:
             yield from _media(response.parts)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.endpoint import Endpoint, OwnPath
 from omnillm.providers.paths import COUNT_TOKENS, GEMINI_OPERATIONS, GENERATE
@@ -18,6 +18,8 @@ from omnillm.secret import Secret
 _GOOGLE = "/publishers/google/models/{model}:{method}"
 _ANTHROPIC = "/publishers/anthropic/models/"
 _CLAUDE = re.compile(r"^claude-")
+_INTERACTIONS = re.compile(r"/(v1|v1beta1)/projects/[^/]+/locations/([^/]+)/interactions")
+_GEMINI = re.compile(r"^(?!claude-)")
 _OWN = re.compile(r"/(v1|v1beta1)(?:/projects/[^/]+/locations/([^/]+))?/publishers/(google|anthropic)/models/([^/:]+):([A-Za-z]+)")
 _PUBLISHERS = {
     "google": (GEMINI_GENERATE_CONTENT, GEMINI_OPERATIONS),
@@ -27,7 +29,7 @@ _PUBLISHERS = {
 _COUNTING = "count-tokens"
 _PLACE = re.compile(r"/projects/([^/]+)/")
 _PROJECT = re.compile(r"\s*(?://[a-z.-]+/)?projects/([^/]+)/")
-_NAMING = ("cachedContent", "cached_content", "modelArmorConfig", "model_armor_config", "tools", "model")
+_NAMING = ("cachedContent", "cached_content", "modelArmorConfig", "model_armor_config", "tools", "model", "agent", "environment")
 """Members that name what is kept in a project."""
 _FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
 
@@ -48,6 +50,9 @@ def _error_protocol(protocol: str, body: bytes) -> str:
 
 def _own_path(_: Endpoint, path: str) -> OwnPath | None:
     """What a path of Google's SDK, or of Anthropic's for Vertex AI, asks for. Whose project it names does not matter: it is not asked."""
+    found = _INTERACTIONS.fullmatch(path)
+    if found is not None:
+        return OwnPath(protocol=GEMINI_INTERACTIONS, operation=GENERATE, version=found[1], location=found[2])
     found = _OWN.fullmatch(path)
     if found is None:
         return None
@@ -96,7 +101,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 VERTEX_AI = Endpoint(
     kind="vertex_ai",
-    protocols=(GEMINI_GENERATE_CONTENT, ANTHROPIC_MESSAGES),
+    protocols=(GEMINI_GENERATE_CONTENT, ANTHROPIC_MESSAGES, GEMINI_INTERACTIONS),
+    pinnable=(GEMINI_GENERATE_CONTENT, ANTHROPIC_MESSAGES),
     base_url=Secret(""),
     version="",
     cloud_paths={
@@ -104,16 +110,19 @@ VERTEX_AI = Endpoint(
         (GEMINI_GENERATE_CONTENT, "generate", True): _GOOGLE,
         (GEMINI_GENERATE_CONTENT, "count_tokens", False): _GOOGLE,
         (GEMINI_GENERATE_CONTENT, "realtime", False): "/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent",
+        (GEMINI_INTERACTIONS, "generate", False): "/interactions",
+        (GEMINI_INTERACTIONS, "generate", True): "/interactions",
         (ANTHROPIC_MESSAGES, "generate", False): f"{_ANTHROPIC}{{model}}:rawPredict",
         (ANTHROPIC_MESSAGES, "generate", True): f"{_ANTHROPIC}{{model}}:streamRawPredict",
         (ANTHROPIC_MESSAGES, "count_tokens", False): f"{_ANTHROPIC}count-tokens:rawPredict",
     },
-    serves={GEMINI_GENERATE_CONTENT: re.compile(r"^(?!claude-)"), ANTHROPIC_MESSAGES: _CLAUDE},
+    serves={GEMINI_GENERATE_CONTENT: _GEMINI, GEMINI_INTERACTIONS: _GEMINI, ANTHROPIC_MESSAGES: _CLAUDE},
     bodies={ANTHROPIC_MESSAGES: AnthropicBody(version="vertex-2023-10-16", left_out=("model",))},
     error_protocol=_error_protocol,
     unsent=("anthropic-version",),
+    passed=("api-revision",),
     has_sessions=True,
     credentials="google",
     own_path=_own_path,
-    checks={GEMINI_GENERATE_CONTENT: _check_body},
+    checks={GEMINI_GENERATE_CONTENT: _check_body, GEMINI_INTERACTIONS: _check_body},
 )

@@ -7,6 +7,7 @@ from omnillm.testing.replies import (
     bedrock_invoke,
     bedrock_llama,
     gemini_generate_content,
+    gemini_interactions,
     openai_chat,
     openai_responses,
     vertex_ai,
@@ -17,6 +18,7 @@ OPENAI_CHAT = openai_chat.SPEAKER
 OPENAI_RESPONSES = openai_responses.SPEAKER
 ANTHROPIC_MESSAGES = anthropic_messages.SPEAKER
 GEMINI_GENERATE_CONTENT = gemini_generate_content.SPEAKER
+GEMINI_INTERACTIONS = gemini_interactions.SPEAKER
 BEDROCK_CONVERSE = bedrock_converse.SPEAKER
 BEDROCK_COUNTED = bedrock_count.SPEAKER
 BEDROCK_INVOKED = bedrock_invoke.SPEAKER
@@ -33,6 +35,7 @@ __all__ = [
     "BEDROCK_INVOKED",
     "BEDROCK_LLAMA",
     "GEMINI_GENERATE_CONTENT",
+    "GEMINI_INTERACTIONS",
     "OPENAI_CHAT",
     "OPENAI_RESPONSES",
     "VERTEX_CLAUDE",

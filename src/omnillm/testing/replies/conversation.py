@@ -99,6 +99,22 @@ def judge_input(items: object) -> Input:
     return Input(tuple(seals), frozenset(calls), tuple(answers))
 
 
+def judge_steps(steps: list[Any]) -> Input:
+    """Calls of functions and their results; a result may also be of a call of the interaction before. And what signs thoughts."""
+    calls: set[str] = set()
+    answers: list[str] = []
+    seals: list[Sealed] = []
+    for _, step in _dicts(steps):
+        match step.get("type"):
+            case "function_call":
+                calls.add(str(step.get("id")))
+            case "function_result" if (answered := str(step.get("call_id"))) not in calls:
+                answers.append(answered)
+            case "thought" if step.get("signature"):
+                seals.append(Sealed(value=str(step["signature"]), place="Thought signature is not valid"))
+    return Input(tuple(seals), frozenset(calls), tuple(answers))
+
+
 def judge_contents(contents: list[Any]) -> tuple[Sealed, ...]:
     """Every functionResponse names a functionCall before it. Answers with the signatures."""
     called: set[str] = set()

@@ -12,4 +12,5 @@ HANDLERS: Mapping[str, Handler] = {
     "openai_responses": openai.answer,
     "anthropic_messages": anthropic.answer,
     "gemini_generate_content": gemini.answer,
+    "gemini_interactions": gemini.interaction,
 }

@@ -99,3 +99,26 @@ def _list(shelf: Shelf, request: Request, kind: str) -> Answer:
     data, has_more = shelf.newest(kind, request.query.get("pageToken", ""), limit)
     page: Json = {"operations" if kind == "batches" else kind: data} if data else {}
     return Answer.json(page | ({"nextPageToken": data[-1]["name"]} if has_more else {}))
+
+
+def interaction(shelf: Shelf, request: Request) -> Answer | None:
+    """A kept interaction: it is over, whatever was said of it when it was made. A stream of it is its last event."""
+    name, _, verb = request.path.partition("/interactions/")[2].partition("/")
+    kept = shelf.find("interactions", name)
+    if kept is None:
+        error = {"message": f"Interaction {name} is not found.", "code": "not_found"}
+        return Answer(body=msgspec.json.encode({"error": error}), status=404)
+    match (request.method, verb):
+        case ("GET", "") if request.query.get("stream") == "true":
+            told = msgspec.json.encode({"interaction": kept.told, "event_type": "interaction.completed"})
+            done = b"event: done\ndata: [DONE]\n\n"
+            return Answer(body=b"event: interaction.completed\ndata: %b\n\n%b" % (told, done), content_type="text/event-stream")
+        case ("GET", ""):
+            return Answer.json(kept.told)
+        case ("POST", "cancel"):
+            kept.told["status"] = "cancelled"
+            return Answer.json(kept.told)
+        case ("DELETE", ""):
+            shelf.drop("interactions", name)
+            return Answer.json({})
+    return None

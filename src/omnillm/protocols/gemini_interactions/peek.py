@@ -1,0 +1,162 @@
+"""What routing, limits and money need of a request for an interaction and of its reply."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from omnillm.errors import BadRequest
+from omnillm.protocols.counts import UNREADABLE, decode_lenient
+from omnillm.protocols.gemini_generate_content.peek import IMAGE_TOKENS, SHARE, TOKEN_BASE64_BYTES, WINDOW_TOKENS
+from omnillm.protocols.gemini_interactions.failure import failure_in
+from omnillm.protocols.gemini_interactions.usage import usage_of_interaction
+from omnillm.protocols.gemini_interactions.wire import Content, GenerationConfig, Given, Interaction, Step, Tool
+from omnillm.protocols.members import FLAG, read
+from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.text import text_bytes
+
+_PRICED: Final = frozenset(
+    {"service_tier", "previous_interaction_id", "cached_content", "continuation_token", "background", "environment", "agent"}
+)
+"""Members that change the rate, or bring in input or work that the body does not show."""
+_NOT_READ: Final = _PRICED | {"model", "generation_config", "labels", "safety_settings", "store", "stream", "webhook_config"}
+"""Members that configure: the model never reads them."""
+_GOING_ON: Final = frozenset({"continuation_token", "previous_interaction_id"})
+_FUNCTION: Final = "function"
+_BRACE, _BRACKET, _QUOTE = b'{["'
+_EMPTY: Final = frozenset({b"", b"null", b"[]", b'""'})
+
+_NAME = msgspec.json.Decoder(str | None)
+_CONFIG = msgspec.json.Decoder(GenerationConfig | None)
+_TOOLS = msgspec.json.Decoder(list[Tool] | None)
+_INTERACTION = msgspec.json.Decoder(Interaction)
+_GIVEN = msgspec.json.Decoder(Given)
+_ALL_GIVEN = msgspec.json.Decoder(list[Given])
+_CONTENTS = msgspec.json.Decoder(list[Content])
+_NO_CONFIG = GenerationConfig()
+
+
+def peek_request(members: Members) -> RequestPeek:
+    """Read a body of `/v1beta/interactions`. An agent is asked for as a model is. Raises BadRequest."""
+    model = _asked_for(members)
+    _require_input(members)
+    return RequestPeek(
+        model=model,
+        is_stream=read(members, "stream", FLAG, "a boolean") is True,
+        output_cap=_output_cap(members),
+        price_members=_price_members(members),
+    )
+
+
+def _asked_for(members: Members) -> str:
+    model = read(members, "model", _NAME, "a string")
+    agent = read(members, "agent", _NAME, "a string")
+    if model and agent:
+        raise BadRequest("`model` and `agent` exclude each other")
+    name = (model or agent or "").removeprefix("models/")
+    if not name:
+        raise BadRequest("`model` or `agent` is required", code="missing_model")
+    if len(name) > 256:
+        raise BadRequest("`model` and `agent` have at most 256 characters")
+    return name
+
+
+def rename(members: Members, model: str) -> dict[str, bytes]:
+    """The one member that names whoever is asked."""
+    return {"model" if read(members, "model", _NAME, "a string") else "agent": msgspec.json.encode(model)}
+
+
+def _require_input(members: Members) -> None:
+    given = members.get("input")
+    # A view, since the conversation can be megabytes; the decoder has checked its syntax and skipped the blanks before it.
+    if given is None or memoryview(given)[0] not in {_QUOTE, _BRACKET, _BRACE}:
+        if given is None and not _GOING_ON.isdisjoint(members):
+            return
+        raise BadRequest("`input` must be a string, an array or an object")
+
+
+def _output_cap(members: Members) -> int | None:
+    raw = members.get("generation_config")
+    if raw is None:
+        return None
+    try:
+        config = _CONFIG.decode(raw) or _NO_CONFIG
+    except UNREADABLE as error:
+        # The decoder's words name the member and the type that it must have, and quote nothing.
+        raise BadRequest(f"`generation_config`: {error}") from error
+    if config.output_cap is not None and config.output_cap_camel is not None:
+        raise BadRequest("`generation_config.max_output_tokens` stands twice, in two spellings")
+    return config.output_cap if config.output_cap is not None else config.output_cap_camel
+
+
+def _price_members(members: Members) -> tuple[str, ...]:
+    """Names in another spelling are among them: what they ask for is not known here, and perhaps it is to Google."""
+    names = [name for name in members if name in _PRICED or not name.islower()]
+    tools = read(members, "tools", _TOOLS, "an array of objects")
+    if tools and any(tool.type != _FUNCTION for tool in tools):
+        names.append("tools")
+    return tuple(names)
+
+
+def peek_reply(body: bytes) -> ReplyPeek:
+    """Read an interaction, or an error that came under a success status. A failed interaction is an error with usage."""
+    try:
+        interaction = decode_lenient(_INTERACTION, body)
+    except UNREADABLE:
+        return NOT_A_REPLY
+    usage = usage_of_interaction(interaction)
+    failure = failure_in(interaction)
+    if failure is not None:
+        return ReplyPeek(usage=usage, is_complete=False, failure=failure)
+    # One in the background is complete as an answer although the provider has yet to write it.
+    is_complete = bool(interaction.status) and (interaction.steps is not None or bool(interaction.id))
+    return ReplyPeek(
+        usage=usage, is_complete=is_complete, tier=interaction.service_tier, has_content=any(map(says_something, interaction.steps or ()))
+    )
+
+
+def says_something(step: Step) -> bool:
+    """What the user said is no content of a reply, and a thought or an output that has just begun is none yet."""
+    if step.type == "model_output":
+        return bytes(step.content) not in _EMPTY
+    return bytes(step.summary) not in _EMPTY if step.type == "thought" else step.type != "user_input"
+
+
+def weigh(members: Members) -> tuple[int, Weight]:
+    text, given = text_bytes(members, _NOT_READ), members.get("input")
+    if given is None or memoryview(given)[0] == _QUOTE:
+        return text, WEIGHTLESS
+    try:
+        parts = list(_parts(given))
+    except UNREADABLE:
+        return text, Weight(len(given), len(given) // SHARE)  # of an unknown shape: every byte counts once more
+    most = 0
+    for part in parts:
+        tokens, inline_bytes = _weight_of(part)
+        most += tokens
+        text -= inline_bytes
+    return text, Weight(most, most // SHARE) if most else WEIGHTLESS
+
+
+def _parts(given: msgspec.Raw) -> Iterator[Content]:
+    """All parts of the input: of steps, and of the results of functions, where those are parts. Raises one of `UNREADABLE`."""
+    for each in (_GIVEN.decode(given),) if memoryview(given)[0] == _BRACE else _ALL_GIVEN.decode(given):
+        yield each
+        yield from each.content or ()
+        if each.result and memoryview(each.result)[0] == _BRACKET:
+            yield from _CONTENTS.decode(each.result)
+
+
+def _weight_of(part: Content) -> tuple[int, int]:
+    """(tokens at most, bytes of base64 in the request). What is of no kind that is known here is text, whatever it holds."""
+    if part.type not in {"image", "audio", "video", "document"}:
+        return 0, 0
+    kind = part.mime_type or ""
+    size = len(part.data) if part.data and memoryview(part.data)[0] == _QUOTE else 0
+    if part.type == "image" and (not kind or kind.startswith("image/")):
+        return IMAGE_TOKENS, size
+    if not size:
+        return WINDOW_TOKENS, 0  # by address alone nothing is known of its length
+    if part.type == "document" and kind != "application/pdf":
+        return size * 3 // 4, size  # a text: at most a token a byte
+    return min(WINDOW_TOKENS, IMAGE_TOKENS + size // TOKEN_BASE64_BYTES), size

@@ -1,0 +1,60 @@
+"""What an interaction counts, brought to disjoint counts."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.gemini_generate_content.peek import usage_of as usage_of_metadata
+from omnillm.protocols.gemini_generate_content.wire import ModalityCount, UsageMetadata
+from omnillm.protocols.gemini_interactions.wire import Delta, Interaction, InteractionUsage, ModalityTokens, Searched, Step
+from omnillm.usage import Usage
+
+SEARCH = "google_search_call"
+_PAID = frozenset({"google_search", "google_maps"})
+_searched = msgspec.json.Decoder(Searched).decode
+
+
+def usage_of_interaction(interaction: Interaction, searches: int = 0) -> Usage | None:
+    """`searches`: those that were seen before, in a stream."""
+    if interaction.usage is None:
+        return None
+    return usage_of(interaction.usage, searches + searches_of(interaction.steps or ()))
+
+
+def usage_of(reported: InteractionUsage, searches: int) -> Usage | None:
+    """None when it names neither input nor output. `searches`: those that were seen, where the provider does not count them itself."""
+    counted = reported.grounding_tool_count
+    if counted is not None:
+        searches = sum(each.count or 0 for each in counted if each.type in _PAID)
+    return usage_of_metadata(
+        UsageMetadata(
+            prompt_token_count=reported.total_input_tokens,
+            cached_content_token_count=reported.total_cached_tokens,
+            tool_use_prompt_token_count=reported.total_tool_use_tokens,
+            candidates_token_count=reported.total_output_tokens,
+            thoughts_token_count=reported.total_thought_tokens,
+            prompt_tokens_details=_details(reported.input_tokens_by_modality),
+            cache_tokens_details=_details(reported.cached_tokens_by_modality),
+            candidates_tokens_details=_details(reported.output_tokens_by_modality),
+        ),
+        searches,
+    )
+
+
+def _details(told: list[ModalityTokens] | None) -> list[ModalityCount] | None:
+    return None if told is None else [ModalityCount(modality=each.modality.upper(), token_count=each.tokens) for each in told]
+
+
+def searches_of(steps: Iterable[Step | Delta]) -> int:
+    """Searches of the web among them, each paid for; an empty query is free."""
+    return sum(_queries(step.arguments) for step in steps if step.type == SEARCH)
+
+
+def _queries(arguments: msgspec.Raw) -> int:
+    if not arguments:
+        return 0
+    try:
+        return sum(map(bool, _searched(arguments).queries or ()))
+    except UNREADABLE:
+        return 1

@@ -1,0 +1,218 @@
+"""Google's Interactions API through the gateway, by its own SDK: what is asked, what is kept, and what goes on in the background."""
+
+import json
+from typing import Any
+
+import pytest
+from google import genai
+from google.genai import _interactions as sdk
+from google.genai import types
+from google.genai.client import AsyncClient
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.wire import Question, exchange
+
+from omnillm.assemble import SystemClock
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
+
+KEYS = {"a": "key: sk-a", "b": "key: sk-b", "c": "key: sk-c"}
+OTHER_KEY = "sk-omni-other-0123456789abcdef"
+WEATHER = {
+    "type": "function",
+    "name": "weather",
+    "description": "The weather at a place.",
+    "parameters": {"type": "object", "properties": {"place": {"type": "string"}}},
+}
+TURNS = 6
+REVISION = "2026-05-20"
+
+
+@pytest.fixture
+async def fake() -> Any:
+    """A provider whose keys are three projects: what one of them keeps, the others do not know."""
+    keys = {rest.removeprefix("key: "): Behaviour(cached_tokens=2) for rest in KEYS.values()}
+    async with FakeProvider(keys=keys, prices=PRICES, clock=SystemClock()) as provider:
+        yield provider
+
+
+@pytest.fixture
+async def gateway(serve: Serve, fake: FakeProvider) -> Running:
+    text = configuration(fake, keys=KEYS, callers=f", {{name: other, key: {OTHER_KEY}}}".removeprefix(", "))
+    return await serve(text.replace("port: 0,", "port: 0, native: {gemini: gemini},"))
+
+
+def client(gateway: Running, key: str = VIRTUAL_KEY, prefix: str = "") -> AsyncClient:
+    options = types.HttpOptions(
+        base_url=f"{gateway.base_url}{prefix}",
+        retry_options=types.HttpRetryOptions(attempts=1),
+        headers={"Api-Revision": REVISION},
+    )
+    return genai.Client(api_key=key, http_options=options).aio
+
+
+async def streamed(google: AsyncClient, **asked: Any) -> list[Any]:
+    return [event async for event in await google.interactions.create(model="gemini", stream=True, **asked)]
+
+
+@pytest.mark.parametrize("prefix", ["", "/gemini"])
+async def test_an_interaction(fake: FakeProvider, gateway: Running, prefix: str) -> None:
+    """Text, usage and status reach the SDK; the model's public name is its target's on the wire, and the revision of the API goes along."""
+    async with client(gateway, prefix=prefix) as google:
+        made = await google.interactions.create(model="gemini", input="How deep is the lake?", generation_config={"max_output_tokens": 30})
+    assert made.output_text.startswith("You said: How deep is the lake?")
+    assert (made.status, made.model, made.usage.total_cached_tokens) == ("completed", "fake-small", 2)
+    [logged] = fake.log
+    assert json.loads(logged.body)["model"] == "fake-small"
+    assert logged.headers[b"api-revision"] == REVISION.encode()
+    await gateway.agrees_with(fake)
+
+
+async def test_a_stream_of_one(fake: FakeProvider, gateway: Running) -> None:
+    """Every event of the provider, in its order, thought and signature too; its last one has the usage."""
+    async with client(gateway) as google:
+        events = await streamed(google, input="[[think]] How deep is the lake?")
+    kinds = [event.event_type for event in events]
+    assert kinds[:3] == ["interaction.created", "interaction.status_update", "step.start"]
+    assert kinds[-1] == "interaction.completed"
+    text = "".join([event.delta.text for event in events if event.event_type == "step.delta" and event.delta.type == "text"])
+    assert "How deep is the lake?" in text
+    assert events[-1].interaction.usage.total_thought_tokens > 0
+    await gateway.agrees_with(fake)
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_a_tool_is_called_and_answered(fake: FakeProvider, gateway: Running, *, is_stream: bool) -> None:
+    """The answer goes back to the key that has the call, by the id of the interaction before."""
+    asked: dict[str, Any] = {"input": "[[tool]] What is the weather?", "tools": [WEATHER]}
+    async with client(gateway) as google:
+        if is_stream:
+            events = await streamed(google, **asked)
+            first = events[-1].interaction
+            call = next(event.step for event in events if event.event_type == "step.start" and event.step.type == "function_call")
+        else:
+            first = await google.interactions.create(model="gemini", **asked)
+            call = next(step for step in first.steps if step.type == "function_call")
+        assert (first.status, call.name) == ("requires_action", "weather")
+        result = {"type": "function_result", "call_id": call.id, "name": call.name, "result": [{"type": "text", "text": "Rain."}]}
+        again = await google.interactions.create(model="gemini", input=[result], previous_interaction_id=first.id)
+    assert again.status == "completed"
+    assert len({logged.key for logged in fake.log}) == 1
+    await gateway.agrees_with(fake)
+
+
+async def test_an_interaction_goes_back_to_its_key(fake: FakeProvider, gateway: Running) -> None:
+    """Turn after turn; another virtual key does not find it, in either spelling, and one that is not kept binds nothing."""
+    async with client(gateway) as google, client(gateway, OTHER_KEY) as stranger:
+        for number in range(TURNS):
+            first = await google.interactions.create(model="gemini", input=f"How deep is lake {number}?")
+            await google.interactions.create(model="gemini", input="And how wide?", previous_interaction_id=first.id)
+        keys = [logged.key for logged in fake.log]
+        assert keys[::2] == keys[1::2]
+        assert len(set(keys)) > 1, "the keys were not all used, so nothing was shown"
+        with pytest.raises(sdk.NotFoundError, match="There is no interaction"):
+            await stranger.interactions.create(model="gemini", input="Hm?", previous_interaction_id=first.id)
+        with pytest.raises(sdk.NotFoundError, match="There is no interaction"):
+            await stranger.interactions.create(model="gemini", input="Hm?", extra_body={"previousInteractionId": first.id})
+        loose = await google.interactions.create(model="gemini", input="Not kept.", store=False)
+        with pytest.raises(sdk.NotFoundError):
+            await google.interactions.get(loose.id)
+    assert len(fake.log) == 2 * TURNS + 1
+
+
+async def test_a_kept_interaction_is_its_makers(fake: FakeProvider, gateway: Running) -> None:
+    """It is read, streamed from an event on, cancelled and deleted with the key that made it; another virtual key finds none of it."""
+    async with client(gateway) as google, client(gateway, OTHER_KEY) as stranger, client(gateway, prefix="/gemini") as prefixed:
+        made = await google.interactions.create(model="gemini", input="How deep is the lake?")
+        assert (await google.interactions.get(made.id)).output_text == made.output_text
+        assert (await prefixed.interactions.get(made.id)).id == made.id
+        events = [event async for event in await google.interactions.get(made.id, stream=True, last_event_id="e7")]
+        assert [event.event_type for event in events] == ["interaction.completed"]
+        assert "last_event_id=e7" in fake.log[-1].query
+        for theirs in (stranger.interactions.get, stranger.interactions.cancel, stranger.interactions.delete):
+            with pytest.raises(sdk.NotFoundError, match="There is no interaction"):
+                await theirs(made.id)
+        assert (await google.interactions.cancel(made.id)).status == "cancelled"
+        await google.interactions.delete(made.id)
+        with pytest.raises(sdk.NotFoundError, match="is not found"):
+            await google.interactions.get(made.id)
+    assert len({logged.key for logged in fake.log}) == 1
+    await gateway.agrees_with(fake)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, sdk.BadRequestError),
+        (404, sdk.NotFoundError),
+        (422, sdk.UnprocessableEntityError),
+        (429, sdk.RateLimitError),
+        (500, sdk.InternalServerError),
+        (503, sdk.InternalServerError),
+    ],
+)
+async def test_errors_are_of_the_sdks_classes(serve: Serve, provider: FakeProvider, status: int, error: type[Exception]) -> None:
+    """A request's own fault comes through word for word, the rest is the gateway's once no key could help."""
+    gateway = await serve(configuration(provider))
+    for key in provider.script.keys:
+        provider.script.behave(key, Behaviour(fault=Fault.status(status)))
+    async with client(gateway) as google:
+        for asked in ({}, {"stream": True}):
+            with pytest.raises(error) as told:
+                await google.interactions.create(model="gemini", input="hi", **asked)
+            assert told.value.body["error"]["code"]
+            assert told.value.body["error"]["message"]
+
+
+async def test_a_wrong_key_is_the_callers_and_an_unknown_model_too(gateway: Running) -> None:
+    """Before anything is sent."""
+    async with client(gateway, "sk-omni-nobody-0123456789") as nobody:
+        with pytest.raises(sdk.AuthenticationError):
+            await nobody.interactions.create(model="gemini", input="hi")
+    async with client(gateway) as google:
+        with pytest.raises(sdk.NotFoundError, match="no model 'gemina'"):
+            await google.interactions.create(model="gemina", input="hi")
+
+
+@pytest.mark.parametrize("name", ["cut_before_content", "error_before_content"])
+async def test_a_fault_before_the_first_word_is_hidden(gateway: Running, fake: FakeProvider, name: str) -> None:
+    """Another key says it all."""
+    fake.enqueue(FAULTS[name])
+    async with client(gateway) as google:
+        events = await streamed(google, input="How deep is the lake?")
+    assert events[-1].event_type == "interaction.completed"
+    assert len(fake.log) == 2
+
+
+async def test_a_stream_that_breaks_off_ends_in_an_error(gateway: Running, fake: FakeProvider) -> None:
+    """Never as if it were complete: neither the last event nor [DONE]."""
+    fake.enqueue(FAULTS["reset_mid_body"])
+    async with client(gateway) as google:
+        events = await streamed(google, input="How deep is the lake?")
+    assert events[-1].event_type == "error"
+    assert events[-1].error.code == "upstream_lost"
+    assert not any(event.event_type == "interaction.completed" for event in events)
+
+
+async def test_a_model_whose_providers_do_not_speak_it_is_refused(gateway: Running, fake: FakeProvider) -> None:
+    """With what they do speak."""
+    async with client(gateway) as google:
+        with pytest.raises(sdk.BadRequestError, match="cannot be asked through gemini_interactions: its providers speak openai_chat"):
+            await google.interactions.create(model="fast", input="hi")
+    assert fake.log == []
+
+
+@pytest.mark.filterwarnings("ignore:.*experimental:UserWarning")
+async def test_what_is_beside_interactions_is_refused_in_its_words(gateway: Running, fake: FakeProvider) -> None:
+    """Agents, environments, triggers and webhooks: the SDK raises what it is told."""
+    async with client(gateway) as google:
+        for other in ("agents", "environments", "triggers", "webhooks"):
+            with pytest.raises(sdk.APIStatusError) as told:
+                await getattr(google, other).list()
+            assert told.value.status_code in {403, 404}
+    assert fake.log == []
+
+
+async def test_other_methods_of_the_path_are_told_which_there_is(gateway: Running) -> None:
+    """In the words of the API."""
+    head = f"GET /v1beta/interactions HTTP/1.1\r\nhost: x\r\nx-goog-api-key: {VIRTUAL_KEY}\r\n\r\n"
+    reply = await exchange(gateway.port, Question("gemini_interactions", head.encode()))
+    assert (reply.status, reply.json["error"]["code"]) == (405, "method_not_allowed")
