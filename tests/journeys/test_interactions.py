@@ -8,11 +8,11 @@ from google import genai
 from google.genai import _interactions as sdk
 from google.genai import types
 from google.genai.client import AsyncClient
-from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration
-from tests.journeys.wire import Question, exchange
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
+from tests.journeys.wire import Question, Reply, exchange
 
 from omnillm.assemble import SystemClock
-from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, ManualClock
 
 KEYS = {"a": "key: sk-a", "b": "key: sk-b", "c": "key: sk-c"}
 OTHER_KEY = "sk-omni-other-0123456789abcdef"
@@ -24,6 +24,7 @@ WEATHER = {
 }
 TURNS = 6
 REVISION = "2026-05-20"
+HOUR_S = 3600.0
 
 
 @pytest.fixture
@@ -216,3 +217,114 @@ async def test_other_methods_of_the_path_are_told_which_there_is(gateway: Runnin
     head = f"GET /v1beta/interactions HTTP/1.1\r\nhost: x\r\nx-goog-api-key: {VIRTUAL_KEY}\r\n\r\n"
     reply = await exchange(gateway.port, Question("gemini_interactions", head.encode()))
     assert (reply.status, reply.json["error"]["code"]) == (405, "method_not_allowed")
+
+
+BACKGROUND: dict[str, Any] = {"input": "How deep is the lake?", "background": True, "generation_config": {"max_output_tokens": 50}}
+BOUND_NANOUSD = 50 * 1600
+
+
+def spent(gateway: Running) -> int:
+    return gateway.program.controller.budgets()[0].settled_nanousd
+
+
+async def test_one_in_the_background_is_settled_by_who_asks_for_it(fake: FakeProvider, gateway: Running) -> None:
+    """Booked at its bound when it begins, and once at what it has used."""
+    async with client(gateway) as google:
+        made = await google.interactions.create(model="gemini", **BACKGROUND)
+        assert (made.status, made.steps) == ("in_progress", None)
+        assert spent(gateway) >= BOUND_NANOUSD
+        for _ in range(2):
+            assert (await google.interactions.get(made.id)).status == "completed"
+            assert 0 < await gateway.agrees_with(fake) < BOUND_NANOUSD
+
+
+async def test_a_stream_in_the_background_that_breaks_off_is_taken_up_again(fake: FakeProvider, gateway: Running) -> None:
+    """By its id, at the key that writes it to its end; until then it stays at its bound."""
+    fake.enqueue(FAULTS["reset_mid_body"])
+    async with client(gateway) as google:
+        events = await streamed(google, **BACKGROUND)
+        assert (events[-1].event_type, spent(gateway) >= BOUND_NANOUSD) == ("error", True)
+        [last] = [event async for event in await google.interactions.get(events[0].interaction.id, stream=True)]
+    assert last.interaction.status == "completed"
+    assert len({logged.key for logged in fake.log}) == 1
+    await gateway.agrees_with(fake)
+
+
+async def test_one_that_was_cancelled_costs_what_it_can_have_used(fake: FakeProvider, gateway: Running) -> None:
+    """Of which no usage is told: what it shows, and what may have been written unseen until then."""
+    async with client(gateway) as google:
+        made = await google.interactions.create(model="gemini", **BACKGROUND | {"generation_config": {"max_output_tokens": 60_000}})
+        booked = spent(gateway)
+        kept = fake.shelf(fake.log[0].key).find("interactions", made.id)
+        assert kept is not None
+        del kept.told["usage"]
+        assert (await google.interactions.cancel(made.id)).status == "cancelled"
+        assert 0 < spent(gateway) < booked
+        ledger, settled, reserved = await gateway.books()
+        assert (ledger, reserved) == (settled, 0)
+
+
+async def test_one_that_nobody_asks_for_is_looked_at(serve: Serve) -> None:
+    """An hour later, with the key that made it."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"sk-good": Behaviour()}, prices=PRICES, clock=clock) as fake:
+        gateway = await serve(configuration(fake).replace("port: 0,", "port: 0, native: {gemini: gemini},"), clock=clock)
+        async with client(gateway) as google:
+            await google.interactions.create(model="gemini", **BACKGROUND)
+        looks = gateway.program.batch_looks
+        clock.advance(HOUR_S + 700)
+        await until(lambda: looks._due > clock.now() and looks._task is None)
+        assert [logged.method for logged in fake.log] == ["POST", "GET"]
+        await gateway.agrees_with(fake)
+
+
+PRICED = "{input: 0.4, output: 1.6, context: 10000, max_output: 9000, per_tool: {web_search: 0.01}}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"model": None, "agent": "gemini"}, "agent"),
+        ({"tools": [{"type": "mcp_server", "url": "https://h"}]}, "the tool mcp_server"),
+        ({"environment": {"type": "remote"}}, "environment"),
+        ({"Background": True}, "odd letters"),
+        ({"previousInteractionId": "v1_x"}, "previousInteractionId"),
+    ],
+)
+async def test_what_has_no_bound_is_refused_under_a_budget(
+    serve: Serve, provider: FakeProvider, asked: dict[str, Any], told: str
+) -> None:
+    """Before anything is sent; without a budget it is asked for."""
+    gateway = await serve(configuration(provider, price=PRICED))
+    body = {name: value for name, value in ({"model": "gemini", "input": "hi"} | asked).items() if value is not None}
+    reply = await post(gateway, body)
+    assert (reply.status, told in reply.json["error"]["message"]) == (400, True), reply.body
+    assert provider.log == []
+    text = configuration(provider, price=PRICED, limit_usd="7")
+    free = await serve(text.replace('[{name: everything, limit_usd: "7", period: total, hard: true}]', "[]"))
+    assert (await post(free, body)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "dollars"),
+    [
+        ({}, 0.000_030),
+        ({"previous_interaction_id": "v1_x"}, 0.004_016),
+        ({"tools": [{"type": "google_search"}]}, 0.1),
+        ({"tools": [{"type": "code_execution"}]}, 0.008),
+    ],
+)
+async def test_the_bound_is_what_it_may_cost(serve: Serve, provider: FakeProvider, asked: dict[str, Any], dollars: float) -> None:
+    """One that a budget has no room for is refused, and one that it has room for is not."""
+    body = {"model": "gemini", "input": "hi", "generation_config": {"max_output_tokens": 10}} | asked
+    tight = await serve(configuration(provider, price=PRICED, limit_usd=f"{dollars * 0.3:.9f}"))
+    refused = await post(tight, body)
+    assert (refused.status, refused.json["error"]["code"]) == (402, "budget_exceeded"), refused.body
+    roomy = await serve(configuration(provider, price=PRICED, limit_usd=f"{dollars * 1.2:.9f}"))
+    assert (await post(roomy, body)).status == (400 if "previous_interaction_id" in asked else 200)  # the provider does not know it
+
+
+async def post(gateway: Running, body: dict[str, Any]) -> Reply:
+    sent = json.dumps(body).encode()
+    head = f"POST /v1beta/interactions HTTP/1.1\r\nhost: x\r\nx-goog-api-key: {VIRTUAL_KEY}\r\ncontent-length: {len(sent)}\r\n\r\n"
+    return await exchange(gateway.port, Question("gemini_interactions", head.encode() + sent))

@@ -9,6 +9,7 @@ import anthropic
 import pytest
 from anthropic import AsyncAnthropicVertex
 from google import genai
+from google.genai import _interactions as interactions
 from google.genai import errors, types
 from google.genai.client import AsyncClient
 from google.oauth2.credentials import Credentials
@@ -95,6 +96,21 @@ async def test_googles_sdk(gateway: Running, fake: FakeProvider) -> None:
     methods = ("generateContent", "streamGenerateContent", "countTokens") * 2
     assert [logged.path for logged in fake.log] == [f"{place}/publishers/google/models/{GEMINI}:{method}" for method in methods]
     assert {logged.key for logged in fake.log} == {TOKEN}
+    await gateway.agrees_with(fake)
+
+
+async def test_googles_sdk_for_interactions(gateway: Running, fake: FakeProvider) -> None:
+    """Plain and streamed, with a token or with a key of express mode; what Google keeps there is not served yet, and said so."""
+    address = types.HttpOptions(base_url=f"{gateway.base_url}/providers/vertex")
+    for opened in (google(gateway), genai.Client(vertexai=True, api_key=VIRTUAL_KEY, http_options=address).aio):
+        async with opened as client:
+            asked: dict[str, Any] = {"model": GEMINI, "input": "hi there", "generation_config": {"max_output_tokens": 50}}
+            whole = await client.interactions.create(**asked)
+            events = [each async for each in await client.interactions.create(**asked, stream=True)]
+            assert events[-1].interaction.usage.total_output_tokens == whole.usage.total_output_tokens
+            with pytest.raises(interactions.PermissionDeniedError, match="it is planned"):
+                await client.interactions.get(whole.id)
+    assert [logged.path for logged in fake.log] == [f"{PLACE.replace('/v1/', '/v1beta1/')}/interactions"] * 4
     await gateway.agrees_with(fake)
 
 

@@ -18,7 +18,7 @@ from omnillm.secret import Secret
 _GOOGLE = "/publishers/google/models/{model}:{method}"
 _ANTHROPIC = "/publishers/anthropic/models/"
 _CLAUDE = re.compile(r"^claude-")
-_INTERACTIONS = re.compile(r"/(v1|v1beta1)/projects/[^/]+/locations/([^/]+)/interactions")
+_INTERACTIONS = re.compile(r"/(v1|v1beta1)(?:/projects/[^/]+/locations/([^/]+))?/interactions")
 _GEMINI = re.compile(r"^(?!claude-)")
 _OWN = re.compile(r"/(v1|v1beta1)(?:/projects/[^/]+/locations/([^/]+))?/publishers/(google|anthropic)/models/([^/:]+):([A-Za-z]+)")
 _PUBLISHERS = {
@@ -52,7 +52,7 @@ def _own_path(_: Endpoint, path: str) -> OwnPath | None:
     """What a path of Google's SDK, or of Anthropic's for Vertex AI, asks for. Whose project it names does not matter: it is not asked."""
     found = _INTERACTIONS.fullmatch(path)
     if found is not None:
-        return OwnPath(protocol=GEMINI_INTERACTIONS, operation=GENERATE, version=found[1], location=found[2])
+        return OwnPath(protocol=GEMINI_INTERACTIONS, operation=GENERATE, version=found[1], location=found[2] or "")
     found = _OWN.fullmatch(path)
     if found is None:
         return None
