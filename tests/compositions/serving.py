@@ -4,10 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-import uvloop
-
-from omnillm.assemble.service import serve_forever
-from omnillm.config.load import load
+from omnillm.cli.serve import serve
 
 
 def serve_until_told(path: Path, trusted: Path) -> None:
@@ -17,5 +14,5 @@ def serve_until_told(path: Path, trusted: Path) -> None:
         os.dup2(written, descriptor)
         os.close(written)
     os.environ["SSL_CERT_FILE"] = str(trusted)
-    uvloop.run(serve_forever(load(path, os.environ), reload=lambda: load(path, os.environ)))
+    serve(path)
     sys.stdout.flush()

@@ -76,3 +76,22 @@ async def test_gateway_that_stands_by_takes_over_with_the_file_as_it_was_changed
         assert second.exitcode == 0
     finally:
         second.kill()
+
+
+async def test_gateway_that_stands_by_ends_well_when_it_is_told_to(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """By a handler of its own: the first process of a container is ended by no signal that it has none for, and would be killed in the end."""
+    path, said = tmp_path / "omnillm.yaml", tmp_path / "stderr"
+    text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict, wait: 1m")
+    await serve(text)
+    path.write_text(text)
+    said.touch()
+    second = FORKS.Process(target=serve_until_told, args=(path, NOBODY))
+    await asyncio.to_thread(second.start)
+    try:
+        await until(lambda: "standing by" in said.read_text(), seconds=60)
+        os.kill(second.pid, signal.SIGTERM)
+        await asyncio.to_thread(second.join)
+        assert second.exitcode == 0
+        assert "Traceback" not in said.read_text()
+    finally:
+        second.kill()
