@@ -291,9 +291,7 @@ PRICED = "{input: 0.4, output: 1.6, context: 10000, max_output: 9000, per_tool: 
         ({"previousInteractionId": "v1_x"}, "previousInteractionId"),
     ],
 )
-async def test_what_has_no_bound_is_refused_under_a_budget(
-    serve: Serve, provider: FakeProvider, asked: dict[str, Any], told: str
-) -> None:
+async def test_what_has_no_bound_is_refused_under_a_budget(serve: Serve, provider: FakeProvider, asked: dict[str, Any], told: str) -> None:
     """Before anything is sent; without a budget it is asked for."""
     gateway = await serve(configuration(provider, price=PRICED))
     body = {name: value for name, value in ({"model": "gemini", "input": "hi"} | asked).items() if value is not None}
