@@ -7,7 +7,7 @@ from io import TextIOWrapper
 import typer
 
 from omnillm import __version__
-from omnillm.cli import check, demo, explain, fake_provider, init, keys, providers, requests, serve, transcode, usage, verify
+from omnillm.cli import bench, check, demo, explain, fake_provider, init, keys, providers, requests, serve, transcode, usage, verify
 from omnillm.errors import ConfigError, OmniError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -34,6 +34,7 @@ app.command(rich_help_panel=LOOK)(requests.requests)
 app.command(rich_help_panel=LOOK)(verify.verify)
 app.command(rich_help_panel=LOOK)(providers.providers)
 app.command(rich_help_panel=DEVELOP)(transcode.transcode)
+app.command(rich_help_panel=DEVELOP)(bench.bench)
 app.command(name="fake-provider", rich_help_panel=DEVELOP)(fake_provider.fake_provider)
 
 
