@@ -12,7 +12,7 @@ import trustme
 from msgspec.structs import replace
 from tests.ports import free_port
 from tests.traces.collector import Collector, answer, values
-from tests.traces.test_spans import GOOD, ROW
+from tests.traces.test_spans import GOOD, ROW, gen_ai_attributes
 
 from omnillm.assemble.traces import make_destination
 from omnillm.config.load import parse
@@ -384,6 +384,36 @@ async def test_no_variable_of_opentelemetry_changes_the_file(
     [(_, fields)] = collector.requests
     assert not {"authorization", "content-encoding"} & fields.keys()
     assert values(collector.batches[0].resource_spans[0].resource.attributes) == {"service.name": "omnillm"}
+
+
+def test_a_provider_is_called_as_opentelemetry_calls_it() -> None:
+    """By its kind; where that does not say who answers, as the configuration calls it."""
+    configured = {
+        "g": "kind: gemini",
+        "v": "kind: vertex_ai, region: europe-west4, project: p",
+        "b": "kind: bedrock, region: us-east-1",
+        "x": "kind: xai",
+        "m": "kind: mistral",
+        "a": "kind: anthropic",
+        "vllm": "kind: openai_compatible, base_url: 'http://127.0.0.1:8000'",
+        "house": "kind: custom, protocol: anthropic_messages, base_url: 'https://llm.example.com/v1/messages'",
+    }
+    providers = ", ".join(f"{name}: {{{of}, keys: [{{label: a, key: secret-{name}}}]}}" for name, of in configured.items())
+    places = make_destination(parse(f"providers: {{{providers}}}\ntraces: {{endpoint: 'http://host'}}", {})).places
+    assert {name: place.provider for name, place in places.items()} == {
+        "g": "gcp.gemini",
+        "v": "gcp.vertex_ai",
+        "b": "aws.bedrock",
+        "x": "x_ai",
+        "m": "mistral_ai",
+        "a": "anthropic",
+        "vllm": "vllm",
+        "house": "house",
+    }
+    assert (places["house"].host, places["house"].port) == ("llm.example.com", 443)
+    assert {"gcp.gemini", "gcp.vertex_ai", "aws.bedrock", "x_ai", "mistral_ai", "azure.ai.openai"} <= {
+        each.value for each in gen_ai_attributes.GenAiProviderNameValues
+    }
 
 
 def test_a_destination_shows_no_credential() -> None:

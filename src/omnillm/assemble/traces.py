@@ -1,12 +1,10 @@
 """Where the traces of a configuration go."""
 
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from omnillm.config import configured
 from omnillm.config.settings import Settings
-from omnillm.providers.endpoint import Endpoint
 from omnillm.traces.exporter import Destination
 from omnillm.traces.message import Messages
 from omnillm.traces.spans import Place
@@ -23,8 +21,8 @@ PROVIDER_NAMES: Final = {
     "xai": "x_ai",
 }
 """Kinds of provider that OpenTelemetry's conventions call by another name."""
-ANY_HOST: Final = "openai_compatible"
-"""A kind that does not say who answers: its providers go by their configured names."""
+ANY_HOST: Final = ("openai_compatible", "custom")
+"""Kinds that do not say who answers: their providers go by their configured names."""
 
 
 def make_destination(settings: Settings) -> Destination | None:
@@ -46,15 +44,15 @@ def make_destination(settings: Settings) -> Destination | None:
         origin=origin,
         head=head.encode("ascii"),
         messages=Messages({"service.name": "omnillm"} | traces.attributes),
-        places=_places(configured.endpoints(settings)),
+        places=_places(settings),
         permille=traces.sample_permille,
     )
 
 
-def _places(endpoints: Mapping[str, Endpoint]) -> dict[str, Place]:
+def _places(settings: Settings) -> dict[str, Place]:
     places = {}
-    for name, endpoint in endpoints.items():
-        origin = Origin.of(endpoint.origin_url)
-        called = name if endpoint.kind == ANY_HOST else PROVIDER_NAMES.get(endpoint.kind, endpoint.kind)
+    for name, endpoint in configured.endpoints(settings).items():
+        origin, kind = Origin.of(endpoint.origin_url), settings.providers[name].kind
+        called = name if kind in ANY_HOST else PROVIDER_NAMES.get(kind, kind)
         places[name] = Place(provider=called, host=origin.host, port=origin.port)
     return places
