@@ -56,8 +56,8 @@ class Verbs(RuleBasedStateMachine):
         return names[which % len(names)]
 
     def case(self, which):
-        """Open, waiting, or of long ago."""
-        cases = [*self.world.open, *self.world.waiting, "1", "2"]
+        """Open, waiting, or none that the world has numbered: a case never asks for another thing while it waits."""
+        cases = [*self.world.open, *self.world.waiting, "one", "other"]
         return cases[which % len(cases)]
 
     def lease_id(self, which):
