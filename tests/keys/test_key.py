@@ -21,10 +21,10 @@ STEPS = st.sampled_from([*product(GAPS, VERDICTS, (False, True))])
 def state(desk):
     """All that successes bear on."""
     outage = desk.pool.outage
-    circuits = [outage.circuit, *(circuit for each in desk.pool.keys.values() for circuit in (each.dead, each._breaker.circuit))]
+    circuits = [outage.circuit, *(circuit for each in desk.pool.keys.values() for circuit in (each.dead, each.breaker.circuit))]
     return (
         [(circuit.state, circuit.until, circuit.strikes) for circuit in circuits],
-        [(each.is_ready, each.is_failing, each.seen_in, each._breaker.consecutive) for each in desk.pool.keys.values()],
+        [(each.is_ready, each.is_failing, each.seen_in, each.breaker.consecutive) for each in desk.pool.keys.values()],
         [getattr(outage, name) for name in outage.__slots__ if name != "circuit"],
     )
 
@@ -33,7 +33,7 @@ def counts(desk):
     """(calls, failures) that each breaker counts now."""
     told = []
     for each in desk.pool.keys.values():
-        window = each.breaker._window
+        window = each.breaker.window
         told.append((window.requests_left(desk.now), window.requests, window.tokens))
     return told
 
@@ -55,7 +55,7 @@ def test_successes_that_are_only_counted_come_to_the_same_as_successes_that_are_
         if held and not is_kept:
             for desk, grant in zip(desks, held.pop(0), strict=True):
                 if desk is desks[1]:
-                    grant.key.sure_until = 0.0
+                    grant.key.breaker.sure_until = 0.0
                 desk.end(grant, verdict)
         assert state(desks[0]) == state(desks[1])
     assert counts(desks[0]) == counts(desks[1])
@@ -87,16 +87,16 @@ def test_a_success_that_would_only_be_counted_ends_an_outage():
 
 
 def test_a_success_is_told_once_a_second():
-    """The others of that second are only counted, until somebody asks."""
+    """The others of that second are only counted."""
     desk = Desk(key("a"))
-    held = desk.pool.keys["a"]
+    breaker = desk.pool.keys["a"].breaker
     for _ in range(5):
         desk.call()
-    assert held.successes == 4
+    assert breaker.sure_until == desk.now + 1.0
     desk.now += 1.0
     desk.call()
-    assert held.successes == 0
-    assert held.breaker._window.requests == 6
+    assert breaker.sure_until == desk.now + 1.0
+    assert breaker.window.requests == 6
 
 
 def test_a_key_knows_the_classes_of_its_group_when_some_were_forgotten():

@@ -12,7 +12,7 @@ JITTER = 0.25
 class Breaker:
     """Counts while closed; while half-open only the probe decides. k, the number of times it tripped, decays with health."""
 
-    __slots__ = ("_backoff", "_closed_at", "_terms", "_window", "circuit", "consecutive")
+    __slots__ = ("_backoff", "_closed_at", "_terms", "circuit", "consecutive", "sure_until", "window")
 
     def __init__(self, terms: BreakerConfigured) -> None:
         self.circuit = Circuit()
@@ -26,15 +26,6 @@ class Breaker:
         self._backoff = Backoff(first_s=terms.open_s, most_s=terms.max_open_s, jitter=JITTER)
         self._clear()
 
-    @property
-    def counts_until(self) -> float:
-        """When the second is over in which it counts now. `add` is for successes before that moment."""
-        return self._window.ends
-
-    def add(self, successes: int) -> None:
-        """Count so many more successes in the present second, none of them a probe's."""
-        self._window.requests += successes
-
     def succeeded(self, grant: object, now: float) -> None:
         circuit = self.circuit
         if circuit.state is not CLOSED:
@@ -44,13 +35,14 @@ class Breaker:
             self._closed_at = now
             self._clear()
         self.consecutive = 0
-        self._window.charge(0, now)
+        self.window.charge(0, now)
 
     def failed(self, grant: object, now: float, dice: Dice) -> None:
+        self.sure_until = 0.0
         circuit = self.circuit
         if circuit.state is CLOSED:
             self.consecutive += 1
-            self._window.charge(1, now)
+            self.window.charge(1, now)
             if self._is_tripped:
                 healthy_for = now - self._closed_at
                 circuit.strikes = max(0, circuit.strikes - int(healthy_for / self._terms.max_open_s))
@@ -69,12 +61,14 @@ class Breaker:
         terms = self._terms
         if self.consecutive >= terms.failures:
             return True
-        window = self._window
+        window = self.window
         return window.requests >= terms.window_min and window.tokens >= terms.window_ratio * window.requests
 
     def _open(self, now: float, dice: Dice) -> None:
         self.circuit.fail(now + self.circuit.delay(self._backoff, dice))
 
     def _clear(self) -> None:
-        self._window = Window(inf, inf, buckets=int(self._terms.window_s) + 1)
+        self.window = Window(inf, inf, buckets=int(self._terms.window_s) + 1)
         """Of calls, in which a failure weighs one token."""
+        self.sure_until = 0.0
+        """Until then a success that is no probe's changes nothing but a count: whoever knows that counts it in the window by itself."""

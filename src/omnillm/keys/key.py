@@ -32,8 +32,8 @@ class Key:
     """Identified by its label; the secret itself is never here."""
 
     __slots__ = (
-        "_breaker",
         "_serves",
+        "breaker",
         "class_by_model",
         "dead",
         "denials",
@@ -51,8 +51,6 @@ class Key:
         "salt",
         "secret_id",
         "seen_in",
-        "successes",
-        "sure_until",
         "tokens_in_flight",
         "weight",
     )
@@ -61,16 +59,13 @@ class Key:
         self.label = terms.label
         self.secret_id = terms.secret_id
         self.salt = fnv1a(terms.label)
-        self._breaker = Breaker(breaker)
+        self.breaker = Breaker(breaker)
         self.dead = Circuit()
         self.denials: dict[str, Denial] = {}
         self.latency_s = 0.0
         self.in_use = 0
         """Calls that it has now: an exact count. `max_concurrency` of them are the most, 0 = no limit."""
         self.tokens_in_flight = 0
-        self.sure_until = 0.0
-        """Until then a success would change nothing but counts: it is only added to `successes`, and told to the breaker later."""
-        self.successes = 0
         self.is_removed = False
         self.is_ready = False
         """Whether it stands in its pool's list of ready keys."""
@@ -92,22 +87,13 @@ class Key:
         """Whether there may be models that it does not take."""
 
     @property
-    def breaker(self) -> Breaker:
-        """Told of every success first, because whoever asks for it may change it. The next success is told at once."""
-        breaker = self._breaker
-        breaker.add(self.successes)
-        self.successes = 0
-        self.sure_until = 0.0
-        return breaker
-
-    @property
     def is_full(self) -> bool:
         return 0 < self.max_concurrency <= self.in_use
 
     @property
     def is_closed(self) -> bool:
         """Plainly ready: neither dead nor tripped, whatever its limits say."""
-        return self.dead.state is CLOSED and self._breaker.circuit.state is CLOSED
+        return self.dead.state is CLOSED and self.breaker.circuit.state is CLOSED
 
     def serves(self, model: str) -> bool:
         """Whether its configuration names the model; a call of none (a file's) is any key's."""
@@ -144,7 +130,7 @@ class Key:
 
     def can_probe(self, now: float) -> bool:
         """Whether both of its own circuits let one attempt through."""
-        return self.dead.admits(now) and self._breaker.circuit.admits(now)
+        return self.dead.admits(now) and self.breaker.circuit.admits(now)
 
     def revive(self) -> None:
         """Well again, for every model."""
@@ -154,7 +140,7 @@ class Key:
 
     def circuits(self, model: str, model_class: ModelClass) -> list[Circuit]:
         """All that can keep it from `model`."""
-        circuits = [self.dead, self._breaker.circuit, model_class.circuit]
+        circuits = [self.dead, self.breaker.circuit, model_class.circuit]
         if model in self.denials:
             circuits.append(self.denials[model])
         return circuits

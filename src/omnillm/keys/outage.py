@@ -42,7 +42,7 @@ class Outage:
             self._advance(now)
         if key.seen_in != self._span:
             self._count(key)
-        key.sure_until = 0.0
+        key.breaker.sure_until = 0.0
         if not key.is_failing:
             key.is_failing = True
             self._failing += 1

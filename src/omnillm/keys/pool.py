@@ -100,7 +100,7 @@ class Pool:
     def _retire(self, keys: dict[str, Key]) -> None:
         for key in keys.values():
             key.is_removed = True
-            key.sure_until = 0.0
+            key.breaker.sure_until = 0.0
             if key.in_use:
                 self.removed.append(key)
 
@@ -227,8 +227,9 @@ class Pool:
         if first_byte_s is not None:
             before_s = key.latency_s
             key.latency_s = before_s + LATENCY_WEIGHT * (first_byte_s - before_s) if before_s else first_byte_s
-        if verdict is SUCCESS and now < key.sure_until and not grant.probes and self.outage.circuit.state is CLOSED:
-            key.successes += 1
+        breaker = key.breaker
+        if verdict is SUCCESS and now < breaker.sure_until and not grant.probes and self.outage.circuit.state is CLOSED:
+            breaker.window.requests += 1
         else:
             is_stirring = self._judge(grant, outcome, now) or is_stirring
         if is_stirring and self._searches:
@@ -273,7 +274,7 @@ class Pool:
         breaker.succeeded(grant, now)
         self.outage.succeeded(key, now)
         if breaker.circuit.state is CLOSED and not key.is_removed:
-            key.sure_until = min(breaker.counts_until, self.outage.ends)
+            breaker.sure_until = min(breaker.window.ends, self.outage.ends)
 
     # -- places
 
