@@ -64,28 +64,17 @@ def _state(key: Key, cool_down_s: float, now: float) -> str:
 
 def _healths(key: Key, classes: list[ModelClass], now: float) -> list[KeyHealth]:
     healths = [
-        _health(model_class.name, _class_state(model_class, now), model_class.circuit.rest_s(now), model_class, now)
-        for model_class in classes
+        KeyHealth(model=each.name, state=_class_state(each, now), until_s=each.circuit.rest_s(now), **_minute(each.minute, now))
+        for each in classes
     ]
     denied = [(model, circuit.rest_s(now)) for model, circuit in key.denials.items() if circuit.state is not CLOSED]
-    return healths + [
-        KeyHealth(model=model, state="denied", until_s=rest_s, rpm_used=0, rpm_limit=0, tpm_used=0, tpm_limit=0) for model, rest_s in denied
-    ]
+    return healths + [KeyHealth(model=model, state="denied", until_s=rest_s, **_minute(None, now)) for model, rest_s in denied]
 
 
 def _class_state(model_class: ModelClass, now: float) -> str:
     if model_class.circuit.state is not OPEN or not model_class.circuit.rest_s(now):
         return "ready"
     return "exhausted" if model_class.is_exhausted else "cooling"
-
-
-def _health(name: str, state: str, until_s: float, model_class: ModelClass, now: float) -> KeyHealth:
-    return KeyHealth(
-        model=name,
-        state=state,
-        until_s=until_s,
-        **_minute(model_class.minute, now),
-    )
 
 
 def _minute(window: Window | None, now: float) -> dict[str, int]:
