@@ -438,7 +438,7 @@ def test_a_pool_without_keys_and_calls_is_empty():
     """So that its owner may forget it."""
     desk = Desk(key("a"))
     grant = desk.lease()
-    desk.pool.retire_all()
+    desk.configure()
     assert desk.lease() is None
     assert not desk.pool.is_empty
     desk.end(grant)

@@ -40,7 +40,7 @@ class Leasing:
                 pool.configure(terms, now, self.grants.values())
         configured = {terms.provider for terms in pools}
         for pool in [pool for provider, pool in self.pools.items() if provider not in configured]:
-            pool.retire_all()
+            pool.configure(PoolConfigured(provider=pool.provider, keys=()), now)
             self.forget(pool)
 
     def forget(self, pool: Pool) -> None:

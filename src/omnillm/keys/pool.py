@@ -104,12 +104,6 @@ class Pool:
             if key.in_use:
                 self.removed.append(key)
 
-    def retire_all(self) -> None:
-        """The provider is no longer configured."""
-        self._retire(self.keys)
-        self.keys = {}
-        self._place_all()
-
     @property
     def is_empty(self) -> bool:
         return not self.keys and not self.removed
