@@ -1,7 +1,6 @@
 """A provider key: one upstream credential, with its own concurrency, its breaker, and the models that it was denied."""
 
 from collections.abc import Collection
-from math import inf
 
 from omnillm.keys.breaker import Breaker
 from omnillm.keys.circuit import CLOSED, Circuit
@@ -117,12 +116,6 @@ class Key:
     def fits(self, model: str, tokens: int, passed: Collection[str], now: float) -> bool:
         """Whether it takes the call now, perhaps as its probe; not if its label is among those `passed` over."""
         return self.label not in passed and self.can_probe(now) and self.load(model, tokens, now) < FULL
-
-    def room_at(self, model: str, tokens: int, now: float) -> float:
-        """When time alone lets it take the call; inf: it takes more than time."""
-        if self.is_full or not self.can_probe(now) or not self._takes(model, now):
-            return inf
-        return self.group.class_of(model, now).room_at(tokens, now)
 
     def _takes(self, model: str, now: float) -> bool:
         denial = self.denials.get(model)

@@ -104,13 +104,6 @@ class ModelClass:
         """Until when the provider's headers say that there is no room; 0: they do not."""
         return self.cap.holds_until(self.requests_granted + 1, self.tokens_granted + tokens, now)
 
-    def room_at(self, tokens: int, now: float) -> float:
-        """When time alone makes room for a request of so many tokens; inf: never, or somebody else has to try it first."""
-        if not self.circuit.admits(now):
-            return inf
-        moments = [moment for window in self.windows for moment in (window.request_at(now), window.tokens_at(tokens, now))]
-        return max(now, self.held_until(tokens, now), *moments)
-
     def largest(self) -> float:
         """Tokens of the largest call that fits a whole limit; inf: any."""
         return min([window.tokens_limit for window in self.windows], default=inf)

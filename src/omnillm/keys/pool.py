@@ -190,7 +190,8 @@ class Pool:
     def earmark(self, need: Need, model: str, passed: Collection[str], until: float, now: float) -> Earmark | None:
         """Keeps room for who waits, on the key that time alone lets have it first, if that is before `until`."""
         ready = [key for key in self._roster.ready if key.label == need.pinned] if need.pinned else self._roster.ready[:LOOKED_AT_MOST]
-        moments = [(key.room_at(model, need.tokens, now), key) for key in ready if key.label not in passed and key.group.earmark is None]
+        free = [key for key in ready if key.label not in passed and key.group.earmark is None and not key.is_full]
+        moments = [(outlook((key,), model, need.tokens, (), now).wakes_at, key) for key in free]
         at, key = min(moments, key=itemgetter(0), default=(inf, None))
         until = min(until, now + EARMARK_MOST_S)
         if key is None or not now < at <= until:
