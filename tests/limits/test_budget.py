@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.limits.budget import MOST_LEFT, Budget, Standing
+from omnillm.limits.budget import MOST_LEFT, Budget
 
 LIMIT = 100
 
@@ -17,25 +17,24 @@ def budget(*, is_hard=True, settled=0):
 def test_money_that_fits_has_room_to_the_last_nano_dollar():
     """The limit itself may be spent."""
     period = budget(settled=60).current
-    assert period.standing(40) is Standing.FITS
-    assert period.standing(41) is Standing.EXCEEDED
+    assert period.has_room(40)
+    assert period.is_spent(41)
 
 
 def test_money_that_only_open_calls_hold_may_come_back():
     """Settled and asked fit: what stands in the way is only reserved."""
     period = budget(settled=60).current
     period.reserve(30)
-    assert period.standing(10) is Standing.FITS
-    assert period.standing(11) is Standing.HELD
-    assert period.standing(40) is Standing.HELD
-    assert period.standing(41) is Standing.EXCEEDED
+    assert period.has_room(10)
+    assert (period.has_room(11), period.is_spent(11)) == (False, False)
+    assert (period.has_room(40), period.is_spent(40)) == (False, False)
+    assert period.is_spent(41)
 
 
 def test_a_soft_budget_never_refuses():
     """It counts, and somebody else warns."""
     period = budget(is_hard=False, settled=500).current
-    assert period.has_room(10**12)
-    assert period.standing(10**12) is Standing.FITS
+    assert (period.has_room(10**12), period.is_spent(10**12)) == (True, False)
 
 
 def test_settling_replaces_what_was_reserved():
@@ -47,7 +46,7 @@ def test_settling_replaces_what_was_reserved():
     period.reserve(50)
     period.settle(50, 90)
     assert (period.settled, period.span.reserved) == (110, 0)
-    assert period.standing(0) is Standing.EXCEEDED
+    assert period.is_spent(0)
 
 
 def test_a_new_period_begins_empty_while_the_older_one_settles():
@@ -56,7 +55,7 @@ def test_a_new_period_begins_empty_while_the_older_one_settles():
     older = made.current
     older.reserve(10)
     made.renew("2026-12", 0, 2000.0)
-    assert made.current.standing(100) is Standing.FITS
+    assert made.current.has_room(100)
     older.settle(10, 7)
     assert (older.settled, older.span.reserved) == (97, 0)
     assert (made.current.settled, made.current.span.reserved) == (0, 0)
@@ -78,11 +77,11 @@ def test_a_lowered_limit_leaves_every_balance_as_it_is():
     made = budget(settled=60)
     made.current.reserve(20)
     made.limit = 50
-    assert made.current.standing(1) is Standing.EXCEEDED
+    assert made.current.is_spent(1)
     made.current.settle(20, 20)
     assert (made.current.settled, made.current.span.reserved) == (80, 0)
     made.limit = 100
-    assert made.current.standing(20) is Standing.FITS
+    assert made.current.has_room(20)
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.booleans()), max_size=50))

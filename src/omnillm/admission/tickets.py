@@ -6,7 +6,7 @@ from typing import Final
 from omnillm.admission.asks import Ask, BudgetConfigured, CallerConfigured, Refusal, Ticket
 from omnillm.admission.callers import Caller
 from omnillm.admission.case import Case
-from omnillm.limits.budget import Budget, Period, Standing
+from omnillm.limits.budget import Budget, Period
 
 HELD_RETRY_S = 1.0
 MOST_RETIRED: Final = 1024
@@ -124,7 +124,7 @@ class Tickets:
 
     def is_spent(self, ask: Ask, amount: int) -> bool:
         """What is settled in one of the ask's budgets leaves no room for `amount`: it is no use to wait."""
-        return any(period.standing(amount) is Standing.EXCEEDED for period in self._periods(ask))
+        return any(period.is_spent(amount) for period in self._periods(ask))
 
     def _periods(self, ask: Ask) -> tuple[Period, ...]:
         periods, _ = self._current.get(ask.budgets) or self._look_up(ask.budgets)
@@ -151,9 +151,8 @@ def budget_refusal(case_id: str, amount: int, periods: tuple[Period, ...], *, is
 
     `is_more`: for a case that holds some already. That may be what stands in its way, so it is not told to wait.
     """
-    standings = [(period, period.standing(amount)) for period in periods]
-    spent = [period for period, standing in standings if standing is Standing.EXCEEDED]
-    period = spent[0] if spent else next(period for period, standing in standings if standing is Standing.HELD)
+    spent = [period for period in periods if period.is_spent(amount)]
+    period = spent[0] if spent else next(period for period in periods if not period.has_room(amount))
     is_final = bool(spent) or is_more
     return Refusal(
         case_id=case_id,

@@ -7,17 +7,10 @@ rolling budget are buckets, and each counts until the caller says that it has sl
 settle, wherever they reserved.
 """
 
-import enum
 from typing import Final
 
 MOST_LEFT: Final = 4
 """Periods of the calendar that are over and remembered."""
-
-
-class Standing(enum.Enum):
-    FITS = "fits"
-    HELD = "held"  # settled + amount fits; only what open calls hold stands in the way
-    EXCEEDED = "exceeded"
 
 
 class Span:
@@ -51,11 +44,9 @@ class Period:
         span = self.span
         return span.settled + span.reserved + amount <= self.budget.limit or not self.budget.is_hard
 
-    def standing(self, amount: int) -> Standing:
-        """How `amount` would stand: `has_room`, and if not, whether waiting may help."""
-        if self.has_room(amount):
-            return Standing.FITS
-        return Standing.EXCEEDED if self.span.settled + amount > self.budget.limit else Standing.HELD
+    def is_spent(self, amount: int) -> bool:
+        """Whether what is settled leaves no room for `amount`, whatever open calls give back. Of a hard budget."""
+        return self.span.settled + amount > self.budget.limit and self.budget.is_hard
 
     def reserve(self, amount: int) -> None:
         """Holds `amount`. The caller has asked `has_room`."""

@@ -7,7 +7,7 @@ from tests.soak import rounds
 
 from omnillm.gateway.budgets.budget_calendar import BudgetCalendar, Scheduled
 from omnillm.gateway.budgets.periods import bucket_at, bucket_of
-from omnillm.limits.budget import Budget, Standing
+from omnillm.limits.budget import Budget
 from omnillm.records import Balance
 
 HOUR = 3_600.0
@@ -184,10 +184,10 @@ def test_a_call_that_is_open_over_the_windows_edge_counts_until_it_settles():
     trace = Trace(1)
     trace.reserve(700)
     trace.pass_time(WINDOW_S + 2 * WIDTH_S)
-    assert trace.budget.current.standing(400) is Standing.HELD
+    assert (trace.budget.current.has_room(400), trace.budget.current.is_spent(400)) == (False, False)
     [grant] = trace.open
     grant.period.settle(700, 650)
-    assert trace.budget.current.standing(LIMIT) is Standing.FITS
+    assert trace.budget.current.has_room(LIMIT)
 
 
 def test_more_money_for_an_old_call_counts_from_now():
@@ -200,9 +200,9 @@ def test_more_money_for_an_old_call_counts_from_now():
     later.reserve(200)
     later.settle(500, 450)
     trace.pass_time(WINDOW_S / 2 + 2 * WIDTH_S)
-    assert trace.budget.current.standing(551) is Standing.EXCEEDED
+    assert trace.budget.current.is_spent(551)
     trace.pass_time(WINDOW_S / 2)
-    assert trace.budget.current.standing(LIMIT) is Standing.FITS
+    assert trace.budget.current.has_room(LIMIT)
 
 
 def test_a_refusal_knows_when_enough_slides_out():
@@ -215,7 +215,7 @@ def test_a_refusal_knows_when_enough_slides_out():
     for grant in trace.open:
         grant.period.settle(grant.reserved, grant.reserved)
     current = trace.budget.current
-    assert current.standing(150) is Standing.EXCEEDED
+    assert current.is_spent(150)
     # `began` is the first moment of its bucket.
     assert current.eases_at_wall(150) == pytest.approx(began + WIDTH_S + WINDOW_S, abs=TICK_S)
     assert current.eases_at_wall(500) == pytest.approx(began + HOUR + WIDTH_S + WINDOW_S, abs=WIDTH_S + TICK_S)
