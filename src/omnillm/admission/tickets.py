@@ -10,7 +10,7 @@ from omnillm.limits.budget import Budget, Period
 
 HELD_RETRY_S = 1.0
 MOST_RETIRED: Final = 1024
-"""Idle callers that were retired, or removed before the last reload, and are remembered. Of an older one no call can still wait."""
+"""Callers that were retired, or are idle and configured no more, and are remembered. Of an older one no call can still wait."""
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -22,8 +22,7 @@ class Tickets:
         self._nobody = Caller(CallerConfigured(name=""))
         """Stands for whoever was never configured, and has no limits."""
         self._callers: dict[str, Caller] = {}
-        self._gone: dict[str, Caller] = {}
-        """Callers that are no longer configured, the oldest first: they may come back, and calls of theirs wait or are on their way in."""
+        """Also those that are no longer configured: they may come back, and calls of theirs wait or are on their way in."""
         self.budgets: dict[str, Budget] = {}
         self.listed: frozenset[str] = frozenset()
         """Budgets that are configured, and shown. One that no longer is stays for the calls that know it, and should it come back."""
@@ -34,13 +33,12 @@ class Tickets:
 
     def configure(self, callers: tuple[CallerConfigured, ...], budgets: tuple[BudgetConfigured, ...], now: float) -> None:
         """State is kept by name."""
-        before, older, self._callers = self._gone | self._callers, self._gone, {}
         for configured in callers:
-            self._callers[configured.name] = _follow(before.pop(configured.name, None), configured)
-        self._gone = before
-        idle = [name for name, caller in older.items() if name in before and caller.is_idle(now)]
+            self._follow(configured)
+        names = {configured.name for configured in callers}
+        idle = [name for name, caller in self._callers.items() if name not in names and caller.is_idle(now)]
         for name in idle[:-MOST_RETIRED]:
-            del before[name]
+            del self._callers[name]
         for name in self.listed:
             self.budgets[name].is_hard = False
         self.listed = frozenset()
@@ -48,8 +46,7 @@ class Tickets:
 
     def enrol(self, configured: CallerConfigured, budget: BudgetConfigured | None) -> None:
         """One more, or one that has changed."""
-        name = configured.name
-        self._callers[name] = _follow(self._callers.get(name) or self._gone.pop(name, None), configured)
+        self._follow(configured)
         self._set((budget,) if budget is not None else ())
 
     def retire(self, caller: str, budget: str) -> None:
@@ -61,6 +58,13 @@ class Tickets:
             self._callers.pop(oldest, None)
             self.budgets.pop(self._retired.pop(oldest), None)
             self._current.clear()
+
+    def _follow(self, configured: CallerConfigured) -> None:
+        caller = self._callers.get(configured.name)
+        if caller is None:
+            self._callers[configured.name] = Caller(configured)
+        else:
+            caller.configure(configured)
 
     def _set(self, budgets: tuple[BudgetConfigured, ...]) -> None:
         for terms in budgets:
@@ -94,7 +98,7 @@ class Tickets:
         before = self._cases.get(ask.case_id)
         if before is not None and not before.is_settled:
             return before.ticket
-        caller = self._callers.get(ask.caller) or self._gone.get(ask.caller, self._nobody)
+        caller = self._callers.get(ask.caller, self._nobody)
         refusal = caller.refuse(ask, now)
         if refusal is not None:
             return refusal
@@ -115,7 +119,7 @@ class Tickets:
 
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """Why `ask` would be refused even if nobody stood before it; None: it may wait."""
-        caller = self._callers.get(ask.caller) or self._gone.get(ask.caller, self._nobody)
+        caller = self._callers.get(ask.caller, self._nobody)
         refusal = caller.refuse(ask, now)
         if refusal is not None:
             return refusal
@@ -136,14 +140,6 @@ class Tickets:
         periods = tuple((known.get(name) or Budget(name, 0, is_hard=True)).current for name in dict.fromkeys(budgets))
         found = self._current[budgets] = (periods, tuple(period.pair for period in periods))
         return found
-
-
-def _follow(caller: Caller | None, configured: CallerConfigured) -> Caller:
-    """One that is known, with changed limits, or a new one."""
-    if caller is None:
-        return Caller(configured)
-    caller.configure(configured)
-    return caller
 
 
 def budget_refusal(case_id: str, amount: int, periods: tuple[Period, ...], *, is_more: bool = False) -> Refusal:
