@@ -1,10 +1,10 @@
 """A quota group: keys that share one account's limits. Providers limit an account and a model, not a key."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from omnillm.keys.model_class import NO_LIMITS, Handover, Limits, ModelClass
-from omnillm.keys.terms import KeyConfigured
+from omnillm.keys.model_class import Handover, ModelClass, tightest
+from omnillm.keys.terms import KeyConfigured, ModelLimits
 from omnillm.limits.window import Window, resized
 from omnillm.pattern import matches
 
@@ -27,25 +27,23 @@ class Group:
         self.window: Window | None = None
         self.earmark: Earmark | None = None
         """One at a time: two would both count on the same tokens to slide out."""
-        self._limits: dict[str, Limits] = {}
+        self._limits: dict[str, list[ModelLimits]] = {}
+        """By pattern, what its keys state."""
         self._classes: dict[str, ModelClass] = {}
         self.class_by_model: dict[str, ModelClass] = {}
         """Of the models asked for so far; `class_of` finds the others. Always the same dict, because the keys hold it, too."""
 
-    def configure(self, members: Iterable[KeyConfigured]) -> None:
+    def configure(self, members: Sequence[KeyConfigured]) -> None:
         """The limits that its keys state. Classes keep their content."""
-        whole = Limits()
+        self.window = resized(self.window, tightest([each.rpm for each in members]), tightest([each.tpm for each in members]))
         self._limits = {}
-        for terms in members:
-            whole.tighten(terms.rpm, terms.tpm)
-            for limits in terms.limits:
-                self._limits.setdefault(limits.pattern, Limits()).tighten(limits.rpm, limits.tpm, limits.rpd)
-        self.window = resized(self.window, whole.rpm, whole.tpm)
+        for limits in [limits for each in members for limits in each.limits]:
+            self._limits.setdefault(limits.pattern, []).append(limits)
         self.class_by_model.clear()
         for name in self._limits:
             self._classes.setdefault(name, ModelClass(name))
         for name, model_class in self._classes.items():
-            model_class.configure(self._limits.get(name, NO_LIMITS), self.window)
+            model_class.configure(self._limits.get(name, ()), self.window)
 
     def class_of(self, model: str, now: float) -> ModelClass:
         """The class of the first pattern that matches, else the model's own."""
@@ -74,7 +72,7 @@ class Group:
         model_class = self._classes.get(name)
         if model_class is None:
             model_class = self._classes[name] = ModelClass(name)
-            model_class.configure(NO_LIMITS, self.window)
+            model_class.configure((), self.window)
         self.class_by_model[model] = model_class
         return model_class
 

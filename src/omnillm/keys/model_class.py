@@ -1,9 +1,11 @@
 """A model class: what one quota group may spend on some models, and whether the provider lets it."""
 
+from collections.abc import Iterable, Sequence
 from math import inf
 
 from omnillm.keys.cap import Cap
 from omnillm.keys.circuit import Circuit
+from omnillm.keys.terms import ModelLimits
 from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
 
 Handover = tuple[Window, Window]
@@ -11,28 +13,6 @@ Handover = tuple[Window, Window]
 FULL = inf
 CONSENT_S = 3.0
 """A provider's limit refuses at once. A probe that has been at work for so long was let in: the circuit is trusted, others follow."""
-
-
-class Limits:
-    """Requests and tokens a minute, requests a day; 0 = none."""
-
-    __slots__ = ("rpd", "rpm", "tpm")
-
-    def __init__(self) -> None:
-        self.rpm = self.tpm = self.rpd = 0
-
-    def tighten(self, rpm: int, tpm: int, rpd: int = 0) -> None:
-        """Keys of one account should agree; where they do not, the smallest limit holds."""
-        self.rpm = _smallest(self.rpm, rpm)
-        self.tpm = _smallest(self.tpm, tpm)
-        self.rpd = _smallest(self.rpd, rpd)
-
-
-def _smallest(one: int, other: int) -> int:
-    return min(one, other) if one and other else one or other
-
-
-NO_LIMITS = Limits()
 
 
 class ModelClass:
@@ -68,10 +48,10 @@ class ModelClass:
         self.requests_granted = 0
         self.tokens_granted = 0
 
-    def configure(self, limits: Limits, group: Window | None) -> None:
-        """Its own limits, and the group's window."""
-        self.minute = resized(self.minute, limits.rpm, limits.tpm)
-        self.day = resized(self.day, limits.rpd, 0, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
+    def configure(self, limits: Sequence[ModelLimits], group: Window | None) -> None:
+        """The limits that the group's keys state for it, and the group's window."""
+        self.minute = resized(self.minute, tightest([each.rpm for each in limits]), tightest([each.tpm for each in limits]))
+        self.day = resized(self.day, tightest([each.rpd for each in limits]), 0, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
         self.windows = tuple([window for window in (group, self.minute, self.day) if window])
 
     def load(self, tokens: int, now: float) -> float:
@@ -135,3 +115,8 @@ class ModelClass:
     def forget_health(self) -> None:
         self.recovered()
         self.cap = Cap()
+
+
+def tightest(limits: Iterable[int]) -> int:
+    """Keys of one account should agree; where they do not, the smallest limit holds. 0: there is none."""
+    return min([limit for limit in limits if limit], default=0)
