@@ -8,6 +8,7 @@ from omnillm.gateway.native.batch_results import Group, Together
 from omnillm.gateway.native.cancelled import Cancelled
 from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.pricing.catalog import Catalog
+from omnillm.pricing.cost import MAX_COST_NANOUSD
 from omnillm.pricing.listing import Listing, Rates, Tier
 from omnillm.records import AttemptRow
 from omnillm.usage import Usage
@@ -69,6 +70,8 @@ def test_groups_are_summed_up_to_the_bound_that_was_booked():
     groups = [("dated-half", 0, 1), ("", 0, 1)]
     assert cost_of("half", *groups) == (100, ["p/dated-half;tier=batch", "p/half;tier=batch"])
     assert cost_of("half", *groups, cost_nanousd=99)[0] == 99
+    absurd = [("", 0, 2**53), ("plain", 0, 2**53)]
+    assert cost_of("plain", *absurd)[0] == MAX_COST_NANOUSD
     assert cost_of("gone", ("", 0, 1)) == (None, "gone")
     assert cost_of("gone", ("half", 0, 1), ("stranger", 0, 1)) == (None, "stranger")
     assert cost_of("half", ("", 0, 1), provider="gone") == (None, "half")

@@ -661,6 +661,33 @@ async def test_a_batch_larger_than_the_budget_is_refused(provider: FakeProvider)
         assert program.budget_remaining_usd() * 10**9 == 100_000
 
 
+@pytest.mark.parametrize("is_hard", [True, False])
+async def test_a_batch_that_no_ledger_could_add_up_is_refused_or_not_booked(
+    provider: FakeProvider, tmp_path: Path, *, is_hard: bool
+) -> None:
+    """A thousand requests that may each cost millions: a hard budget refuses them, a soft one counts them once they are over."""
+    config = tmp_path / "omnillm.yaml"
+    config.write_text(
+        f"providers: {{claude: {{kind: anthropic, base_url: {provider.base_url}, keys: [{{label: a, key: key-a}}]}}}}\n"
+        f"store: {{url: 'sqlite:///{tmp_path}/ledger.db'}}\n"
+        f"budgets: [{{name: all, limit_usd: '9000000000', hard: {str(is_hard).lower()}}}]\n"
+        "pricing: {overrides: {claude/fake-small: {input: 1, output: 1000000}}}\n"
+    )
+    params = {"model": "fake-small", "max_tokens": 2**31, "messages": [{"role": "user", "content": "Hello"}]}
+    requests = [{"custom_id": str(number), "params": params} for number in range(1100)]
+    asked = PrimitiveRequest.json({"requests": requests}, path="/v1/messages/batches")
+    async with Gateway.from_config(config, env={}) as program:
+        if is_hard:
+            with pytest.raises(BadRequest, match="more than 9 million USD together") as refused:
+                await program.primitive_async_job(asked)
+            assert refused.value.code == "unbounded_cost"
+        else:
+            assert (await program.primitive_async_job(asked)).reply.cost_nanousd == 0
+        await program._program.store.flush()
+        assert await is_proven(program)
+        assert len(await program._program.store.requests(limit=9, before="")) == (not is_hard)
+
+
 async def test_many_short_requests_are_not_one_long_one(provider: FakeProvider) -> None:
     """Where a prompt of over 200,000 tokens is dearer, each request costs by its own length."""
     model = "claude-sonnet-4-5"

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.limits.budget import MOST_LEFT, Budget
+from omnillm.limits.budget import MOST_COUNTED, MOST_LEFT, Budget
+from omnillm.pricing.cost import MAX_COST_NANOUSD
 
 LIMIT = 100
 
@@ -82,6 +83,26 @@ def test_a_lowered_limit_leaves_every_balance_as_it_is():
     assert (made.current.settled, made.current.span.reserved) == (80, 0)
     made.limit = 100
     assert made.current.has_room(20)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 1, 10**9, 2**53 - 1, 2**53]), st.booleans()), max_size=50),
+    st.sampled_from([0, 2**61, MOST_COUNTED - 2**54]),
+)
+def test_what_a_soft_budget_counts_can_be_added_up(calls, settled):
+    """However much calls may cost: the most that one can is refused before a ledger's sum of them overflows, and never what is usual."""
+    period = budget(is_hard=False, settled=settled).current
+    held = []
+    for amount, is_settling in calls:
+        if is_settling and held:
+            reserved = held.pop()
+            period.settle(reserved, reserved)
+        elif period.has_room(amount):
+            period.reserve(amount)
+            held.append(amount)
+        else:
+            assert period.settled + sum(held) + amount > MOST_COUNTED
+        assert period.settled + sum(held) <= MOST_COUNTED < 2**63 - 500 * MAX_COST_NANOUSD
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.booleans()), max_size=50))

@@ -9,6 +9,8 @@ settle, wherever they reserved.
 
 from typing import Final
 
+MOST_COUNTED: Final = 2**62
+"""nano-USD that count together in a soft budget. The other half of an int64 is for what calls cost beyond what they reserved."""
 MOST_LEFT: Final = 4
 """Periods of the calendar that are over and remembered."""
 
@@ -40,9 +42,10 @@ class Period:
         span.settled += settled
 
     def has_room(self, amount: int) -> bool:
-        """Whether `amount` may be reserved. Only a hard budget refuses."""
+        """Whether `amount` may be reserved. A soft budget refuses only what no ledger could add up."""
         span = self.span
-        return span.settled + span.reserved + amount <= self.budget.limit or not self.budget.is_hard
+        total = span.settled + span.reserved + amount
+        return total <= self.budget.limit or (total <= MOST_COUNTED and not self.budget.is_hard)
 
     def is_spent(self, amount: int) -> bool:
         """Whether what is settled leaves no room for `amount`, whatever open calls give back. Of a hard budget."""

@@ -18,6 +18,7 @@ from omnillm.gateway.native.batch_lines import Line, uploaded_lines
 from omnillm.gateway.quotes.extras import NO_EXTRAS
 from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.gateway.quotes.quote import Quote, Quoter
+from omnillm.pricing.cost import MAX_COST_NANOUSD
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.bound import COMPACTION
 from omnillm.protocols.counts import UNREADABLE
@@ -150,12 +151,17 @@ def quote_of_history(quoter: Quoter, call: Call, ask: NativeAsk) -> Quote | None
 
 
 async def _sum(quoter: Quoter, call: Call, provider: str, lines: AsyncIterator[Line | tuple[str, Line]]) -> BatchBound:
-    """The sum by the prices of one moment. If they change meanwhile, the bound's figures no longer fit, and it does not hold."""
+    """The sum by the prices of one moment. If they change meanwhile, the bound's figures no longer fit, and it does not hold.
+
+    BadRequest: it is more than can be booked.
+    """
     amount, asked = 0, dict[tuple[str, tuple[str, ...]], None]()
     async for each in lines:
         model, line = each if isinstance(each, tuple) else ("", each)
         amount_of_one, model, terms = _bound(quoter, call, line, provider=provider, model=model)
         amount += amount_of_one
+        if amount > MAX_COST_NANOUSD:
+            raise BadRequest("The requests of the batch may cost more than 9 million USD together.", code="unbounded_cost")
         asked[model, terms] = None
     figures = tuple(Figures(model, terms, _digest(quoter.prices, (provider, model), terms)) for model, terms in asked)
     return BatchBound(amount_nanousd=amount, figures=figures)

@@ -8,7 +8,7 @@ from omnillm.gateway.native.batch_bounds import BATCH_TIER
 from omnillm.gateway.native.batch_results import Group, Together
 from omnillm.gateway.native.cancelled import Cancelled, most_of
 from omnillm.gateway.quotes.price_book import PriceBook
-from omnillm.pricing.cost import cost_of_many
+from omnillm.pricing.cost import MAX_COST_NANOUSD, cost_of_many
 from omnillm.pricing.reference import BOUND
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.records import AttemptRow
@@ -35,7 +35,7 @@ def cost_of_usages(prices: PriceBook, attempt: AttemptRow, usages: Usages, *, is
             return None, named or attempt.model
         total += cost_of_many(usage, price, requests=requests, longest=longest)
         versions[price.version] = None
-    return min(total, attempt.cost_nanousd or total), "+".join(versions)
+    return min(total, attempt.cost_nanousd or MAX_COST_NANOUSD), "+".join(versions)
 
 
 def cost_of_cancelled(prices: PriceBook, attempt: AttemptRow, cancelled: Cancelled, *, wall_ms: int) -> tuple[int | None, str]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from omnillm.gateway.attempts.attempt import UNSEEN_TOKENS_A_SECOND
 from omnillm.gateway.sessions.turns import longest_output, prompt_bound, turn_bound
-from omnillm.pricing.cost import Price, bound, cost
+from omnillm.pricing.cost import MAX_COST_NANOUSD, Price, bound, cost
 from omnillm.protocols.sessions.session import Report, Watch
 from omnillm.usage import NO_USAGE, Usage
 
@@ -49,7 +49,8 @@ class Meter:
         price = self._price
         if price is None:
             return 0
-        return self._beside + (self._graded if price.steps else cost(self.usage, price) if self.usage != NO_USAGE else 0)
+        own = self._graded if price.steps else cost(self.usage, price) if self.usage != NO_USAGE else 0
+        return min(self._beside + own, MAX_COST_NANOUSD)
 
     @property
     def turn_nanousd(self) -> int:
