@@ -1,11 +1,12 @@
 """From a need to a key: targets in order, providers that are passed over, keys that were tried, and why nobody can."""
 
 import pytest
-from tests.admission.desk import Desk, key, pool
+from tests.admission.desk import Desk, caller, key, pool
 from tests.in_turn import in_turn
 
 from omnillm.admission.asks import Lease, Refusal, Wait
 from omnillm.keys.terms import BreakerConfigured
+from omnillm.keys.witnesses import LATELY_S
 from omnillm.outcome import FAILOVERS, RETRIES, Verdict
 
 TWO = ("p/m", "q/n")
@@ -349,6 +350,55 @@ def test_a_lease_that_leaves_after_its_key_was_moved_counts_from_then_on():
     assert isinstance(desk.ask_lease(), Refusal)
     desk.now += 2.0
     assert isinstance(desk.ask_lease(), Lease)
+
+
+def calls(desk, marks):
+    """One after the other, each of the caller that its letter names; a capital fails."""
+    for mark in marks:
+        case = desk.ticket(caller=mark.lower())
+        desk.release(desk.lease(case), Verdict.SERVER_FAULT if mark.isupper() else Verdict.SUCCESS)
+        desk.settle(case)
+
+
+@in_turn(
+    ("marks", "is_open"),
+    [
+        ("AAAAA", True),  # nobody else is there
+        ("aAAAAA", True),
+        ("bAAAAAAAAAAAAAAAAAAAA", False),  # what it asks for may be why
+        ("bAAAABAAAABA", True),  # another meets it, too
+        ("bABABA", True),
+        ("bcABAB", False),  # four
+        ("bcABCBA", True),
+        ("bAAAbAAAbAAAbAAAbAAAbAAAbAAA", False),
+    ],
+)
+def test_one_callers_failures_do_not_close_a_key_to_others(marks, is_open):
+    """Of its failures in a row the first alone counts, while others do well with the key: it could send what no provider survives."""
+    desk = Desk(pool(key("a")), callers=(caller("a"), caller("b"), caller("c")))
+    calls(desk, marks)
+    assert (desk.key("a").state == "open") is is_open
+
+
+def test_who_did_well_long_ago_is_no_witness():
+    """The key may have broken since."""
+    desk = Desk(pool(key("a")), callers=(caller("a"), caller("b")))
+    calls(desk, "bAAAAAAAA")
+    desk.now += LATELY_S
+    calls(desk, "AAAA")
+    assert desk.key("a").state == "open"
+
+
+def test_one_callers_failures_on_all_keys_do_not_set_their_provider_aside():
+    """Each is tried again with the next key, so that all keys meet it."""
+    desk = two(key("a"), key("b"), key("c"), q_keys=(key("d"),))
+    for label in "abc":
+        desk.release(desk.lease(desk.ticket(caller="b"), targets=("p/m",), pinned=label))
+    for _ in range(2):
+        for label in "abc":
+            lease = desk.ask_lease(desk.ticket(caller="a"), targets=("p/m",), pinned=label)
+            desk.release(lease, Verdict.SERVER_FAULT)
+    assert desk.lease(desk.ticket(caller="b"), targets=("p/m", "q/m")).provider == "p"
 
 
 def test_a_revived_key_serves_those_who_wait_at_the_next_tick():

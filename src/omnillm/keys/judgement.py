@@ -74,9 +74,14 @@ def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
 
 
 def _failed(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001 - a judge's shape
-    grant.key.breaker.failed(grant, now, pool.dice)
-    pool.outage.failed(grant.key, now)
-    pool.outage.consider(now, pool.dice, grant=grant, is_unreachable=False)
+    """A probe's failure counts whoever's it is: what it tried out is not well yet."""
+    key, caller = grant.key, pool.caller_of(grant.case_id)
+    key.breaker.sure_until = 0.0
+    if key.witnesses.is_believed(caller, now) or grant.probes:
+        key.breaker.failed(grant, now, pool.dice)
+    if pool.witnesses.is_believed(caller, now) or grant.probes:
+        pool.outage.failed(key, now)
+        pool.outage.consider(now, pool.dice, grant=grant, is_unreachable=False)
 
 
 def _unreachable(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001

@@ -7,6 +7,7 @@ from omnillm.keys.circuit import CLOSED, Circuit
 from omnillm.keys.group import Group
 from omnillm.keys.model_class import FULL, ModelClass
 from omnillm.keys.terms import BreakerConfigured, KeyConfigured
+from omnillm.keys.witnesses import Witnesses
 from omnillm.pattern import matches
 
 LATENCY_WEIGHT = 0.2
@@ -52,6 +53,7 @@ class Key:
         "seen_in",
         "tokens_in_flight",
         "weight",
+        "witnesses",
     )
 
     def __init__(self, terms: KeyConfigured, breaker: BreakerConfigured, group: Group, rank: int) -> None:
@@ -59,6 +61,7 @@ class Key:
         self.secret_id = terms.secret_id
         self.salt = fnv1a(terms.label)
         self.breaker = Breaker(breaker)
+        self.witnesses = Witnesses()
         self.dead = Circuit()
         self.denials: dict[str, Denial] = {}
         self.latency_s = 0.0

@@ -48,8 +48,9 @@ class Period:
         return total <= self.budget.limit or (total <= MOST_COUNTED and not self.budget.is_hard)
 
     def is_spent(self, amount: int) -> bool:
-        """Whether what is settled leaves no room for `amount`, whatever open calls give back. Of a hard budget."""
-        return self.span.settled + amount > self.budget.limit and self.budget.is_hard
+        """Whether what is settled leaves no room for `amount`, whatever open calls give back."""
+        total = self.span.settled + amount
+        return total > self.budget.limit and (self.budget.is_hard or total > MOST_COUNTED)
 
     def reserve(self, amount: int) -> None:
         """Holds `amount`. The caller has asked `has_room`."""
