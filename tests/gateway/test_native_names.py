@@ -1,10 +1,12 @@
 """What the body of a native call names, wherever it stands in it."""
 
+import asyncio
+
 import pytest
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
-from omnillm.gateway.native.names import named_in
+from omnillm.gateway.native.names import OBJECT_BYTES, named_in
 
 SPACE = b" " * 5_000
 
@@ -16,7 +18,11 @@ SPACE = b" " * 5_000
         (b'{"container":{"id":"other","id":"NAME"}}', "not_found"),
         (b'{"container":{"id":"NAME","id":"other"}}', "not_found"),
         (b'{"container":{' + SPACE + b'"id":"NAME"}}', "not_found"),
-        (b'{"container":{"x":"' + b"\xc3\xa4" * 40_000 + b'","id":"NAME"}}', "ambiguous_body"),
+        (b'{"container":{"x":"' + b"\xc3\xa4" * 40_000 + b'","id":"NAME"}}', "not_found"),
+        (b'{"container":{"x":"' + b"x" * OBJECT_BYTES + b'","id":"NAME"}}', "ambiguous_body"),
+        (b'{"container":{"x":' + b"[" * 9 + b"]" * 9 + b',"id":"NAME"}}', "ambiguous_body"),
+        (b'{"container":{"x":' + b"[" * 8 + b"]" * 8 + b',"id":"NAME"}}', "not_found"),
+        (b'{"container":{"x":"}\\"{","id":"NAME"}}', "not_found"),
         (b'{"container"' + SPACE + b':"NAME"}', "ambiguous_body"),
         (b'{"container":' + SPACE + b'"NAME"}', "ambiguous_body"),
         (b'{"container":' + SPACE + b'{"id":"NAME"}}', "ambiguous_body"),
@@ -34,3 +40,11 @@ async def test_what_another_keeps_is_found_wherever_it_is_named(body: bytes, cod
             await named_in(body)
     else:
         assert (("container", "NAME") in (await named_in(body)).others) == (code == "not_found")
+
+
+@in_turn("body", [b'{"container":' * 80_000, b'"container":{"x":"' + b'"container":{' * 80_000, b'"container":{"a":[' * 60_000 + b"]"])
+async def test_objects_within_objects_are_not_looked_through_again_and_again(body: bytes) -> None:
+    """Those that stand too deep are refused, and no byte is read more than a few times until then."""
+    async with asyncio.timeout(5):
+        with pytest.raises(BadRequest, match="must be sure"):
+            await named_in(body)

@@ -54,8 +54,21 @@ _KEPT: Final = re.compile(
 )
 """The name of a member that names something else that a provider keeps, and what stands before its value; nothing: too much space."""
 _STRING: Final = re.compile(rb'"((?:[^"\\]|\\.){0,512})"', re.DOTALL)
-OBJECT_BYTES: Final = 64 * 1024
+OBJECT_BYTES: Final = 1024 * 1024
 """The most bytes of an object that has the id of such a thing."""
+MOST_DEPTH: Final = 8
+
+
+def _object() -> re.Pattern[bytes]:
+    """A JSON object with so many levels at most; without its end: it has more, or ends too early. No byte is looked at twice."""
+    flat = rb'(?:[^{}\[\]"]++|"(?:[^"\\]++|\\.)*+"'
+    inside = flat + rb")*+"
+    for _ in range(MOST_DEPTH):
+        inside = flat + rb"|[{\[]%b[}\]])*+" % inside
+    return re.compile(rb"\{%b(\}?)" % inside, re.DOTALL)
+
+
+_OBJECT: Final = _object()
 _KINDS: Final = {
     b"previous_response_id": RESPONSE,
     b"previous_message_id": MESSAGE,
@@ -75,7 +88,7 @@ class _Named(msgspec.Struct):
 
 
 _named = msgspec.json.Decoder(_Named).decode
-_scan = json.JSONDecoder(object_pairs_hook=list, strict=False).raw_decode
+_pairs = json.JSONDecoder(object_pairs_hook=list, strict=False).decode
 _text = msgspec.json.Decoder(str).decode
 
 
@@ -235,12 +248,15 @@ def _ids_at(body: bytes | mmap, at: int) -> Iterator[str]:
         if text is not None and (said := _said(text[1])):
             yield said
     elif body[at : at + 1] == b"{":
-        piece = body[at : at + OBJECT_BYTES]
+        found = _OBJECT.match(body, at, at + OBJECT_BYTES)
+        assert found is not None
+        if not found[1] and found.end() < len(body):
+            raise _hidden()
+        if b'"id"' not in found[0]:
+            return
         try:
-            members, _ = _scan(piece.decode("utf-8", "replace"))
-        except (ValueError, RecursionError):
-            if len(piece) == OBJECT_BYTES:
-                raise _hidden() from None
+            members = _pairs(found[0].decode("utf-8", "replace"))
+        except ValueError:
             return  # the provider says what is wrong with it
         yield from (value for name, value in members if name == "id" and isinstance(value, str) and value)
 
