@@ -18,6 +18,8 @@ from omnillm.transport.spool import Body
 
 SLICE_BYTES: Final = 256 * 1024
 LONGEST_LINE: Final = MAX_EVENT_BYTES
+LONGEST_PURPOSE: Final = 1024
+"""Bytes; what is longer is none, and not kept."""
 URLS: Final = {"/v1/chat/completions": "openai_chat", "/v1/responses": "openai_responses"}
 """The URL that a line asks for -> the protocol of its body."""
 PLAIN_FIELD: Final = re.compile(r"purpose|expires_after\[\w+\]")
@@ -61,7 +63,7 @@ async def purpose_of(body: Body, content_type: bytes) -> bytes:
     async for event in _events(body, content_type):
         if isinstance(event, PartHead):
             is_told = event.name == "purpose"
-        elif is_told and isinstance(event, PartPiece):
+        elif is_told and isinstance(event, PartPiece) and len(purpose) < LONGEST_PURPOSE:
             purpose += event.content
     return purpose
 

@@ -22,6 +22,7 @@ from omnillm.gateway.case import Case
 from omnillm.gateway.native.asks import NativeAsk, at
 from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds, quote_of_history
 from omnillm.gateway.native.batch_money import BatchMoney
+from omnillm.gateway.native.batch_names import is_batch_in_parts, named_in_upload
 from omnillm.gateway.native.batch_results import Results
 from omnillm.gateway.native.names import (
     Named,
@@ -29,11 +30,9 @@ from omnillm.gateway.native.names import (
     check_uncompressed,
     history_named,
     is_ambiguous,
-    is_batch_in_parts,
     is_object,
     model_named,
     named_in,
-    named_in_upload,
 )
 from omnillm.gateway.native.redirects import MOST_HOPS, elsewhere
 from omnillm.gateway.native.relay import SHARED_BYTES, NativeRelay

@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from omnillm.errors import BadRequest
-from omnillm.gateway.native.batch_lines import lines_of, purpose_of
 from omnillm.protocols.bound import (
     CACHED_CONTENT,
     CONTAINER,
@@ -38,11 +37,9 @@ from omnillm.transport.spool import Body, Spool
 MOST_FILES: Final = 1024
 """The most files that a body names: the ledger is asked for each."""
 WINDOW: Final = 1024 * 1024
-PURPOSE: Final = b"batch"
-"""The purpose in a form with a file of requests."""
 LONGEST_MATCH: Final = 4096
 """No match of the patterns is longer."""
-_BEFORE: Final = b"\xef\xbb\xbf \t\r\n"
+BEFORE: Final = b"\xef\xbb\xbf \t\r\n"
 """What may stand before an object: a byte order mark, too."""
 _MEMBER: Final = re.compile(
     rb'file(?:_id|(_?[uU]ri|Name|_name))"(?:\s{0,512}:\s{0,512}"((?:[^"\\]|\\.){0,512})"|\s{0,511}:\s{512}|\s{512})', re.DOTALL
@@ -84,7 +81,6 @@ _OF_GEMINI: Final = re.compile(r"files/[\w-]{1,128}")
 
 class _Named(msgspec.Struct):
     model: str | None = None
-    purpose: str | None = None
 
 
 _named = msgspec.json.Decoder(_Named).decode
@@ -97,28 +93,15 @@ def is_object(body: Body) -> bool:
     if not isinstance(body, bytes | Spool):
         return False
     head = body[:64] if isinstance(body, bytes) else body.read_at(0, 64)
-    return head.lstrip(_BEFORE)[:1] == b"{" or (len(head) == 64 and not head.strip(_BEFORE))
+    return head.lstrip(BEFORE)[:1] == b"{" or (len(head) == 64 and not head.strip(BEFORE))
 
 
 def model_named(body: Body) -> str:
     """The model that a body names; "": none can be read."""
     try:
-        return (_named(body.lstrip(_BEFORE)).model or "").removeprefix("models/") if isinstance(body, bytes) else ""
+        return (_named(body.lstrip(BEFORE)).model or "").removeprefix("models/") if isinstance(body, bytes) else ""
     except UNREADABLE:
         return ""
-
-
-def is_batch_in_parts(body: Body) -> bool:
-    """Whether an upload whose parts come one by one may become the file of a batch: a name could lie across two of them.
-
-    What is no JSON object could say anything.
-    """
-    try:
-        if not isinstance(body, bytes) or not is_object(body) or is_ambiguous(body):
-            return True
-        return _named(body.lstrip(_BEFORE)).purpose == PURPOSE.decode()
-    except UNREADABLE:
-        return False  # the provider says what is wrong with it
 
 
 def is_ambiguous(body: Body) -> bool:
@@ -165,55 +148,17 @@ async def named_in(body: Body) -> Named:
     """BadRequest: too much, or hidden. Other calls go on between two mebibytes of a large body."""
     files: dict[Bound, None] = {}
     others: dict[Bound, None] = {}
-    view = _view(body)
+    view = view_of(body)
     for start in range(0, len(view), WINDOW):
         files |= dict.fromkeys(_bound(_values(view, start, start + WINDOW)))
         others |= dict.fromkeys(_kept(view, start, start + WINDOW))
-        _check_number(len(files) + len(others))
+        check_number(len(files) + len(others))
         if len(view) > WINDOW:
             await asyncio.sleep(0)
     return Named(tuple(files), tuple(others))
 
 
-async def named_in_upload(body: Body, content_type: bytes, *, is_strict: bool) -> tuple[Bound, ...]:
-    """What the requests of a batch name, in a form that may hold some; any other document may speak of whatever it likes.
-
-    `is_strict`: each request is read as one that is not of a batch, too. BadRequest: somebody else could read it in another way.
-    """
-    view = _view(body)
-    for start in range(0, len(view), WINDOW):
-        if view.find(PURPOSE, start, start + WINDOW + len(PURPOSE)) >= 0:
-            named = await named_in(body)
-            requests = await _named_by_requests(body, content_type) if is_strict else ()
-            return named.files + named.others + requests
-        await asyncio.sleep(0)
-    return ()
-
-
-async def _named_by_requests(body: Body, content_type: bytes) -> tuple[Bound, ...]:
-    names: dict[Bound, None] = {}
-    if PURPOSE not in await purpose_of(body, content_type):
-        return ()
-    async for line in lines_of(body, content_type):
-        if line.strip():
-            names |= dict.fromkeys(_named_by_request(line))
-            _check_number(len(names))
-    return tuple(names)
-
-
-def _named_by_request(line: bytes) -> tuple[Bound, ...]:
-    try:
-        members = read_members(line)
-        asked = bytes(members.get("body", b"{}"))
-        own = read_members(asked)
-    except BadRequest as error:
-        raise BadRequest("A line of the batch's file is no JSON object; what it names must be sure.", code="ambiguous_body") from error
-    if has_repeated_members(line, members) or has_repeated_members(asked, own):
-        raise BadRequest("A member stands twice in a line of the batch's file; what it names must be sure.", code="ambiguous_body")
-    return responses_named(own, asked)
-
-
-def _view(body: Body) -> bytes | mmap:
+def view_of(body: Body) -> bytes | mmap:
     """All of what a client sent. It goes with the frame that asks for it: what searches it, when it raises, keeps it from being closed."""
     if isinstance(body, bytes):
         return body
@@ -294,11 +239,11 @@ def _bound(values: Iterator[tuple[bytes, bool]]) -> tuple[Bound, ...]:
             names[found[0]] = None
         elif text and not is_gemini:
             names[text] = None
-        _check_number(len(names))
+        check_number(len(names))
     return tuple((FILE, name) for name in names)
 
 
-def _check_number(number: int) -> None:
+def check_number(number: int) -> None:
     if number > MOST_FILES:
         raise BadRequest(f"The body names more than {MOST_FILES} files.", code="too_many_files")
 
