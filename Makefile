@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILE := uv pip compile -q --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11
 .DEFAULT_GOAL := help
 # The tests start the program dozens of times: without bytecode each of them would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -82,8 +83,9 @@ bench-codecs: $(VENV)/dev.stamp  ## what a translation costs, and that it is lin
 	$(BIN)/python -m benchmarks.codecs --check
 
 lock:  ## make requirements/*.txt anew (needs uv on the PATH)
-	uv pip compile -q --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 pyproject.toml -o requirements/run.txt
-	uv pip compile -q --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) pyproject.toml -o requirements/run.txt
+	$(COMPILE) requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/image.txt
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage build dist

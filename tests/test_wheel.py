@@ -13,8 +13,8 @@ KINDS = {".py", ".sql", ".json", ".yaml", ".typed", ".html", ".css", ".js"}
 ABOUT = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE", "licenses/LICENSE-APACHE", "licenses/LICENSE-MIT"}
 
 
-def build(directory: Path) -> Path:
-    [path] = WheelBuilder(str(ROOT)).build(directory=str(directory), versions=["standard"])
+def build(directory: Path, *, root: Path = ROOT) -> Path:
+    [path] = WheelBuilder(str(root)).build(directory=str(directory), versions=["standard"])
     return Path(path)
 
 

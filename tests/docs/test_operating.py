@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from tests.docs.pages import ERRORS, MONITORING, ROOT, blocks, names, rows
+from tests.docs.pages import ERRORS, ROOT, names, rows
 
 import omnillm
-from omnillm.outcome import Verdict
 
 PAGE = ROOT / "docs/operating.md"
 LOGGERS = {"log", "_log", "LOG", "logger"}
@@ -36,28 +35,11 @@ def test_every_message_is_told() -> None:
     assert told == {"key .../...: ..." if text == "..." else text for text in messages()}
 
 
-def test_alerts_ask_for_what_is_there() -> None:
-    """Each rule is one, and names metrics, labels' values and codes that the pages know."""
-    [scrape, rules] = map(yaml.safe_load, blocks(PAGE, "yml"))
-    assert scrape["scrape_configs"][0]["authorization"]
-    known = {names(cells[0])[0] for cells in rows(MONITORING, "metric")}
-    codes = {code for cells in rows(ERRORS, "code") for code in names(cells[0])} | {verdict.value for verdict in Verdict}
-    panels = [query for cells in rows(PAGE.read_text(), "panel") for query in names(cells[1])]
-    for query in (*panels, *(rule["expr"] for rule in rules["groups"][0]["rules"])):
-        metrics = re.findall(r"omnillm_\w+", query.replace("_bucket", ""))
-        assert {*metrics} <= known | {"omnillm"}, query
-    for rule in rules["groups"][0]["rules"]:
-        for alternatives in re.findall(r'(?:outcome|verdict|code)=~"([^"]+)"', rule["expr"]):
-            for pattern in alternatives.split("|"):
-                assert any(re.fullmatch(pattern, code) for code in codes), pattern
-
-
-def test_the_pod_is_probed_where_the_gateway_answers() -> None:
-    """As the page on deployment has it."""
-    [pod] = map(yaml.safe_load, blocks(ROOT / "docs/deployment.md", "yml"))
-    [container] = pod["spec"]["template"]["spec"]["containers"]
-    asked = {container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("readiness", "liveness")}
-    assert asked == {"/readyz", "/healthz"} == {names(cells[0])[0].removeprefix("GET ") for cells in rows(MONITORING, "path")} - {"/"}
+def test_every_alert_is_told() -> None:
+    """With whom it wakes, as the rules have it."""
+    [group] = yaml.safe_load((ROOT / "deploy/prometheus/omnillm.rules.yaml").read_text())["groups"]
+    told = {names(cells[0])[0]: cells[1] for cells in rows(PAGE.read_text(), "alert")}
+    assert told == {rule["alert"]: rule["labels"]["severity"] for rule in group["rules"]}
 
 
 def test_every_code_by_symptom_is_one() -> None:
