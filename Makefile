@@ -6,7 +6,7 @@ COMPILE := uv pip compile -q --generate-hashes --no-strip-extras --no-emit-index
 .DEFAULT_GOAL := help
 # The tests start the program dozens of times: without bytecode each of them would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test coverage check lint types layers sizes fix bench bench-quick instructions bench-codecs fuzz soak matrix lock clean
+.PHONY: help demo test coverage check lint types layers sizes fix bench bench-quick instructions bench-codecs fuzz soak matrix bounds lock clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,15 @@ soak: $(VENV)/dev.stamp  ## the long tests: a million admissions, a million move
 		tests/journeys/test_money.py tests/journeys/test_invoice.py tests/journeys/test_kill.py tests/journeys/bypasses/test_requests.py
 	SOAK=50 $(BIN)/pytest -q --timeout 3600 tests/journeys/test_realtime_load.py
 	SOAK=50 $(BIN)/pytest -q -n 2 --dist worksteal --timeout 3600 tests/leaving
+
+bounds: bounds-lowest-direct bounds-highest  ## the suite on the lowest versions that pyproject.toml allows, and on the newest (needs uv on the PATH)
+
+bounds-%:
+	uv venv -q --clear -p $(PYTHON) build/$*
+	uv pip compile -q -p build/$* --no-emit-index-url --resolution $* --all-extras pyproject.toml -o build/$*.txt
+	grep -v '^-r' requirements/dev.in | sed 's/==.*//' > build/$*.in
+	uv pip install -q -p build/$* -r build/$*.txt -r build/$*.in -e .
+	build/$*/bin/pytest -n 3 --dist worksteal
 
 bench-codecs: $(VENV)/dev.stamp  ## what a translation costs, and that it is linear
 	$(BIN)/python -m benchmarks.codecs --check

@@ -1,8 +1,12 @@
-"""What is published: the package, whole, and nothing that runs by itself."""
+"""What is published: the package, whole, and nothing that runs by itself; and the repository, as source."""
 
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
+import pytest
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 import omnillm
@@ -28,3 +32,13 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     assert set(names) == sources | {f"omnillm-{omnillm.__version__}.dist-info/{name}" for name in ABOUT}
     assert len(names) == len(set(names))
     assert build(tmp_path / "two").read_bytes() == wheel.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("git") is None or not (ROOT / ".git").exists(), reason="only a clone knows what belongs to it")
+def test_the_source_is_the_repository() -> None:
+    """All of it, so that whoever unpacks it can run the tests; and none of what lies about beside it, such as a configuration with its keys."""
+    packed = {each.distribution_path for each in SdistBuilder(str(ROOT)).recurse_included_files()}
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    there = {name for name in listed if (ROOT / name).exists()}
+    assert there <= packed
+    assert {name.partition("/")[0] for name in packed} == {name.partition("/")[0] for name in there}
