@@ -17,6 +17,7 @@ GOOD = {
     "openai_responses": {b"model": b'"fast"', b"input": b'"x"', b"max_output_tokens": b"5"},
     "anthropic_messages": {b"model": b'"claude"', b"max_tokens": b"5", b"messages": b'[{"role":"user","content":"x"}]'},
     "gemini": {b"contents": b'[{"parts":[{"text":"x"}]}]', b"generationConfig": b'{"maxOutputTokens":5}'},
+    "gemini_interactions": {b"model": b'"gemini"', b"input": b'"x"', b"generation_config": b'{"max_output_tokens":5}'},
 }
 """A body of each protocol that is answered, by its members."""
 NUMBERS = (b"-1", b"0", b"1.5", b"1e400", b"1e30", b"9223372036854775808", b"9" * 5000, b"true", b'"5"', b"[5]", b"{}")
@@ -57,6 +58,17 @@ WRONG: dict[str, dict[bytes, tuple[bytes, ...]]] = {
         b"generation_config": (b'{"maxOutputTokens":500000}',),
         b"tools": (b"5", b"{}", b'["x"]'),
     },
+    "gemini_interactions": {
+        b"model": NO_NAMES,
+        b"agent": (b'"a"', b"5", b"[]"),
+        b"input": (b"5", b"true", b"null"),
+        b"stream": NO_FLAGS,
+        b"generation_config": (
+            *(b"5", b"[]", b'"x"', b"true"),
+            *(b'{"max_output_tokens":' + number + b"}" for number in NUMBERS),
+        ),
+        b"tools": (b"5", b"{}", b'["x"]'),
+    },
 }
 """Of each member that is read: values that it must not have."""
 NEEDED = {
@@ -64,6 +76,7 @@ NEEDED = {
     "openai_responses": (b"model", b"input"),
     "anthropic_messages": (b"model", b"messages"),
     "gemini": (b"contents",),
+    "gemini_interactions": (b"model", b"input"),
 }
 ANY_BODY = {
     "nothing": b"",

@@ -485,6 +485,7 @@ SYSTEM = {
     "openai_responses": {"instructions": LONG},
     "anthropic_messages": {"system": LONG},
     "gemini": {"systemInstruction": {"parts": [{"text": LONG}]}},
+    "gemini_interactions": {"system_instruction": LONG},
 }
 
 

@@ -28,6 +28,7 @@ USAGE_MARKS = {
     "openai_responses": b'"response.completed"',
     "anthropic_messages": b'"output_tokens":20',
     "gemini": b'"finishReason"',
+    "gemini_interactions": b"event: interaction.completed",
 }
 """What stands in the event whose usage counts."""
 SEARCHED = {

@@ -142,6 +142,7 @@ CAPS: dict[str, Callable[[dict], object]] = {
     "openai_chat": lambda body: body.get("max_completion_tokens"),
     "openai_responses": lambda body: body.get("max_output_tokens"),
     "gemini": lambda body: body.get("generationConfig", {}).get("maxOutputTokens"),
+    "gemini_interactions": lambda body: body.get("generation_config", {}).get("max_output_tokens"),
 }
 
 
@@ -192,6 +193,7 @@ REPEATED = {
     "openai_responses": (b'"max_output_tokens":5', b'"max_output_tokens":5,"max_output_tokens":5000'),
     "anthropic_messages": (b'"max_tokens":5', b'"max_tokens":5,"max_tok\\u0065ns":5000'),
     "gemini": (b'"maxOutputTokens": 5', b'"maxOutputTokens": 5000, "maxOutputTokens": 5'),
+    "gemini_interactions": (b'"max_output_tokens": 5', b'"max_output_tokens": 5000, "max_output_tokens": 5'),
 }
 
 

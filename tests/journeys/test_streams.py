@@ -181,7 +181,25 @@ async def read_gemini(base_url: str, saw) -> None:
         await client.aio.aclose()
 
 
-SDKS = {"openai_chat": read_chat, "openai_responses": read_responses, "anthropic_messages": read_messages, "gemini": read_gemini}
+async def read_interactions(base_url: str, saw) -> None:
+    """This SDK hands the error on as an event, and leaves it to its user what to do about it."""
+    client = genai.Client(api_key=VIRTUAL_KEY, http_options=types.HttpOptions(base_url=base_url))
+    try:
+        async for event in await client.aio.interactions.create(model="gemini", input="hello", stream=True):
+            saw(event)
+            if event.event_type == "error":
+                raise errors.APIError(502, {"error": {"message": event.error.message}})
+    finally:
+        await client.aio.aclose()
+
+
+SDKS = {
+    "openai_chat": read_chat,
+    "openai_responses": read_responses,
+    "anthropic_messages": read_messages,
+    "gemini": read_gemini,
+    "gemini_interactions": read_interactions,
+}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

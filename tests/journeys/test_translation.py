@@ -11,7 +11,7 @@ import pytest
 from google.genai import errors
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.talking import CLIENTS, PNG, Wish
-from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
+from tests.journeys.wire import TRANSLATED, Line, Question, ask, exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
@@ -283,7 +283,7 @@ async def test_garbled_reply_is_a_502_with_the_providers_name(serve: Serve, upst
         assert f"'{PROVIDERS[upstream]}'" in str(caught.value)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", TRANSLATED)
 async def test_a_translated_stream_is_shown_as_it_comes(gateway: Running, provider: FakeProvider, dialect: str) -> None:
     """Its first words are with the client while the provider still writes the others."""
     for place, upstream in enumerate(NAMES):
@@ -300,7 +300,7 @@ async def test_a_translated_stream_is_shown_as_it_comes(gateway: Running, provid
         line.reset()
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", TRANSLATED)
 async def test_a_fault_before_the_first_words_of_a_translated_stream_is_hidden(
     gateway: Running, provider: FakeProvider, dialect: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""A client that hides nothing: bytes asked and bytes answered, in the four protocols."""
+"""A client that hides nothing: bytes asked and bytes answered, in the protocols that clients speak."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ MARKS = {
     "openai_responses": (b"event: response.completed", b"event: response.incomplete"),
     "anthropic_messages": (b"event: message_stop",),
     "gemini": (b'"finishReason"',),
+    "gemini_interactions": (b"data: [DONE]", b"event: interaction.completed"),
 }
 """What stands in a stream that finished, and in no other."""
 PATHS = {
@@ -20,10 +21,25 @@ PATHS = {
     "openai_responses": "/v1/responses",
     "anthropic_messages": "/v1/messages",
     "gemini": "/v1beta/models/{}:{}",
+    "gemini_interactions": "/v1beta/interactions",
 }
-MODELS = {"openai_chat": "fast", "openai_responses": "fast", "anthropic_messages": "claude", "gemini": "gemini"}
-PROVIDERS = {"openai_chat": "openai", "openai_responses": "openai", "anthropic_messages": "anthropic", "gemini": "gemini"}
+MODELS = {
+    "openai_chat": "fast",
+    "openai_responses": "fast",
+    "anthropic_messages": "claude",
+    "gemini": "gemini",
+    "gemini_interactions": "gemini",
+}
+PROVIDERS = {
+    "openai_chat": "openai",
+    "openai_responses": "openai",
+    "anthropic_messages": "anthropic",
+    "gemini": "gemini",
+    "gemini_interactions": "gemini",
+}
 DIALECTS = tuple(MARKS)
+TRANSLATED = tuple(dialect for dialect in DIALECTS if dialect != "gemini_interactions")
+"""Those that may be answered by a provider of another protocol."""
 JSON = dict[str, Any]
 
 
@@ -78,6 +94,8 @@ def _body(dialect: str, prompt: str, model: str, cap: int | None) -> JSON:
             return {"model": model, "input": prompt} | ({} if cap is None else {"max_output_tokens": cap})
         case "anthropic_messages":
             return {"model": model, "max_tokens": 64 if cap is None else cap, "messages": messages}
+        case "gemini_interactions":
+            return {"model": model, "input": prompt} | ({} if cap is None else {"generation_config": {"max_output_tokens": cap}})
         case _:
             config = {} if cap is None else {"generationConfig": {"maxOutputTokens": cap}}
             return {"contents": [{"role": "user", "parts": [{"text": prompt}]}]} | config
@@ -113,7 +131,7 @@ class Reply(msgspec.Struct, frozen=True):
             return False
         if self.headers["content-type"].startswith("text/event-stream"):
             return any(mark in self.body for mark in MARKS[self.dialect]) and b'"error":{' not in self.body[self.body.rfind(b"data: ") :]
-        return bool({"choices", "output", "content", "candidates"} & self.json.keys())
+        return bool({"choices", "output", "content", "candidates", "steps"} & self.json.keys())
 
     @property
     def error(self) -> JSON:
@@ -127,6 +145,7 @@ class Reply(msgspec.Struct, frozen=True):
             "openai_responses": {"message": str},
             "anthropic_messages": {"message": str, "type": str},
             "gemini": {"message": str, "code": int, "status": str},
+            "gemini_interactions": {"message": str, "code": str},
         }[self.dialect]
         assert all(isinstance(error.get(name), kind) for name, kind in wanted.items()), error
         if self.dialect == "anthropic_messages":

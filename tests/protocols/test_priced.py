@@ -89,7 +89,7 @@ FREE = {"turns": 1, "output_turns": 1, "calls": 0, "tools": set(), "has_unseen_i
             {"environment": {"type": "remote"}},
             {"unbounded": "environment (what runs there is paid apart: leave it out)"},
         ),
-        ("gemini_interactions", {"Background": True}, {"unbounded": "Background"}),
+        ("gemini_interactions", {"serviceTier": "flex"}, {"unbounded": "serviceTier"}),
         ("bedrock_converse", {"guardrailConfig": None}, {}),
         ("bedrock_converse", {"guardrailConfig": {"guardrailIdentifier": "g"}}, {"calls": 1, "tools": {"guardrail"}}),
     ],

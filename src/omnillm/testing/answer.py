@@ -145,7 +145,7 @@ def fail(speaker: Speaker, fault: Fault, standing: Standing) -> Reply:
     hint = fault.hint
     told: dict[str, str] = {}
     if hint is not None:
-        if speaker.protocol == "gemini_generate_content" and hint.form in {"both", "reset"}:
+        if speaker.protocol.startswith("gemini_") and hint.form in {"both", "reset"}:
             trouble = replace(trouble, retry_s=hint.seconds)
         if hint.form == "reset":
             standing = replace(standing, remaining=0, reset_s=hint.seconds)

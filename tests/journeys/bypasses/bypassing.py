@@ -71,6 +71,12 @@ def said(dialect: str, usage: JSON) -> Fault:
             "usage": usage,
             "content": [{"type": "text", "text": TEXT}],
         },
+        "gemini_interactions": {
+            "id": "v1_a",
+            "status": "completed",
+            "usage": usage,
+            "steps": [{"type": "model_output", "content": [{"type": "text", "text": TEXT}]}],
+        },
         "gemini": {"candidates": [{"content": {"parts": [{"text": TEXT}]}, "finishReason": "STOP"}], "usageMetadata": usage},
     }[dialect]
     return Fault(http_status=200, body=json.dumps(body).encode())

@@ -19,6 +19,7 @@ COUNTS = {
     "openai_responses": ("input_tokens", "output_tokens"),
     "anthropic_messages": ("input_tokens", "output_tokens"),
     "gemini": ("promptTokenCount", "candidatesTokenCount"),
+    "gemini_interactions": ("total_input_tokens", "total_output_tokens"),
 }
 LIES = {
     "negative": -50,

@@ -8,7 +8,7 @@ import pytest
 from tests.journeys.bypasses.bypassing import LARGE, check_paid, said, with_large
 from tests.journeys.money import NANO, held_by_one, usd, watched
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Serve, configuration, until
-from tests.journeys.wire import DIALECTS, JSON, Line, Question, ask, exchange
+from tests.journeys.wire import DIALECTS, JSON, PROVIDERS, Line, Question, ask, exchange
 from tests.soak import some
 
 from omnillm.assemble import SystemClock
@@ -102,6 +102,7 @@ CAPS: dict[str, str] = {
     "openai_responses": "max_output_tokens",
     "anthropic_messages": "max_tokens",
     "gemini": "maxOutputTokens max_output_tokens candidateCount candidate_count",
+    "gemini_interactions": "maxOutputTokens max_output_tokens",
 }
 ODD = ("-1", "0", "2.5", '"2"', "1e30", "1E2", str(10**12), str(2**63), str(10**30), "null", "true", "[2]", "{}", "3", "100")
 PAIRS: dict[str, tuple[str, ...]] = {
@@ -120,6 +121,7 @@ PAIRS: dict[str, tuple[str, ...]] = {
         '"max_output_tokens":5,"maxOutputTokens":500',
         '"maxOutputTokens":5,"candidateCount":2,"candidate_count":8',
     ),
+    "gemini_interactions": ('"max_output_tokens":5,"maxOutputTokens":500', '"max_output_tokens":5,"Max_Output_Tokens":500'),
 }
 
 
@@ -130,8 +132,9 @@ def capped(dialect: str, members: str) -> Question:
     sent = json.loads(body)
     sent.pop("max_tokens", None)
     text = json.dumps(sent)
-    if dialect == "gemini":
-        text = f'{text[:-1]},"generationConfig":{{{members}}}}}'
+    if dialect.startswith("gemini"):
+        holder = "generationConfig" if dialect == "gemini" else "generation_config"
+        text = f'{text[:-1]},"{holder}":{{{members}}}}}'
     elif members:
         text = f"{text[:-1]},{members}}}"
     lines = [line for line in head.split(b"\r\n") if not line.startswith(b"content-length")]
@@ -177,9 +180,8 @@ async def test_b3_what_decides_the_price_is_refused_in_odd_letters(serve: Serve,
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_b4_unknown_price_is_refused_to_who_has_a_budget(serve: Serve, fake: FakeProvider, dialect: str) -> None:
     """What cannot be priced cannot be bounded: 402, and the provider is not asked."""
-    provider = {"openai_chat": "openai", "openai_responses": "openai", "anthropic_messages": "anthropic", "gemini": "gemini"}[dialect]
     gateway = await serve(configuration(fake))
-    reply = await exchange(gateway.port, ask(dialect, "hello", model=f"{provider}/no-such-model-1"))
+    reply = await exchange(gateway.port, ask(dialect, "hello", model=f"{PROVIDERS[dialect]}/no-such-model-1"))
     assert reply.status == 402
     assert "price" in reply.error["message"]
     assert fake.log == []

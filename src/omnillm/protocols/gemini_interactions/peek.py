@@ -19,6 +19,8 @@ _PRICED: Final = frozenset(
     {"service_tier", "previous_interaction_id", "cached_content", "continuation_token", "background", "environment", "agent"}
 )
 """Members that change the rate, or bring in input or work that the body does not show."""
+_ODD: Final = frozenset({"serviceTier", "previousInteractionId", "cachedContent", "continuationToken", "generationConfig"})
+"""The same, and what holds the output cap, in the other spelling of protocol buffers: perhaps Google knows what they ask for."""
 _NOT_READ: Final = _PRICED | {"model", "generation_config", "labels", "safety_settings", "store", "stream", "webhook_config"}
 """Members that configure: the model never reads them."""
 _GOING_ON: Final = frozenset({"continuation_token", "previous_interaction_id"})
@@ -40,11 +42,12 @@ def peek_request(members: Members) -> RequestPeek:
     """Read a body of `/v1beta/interactions`. An agent is asked for as a model is. Raises BadRequest."""
     model = _asked_for(members)
     _require_input(members)
+    config = _config(members)
     return RequestPeek(
         model=model,
         is_stream=read(members, "stream", FLAG, "a boolean") is True,
-        output_cap=_output_cap(members),
-        price_members=_price_members(members),
+        output_cap=config.output_cap,
+        price_members=_price_members(members, config),
     )
 
 
@@ -75,26 +78,24 @@ def _require_input(members: Members) -> None:
         raise BadRequest("`input` must be a string, an array or an object")
 
 
-def _output_cap(members: Members) -> int | None:
+def _config(members: Members) -> GenerationConfig:
     raw = members.get("generation_config")
     if raw is None:
-        return None
+        return _NO_CONFIG
     try:
-        config = _CONFIG.decode(raw) or _NO_CONFIG
+        return _CONFIG.decode(raw) or _NO_CONFIG
     except UNREADABLE as error:
         # The decoder's words name the member and the type that it must have, and quote nothing.
         raise BadRequest(f"`generation_config`: {error}") from error
-    if config.output_cap is not None and config.output_cap_camel is not None:
-        raise BadRequest("`generation_config.max_output_tokens` stands twice, in two spellings")
-    return config.output_cap if config.output_cap is not None else config.output_cap_camel
 
 
-def _price_members(members: Members) -> tuple[str, ...]:
-    """Names in another spelling are among them: what they ask for is not known here, and perhaps it is to Google."""
-    names = [name for name in members if name in _PRICED or not name.islower()]
+def _price_members(members: Members, config: GenerationConfig) -> tuple[str, ...]:
+    names = [name for name in members if name in _PRICED or name in _ODD]
     tools = read(members, "tools", _TOOLS, "an array of objects")
     if tools and any(tool.type != _FUNCTION for tool in tools):
         names.append("tools")
+    if config.odd_cap is not None:
+        names.append("generation_config.maxOutputTokens")
     return tuple(names)
 
 

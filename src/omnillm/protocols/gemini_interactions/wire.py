@@ -9,10 +9,9 @@ from omnillm.protocols.gemini_generate_content.wire import OutputCap
 
 
 class GenerationConfig(msgspec.Struct, frozen=True, gc=False):
-    """The JSON of protocol buffers is read in both spellings."""
-
     output_cap: OutputCap | None = msgspec.field(name="max_output_tokens", default=None)
-    output_cap_camel: OutputCap | None = msgspec.field(name="maxOutputTokens", default=None)
+    odd_cap: Any = msgspec.field(name="maxOutputTokens", default=None)
+    """The other spelling of protocol buffers: whether it binds, nobody says."""
 
 
 class Tool(msgspec.Struct, frozen=True, gc=False):

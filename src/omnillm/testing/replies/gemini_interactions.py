@@ -48,6 +48,7 @@ ERRORS: dict[int, tuple[str, str]] = {
 }
 VARIANTS: dict[str, tuple[str, str]] = {
     "insufficient_quota": ("payment_required", "Your prepayment credits are depleted."),
+    "spend_limit": ("failed_precondition", "Billing account for project is not found or has reached its spend limit."),
     "per_day_quota": ("quota_exceeded", "You exceeded your daily quota."),
     "context_length": ("invalid_request", "The input token count (2000000) exceeds the maximum number of tokens allowed (1048576)."),
 }
@@ -201,8 +202,8 @@ def _event(kind: str, event: Json) -> bytes:
 
 
 def error(trouble: Trouble) -> Json:
-    """A key that is nobody's is refused before the API is reached, in the words of google.rpc.Status."""
-    if trouble.code in gemini_generate_content.REASONS:
+    """A key that is nobody's, and one that has to wait, are refused before the API is reached, in the words of google.rpc.Status."""
+    if trouble.code in gemini_generate_content.REASONS or trouble.retry_s is not None:
         return gemini_generate_content.error(trouble)
     code, message = VARIANTS.get(trouble.code) or ERRORS.get(trouble.status) or ERRORS[500]
     return {"error": {"message": trouble.message or message, "code": code}}
