@@ -125,6 +125,8 @@ WITH_FILES = {
         "files/one",
         {"contents": [{"role": "user", "parts": [{"fileData": {"fileUri": "https://x.test/v1beta/files/one"}}]}]},
     ),
+    "gemini_interactions": ("file", "files/one", {"input": [{"type": "document", "uri": "https://x.test/v1beta/files/one"}]}),
+    "gemini_interactions, cached": ("cached_content", "cachedContents/one", {"cached_content": "cachedContents/one"}),
     "gemini, cached": ("cached_content", "cachedContents/one", {"cachedContent": "cachedContents/one"}),
 }
 

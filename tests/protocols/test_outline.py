@@ -18,6 +18,7 @@ PLAIN = "lorem ipsum " * 2_000
 DATA = "iVBORw0KGgo" * 2_000
 URL = f"data:image/png;base64,{DATA}"
 CHAT, RESPONSES, MESSAGES, GEMINI = "openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"
+INTERACTIONS = "gemini_interactions"
 
 
 def compact(request: object) -> bytes:
@@ -69,6 +70,24 @@ def said(*content: Any) -> dict[str, Any]:
             False,
         ),
         (GEMINI, {"contents": [{"role": "user", "parts": [{"text": PROSE}, {"fileData": {"fileUri": "https://a/files/b-1"}}]}]}, True),
+        (INTERACTIONS, {"model": "m", "input": PLAIN}, True),
+        (
+            INTERACTIONS,
+            {"model": "m", "input": [{"type": "text", "text": PLAIN}, {"type": "document", "uri": "https://a/files/b-1"}]},
+            True,
+        ),
+        (INTERACTIONS, {"model": "m", "input": [{"type": "text", "text": PLAIN}, {"type": "image", "data": DATA}]}, False),
+        (
+            INTERACTIONS,
+            {
+                "model": "m",
+                "system_instruction": PROSE,
+                "input": [
+                    {"type": "user_input", "content": [{"type": "text", "text": PROSE}, {"type": "audio", "uri": "https://a/files/b"}]}
+                ],
+            },
+            False,
+        ),
         (GEMINI, {"contents": [{"parts": [{"text": PROSE}, {"inlineData": {"mimeType": "image/png", "data": DATA}}]}]}, False),
     ],
 )
