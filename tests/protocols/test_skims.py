@@ -13,8 +13,15 @@ CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}],"usage":null}\
 DELTA = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":4,"delta":"Hi"}\n\n'
 BLOCK = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"} }\n\n'
 PARTS = b'data: {"candidates": [{"content": {"parts": [{"text": "Hi"}]}}], "usageMetadata": {"totalTokenCount": 9}}\r\n\r\n'
-PLAIN = {"openai_chat": CHUNK, "openai_responses": DELTA, "anthropic_messages": BLOCK, "gemini_generate_content": PARTS}
-MANY = ("openai_chat", "openai_responses")
+WORD = b'event: step.delta\ndata: {"index":1,"delta":{"type":"text","text":"Hi"},"event_type":"step.delta"}\n\n'
+PLAIN = {
+    "openai_chat": CHUNK,
+    "openai_responses": DELTA,
+    "anthropic_messages": BLOCK,
+    "gemini_generate_content": PARTS,
+    "gemini_interactions": WORD,
+}
+MANY = ("openai_chat", "openai_responses", "gemini_interactions")
 """Whose events are skimmed several at a time."""
 TELLING = [
     b"data: [DONE]\n\n",
@@ -28,6 +35,9 @@ OTHERS = [
     b'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":5}}\n\n',
     b'event: content_block_delta\ndata: {"type":"message_stop"}\n\n',
     b'data: {"candidates": [{"finishReason": "STOP"}]}\n\n',
+    b'event: interaction.completed\ndata: {"interaction":{"status":"completed"},"event_type":"interaction.completed"}\n\n',
+    b'event: step.stop\ndata: {"index":1,"event_type":"step.stop","usage":{"total_input_tokens":5}}\n\n',
+    b'event: step.start\ndata: {"index":1,"step":{"type":"google_search_call","arguments":{"queries":["x"]}}}\n\n',
 ]
 """What tells something in one protocol."""
 ODD = [
@@ -50,6 +60,8 @@ ODD = [
     b'"response"',
     b'"type":"error",',
     b'"finishReason":"STOP",',
+    b'"interaction',
+    b'"usage"',
 ]
 
 
@@ -99,8 +111,11 @@ def test_several_plain_events_are_skimmed_in_one_look(protocol):
 @in_turn("protocol", PLAIN)
 @in_turn("telling", [*TELLING, *ODD[1:14], b"data: {}\rdata: [DONE]\n\n"])
 def test_what_tells_something_or_is_not_whole_is_not_skimmed(protocol, telling):
-    """Alone, before a plain event, and behind one. To Gemini what another protocol tells is nothing, and it is seen as such."""
+    """Alone, before a plain event, and behind one. To Gemini's what another protocol tells is nothing, and it is seen as such."""
     event = PLAIN[protocol]
+    if protocol == "gemini_interactions" and telling.startswith(b"event: response"):
+        check_skimmed(protocol, telling + event)
+        return
     if not (protocol == "gemini_generate_content" and telling.startswith(b'data: {"choices"')):
         assert not watching(protocol).skims(telling)
     for piece in (telling + event, event + telling):

@@ -54,6 +54,12 @@ def _plain_frame(raw: bytes, lines: bytes) -> Frame | None:
     return None
 
 
+def are_named_objects(lines: bytes) -> bool:
+    """Of what begins with a name: whether each event is a name and an object, and nothing more. The last one's end is not in it."""
+    events = lines.count(b"\ndata: {")
+    return lines.count(b"\n") == 3 * events - 2 and lines.count(b"\n\nevent: ") == events - 1
+
+
 class SseReader:
     """Bytes in, complete frames out."""
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from omnillm.framing.sse import Frame
+from omnillm.framing.sse import Frame, are_named_objects
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.gemini_interactions.failure import failure_in, failure_of
 from omnillm.protocols.gemini_interactions.peek import says_something
@@ -15,6 +15,11 @@ from omnillm.usage import Usage
 
 _EVENT = msgspec.json.Decoder(StreamEvent)
 _BRACE = ord("{")
+_END_BRACE = ord("}")
+_NEWLINE = ord("\n")
+_RETURN = ord("\r")
+_BEGINNING, _BEYOND = b"event: ", b"event:!"
+"""Between them lies, in the order of bytes, whatever begins with the first."""
 _DONE = b"[DONE]"
 _OPENINGS = frozenset({"interaction.created", "interaction.status_update", "step.stop"})
 """Events that show nothing yet. One that is not known counts as content: after it nothing is retried unseen."""
@@ -29,7 +34,6 @@ class InteractionsWatch:
     __slots__ = ("_has_content", "_is_complete", "_searches", "environment_id", "failure", "response_id", "tier", "usage")
     opening: ClassVar = None
     next_sequence: ClassVar = 0
-    skims: ClassVar = None
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
@@ -48,17 +52,24 @@ class InteractionsWatch:
             return self._look(frame.raw) if frame.raw[:1] == b"{" else Sight.NOTHING
         if self._is_complete:
             return Sight.END if data == _DONE else Sight.NOTHING
-        # rpartition is the fastest search that CPython has for a word.
-        if (
-            self._has_content
-            and data[0] == _BRACE
-            and not data.rpartition(b'"interaction')[1]
-            and not data.rpartition(b'"error"')[1]
-            and not data.rpartition(b'"usage"')[1]
-            and not data.rpartition(b'"google_search_call"')[1]
-        ):
+        if self._has_content and data[0] == _BRACE and _tells_nothing(data):
             return Sight.NOTHING
         return self._look(data)
+
+    def skims(self, piece: bytes) -> bool:
+        """Events of two lines each, `event: ...` and `data: {...}`, with none of the words of `see` in them."""
+        lines, _, rest = piece.rpartition(b"\n\n")
+        if (
+            self._has_content
+            and not rest
+            and _BEGINNING <= lines < _BEYOND
+            and lines[-1] == _END_BRACE
+            and _RETURN not in lines
+            and _tells_nothing(lines)
+        ):
+            before, _, data = lines.rpartition(b"\ndata: ")
+            return data[0] == _BRACE and _NEWLINE not in data and (_NEWLINE not in before or are_named_objects(lines))
+        return False
 
     def at_end_of_stream(self) -> bool:
         return self._is_complete
@@ -98,6 +109,17 @@ class InteractionsWatch:
     def _fail(self, failure: Failure) -> int:
         self.failure = msgspec.structs.replace(failure, usage=self.usage)
         return Sight.FAILED
+
+
+def _tells_nothing(text: bytes) -> bool:
+    """Whether the words are missing in it without which no event tells of the interaction, of usage, of an error or of a search."""
+    # rpartition is the fastest search that CPython has for a word.
+    return not (
+        text.rpartition(b'"interaction')[1]
+        or text.rpartition(b'"error"')[1]
+        or text.rpartition(b'"usage"')[1]
+        or text.rpartition(b'"google_search_call"')[1]
+    )
 
 
 def _has_content(event: StreamEvent) -> bool:

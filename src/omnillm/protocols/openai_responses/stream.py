@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from omnillm.framing.sse import Frame
+from omnillm.framing.sse import Frame, are_named_objects
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_responses.peek import usage_of_response
@@ -73,7 +73,7 @@ class ResponsesWatch:
             and _RETURN not in lines
         ):
             before, _, data = lines.rpartition(b"\ndata: ")
-            if data[0] == _BRACE and _NEWLINE not in data and (_NEWLINE not in before or _are_pairs(lines)):
+            if data[0] == _BRACE and _NEWLINE not in data and (_NEWLINE not in before or are_named_objects(lines)):
                 self._last = data
                 return True
         return False
@@ -135,12 +135,6 @@ def shown_call(data: bytes) -> Hashable:
     is_shown = item.type not in _NO_CALLS if event.type.startswith("response.output_item.") else "_call." in event.type
     place = event.output_index if event.output_index is not None else event.item_id or item.id
     return (object() if place is None else place) if is_shown else None
-
-
-def _are_pairs(lines: bytes) -> bool:
-    """Of what begins with a name: whether each event is a name and an object, and nothing more. The last one's end is not in it."""
-    events = lines.count(b"\ndata: {")
-    return lines.count(b"\n") == 3 * events - 2 and lines.count(b"\n\nevent: ") == events - 1
 
 
 def _has_content(event: StreamEvent) -> bool:
