@@ -11,7 +11,7 @@ from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import MAX_COST_NANOUSD
 from omnillm.pricing.listing import Listing, Rates, Tier
 from omnillm.records import AttemptRow
-from omnillm.usage import Usage
+from omnillm.usage import MOST_OF_ONE, Usage
 
 MILLION = 1_000_000
 PLAIN = Listing(
@@ -31,10 +31,10 @@ def attempt(model, *, provider="p", cost_nanousd=0, price_version="v:p/m"):
     return AttemptRow("r", 1, provider, model, **ENDED, cost_nanousd=cost_nanousd, price_version=price_version)
 
 
-def cost_of(model, *groups, is_batch=True, **more):
+def cost_of(model, *groups, is_batch=True, is_held=True, **more):
     """(nano-USD or None, the models whose figures it is of, or the one without)."""
     usages = {Group(*group): Together(USED, requests) for *group, requests in groups}
-    cost, told = cost_of_usages(PRICES, attempt(model, **more), usages, is_batch=is_batch)
+    cost, told = cost_of_usages(PRICES, attempt(model, **more), usages, is_batch=is_batch, is_held=is_held)
     return cost, told if cost is None else [version.partition(":")[2] for version in told.split("+")]
 
 
@@ -53,6 +53,15 @@ def cost_of(model, *groups, is_batch=True, **more):
 def test_a_batch_costs_by_its_tier_and_place_and_the_model_that_its_results_name(model, group, cost, figures):
     """The batch's own model where theirs has no price, and the plain figures where the place has none; seven requests have seven fees."""
     assert cost_of(model, (*group, 7)) == (cost, [figures])
+
+
+def test_what_no_budget_holds_costs_what_is_told():
+    """Of an agent's work nobody knew a bound; a batch was booked at one, and counts beyond all bounds are not believed."""
+    told = ("", 0, "", "", 1)
+    for is_batch, is_held, cost in ((False, True, 7), (True, False, 7), (False, False, 60 + 20)):
+        assert cost_of("half", told, is_batch=is_batch, is_held=is_held, cost_nanousd=7)[0] == cost
+    absurd = {Group("", 0): Together(Usage(input=MOST_OF_ONE), 1)}
+    assert cost_of_usages(PRICES, attempt("half", cost_nanousd=7), absurd, is_batch=False, is_held=False)[0] == 7
 
 
 def test_a_response_costs_by_its_own_model_and_the_tier_that_was_told():

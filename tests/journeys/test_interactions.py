@@ -264,6 +264,23 @@ async def test_one_that_was_cancelled_costs_what_it_can_have_used(fake: FakeProv
         assert (ledger, reserved) == (settled, 0)
 
 
+async def test_an_agent_costs_what_it_tells(serve: Serve) -> None:
+    """Without a budget it is asked for as a model is, by its public name, and what was booked for its work is no bound."""
+    clock = SystemClock()
+    async with FakeProvider(keys={"sk-good": Behaviour(words=30)}, prices=PRICES, clock=clock) as fake:
+        text = configuration(fake, limit_usd="7", calls="default_output_tokens: 2").replace(
+            "port: 0,", "port: 0, native: {gemini: gemini},"
+        )
+        gateway = await serve(text.replace('[{name: everything, limit_usd: "7", period: total, hard: true}]', "[]"), clock=clock)
+        async with client(gateway) as google:
+            made = await google.interactions.create(agent="gemini", input="How deep is the lake?", background=True)
+            assert await google.interactions.get(made.id)
+        assert json.loads(fake.log[0].body)["agent"] == "fake-small"
+        await gateway.program.store.flush()
+        [row] = await gateway.program.store.usage(group_by="total", since_day="", until_day="")
+        assert row.cost_nanousd == fake.invoice.total_nanousd > 30 * 1600
+
+
 async def test_one_that_nobody_asks_for_is_looked_at(serve: Serve) -> None:
     """An hour later, with the key that made it."""
     clock = ManualClock()

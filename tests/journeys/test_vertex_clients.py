@@ -182,6 +182,9 @@ async def test_nothing_of_another_project_is_reached(serve: Serve, fake: FakePro
     for body in (json.dumps(asked | cached), json.dumps(asked | {"tools": [store]}), hidden):
         reply = await post(gateway, path, body)
         assert (reply.status, reply.error["details"][0]["reason"]) == (400, "foreign_project")
+    there = json.dumps({"model": GEMINI, "input": "projects/other/x", "previous_interaction_id": "projects/other/interactions/1"})
+    refused = await post(gateway, "/v1/projects/x/locations/global/interactions", there)
+    assert (refused.status, refused.json["error"]["code"]) == (400, "foreign_project")
     direct = genai.Client(api_key=VIRTUAL_KEY, http_options=types.HttpOptions(base_url=f"{gateway.base_url}/gemini")).aio
     named = types.GenerateContentConfig(cached_content="projects/other/locations/global/cachedContents/1")
     assert "another project" in (await refusal(direct, model="gemini", config=named))[1]

@@ -38,7 +38,7 @@ def _client_protocol(spelt: str) -> str:
     from omnillm.protocols.protocol_names import parse_protocol
     from omnillm.protocols.registry import PROTOCOLS
 
-    name, _ = parse_protocol(spelt)
+    name = spelt if spelt in PROTOCOLS else parse_protocol(spelt)[0]
     if PROTOCOLS[name].is_native_only:
         spoken = ", ".join(each for each, protocol in PROTOCOLS.items() if not protocol.is_native_only)
         raise ConfigError(f"no client speaks {name}; valid: {spoken}", path="protocol")

@@ -143,7 +143,11 @@ class Router:
             weight=weight,
             protocol=self.protocol_for(target, protocol),
             reason=f"{target.provider} speaks {', '.join(protocols)}"
-            + (f"; translated from {protocol}" if protocol and protocol not in protocols else "")
+            + (
+                f"; {'translated' if protocol in CODECS else 'cannot be translated'} from {protocol}"
+                if protocol not in {*protocols, ""}
+                else ""
+            )
             + (f"; drawn first with weight {weight}" if weight else ""),
         )
 

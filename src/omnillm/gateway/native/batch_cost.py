@@ -18,8 +18,10 @@ Usages = Mapping[Group, Together]
 Told = Usages | Cancelled
 
 
-def cost_of_usages(prices: PriceBook, attempt: AttemptRow, usages: Usages, *, is_batch: bool) -> tuple[int | None, str]:
+def cost_of_usages(prices: PriceBook, attempt: AttemptRow, usages: Usages, *, is_batch: bool, is_held: bool) -> tuple[int | None, str]:
     """(nano-USD, the figures), or (None, the model that has no price). At most the bound, if one was booked.
+
+    Of a response of which no budget holds anything, what was booked may be no bound: an agent works for as long as it likes.
 
     A batch costs by its tier, a response by the terms that it was booked with. Where a provider tells one sum of all requests, nobody
     knows which of them were long.
@@ -35,7 +37,9 @@ def cost_of_usages(prices: PriceBook, attempt: AttemptRow, usages: Usages, *, is
             return None, named or attempt.model
         total += cost_of_many(usage, price, requests=requests, longest=longest)
         versions[price.version] = None
-    return min(total, attempt.cost_nanousd or MAX_COST_NANOUSD), "+".join(versions)
+    is_bounded = is_batch or is_held or total_of(usages).is_incredible
+    most = attempt.cost_nanousd if is_bounded else 0
+    return min(total, most or MAX_COST_NANOUSD), "+".join(versions)
 
 
 def cost_of_cancelled(prices: PriceBook, attempt: AttemptRow, cancelled: Cancelled, *, wall_ms: int) -> tuple[int | None, str]:

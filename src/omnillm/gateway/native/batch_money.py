@@ -143,11 +143,13 @@ class BatchMoney:
             _log.warning("the call %s that made a batch is no longer in the ledger: its cost stays as it was booked", made_by)
             return
         attempt = (await self._journal.attempts(made_by))[-1]
+        booked = await self._journal.booked(made_by)
+        held = [each for each in booked if each.kind is EntryKind.SETTLE and each.attempt == attempt.attempt]
         wall_ms = int(self._clock.wall() * 1000)
         if isinstance(usages, Cancelled):
             real, version = cost_of_cancelled(prices, attempt, usages, wall_ms=wall_ms)
         else:
-            real, version = cost_of_usages(prices, attempt, usages, is_batch=making.operation == BATCHES)
+            real, version = cost_of_usages(prices, attempt, usages, is_batch=making.operation == BATCHES, is_held=bool(held))
         if real is None:
             _remember(self._unpriced, made_by, usages)
             _log.info("a batch of %s stays as it was booked until model %r has a price", attempt.provider, version)
@@ -157,14 +159,13 @@ class BatchMoney:
                 request_id=settlement_id(made_by),
                 attempt=1,
                 kind=EntryKind.ADJUST,
-                budget=booked.budget,
-                period=booked.period,
-                amount_nanousd=real - booked.amount_nanousd,
+                budget=each.budget,
+                period=each.period,
+                amount_nanousd=real - each.amount_nanousd,
                 wall_ms=wall_ms,
                 epoch=self._journal.epoch,
             )
-            for booked in await self._journal.booked(made_by)
-            if booked.kind is EntryKind.SETTLE and booked.attempt == attempt.attempt
+            for each in held
         )
         rows = self._rows(making, attempt, (real, version, usages), wall_ms)
         self._journal.post(Posting(entries=entries, request=rows[0], attempts=(rows[1],)))
