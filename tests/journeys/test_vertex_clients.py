@@ -191,6 +191,9 @@ async def test_nothing_of_another_project_is_reached(serve: Serve, fake: FakePro
     assert fake.log == []
     described = {"functionDeclarations": [{"name": "f", "description": "projects/other/x is a path"}]}
     assert (await post(gateway, path, json.dumps(asked | {"tools": [described]}))).status == 200
+    described = {"type": "function", "name": "f", "description": "projects/other/x is a path"}
+    talks = {"model": GEMINI, "input": "projects/other/x", "tools": [described], "generation_config": {"max_output_tokens": 9}}
+    assert (await post(gateway, "/v1/projects/x/locations/global/interactions", json.dumps(talks))).status == 200
 
 
 @pytest.mark.parametrize(

@@ -138,16 +138,13 @@ class Router:
 
     def _consider(self, target: Target, weight: int, protocol: str) -> Considered:
         protocols = self._endpoints[target.provider].protocols_for(target.model)
+        translated = "translated" if protocol in CODECS else "cannot be translated"
         return Considered(
             target=target,
             weight=weight,
             protocol=self.protocol_for(target, protocol),
             reason=f"{target.provider} speaks {', '.join(protocols)}"
-            + (
-                f"; {'translated' if protocol in CODECS else 'cannot be translated'} from {protocol}"
-                if protocol not in {*protocols, ""}
-                else ""
-            )
+            + (f"; {translated} from {protocol}" if protocol and protocol not in protocols else "")
             + (f"; drawn first with weight {weight}" if weight else ""),
         )
 

@@ -42,6 +42,7 @@ _NAMING = (
 )
 """Members that name what is kept in a project."""
 _FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
+_OF_A_FUNCTION = frozenset({"name", "description", "parameters"})
 
 
 class _Told(msgspec.Struct, frozen=True, gc=False):
@@ -104,7 +105,8 @@ def _texts(value: Any) -> Iterator[str]:
         if isinstance(each, str):
             yield each
         elif isinstance(each, dict):
-            waiting += [each[name] for name in each if name not in _FUNCTIONS]
+            own = _OF_A_FUNCTION if each.get("type") == "function" else _FUNCTIONS
+            waiting += [each[name] for name in each if name not in own]
         elif isinstance(each, list):
             waiting += each
 
