@@ -25,6 +25,7 @@ TOOLS: Final[Mapping[str, JSON]] = {
     "openai_chat": {"tools": [{"type": "function", "function": {"name": "look", "parameters": SCHEMA}}]},
     "openai_responses": {"tools": [{"type": "function", "name": "look", "parameters": SCHEMA}]},
     "anthropic_messages": {"tools": [{"name": "look", "input_schema": SCHEMA}]},
+    "gemini_interactions": {"tools": [{"type": "function", "name": "look", "parameters": SCHEMA}]},
     "gemini": {"tools": [{"functionDeclarations": [{"name": "look", "parametersJsonSchema": SCHEMA}]}]},
 }
 CHOICES: Final[Mapping[str, JSON]] = {"openai_chat": {"n": 2}, "gemini": {"generationConfig": {"candidateCount": 2, "maxOutputTokens": 9}}}
@@ -64,6 +65,7 @@ class Asker:
     def __init__(self) -> None:
         self.responses: list[tuple[str, str]] = []
         """(id, caller) of those that are kept."""
+        self.interactions: list[tuple[str, str]] = []
         self.files: list[tuple[str, str]] = []
 
     def ask(self, number: int, words: int, choice: Choice, *, caller: tuple[str, str], fault: str, key: str) -> Asked:
@@ -144,6 +146,8 @@ class Asker:
                 return _seen(dialect, prompt)
             case "follow" if dialect == "openai_responses" and self.responses:
                 return {"previous_response_id": self.responses[-1][0]}
+            case "follow" if dialect == "gemini_interactions" and self.interactions:
+                return {"previous_interaction_id": self.interactions[-1][0]}
         return {}
 
     def _native(self, kind: str, prompt: str, secret: str, fields: Mapping[str, str], choice: Choice) -> bytes:
@@ -168,6 +172,8 @@ class Asker:
         name = reply.get("id")
         if asked.kind in {"openai_responses", "background"} and isinstance(name, str):
             self.responses.append((name, asked.caller))
+        if asked.kind == "gemini_interactions" and isinstance(name, str):
+            self.interactions.append((name, asked.caller))
         if asked.kind == "upload" and isinstance(name, str):
             self.files.append((name, asked.caller))
 
@@ -181,7 +187,7 @@ def written(method: str, path: str, secret: str, fields: Mapping[str, str], body
 
 def _moved(raw: bytes, dialect: str, choice: Choice) -> bytes:
     """To one of the paths that mean the same."""
-    name = {"anthropic_messages": b"anthropic", "gemini": b"gemini"}.get(dialect, b"openai")
+    name = {"anthropic_messages": b"anthropic", "gemini": b"gemini", "gemini_interactions": b"gemini"}.get(dialect, b"openai")
     before = {"prefix": b"POST /" + name, "provider": b"POST /providers/" + name}.get(choice["path"], b"POST ")
     return raw.replace(b"POST ", before, 1)
 
@@ -211,6 +217,8 @@ def _seen(dialect: str, prompt: str) -> JSON:
         case "anthropic_messages":
             source = {"type": "base64", "media_type": "image/png", "data": data}
             return {"messages": [{"role": "user", "content": [{"type": "text", "text": prompt}, {"type": "image", "source": source}]}]}
+        case "gemini_interactions":
+            return {"input": [{"type": "text", "text": prompt}, {"type": "image", "mime_type": "image/png", "data": data}]}
         case _:
             return {"contents": [{"role": "user", "parts": [{"text": prompt}, {"inlineData": {"mimeType": "image/png", "data": data}}]}]}
 

@@ -46,6 +46,7 @@ CONFIGURED: Final[Mapping[str, tuple[str, ...]]] = {
 CALLED: Final[Mapping[str, tuple[str, ...]]] = {
     "kind": (
         *("openai_chat", "openai_responses", "anthropic_messages", "gemini") * 4,
+        *("gemini_interactions",) * 2,
         *("embeddings", "image", "speech", "transcription", "rerank", "moderation", "count"),
         *("models", "upload", "batch", "list", "live", "live gemini", "background"),
     ),
