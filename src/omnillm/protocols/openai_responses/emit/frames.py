@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from omnillm.model.message import Opaque
+from omnillm.protocols.carrier import Purpose
 from omnillm.protocols.codec import ReplyContext
-from omnillm.protocols.openai_responses.carrier import Purpose
 from omnillm.protocols.openai_responses.emit.output_items import Item, carrier_item, item_id_of
 
 encode = msgspec.json.Encoder().encode

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from omnillm.model.events import CitationAdded, OpaqueAdded, ReasoningDelta
 from omnillm.model.message import Opaque, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.openai_responses.carrier import Purpose
+from omnillm.protocols.carrier import Purpose
 from omnillm.protocols.openai_responses.emit.frames import Wire, encode, head_of
 from omnillm.protocols.openai_responses.emit.output_items import (
     CALL_ARGUMENTS,

@@ -5,8 +5,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from omnillm.model.message import Issuer, Opaque, Reasoning, ToolCall
+from omnillm.protocols.carrier import Purpose
 from omnillm.protocols.codec import ReplyContext
-from omnillm.protocols.openai_responses.carrier import ID_PREFIX, Purpose, pack
+from omnillm.protocols.openai_responses.carrier import ID_PREFIX, pack
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES, called, spaces_of
 
 Item = dict[str, Any]

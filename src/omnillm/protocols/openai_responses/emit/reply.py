@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from omnillm.model.message import Audio, ImageBase64, Message, MessageRole, Native, Reasoning, Refusal, Text, ToolCall
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.base64_text import encode
+from omnillm.protocols.carrier import Purpose
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import logprobs
-from omnillm.protocols.openai_responses.carrier import Purpose
 from omnillm.protocols.openai_responses.emit.envelope import Envelope, echo_of, response_id, tier_of
 from omnillm.protocols.openai_responses.emit.output_items import (
     CALL_KINDS,

@@ -18,9 +18,10 @@ from omnillm.model.message import (
     ToolCall,
     ToolResult,
 )
+from omnillm.protocols.carrier import Carried
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import local_shell
-from omnillm.protocols.openai_responses.carrier import UNSIGNED, Carried, unpack
+from omnillm.protocols.openai_responses.carrier import UNSIGNED, unpack
 from omnillm.protocols.openai_responses.model_items import assistant_parts, call_of, custom_call_of, reasoning_of, unless_completed
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES, Spaces, flat_call
 from omnillm.protocols.openai_responses.parse.parts import read_parts
