@@ -1,10 +1,11 @@
 """What an interaction counts, brought to disjoint counts."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
-from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.gemini_generate_content.peek import usage_of as usage_of_metadata
 from omnillm.protocols.gemini_generate_content.wire import ModalityCount, UsageMetadata
 from omnillm.protocols.gemini_interactions.wire import Delta, Interaction, InteractionUsage, ModalityTokens, Searched, Step
@@ -20,6 +21,14 @@ def usage_of_interaction(interaction: Interaction, searches: int = 0) -> Usage |
     if interaction.usage is None:
         return None
     return usage_of(interaction.usage, searches + searches_of(interaction.steps or ()))
+
+
+def read_usage(value: Any) -> Usage | None:
+    """Of the decoded object. None for what cannot be read, or counts nothing."""
+    try:
+        return usage_of(convert_clamped(value, InteractionUsage), 0)
+    except UNREADABLE:
+        return None
 
 
 def usage_of(reported: InteractionUsage, searches: int) -> Usage | None:

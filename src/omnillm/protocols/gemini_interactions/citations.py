@@ -1,0 +1,60 @@
+"""`annotations` of a text: citations at their places, which are counted in bytes here and in characters in the canonical model."""
+
+from typing import Any
+
+from omnillm.model.message import Citation
+from omnillm.protocols.gemini_interactions.place import NAME, Place
+from omnillm.protocols.shapes import mapping, optional_text
+
+_URL_MEMBERS = frozenset({"type", "url", "title", "start_index", "end_index"})
+
+
+def read_annotations(annotations: list[Any], text: str) -> tuple[Citation, ...]:
+    """Read the annotations of the whole text, or of what is there of it when they come."""
+    raw = text.encode("utf-8", "surrogatepass")
+    return tuple(_citation(mapping(each, f"annotations[{number}]"), raw) for number, each in enumerate(annotations))
+
+
+def _citation(annotation: dict[str, Any], raw: bytes) -> Citation:
+    start, end = _place(annotation.get("start_index"), annotation.get("end_index"), raw)
+    source = optional_text(annotation, "url", "annotations") or optional_text(annotation, "document_uri", "annotations")
+    titles = (optional_text(annotation, name, "annotations") for name in ("title", "file_name", "name"))
+    title = next(filter(None, titles), "")
+    is_plain = annotation.get("type") == "url_citation" and _URL_MEMBERS.issuperset(annotation)
+    is_plain = is_plain and (end is not None or "end_index" not in annotation)
+    return Citation(url=source, title=title, start=start, end=end, protocol=NAME, native=None if is_plain else annotation)
+
+
+def _place(start: Any, end: Any, raw: bytes) -> tuple[int | None, int | None]:
+    """Return where it begins and ends in characters; None: it is not in this text."""
+    start = 0 if start is None else start
+    if type(start) is not int or type(end) is not int or not 0 <= start <= end <= len(raw):
+        return None, None
+    try:
+        return len(raw[:start].decode()), len(raw[:end].decode())
+    except UnicodeDecodeError:
+        return None, None
+
+
+def write_annotation(citation: Citation, text: str, place: Place) -> dict[str, Any] | None:
+    """Write a citation of `text`; None: Interactions cannot say it."""
+    if citation.protocol == NAME and type(citation.native) is dict:
+        native: dict[str, Any] = citation.native
+        return native
+    if not citation.url:
+        place.drop(".citations", "Gemini cites what has an address")
+        return None
+    if citation.cited_text:
+        place.drop(".citations.cited_text", "Gemini quotes no source")
+    if citation.native is not None:
+        place.approximate(".citations", "said as the citation of an address")
+    written: dict[str, Any] = {"type": "url_citation", "url": citation.url}
+    if citation.title:
+        written["title"] = citation.title
+    start, end = citation.start or 0, citation.end
+    if end is not None and 0 <= start <= end <= len(text):
+        written["start_index"] = len(text[:start].encode())
+        written["end_index"] = len(text[:end].encode())
+    elif end is not None or citation.start is not None:
+        place.drop(".citations.start", "it is no place in the text")
+    return written

@@ -1,0 +1,1 @@
+"""From the canonical model to the wire: Interactions, written."""
