@@ -6,6 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from anthropic.types import Message as AnthropicMessage
 from anthropic.types import RawMessageStreamEvent
+from google.genai._gaos.types.interactions import Interaction, InteractionSSEEvent
 from google.genai.types import GenerateContentResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent
@@ -268,7 +269,7 @@ def has_foreign_opaque(reply: LlmResponse, protocol: str) -> bool:
         part.opaque if isinstance(part, Reasoning) else part.signature
         for candidate in reply.candidates
         for part in candidate.message.parts
-        if isinstance(part, Reasoning | Text | ToolCall)
+        if isinstance(part, Reasoning | Text | ToolCall | ImageBase64 | Audio)
     ]
     return any(opaque is not None and opaque.issuer.protocol != protocol for opaque in found)
 
@@ -282,6 +283,8 @@ def next_request(protocol: str, body: dict[str, Any]) -> dict[str, Any]:
     if protocol == "anthropic_messages":
         turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": body["content"]}]
         return {"model": "model-1", "max_tokens": 9, "messages": turns}
+    if protocol == "gemini_interactions":
+        return {"model": "model-1", "input": [{"type": "user_input", "content": [{"type": "text", "text": "Hi"}]}, *body["steps"]]}
     return {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}, body["candidates"][0]["content"]]}
 
 
@@ -290,6 +293,7 @@ _BODIES: dict[str, Any] = {
     "openai_responses": Response.model_validate_json,
     "anthropic_messages": AnthropicMessage.model_validate_json,
     "gemini_generate_content": GenerateContentResponse.model_validate_json,
+    "gemini_interactions": Interaction.model_validate_json,
 }
 _BY_TYPE = Field(discriminator="type")
 """An event is of the kind that it says: the others need not be tried."""
@@ -298,6 +302,7 @@ _EVENTS: dict[str, Any] = {
     "openai_responses": TypeAdapter(Annotated[ResponseStreamEvent, _BY_TYPE]).validate_json,
     "anthropic_messages": TypeAdapter(Annotated[RawMessageStreamEvent, _BY_TYPE]).validate_json,
     "gemini_generate_content": GenerateContentResponse.model_validate_json,
+    "gemini_interactions": TypeAdapter(InteractionSSEEvent).validate_json,
 }
 
 

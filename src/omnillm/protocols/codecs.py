@@ -4,7 +4,15 @@ from collections.abc import Mapping
 
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.model.message import Issuer
-from omnillm.protocols import anthropic_messages, bedrock_converse, canonical, gemini_generate_content, openai_chat, openai_responses
+from omnillm.protocols import (
+    anthropic_messages,
+    bedrock_converse,
+    canonical,
+    gemini_generate_content,
+    gemini_interactions,
+    openai_chat,
+    openai_responses,
+)
 from omnillm.protocols.codec import Codec
 from omnillm.protocols.protocol_names import meant_by
 from omnillm.protocols.shapes import Unfit
@@ -23,7 +31,15 @@ class _Codecs(dict[str, Codec]):
 CODECS: Mapping[str, Codec] = _Codecs(
     {
         package.CODEC.name: package.CODEC
-        for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, bedrock_converse, canonical)
+        for package in (
+            openai_chat,
+            openai_responses,
+            anthropic_messages,
+            gemini_generate_content,
+            gemini_interactions,
+            bedrock_converse,
+            canonical,
+        )
     }
 )
 """By protocol, in any of its spellings: `name` of what is found is its own. One that is not there is a ProtocolError."""

@@ -16,6 +16,7 @@ PROTOCOL_NAMES = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, GEMINI_GENE
 
 SPELLINGS = {
     **{name: name for name in PROTOCOL_NAMES},
+    GEMINI_INTERACTIONS: GEMINI_INTERACTIONS,
     "chat_completions": OPENAI_CHAT,
     "openai_chat_completions": OPENAI_CHAT,
     "open_ai_chat_completions": OPENAI_CHAT,

@@ -34,6 +34,7 @@ _NAME_RULES = {
     "openai_responses": NameRule(64),
     "anthropic_messages": NameRule(128),
     "gemini_generate_content": NAMES_OF_GEMINI,
+    "gemini_interactions": NAMES_OF_GEMINI,
     "bedrock_converse": NameRule(64),
 }
 """What names of functions must look like."""
@@ -67,7 +68,7 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
         if request.protocol == "gemini_generate_content":
             request = with_whole_texts(request)
         kinds = request.kinds
-        if request.protocol and (request.vendor_extensions or Native in kinds):
+        if request.protocol and (request.vendor_extensions or request.previous_response_id or Native in kinds):
             _refuse_kept(request)
         if ToolCall in kinds:
             request = with_distinct_calls(request, losses)
@@ -101,6 +102,8 @@ def _refuse_kept(request: LlmRequest) -> None:
         # The code is Anthropic's own: its SDK then sends the whole conversation.
         raise ProtocolError(_kept_elsewhere(THREAD, request.model), reason="unsupported_feature", code="thread_unsupported_request")
     kept = [name for name in _KEPT if request.vendor_extensions.get(name)]
+    if request.previous_response_id:
+        kept.append(_GOES_ON.get(request.protocol, "previous_response_id"))
     if any(type(part) is Native and part.kind == "item_reference" for part in request.parts):
         kept.append("item_reference")
     if kept:
@@ -114,7 +117,9 @@ def _kept_elsewhere(name: str, model: str) -> str:
     )
 
 
-_KEPT = ("conversation", "prompt", "background", "continuationToken")
+_KEPT = ("conversation", "prompt", "background", "continuationToken", "continuation_token", "cached_content", "agent", "environment")
+_GOES_ON = {"gemini_interactions": "previous_interaction_id"}
+"""What a protocol calls the id of the reply that the request goes on from."""
 
 
 def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:

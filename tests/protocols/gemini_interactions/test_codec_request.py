@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.in_turn import in_turn
 from tests.protocols.gemini_interactions.asking import CLAUDE, GEMINI, PNG, P, emit, parse, steps
 
+from omnillm.errors import ProtocolError
 from omnillm.model import (
     Audio,
     BuiltinTool,
@@ -39,6 +41,7 @@ from omnillm.protocols.carrier import pack
 from omnillm.protocols.gemini_interactions.parse.request import parse_request
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.transcode import transcode_request
 
 OWN = Opaque(value="c2ln", issuer=Issuer(protocol=P))
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -353,3 +356,31 @@ def test_stand_in_for_a_signature_signs_nothing() -> None:
     """Google's documented value says that there is none."""
     [message] = steps(typed("thought", signature="skip_thought_signature_validator"), CALL)
     assert message.parts == (ToolCall(call_id="c1", name="weather", arguments='{"city":"Oslo"}'),)
+
+
+@in_turn(
+    "member",
+    [
+        {"previous_interaction_id": "v1_x"},
+        {"background": True},
+        {"agent": "deep-research-preview-04-2026"},
+        {"environment": "environments/1"},
+        {"continuation_token": "t"},
+        {"cached_content": "cachedContents/1"},
+    ],
+)
+def test_what_google_keeps_or_runs_is_refused_elsewhere(member: dict[str, Any]) -> None:
+    """Another provider would answer another question; the client is told which member it is."""
+    [name] = member
+    body = msgspec.json.encode({"model": "m", "input": "Hi", **member})
+    for target in ("openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content", "bedrock_converse"):
+        with pytest.raises(ProtocolError, match=f"`{name}` is about what only its own provider keeps"):
+            transcode_request(P, target, body)
+    assert transcode_request(P, P, body).loss_reasons == ()
+
+
+def test_response_that_openai_keeps_is_refused_by_interactions() -> None:
+    """An id means something to who gave it alone."""
+    body = msgspec.json.encode({"model": "m", "input": "Hi", "previous_response_id": "resp_1"})
+    with pytest.raises(ProtocolError, match="`previous_response_id` is about"):
+        transcode_request("openai_responses", P, body)

@@ -1,17 +1,25 @@
 """Gemini's Interactions API, of the Gemini API and of Vertex AI: `/v1beta/interactions`."""
 
 from omnillm.protocols.bound import INTERACTION
+from omnillm.protocols.codec import Codec
 from omnillm.protocols.gemini_generate_content.failure import read_headroom
+from omnillm.protocols.gemini_interactions.emit.reply import emit_reply
+from omnillm.protocols.gemini_interactions.emit.request import emit_request
+from omnillm.protocols.gemini_interactions.emit.stream import InteractionsEncoder
 from omnillm.protocols.gemini_interactions.failure import read_failure, write_fault, write_stream_fault
 from omnillm.protocols.gemini_interactions.kept import interaction_made, interactions_named
+from omnillm.protocols.gemini_interactions.parse.reply import parse_reply
+from omnillm.protocols.gemini_interactions.parse.request import parse_request
+from omnillm.protocols.gemini_interactions.parse.stream import InteractionsDecoder
 from omnillm.protocols.gemini_interactions.peek import peek_reply, peek_request, rename, weigh
+from omnillm.protocols.gemini_interactions.place import NAME
 from omnillm.protocols.gemini_interactions.stream import InteractionsWatch
 from omnillm.protocols.protocol import Protocol
 
-__all__ = ["PROTOCOL"]
+__all__ = ["CODEC", "PROTOCOL"]
 
 PROTOCOL = Protocol(
-    name="gemini_interactions",
+    name=NAME,
     peek_request=peek_request,
     peek_reply=peek_reply,
     watch=lambda _withhold: InteractionsWatch(),  # usage comes unasked, in an event that the client needs
@@ -25,4 +33,14 @@ PROTOCOL = Protocol(
     made_ids=interaction_made,
     kept_as=INTERACTION,
     rename=rename,
+)
+
+CODEC = Codec(
+    name=NAME,
+    parse_request=parse_request,
+    emit_request=emit_request,
+    parse_reply=parse_reply,
+    emit_reply=emit_reply,
+    decoder=InteractionsDecoder,
+    encoder=InteractionsEncoder,
 )

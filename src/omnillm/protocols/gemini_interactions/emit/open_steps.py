@@ -1,0 +1,238 @@
+"""Steps of a stream, written while they grow."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from omnillm.model.media import InlineSource
+from omnillm.model.message import Audio, Citation, ImageBase64, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols import base64_text, carrier
+from omnillm.protocols.differences.arguments import object_of
+from omnillm.protocols.gemini_generate_content.media_types import type_of_format
+from omnillm.protocols.gemini_interactions.citations import write_annotation
+from omnillm.protocols.gemini_interactions.emit.content import emit_content
+from omnillm.protocols.gemini_interactions.emit.frames import TEXT_TAIL, Wire, encode, text_head
+from omnillm.protocols.gemini_interactions.emit.steps import call_step, carrier_step, purpose_of
+from omnillm.protocols.gemini_interactions.place import NAME, OF_CONTENT, Place
+
+_OUTPUT = {"type": "model_output"}
+
+
+class OpenStep:
+    """What the events of a part may ask of the step that is written for it; most parts are whole at once."""
+
+    def __init__(self, wire: Wire, place: Place) -> None:
+        self.wire = wire
+        self.place = place
+        self.opaque: Opaque | None = None
+
+    def say(self, text: str) -> None:
+        """Add to a text, a refusal or a call's arguments."""
+
+    def reason(self, text: str, summary_index: int | None) -> None:
+        """Add to reasoning."""
+
+    def sound(self, data: bytes, transcript: str) -> None:
+        """Add to a sound."""
+
+    def cite(self, citation: Citation) -> None:
+        """Add a source of a text."""
+
+    def end(self) -> None:
+        """Write what is left to be said."""
+
+
+class _Text(OpenStep):
+    def __init__(self, wire: Wire, place: Place, part: Text) -> None:
+        super().__init__(wire, place)
+        place.finish({}, part)
+        self.opaque = part.signature
+        self._index = -1
+        self._head = b""
+        self._pieces: list[str] = []
+        self._citations = list(part.citations)
+        if part.text:
+            self.say(part.text)
+
+    def say(self, text: str) -> None:
+        if self._index < 0:
+            self._index = self.wire.start_step(_OUTPUT)
+            self._head = text_head(self._index)
+        self._pieces.append(text)
+        self.wire.write_raw(self._head + encode(text) + TEXT_TAIL)
+
+    def cite(self, citation: Citation) -> None:
+        self._citations.append(citation)
+
+    def end(self) -> None:
+        if self._index < 0 and self.opaque is None:
+            self.place.drop("", "an empty text")
+            return
+        if self._index < 0:
+            self.say("")
+        text = "".join(self._pieces)
+        written = [write_annotation(citation, text, self.place) for citation in self._citations]
+        if annotations := [annotation for annotation in written if annotation is not None]:
+            self.wire.grow(self._index, {"type": "text_annotation_delta", "annotations": annotations})
+        self.wire.stop_step(self._index)
+        if self.opaque is not None:
+            self.wire.carry(carrier_step(self.opaque, "text"))
+
+
+class _Refusal(_Text):
+    def __init__(self, wire: Wire, place: Place, part: Refusal) -> None:
+        super().__init__(wire, place, Text(text=part.text, cache_control=part.cache_control, vendor_extensions=part.vendor_extensions))
+
+    def end(self) -> None:
+        if self._index < 0:
+            self.place.drop("", "an empty refusal")
+        else:
+            self.place.approximate("", "a refusal is said as text")
+            self.wire.stop_step(self._index)
+
+
+class _Thought(OpenStep):
+    def __init__(self, wire: Wire, place: Place, part: Reasoning) -> None:
+        super().__init__(wire, place)
+        place.finish({}, part)
+        self.opaque = part.opaque
+        self._part = replace(part, text="", summary=(), vendor_extensions={}, cache_control=None)
+        self._index = -1
+        self._has_text = False
+        self._summaries: set[int] = set()
+        if part.text:
+            self.reason(part.text, None)
+        for number, text in enumerate(part.summary):
+            self.reason(text, number - len(part.summary))
+
+    def reason(self, text: str, summary_index: int | None) -> None:
+        is_next = self._index >= 0 and summary_index is not None and summary_index not in self._summaries
+        if summary_index is None:
+            self._has_text = self._has_text or bool(text)
+        else:
+            self._summaries.add(summary_index)
+        if text:
+            content = {"type": "text", "text": f"\n\n{text}" if is_next else text}
+            self.wire.grow(self._begun(), {"type": "thought_summary", "content": content})
+
+    def _begun(self) -> int:
+        if self._index < 0:
+            self._index = self.wire.start_step({"type": "thought"})
+        return self._index
+
+    def end(self) -> None:
+        part = replace(self._part, text="x" if self._has_text else "", summary=("x",) * len(self._summaries), opaque=self.opaque)
+        purpose = purpose_of(part)
+        if self.opaque is not None:
+            signature = carrier.pack(self.opaque, NAME, purpose)
+            self.wire.grow(self._begun(), {"type": "thought_signature", "signature": signature})
+        if self._summaries and purpose != "summary":
+            self.place.approximate(".summary", "a summary is said as a thought")
+        if self._index < 0:
+            self.place.drop("", "reasoning without content")
+        else:
+            self.wire.stop_step(self._index)
+
+
+class _Call(OpenStep):
+    """Arguments go out as they come; the free text of a custom tool, which is the one argument of a function, at its end."""
+
+    def __init__(self, wire: Wire, place: Place, part: ToolCall) -> None:
+        super().__init__(wire, place)
+        self._part = part
+        self._pieces: list[str] = []
+        step = call_step(replace(part, arguments="", kind="function"), place)
+        if part.signature is not None and part.signature.issuer.protocol == NAME:
+            step["signature"] = part.signature.value
+        elif part.signature is not None:
+            wire.carry(carrier_step(part.signature, "call", part.call_id))
+        self._index = wire.start_step(step)
+        if part.arguments:
+            self.say(part.arguments)
+
+    def say(self, text: str) -> None:
+        self._pieces.append(text)
+        if self._part.kind == "function":
+            self.wire.grow(self._index, {"type": "arguments_delta", "arguments": text})
+
+    def end(self) -> None:
+        arguments = "".join(self._pieces)
+        if self._part.kind == "custom":
+            self.place.approximate(".kind", "free text is the one argument of a function")
+            whole = encode({"input": arguments}).decode()
+            self.wire.grow(self._index, {"type": "arguments_delta", "arguments": whole})
+        elif object_of(arguments) is None:
+            self.place.approximate(".arguments", "arguments that are no JSON object are said as they are")
+        self.wire.stop_step(self._index)
+        if self.opaque is not None:
+            self.wire.carry(carrier_step(self.opaque, "call", self._part.call_id))
+
+
+class _Sound(OpenStep):
+    def __init__(self, wire: Wire, place: Place, part: Audio) -> None:
+        super().__init__(wire, place)
+        place.finish({}, part)
+        self.opaque = part.signature
+        self._part = part
+        self._index = -1
+        source = part.source
+        self._media_type = (source.media_type if isinstance(source, InlineSource) else "") or type_of_format(part.format)
+        self._has_transcript = bool(part.transcript)
+        if source is not None:
+            content = emit_content(Audio(source=source, format=part.format), place)
+            if content is not None:
+                self._grow(content)
+
+    def sound(self, data: bytes, transcript: str) -> None:
+        self._has_transcript = self._has_transcript or bool(transcript)
+        if data:
+            self._grow({"type": "audio", "data": base64_text.encode(data), "mime_type": self._media_type or "audio/wav"})
+
+    def _grow(self, content: dict[str, Any]) -> None:
+        if self._index < 0:
+            self._index = self.wire.start_step(_OUTPUT)
+        self.wire.grow(self._index, content)
+
+    def end(self) -> None:
+        if self._has_transcript:
+            self.place.drop(".transcript", "Gemini has the sound alone")
+        if self._part.audio_id:
+            self.place.drop(".audio_id", "Gemini has the sound alone")
+        if self._index < 0:
+            self.place.drop("", "Gemini keeps no sound")
+            return
+        self.wire.stop_step(self._index)
+        if self.opaque is not None:
+            self.wire.carry(carrier_step(self.opaque, "text"))
+
+
+class _Whole(OpenStep):
+    """A part that does not grow."""
+
+    def __init__(self, wire: Wire, place: Place, part: MessagePart) -> None:
+        super().__init__(wire, place)
+        if type(part) is Native and not part.kind.startswith(OF_CONTENT) and part.protocol == NAME and type(part.value) is dict:
+            wire.stop_step(wire.start_step(part.value))
+            return
+        content = emit_content(part, place)
+        if content is None:
+            return
+        index = wire.start_step(_OUTPUT)
+        wire.grow(index, content)
+        wire.stop_step(index)
+        if type(part) is ImageBase64 and part.signature is not None:
+            wire.carry(carrier_step(part.signature, "text"))
+
+
+_OPENERS: dict[type, Callable[[Wire, Place, Any], OpenStep]] = {
+    Text: _Text,
+    Refusal: _Refusal,
+    Reasoning: _Thought,
+    ToolCall: _Call,
+    Audio: _Sound,
+}
+
+
+def open_step(part: MessagePart, wire: Wire, place: Place) -> OpenStep:
+    return _OPENERS.get(type(part), _Whole)(wire, place, part)

@@ -1,0 +1,177 @@
+"""A stream of canonical events, written as that of the Interactions API: one part after the other, a step each."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from omnillm.model.events import (
+    AudioDelta,
+    CitationAdded,
+    Completed,
+    Failed,
+    Finished,
+    LlmStreamEvent,
+    NativeEvent,
+    OpaqueAdded,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+from omnillm.model.message import ToolCall
+from omnillm.model.response import FinishReason
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
+from omnillm.protocols.gemini_interactions.emit.frames import DONE, Wire
+from omnillm.protocols.gemini_interactions.emit.open_steps import OpenStep, open_step
+from omnillm.protocols.gemini_interactions.emit.reply import interaction_id, note_unsaid, tier_of
+from omnillm.protocols.gemini_interactions.emit.usage import write_usage
+from omnillm.protocols.gemini_interactions.finish import write_finish
+from omnillm.protocols.gemini_interactions.moment import write_moment
+from omnillm.protocols.gemini_interactions.place import NAME, Place
+from omnillm.protocols.loss import Losses
+
+
+class InteractionsEncoder:
+    next_sequence: ClassVar = 0
+    response_id: ClassVar = ""
+
+    def __init__(self, context: ReplyContext, losses: Losses) -> None:
+        self._context = context
+        self._losses = losses
+        self._place = Place(losses, is_own=False, is_reply=True, names=context.names)
+        self._wire = Wire()
+        self._order = PartOrder()
+        self._step: OpenStep | None = None
+        self._interaction: dict[str, Any] = {}
+        self._has_parts = self._has_call = False
+        self._usage: UsageReported | None = None
+        self._finished: Finished | None = None
+        self._is_done = False
+
+    def feed(self, event: LlmStreamEvent) -> bytes:
+        if self._is_done:
+            return b""
+        if type(event) in PART_EVENTS and event.candidate:  # type: ignore[union-attr]  # by its kind
+            self._losses.drop(f"candidates[{event.candidate}]", "Interactions gives one answer")  # type: ignore[union-attr]  # likewise
+        elif type(event) in PART_EVENTS:
+            for due in self._order.feed(event):
+                self._FEED[type(due)](self, due)
+        else:
+            self._FEED[type(event)](self, event)
+        return self._wire.take()
+
+    def _start(self, event: ResponseStarted) -> None:
+        context = self._context
+        self._place.is_own = event.protocol == NAME
+        self._usage = None if event.usage is None else UsageReported(usage=event.usage)
+        self._interaction = {
+            "id": interaction_id(event.id, event.protocol, context),
+            "status": "in_progress",
+            "object": "interaction",
+            "model": event.model or context.model,
+            "created": write_moment(context.created if event.created is None else event.created),
+        }
+        if tier := tier_of(event.service_tier, self._losses):
+            self._interaction["service_tier"] = tier
+        self._wire.write("interaction.created", {"interaction": self._interaction})
+        update = {"interaction_id": self._interaction["id"], "status": "in_progress"}
+        self._wire.write("interaction.status_update", update)
+
+    def _begin(self, event: PartStarted) -> None:
+        self._place.part = event.index
+        self._has_parts = True
+        self._has_call = self._has_call or type(event.part) is ToolCall
+        self._step = open_step(event.part, self._wire, self._place)
+
+    def _say(self, event: TextDelta | RefusalDelta) -> None:
+        if type(event) is TextDelta and event.logprobs is not None:
+            self._losses.drop("candidates[0].logprobs", "Interactions tells none")
+        if self._step is not None and event.text:
+            self._step.say(event.text)
+
+    def _argue(self, event: ToolCallDelta) -> None:
+        if self._step is not None and event.arguments:
+            self._step.say(event.arguments)
+
+    def _reason(self, event: ReasoningDelta) -> None:
+        if self._step is not None:
+            self._step.reason(event.text, event.summary_index)
+
+    def _sound(self, event: AudioDelta) -> None:
+        if self._step is not None:
+            self._step.sound(event.data, event.transcript)
+
+    def _cite(self, event: CitationAdded) -> None:
+        if self._step is not None:
+            self._step.cite(event.citation)
+
+    def _sign(self, event: OpaqueAdded) -> None:
+        if self._step is not None:
+            self._step.opaque = event.opaque
+
+    def _end(self, _: PartEnded) -> None:
+        step, self._step = self._step, None
+        if step is not None:
+            step.end()
+
+    def _native(self, event: NativeEvent) -> None:
+        self._losses.drop(f"events.{event.protocol}", "progress that only its own protocol knows")
+
+    def _report(self, event: UsageReported) -> None:
+        self._usage = event
+
+    def _finish(self, event: Finished) -> None:
+        if event.candidate:
+            self._losses.drop(f"candidates[{event.candidate}]", "Interactions gives one answer")
+        else:
+            self._finished = event
+            note_unsaid(event, self._losses)
+
+    def _complete(self, event: Completed) -> None:
+        if not self._interaction:
+            self._start(ResponseStarted())
+        for due in self._order.finish():
+            self._FEED[type(due)](self, due)
+        is_own, reported = self._place.is_own, self._usage
+        finished = self._finished or self._unfinished()
+        status = write_finish(finished.reason, finished.native_reason, self._losses, is_own=is_own, has_call=self._has_call)
+        interaction = {**self._interaction, "status": status, "updated": self._interaction["created"]}
+        if reported is not None:
+            interaction["usage"] = write_usage(reported.usage, reported.raw if is_own else None, self._losses)
+        self._place.extend(interaction, event.vendor_extensions, lambda member: member[1:])
+        self._wire.write("interaction.completed", {"interaction": interaction})
+        self._wire.write_raw(DONE)
+        self._is_done = True
+
+    def _unfinished(self) -> Finished:
+        """Say how an answer ended that no event says it of."""
+        if self._has_parts:
+            return Finished(reason=FinishReason.OTHER)
+        self._losses.approximate("candidates", "no answer, as one that was filtered")
+        return Finished(reason=FinishReason.CONTENT_FILTER)
+
+    def _fail(self, event: Failed) -> None:
+        self._wire.write("error", {"error": {"code": event.code, "message": event.message}})
+        self._is_done = True
+
+    _FEED: ClassVar[dict[type, Callable[["InteractionsEncoder", Any], None]]] = {
+        ResponseStarted: _start,
+        PartStarted: _begin,
+        TextDelta: _say,
+        RefusalDelta: _say,
+        ToolCallDelta: _argue,
+        ReasoningDelta: _reason,
+        AudioDelta: _sound,
+        CitationAdded: _cite,
+        OpaqueAdded: _sign,
+        PartEnded: _end,
+        NativeEvent: _native,
+        UsageReported: _report,
+        Finished: _finish,
+        Completed: _complete,
+        Failed: _fail,
+    }
