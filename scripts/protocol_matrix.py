@@ -15,7 +15,13 @@ from tests.protocols.sdk_types.judged import LETTERS, Decided  # noqa: E402
 
 PAGES = ROOT / "docs/protocols"
 BEGIN, END = "<!-- generated: make matrix -->", "<!-- end of what is generated -->"
-SHORT = {"openai_chat": "Chat", "openai_responses": "Resp", "anthropic_messages": "Anth", "gemini_generate_content": "Gem"}
+SHORT = {
+    "openai_chat": "Chat",
+    "openai_responses": "Resp",
+    "anthropic_messages": "Anth",
+    "gemini_generate_content": "Gem",
+    "gemini_interactions": "Inter",
+}
 NAMES = {**SHORT, "bedrock_converse": "Converse"}
 SIGN = {"carried": "✓", "moved": "→", "defaulted": "+", "approximated": "≈", "dropped": "✗", "refused": "400", "unsaid": ""}
 
@@ -25,12 +31,12 @@ def directions() -> str:
     pairs = [(source, target) for source in PROTOCOLS for target in PROTOCOLS if source != target]
     lines = [
         "| A request with | " + " | ".join(f"{SHORT[source]} to {SHORT[target]}" for source, target in pairs) + " |",
-        "|---" * 13 + "|",
+        "|---" * (len(pairs) + 1) + "|",
     ]
     for case in REQUESTS:
         cells = [SIGN[translated(case.request, source, target, case.path).kind] for source, target in pairs]
         lines.append(f"| {case.feature} | " + " | ".join(cells) + " |")
-    lines += ["", "| A reply with | " + " | ".join(f"to {SHORT[target]}" for target in PROTOCOLS) + " |", "|---" * 5 + "|"]
+    lines += ["", "| A reply with | " + " | ".join(f"to {SHORT[target]}" for target in PROTOCOLS) + " |", "|---" * (len(PROTOCOLS) + 1) + "|"]
     for case in REPLIES:
         cells = [SIGN[answered(case.reply, target).kind] for target in PROTOCOLS]
         lines.append(f"| {case.feature} | " + " | ".join(cells) + " |")

@@ -48,7 +48,7 @@ from omnillm.model import (
 )
 from omnillm.usage import Usage
 
-PROTOCOLS = ("openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content")
+PROTOCOLS = ("openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content", "gemini_interactions")
 SEARCH = ToolDefinition(
     name="search",
     description="Search the manual.",

@@ -71,7 +71,8 @@ def test_required_capability_is_refused_before_anything_is_sent() -> None:
     """A cache that must be, and state that another provider keeps."""
     refused = {(case.feature, target) for case in REQUESTS for target in PROTOCOLS if emitted(case.request, target).kind == "refused"}
     assert ("cache policy, required", "gemini_generate_content") in refused
-    assert {target for feature, target in refused if feature == "state kept by the provider"} == {*PROTOCOLS} - {"openai_responses"}
+    keeping = {"openai_responses", "gemini_interactions"}
+    assert {target for feature, target in refused if feature == "state kept by the provider"} == {*PROTOCOLS} - keeping
 
 
 @in_turn("body", [b"", b"{", b"[]", b"\xff{}", b"[" * 50_000])
