@@ -36,7 +36,8 @@ def directions() -> str:
     for case in REQUESTS:
         cells = [SIGN[translated(case.request, source, target, case.path).kind] for source, target in pairs]
         lines.append(f"| {case.feature} | " + " | ".join(cells) + " |")
-    lines += ["", "| A reply with | " + " | ".join(f"to {SHORT[target]}" for target in PROTOCOLS) + " |", "|---" * (len(PROTOCOLS) + 1) + "|"]
+    targets = " | ".join(f"to {SHORT[target]}" for target in PROTOCOLS)
+    lines += ["", f"| A reply with | {targets} |", "|---" * (len(PROTOCOLS) + 1) + "|"]
     for case in REPLIES:
         cells = [SIGN[answered(case.reply, target).kind] for target in PROTOCOLS]
         lines.append(f"| {case.feature} | " + " | ".join(cells) + " |")

@@ -55,6 +55,7 @@ def test_every_key_can_be_sent_with_in_every_protocol_of_its_provider() -> None:
         ("local", "a", "openai_chat"),
         ("anthropic", "a", "anthropic_messages"),
         ("gemini", "a", "gemini_generate_content"),
+        ("gemini", "a", "gemini_interactions"),
         *(("openai", key, spoken) for key in "ab" for spoken in formats_of("openai")),
         *(("local", "a", spoken) for spoken in formats_of("openai_compatible")),
         *(("gemini", "a", spoken) for spoken in formats_of("gemini")),

@@ -193,11 +193,11 @@ async def test_a_stream_that_breaks_off_ends_in_an_error(gateway: Running, fake:
     assert not any(event.event_type == "interaction.completed" for event in events)
 
 
-async def test_a_model_whose_providers_do_not_speak_it_is_refused(gateway: Running, fake: FakeProvider) -> None:
-    """With what they do speak."""
+async def test_work_in_the_background_is_asked_of_who_speaks_it(gateway: Running, fake: FakeProvider) -> None:
+    """Nobody else could be asked for its result later."""
     async with client(gateway) as google:
-        with pytest.raises(sdk.BadRequestError, match="cannot be asked through gemini_interactions: its providers speak openai_chat"):
-            await google.interactions.create(model="fast", input="hi")
+        with pytest.raises(sdk.BadRequestError, match="background"):
+            await google.interactions.create(model="fast", input="hi", background=True)
     assert fake.log == []
 
 
