@@ -41,7 +41,7 @@ class Group:
             self._limits.setdefault(limits.pattern, []).append(limits)
         self.class_by_model.clear()
         for name in self._limits:
-            self._classes.setdefault(name, ModelClass(name))
+            self._classes.setdefault(name, ModelClass(name, self.window))
         for name, model_class in self._classes.items():
             model_class.configure(self._limits.get(name, ()), self.window)
 
@@ -71,8 +71,7 @@ class Group:
         name = next((pattern for pattern in self._limits if matches(pattern, model)), model)
         model_class = self._classes.get(name)
         if model_class is None:
-            model_class = self._classes[name] = ModelClass(name)
-            model_class.configure((), self.window)
+            model_class = self._classes[name] = ModelClass(name, self.window)
         self.class_by_model[model] = model_class
         return model_class
 

@@ -34,7 +34,8 @@ class ModelClass:
         "windows",
     )
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, group: Window | None) -> None:
+        """Without limits of its own; `group`: the group's window."""
         self.name = name
         self.circuit = Circuit(CONSENT_S)
         self.is_well = True
@@ -42,7 +43,7 @@ class ModelClass:
         self.is_exhausted = False
         self.minute: Window | None = None
         self.day: Window | None = None
-        self.windows: tuple[Window, ...] = ()
+        self.windows: tuple[Window, ...] = () if group is None else (group,)
         """All that bind it."""
         self.cap = Cap()
         self.requests_granted = 0
