@@ -160,9 +160,7 @@ class Pool:
             search = self._searches.get(model)
             if search is not None and search.covers(need.tokens, now):
                 return search.pick(need.tokens, passed, now)
-        if self._roster.awaiting:
-            return self._pick_or_probe(need, model, passed, now)
-        return self._select(self._roster.ready, model, need.tokens, passed, now, self.dice)
+        return self._pick_or_probe(need, model, passed, now)
 
     def _pick_or_probe(self, need: Need, model: str, passed: Collection[str], now: float) -> Key | None:
         """A call that has already failed once is not risked on a probe while a ready key has room."""
