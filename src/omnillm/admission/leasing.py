@@ -52,7 +52,7 @@ class Leasing:
             del self.pools[pool.provider]
 
     def find(self, need: Need, now: float) -> Lease | Refusal | float:
-        """A lease on the first target with a key; else what `_judge` says."""
+        """A lease on the first target with a key; else what `_wait_or_refuse` says."""
         asked, need = need, self.affordable(need, now) if need.retry_of else need
         is_any_set_aside = False
         tried = need.tried
@@ -72,7 +72,7 @@ class Leasing:
             grant = self._last_resort(need, failed_over, now)
             if grant is not None:
                 return self._lease(grant, need, now)
-        return self._judge(need, failed_over, now) if need is asked else _no_retry(need)
+        return self._wait_or_refuse(need, failed_over, now) if need is asked else _no_retry(need)
 
     def find_again(self, need: Need, now: float) -> Lease | Refusal | float:
         """As `find`, for a call that waits: the room that is kept for it is there for it."""
@@ -84,7 +84,7 @@ class Leasing:
 
     def refuse(self, need: Need, now: float) -> Refusal | None:
         """Why `need` would be refused even if nobody stood before it; None: it may wait."""
-        answer = self._judge(need, self._failed_over(need), now)
+        answer = self._wait_or_refuse(need, self._failed_over(need), now)
         return answer if isinstance(answer, Refusal) else None
 
     def _failed_over(self, need: Need) -> Tried:
@@ -92,7 +92,7 @@ class Leasing:
         case = self._cases.get(need.case_id)
         return () if case is None else case.failed_over
 
-    def _judge(self, need: Need, failed_over: Tried, now: float) -> Refusal | float:
+    def _wait_or_refuse(self, need: Need, failed_over: Tried, now: float) -> Refusal | float:
         """When no target has a key: why not; or, when it is worth waiting, the moment before which it is no use to ask again."""
         if need.retry_of and not need.targets:
             return _no_retry(need)
