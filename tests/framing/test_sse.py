@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm.errors import UpstreamLost
-from omnillm.framing.sse import MAX_EVENT_BYTES, Frame, SseReader
+from omnillm.framing.sse import MAX_EVENT_BYTES, MOST_LINES, Frame, SseReader
 
 
 def read(*pieces: bytes) -> list[Frame]:
@@ -109,13 +109,15 @@ def test_finish_tells_an_unfinished_event():
 
 
 def test_an_event_may_be_large_but_not_larger_than_16_mib():
-    """The cap holds for one long line, for many lines, and for an event in one piece; the largest allowed event passes."""
+    """The cap holds for one long line, for many lines (two bytes of which take a hundred here), and for an event in one piece."""
+    assert len(read(b":\n" * (MOST_LINES - 1), b"\n")) == 1
     assert len(read(b"data: " + b"x" * (MAX_EVENT_BYTES - 8) + b"\n\n")) == 1
     too_large = [
         [b"data: " + b"x" * MAX_EVENT_BYTES + b"\n\n"],
         [b"data: ", *([b"x" * 65536] * 257)],
         [b"data: " + b"x" * 65530 + b"\n"] * 258,
         [b": " + b"x" * 65536 + b"\n"] * 258,
+        [b"a\n" * (MOST_LINES + 1)],
     ]
     for pieces in too_large:
         with pytest.raises(UpstreamLost) as caught:

@@ -471,6 +471,18 @@ async def test_a_small_page_is_found_behind_many_entries_of_others(fake: FakePro
     assert sorted(told) == sorted(ids)
 
 
+async def test_a_size_that_is_none_is_the_providers_to_refuse(gateway: Running) -> None:
+    """Also one with more digits than Python reads."""
+    for size in ("x", "9" * 5_000):
+        assert (await ask(gateway, "GET", f"{FILE}?limit={size}")).status == 400
+
+
+async def test_a_query_of_more_parameters_than_a_list_takes_is_refused(gateway: Running) -> None:
+    """Reading ten thousand of them over and over would hold up everybody for a tenth of a second."""
+    assert (await ask(gateway, "GET", f"{FILE}?{'a=%41&' * 10_000}")).status == 400
+    assert (await ask(gateway, "GET", f"{FILE}?{'a=%41&' * 99}")).status == 200
+
+
 async def test_a_list_goes_on_from_what_nobody_here_made(fake: FakeProvider, serve: Serve) -> None:
     """Where no virtual key is asked for, and one key makes all, the provider's own list is shown, from wherever it is asked."""
     gateway = await serve(

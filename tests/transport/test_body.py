@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm.errors import UpstreamLost
-from omnillm.transport.body import Inflater
+from omnillm.transport.body import MOST_MEMBERS, Inflater
 from omnillm.transport.limits import TransportLimits
 
 TEXT = b'{"text": "' + bytes(range(256)) * 20 + b'"}'
@@ -177,3 +177,11 @@ async def test_unknown_coding_is_refused_at_the_head(wire, replies):
         await client.send(wire.ask(origin))
     assert caught.value.code == "upstream_encoding"
     assert client.idle_count(origin) == 0
+
+
+def test_members_of_gzip_are_bounded():
+    """Each takes twenty bytes and says nothing: a megabyte of them stood for a second of the processor."""
+    few, many = (gzip.compress(b"") * count + gzip.compress(TEXT) for count in (MOST_MEMBERS - 1, MOST_MEMBERS + 1))
+    assert inflated(b"gzip", [few]) == TEXT
+    with pytest.raises(UpstreamLost, match="too many members"):
+        inflated(b"gzip", [many])

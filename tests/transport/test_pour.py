@@ -8,6 +8,7 @@ import pytest
 
 from omnillm.errors import UpstreamLost, UpstreamTimeout
 from omnillm.transport.limits import TransportLimits
+from omnillm.transport.turns import FULL_READ
 
 STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -233,3 +234,30 @@ async def test_a_compressed_body_is_read_instead(stream):
     await stream.exchange.pour(stream.take)
     assert await stream.exchange.read() == b"hello"
     assert stream.seen == []
+
+
+async def test_a_stream_is_read_once_a_turn(stream):
+    """A provider that says more than the loop's buffer holds does not keep it from everybody else."""
+    pouring = stream.pour()
+    await asyncio.sleep(0)
+    connection = stream.exchange._connection
+    connection.data_received(b"%x\r\n%b\r\n" % (FULL_READ, bytes(FULL_READ)))
+    assert len(b"".join(stream.seen)) == FULL_READ
+    assert not connection._transport.is_reading()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert connection._transport.is_reading()
+    await stream.say(b"4\r\nmore\r\n")
+    pouring.cancel()
+
+
+async def test_a_reader_that_is_slow_is_not_read_for_in_the_next_turn_either(stream):
+    """What waits unread pauses the socket until it is taken."""
+    connection = stream.exchange._connection
+    size = 2 * connection._limits.max_unread_bytes
+    connection.data_received(b"%x\r\n%b\r\n" % (size, bytes(size)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not connection._transport.is_reading()
+    assert len(await stream.exchange.read()) == size
+    assert connection._transport.is_reading()

@@ -12,6 +12,8 @@ import msgspec
 from omnillm.errors import UpstreamLost
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
+MOST_LINES = 65_536
+"""Of one event. Each takes up to a hundred bytes beside its own."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NEWLINE = ord("\n")
 _RETURN = ord("\r")
@@ -78,7 +80,7 @@ class SseReader:
         """An event has begun and is not complete."""
 
     def feed(self, piece: bytes) -> list[Frame]:
-        """The frames that this piece completes. Raises UpstreamLost when an event is larger than 16 MiB."""
+        """The frames that this piece completes. Raises UpstreamLost when an event is larger than 16 MiB, or has too many lines."""
         if self.is_open or len(piece) > MAX_EVENT_BYTES:
             frames: list[Frame] = []
             self._feed_lines(piece, frames)
@@ -166,5 +168,5 @@ class SseReader:
         return bool(self._raw) and self._raw[-1].endswith(b"\r")
 
     def _check_size(self, tail_bytes: int) -> None:
-        if self._size + tail_bytes > MAX_EVENT_BYTES:
-            raise UpstreamLost("The provider sent a stream event of more than 16 MiB.", code="upstream_too_large")
+        if self._size + tail_bytes > MAX_EVENT_BYTES or len(self._raw) > MOST_LINES:
+            raise UpstreamLost(f"The provider sent a stream event of more than 16 MiB, or {MOST_LINES} lines.", code="upstream_too_large")

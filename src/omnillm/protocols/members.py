@@ -22,7 +22,8 @@ _MODEL = msgspec.json.Decoder(Annotated[str, msgspec.Meta(min_length=1, max_leng
 FLAG = msgspec.json.Decoder(bool | None)
 MOST_MEMBERS: Final = 1024
 """The most members of a body. Each takes up to fifteen times the memory of its text, as long as its call lasts."""
-LARGE_BODY: Final = 8 * 1024 * 1024
+LARGE_BODY: Final = 1024 * 1024
+"""A smaller one cannot hold many more values than are allowed anyway."""
 MOST_OBJECTS: Final = 300_000
 """The most objects and arrays in a large body. Anthropic takes 100,000 messages; large bodies are so for pictures or long texts."""
 MOST_VALUES: Final = 4_000_000

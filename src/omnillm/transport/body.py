@@ -10,12 +10,14 @@ STEP_BYTES = 262_144
 RATIO_COUNTS_FROM_BYTES = 1_048_576
 """Short repetitive replies compress very well and hurt nobody."""
 GZIP, ZLIB, RAW = 31, 15, -15
+MOST_MEMBERS = 1_000
+"""Of gzip, which joins files so: each is read by a machine of its own, and what follows it copied."""
 
 
 class Inflater:
     """gzip (several members too) or deflate (with or without its zlib wrapper), step by step."""
 
-    __slots__ = ("_input", "_is_wrapper_known", "_limits", "_machine", "_output", "_rest")
+    __slots__ = ("_input", "_is_wrapper_known", "_limits", "_machine", "_members", "_output", "_rest")
 
     def __init__(self, coding: bytes, *, limits: TransportLimits) -> None:
         self._is_wrapper_known = coding != b"deflate"
@@ -24,6 +26,7 @@ class Inflater:
         self._rest = b""
         self._input = 0
         self._output = 0
+        self._members = 0
 
     @classmethod
     def for_reply(cls, headers: dict[bytes, bytes], *, limits: TransportLimits, is_error: bool = False) -> "Inflater | None":
@@ -72,6 +75,9 @@ class Inflater:
             if self._machine.eof and source:
                 # A next member of gzip; after deflate, zlib will not take it for one.
                 self._machine = zlib.decompressobj(GZIP)
+                self._members += 1
+            if self._members > MOST_MEMBERS:
+                raise UpstreamLost("The provider's compressed reply has too many members.", code="upstream_too_large")
             output = self._machine.decompress(source, STEP_BYTES)
             source = self._rest = self._machine.unused_data or self._machine.unconsumed_tail
             if output or not source:

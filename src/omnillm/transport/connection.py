@@ -18,6 +18,7 @@ from omnillm.transport.limits import TransportLimits
 from omnillm.transport.outgoing import Outgoing
 from omnillm.transport.reply import ReplyReader
 from omnillm.transport.sending import Sending
+from omnillm.transport.turns import FULL_READ, give_way
 
 NEVER = float("inf")
 ONE_WRITE_BYTES = 65_536
@@ -231,6 +232,8 @@ class Connection(asyncio.Protocol):
             self._complete()
         elif sink is None and reader.has_head:
             self._note_unread(len(data))
+        if len(data) >= FULL_READ and not self._is_paused:
+            give_way(self._transport, self._may_read)
 
     def eof_received(self) -> None:
         self._end(None)
@@ -289,6 +292,9 @@ class Connection(asyncio.Protocol):
             fault = UpstreamLost("The provider closed the connection before the reply was complete.")
         fault.__cause__ = cause
         self.fail(fault)
+
+    def _may_read(self) -> bool:
+        return not (self._is_paused or self.reader.is_switched)  # switched: the transport is another's now
 
     def _due_of_silence(self) -> float:
         return min(self._total_due, self.seen_at + self._idle_s)

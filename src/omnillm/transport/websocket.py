@@ -24,6 +24,8 @@ __all__ = ["DEFAULT_LIMITS", "LOST", "Ended", "Message", "WebSocket", "WebSocket
 
 NEVER: Final = float("inf")
 HIGH_WATER: Final = 262_144
+TURN_BYTES: Final = 32_768
+"""Read in one turn of the loop: of frames that hold nothing, six bytes each, that is a twentieth of a second."""
 QUIET: Final = logging.Logger("websocket", level=logging.CRITICAL)  # noqa: LOG001  outside of the tree, whose levels are the user's
 """The library's own log lines would hold what was said."""
 
@@ -33,7 +35,7 @@ class WebSocket(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_clock", "_deadlines", "_inbox", "_is_alive", "_is_paused", "_is_write_paused", "_limits", "_loop", "_on_lost",
+        "_clock", "_deadlines", "_inbox", "_is_alive", "_is_paused", "_is_write_paused", "_late", "_limits", "_loop", "_on_lost",
         "_ponged", "_protocol", "_reader", "_room", "_transport", "_unsent", "due", "ended", "is_gone", "on_hold", "on_retire",
     )
     # fmt: on
@@ -54,6 +56,8 @@ class WebSocket(asyncio.Protocol):
         self._protocol = Protocol(side, state=State.OPEN, max_size=limits.message_bytes, logger=QUIET)
         self._loop = asyncio.get_running_loop()
         self._inbox = Inbox()
+        self._late = b""
+        """What has come and is read in later turns; until then nothing more comes."""
         self._ponged = 0
         """Bytes of pongs that the peer has not taken; with too many of them it counts as lost."""
         self._unsent = 0
@@ -97,8 +101,7 @@ class WebSocket(asyncio.Protocol):
         self._count_held()
         if self._is_paused and inbox.unread_bytes <= self._limits.unread_bytes // 2:
             self._is_paused = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+            self._read_on()
         return message
 
     def write(self, message: Message) -> None:
@@ -150,6 +153,28 @@ class WebSocket(asyncio.Protocol):
     # called by asyncio
 
     def data_received(self, data: bytes) -> None:
+        if len(data) <= TURN_BYTES:
+            self._receive(data)
+            return
+        self._transport.pause_reading()
+        self._late = data
+        self._take_turn()
+
+    def _take_turn(self) -> None:
+        if not self._late:
+            return  # the connection was lost
+        data, self._late = self._late[:TURN_BYTES], self._late[TURN_BYTES:]
+        self._receive(data)
+        if self._late:
+            self._loop.call_soon(self._take_turn)
+        else:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if not (self._late or self._is_paused or self._transport.is_closing()):
+            self._transport.resume_reading()
+
+    def _receive(self, data: bytes) -> None:
         self._is_alive = True
         protocol = self._protocol
         if protocol.state is State.CLOSED:
@@ -174,6 +199,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(Ended(code=LOST))
         self.is_gone = True
+        self._late = b""
         self.due = NEVER
         self._deadlines.discard(self)
         self._wake_writer()
@@ -244,7 +270,7 @@ class WebSocket(asyncio.Protocol):
 
     def _count_held(self) -> None:
         if self.on_hold is not None:
-            held = len(self._protocol.reader.buffer) + self._inbox.held_bytes
+            held = len(self._protocol.reader.buffer) + self._inbox.held_bytes + len(self._late)
             if not self.on_hold(held):
                 self._inbox.drop_partial()
                 self.close(CloseCode.TRY_AGAIN_LATER, "too many messages are being held")
@@ -271,9 +297,8 @@ class WebSocket(asyncio.Protocol):
     def _part(self) -> None:
         """The closing handshake has begun: read on for its other half, but not for long."""
         self.due = min(self.due, self._clock.now() + self._limits.close_s)
-        if self._is_paused and not self._transport.is_closing():
-            self._transport.resume_reading()
         self._is_paused = False
+        self._read_on()
 
     def _end(self, ended: Ended) -> None:
         """The first end stands. What was said before the peer's own farewell is still read."""

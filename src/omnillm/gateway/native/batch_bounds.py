@@ -22,7 +22,7 @@ from omnillm.pricing.cost import MAX_COST_NANOUSD
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.bound import COMPACTION
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.members import has_repeated_members, read_members
+from omnillm.protocols.members import check_shape, has_repeated_members, read_members
 from omnillm.protocols.protocol import Members
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
 from omnillm.protocols.registry import PROTOCOLS
@@ -155,8 +155,11 @@ async def _sum(quoter: Quoter, call: Call, provider: str, lines: AsyncIterator[L
 
     BadRequest: it is more than can be booked.
     """
-    amount, asked = 0, dict[tuple[str, tuple[str, ...]], None]()
+    amount, number, asked = 0, 0, dict[tuple[str, tuple[str, ...]], None]()
     async for each in lines:
+        number += 1
+        if number % TURN == 0:
+            await asyncio.sleep(0)
         model, line = each if isinstance(each, tuple) else ("", each)
         amount_of_one, model, terms = _bound(quoter, call, line, provider=provider, model=model)
         amount += amount_of_one
@@ -168,8 +171,9 @@ async def _sum(quoter: Quoter, call: Call, provider: str, lines: AsyncIterator[L
 
 
 def _quote(quoter: Quoter, call: Call, line: Line, *, provider: str, model: str) -> tuple[Quote, str]:
-    """(the quote, the model) of one request. BadRequest: it has no bound."""
+    """(the quote, the model) of one request. BadRequest, or TooLarge: it has no bound."""
     protocol = PROTOCOLS[line.protocol]
+    check_shape(line.body)
     members = read_members(line.body)
     peek = protocol.peek_request(members)
     model = model or peek.model
@@ -251,7 +255,5 @@ def _entries(body: bytes) -> list[bytes]:
 
 
 async def _each(lines: list[tuple[str, Line]]) -> AsyncIterator[tuple[str, Line]]:
-    for place, line in enumerate(lines):
-        if place % TURN == 0:
-            await asyncio.sleep(0)
+    for line in lines:
         yield line

@@ -26,6 +26,10 @@ MOST_PAGES: Final = 50
 """The most pages of the provider's for one page of ours, beyond one for each key."""
 MOST_BYTES: Final = 8 * 1024 * 1024
 LARGEST_PAGE: Final = 100
+LONGEST_SIZE: Final = 9
+"""Digits of a size that are read."""
+MOST_PARAMETERS: Final = 100
+"""Of a query, which is read for each of the few that mean something here."""
 PARTLY: Final = (b"if-", b"range")
 """Fields that ask for a page only if it has changed, or for part of it: the provider's page, which clients do not see."""
 NO_TOKEN: Final = msgspec.Raw(b'""')
@@ -83,7 +87,9 @@ class NativeLists:
         self._labels = labels
 
     async def serve(self, call: Call, ask: NativeAsk) -> tuple[Case, bytes]:
-        """(the closed case, one page for the client)."""
+        """(the closed case, one page for the client). BadRequest: the query has more parameters than any list takes."""
+        if ask.query.count("&") >= MOST_PARAMETERS:
+            raise BadRequest(f"The query has more than {MOST_PARAMETERS} parameters.")
         call = msgspec.structs.replace(call, headers={name: told for name, told in call.headers.items() if not name.startswith(PARTLY)})
         with self._engine.open(call, ask, "", None) as case:
             await self._engine.admit(case, is_free=True)
@@ -184,7 +190,8 @@ def _parameter(ask: NativeAsk, name: str) -> str:
 def _most_wanted(ask: NativeAsk, how: Listing) -> int:
     """How many entries a page for the client has at most. A size that is none is the provider's to refuse."""
     size = _parameter(ask, how.size)
-    return int(size) if how.after and size.isdecimal() and 0 < int(size) < LARGEST_PAGE else maxsize
+    is_read = how.after and size.isascii() and size.isdigit() and len(size) <= LONGEST_SIZE
+    return int(size) if is_read and 0 < int(size) < LARGEST_PAGE else maxsize
 
 
 def _following(page: Page, how: Listing, start: PageStart, member: str) -> PageStart | None:

@@ -21,6 +21,7 @@ from omnillm.server.front.head_reader import HeadReader, peer_of
 from omnillm.server.front.outflow import Outflow
 from omnillm.server.front.requests import Reply, Request
 from omnillm.server.front.share import Share
+from omnillm.transport.turns import FULL_READ, give_way
 from omnillm.transport.websocket import WebSocket
 
 HEAD, BODY, CALL, CLOSING, SWITCHED = range(5)
@@ -78,6 +79,8 @@ class Connection(asyncio.Protocol):
                 self._take_head(data)
             elif state == BODY:
                 self._take_body(data)
+                if len(data) >= FULL_READ:
+                    give_way(self._transport, self._may_read)
             elif state == CALL:
                 self._keep(data)
         except (OmniError, MemoryError) as error:
@@ -111,6 +114,9 @@ class Connection(asyncio.Protocol):
             self.due = NEVER
         elif self._state == HEAD:
             self._await_head()
+
+    def _may_read(self) -> bool:
+        return self._state != SWITCHED  # then the transport is another's
 
     # a request comes in
 
