@@ -140,6 +140,17 @@ async def test_s7_no_member_field_or_query_says_where_a_call_goes(
     assert seen == []
 
 
+@pytest.mark.parametrize(("told", "sent"), [("models/fake-large", "models/fake-small"), ("fake-large", "fake-small"), (5, "fake-small")])
+async def test_s7_a_body_names_no_other_model_than_its_path(serve: Serve, provider: FakeProvider, told: object, sent: str) -> None:
+    """Gemini's path names the model, and its body may, too: what was allowed and priced is what is asked for, also under the same name."""
+    gateway = await serve(
+        configuration(provider).replace("  gemini: {targets:", "  fake-small: {targets: [gemini/fake-small]}\n  gemini: {targets:")
+    )
+    for model in ("gemini", "fake-small"):
+        assert (await exchange(gateway.port, ask("gemini", "hello", model=model, more={"model": told}))).is_answer
+        assert json.loads(provider.log[-1].body)["model"] == sent
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_s8_no_text_of_a_request_names_a_file_or_a_variable(
     serve: Serve, provider: FakeProvider, tmp_path: Path, dialect: str

@@ -216,4 +216,4 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     shows_results: bool = False
     """Streams show what those tools gave the model to read, in no fewer bytes than it has tokens."""
     rename: Callable[[Members, str], dict[str, bytes]] | None = None
-    """The members that name the model, changed to another, where there are more than `model` (Gemini's batches)."""
+    """The members that name the model, changed to another, where that is not `model` alone, or its name is not all of it (Gemini)."""

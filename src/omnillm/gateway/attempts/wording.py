@@ -47,7 +47,7 @@ def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
     members = call.members if wording.rewording is None else wording.rewording.of(call.members)
     changes: dict[str, bytes | msgspec.Raw] = {}
     asked = call.peek.model or call.model
-    if model != asked:
+    if model != asked or not call.peek.model:  # where the path names it, a body that names one, too, must not name another
         changes |= _renamed(call.protocol, members, model)
     if quote.injected_cap is not None:
         _inject_cap(changes, call, wording.output_cap_member, quote.injected_cap)

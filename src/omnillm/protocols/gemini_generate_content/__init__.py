@@ -9,7 +9,7 @@ from omnillm.protocols.gemini_generate_content.failure import read_failure, read
 from omnillm.protocols.gemini_generate_content.parse.reply import parse_reply
 from omnillm.protocols.gemini_generate_content.parse.request import parse_request
 from omnillm.protocols.gemini_generate_content.parse.stream import GenerateContentDecoder
-from omnillm.protocols.gemini_generate_content.peek import peek_reply, peek_request, weigh
+from omnillm.protocols.gemini_generate_content.peek import peek_reply, peek_request, rename, weigh
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.stream import GenerateContentWatch
 from omnillm.protocols.protocol import Protocol
@@ -28,6 +28,7 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     weigh=weigh,
     named_ids=gemini_named,
+    rename=rename,
 )
 
 CODEC = Codec(

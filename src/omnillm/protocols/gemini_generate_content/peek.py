@@ -49,8 +49,21 @@ _REPLIES: Any = Reply | list[Reply]
 _REPLY: msgspec.json.Decoder[Reply | list[Reply]] = msgspec.json.Decoder(_REPLIES)
 _CONVERSATION = msgspec.json.Decoder(list[MediaContent])
 _USAGE = msgspec.json.Decoder(UsageMetadata)
+_text = msgspec.json.Decoder(str).decode
 _DEFAULTS = GenerationConfig()
 _QUOTE: Final = ord('"')
+
+
+def rename(members: Members, model: str) -> dict[str, bytes]:
+    """The model that a body names beside the path, below whatever it stands in ("models/")."""
+    if "model" not in members:
+        return {}
+    try:
+        told = _text(members["model"])
+    except UNREADABLE:
+        told = ""
+    before, slash, named = told.rpartition("/")
+    return {} if named == model else {"model": msgspec.json.encode(before + slash + model)}
 
 
 def peek_request(members: Members) -> RequestPeek:
