@@ -722,6 +722,8 @@ BATCH_LINE = b'{"custom_id": "1", "method": "POST", "url": "/v1/responses", "bod
         (b'{"conversation": {"id": "NAME"}}', "conversation"),
         (b'{"vector_store_ids": ["none", "NAME"]}', "object"),
         (b'[{"type": "item_reference", "id": "NAME"}]', "item"),
+        (b'{"previous_interaction_id": "NAME"}', "interaction"),
+        (b'{"environment_id": "NAME"}', "environment"),
         (b'{"file\\u005fid": "NAME"}', "file"),
     ],
 )

@@ -104,6 +104,20 @@ def test_openings_are_not_content():
     assert set(sights) == {Sight.NOTHING}
 
 
+def test_the_events_of_older_revisions_are_followed_too():
+    """A client can ask for one, by a field of its head."""
+    sights, watch = follow(
+        event("interaction.start", interaction={"id": "v1_a", "status": "in_progress"}),
+        event("content.start", index=0, content={"type": "text"}),
+        event("content.delta", index=0, delta={"type": "text", "text": "Deep"}),
+        event("content.stop", index=0),
+        event("interaction.complete", interaction={"id": "v1_a", "status": "completed", "usage": USAGE}),
+        DONE,
+    )
+    assert sights == [Sight.NOTHING, Sight.NOTHING, Sight.CONTENT, Sight.NOTHING, Sight.NOTHING, Sight.END]
+    assert watch.usage == TOLD
+
+
 @in_turn("status", ["completed", "requires_action", "incomplete", "cancelled", "budget_exceeded", "requires_continuation", "of_tomorrow"])
 def test_whatever_an_interaction_ended_as_it_has_ended(status):
     """But for a failure; what comes behind it says nothing."""

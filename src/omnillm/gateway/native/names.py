@@ -17,7 +17,9 @@ from omnillm.protocols.bound import (
     CACHED_CONTENT,
     CONTAINER,
     CONVERSATION,
+    ENVIRONMENT,
     FILE,
+    INTERACTION,
     ITEM,
     LISTED,
     LISTS_OF_FILES,
@@ -46,7 +48,7 @@ _MEMBER: Final = re.compile(
 )
 """The end of a member's name, whether it is one of Gemini's, and its value; no value: more space than any writer leaves."""
 _KEPT: Final = re.compile(
-    rb'"(previous_response_id|previous_message_id|conversation|container|cached_?[cC]ontent)"'
+    rb'"(previous_(?:response|message|interaction)_id|conversation|container|environment_id|cached_?[cC]ontent)"'
     rb"(?:(\s{0,512}:\s{0,512})(?!\s)|\s{0,512}:\s{512}|\s{512})"
 )
 """The name of a member that names something else that a provider keeps, and what stands before its value; nothing: too much space."""
@@ -69,6 +71,8 @@ _OBJECT: Final = _object()
 _KINDS: Final = {
     b"previous_response_id": RESPONSE,
     b"previous_message_id": MESSAGE,
+    b"previous_interaction_id": INTERACTION,
+    b"environment_id": ENVIRONMENT,
     b"conversation": CONVERSATION,
     b"container": CONTAINER,
     b"cachedContent": CACHED_CONTENT,

@@ -8,7 +8,7 @@ from omnillm.framing.sse import Frame, are_named_objects
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.gemini_interactions.failure import failure_in, failure_of
 from omnillm.protocols.gemini_interactions.peek import says_something
-from omnillm.protocols.gemini_interactions.usage import searches_of, usage_of, usage_of_interaction
+from omnillm.protocols.gemini_interactions.reported import searches_of, usage_of, usage_of_interaction
 from omnillm.protocols.gemini_interactions.wire import Delta, Interaction, StreamEvent
 from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage
@@ -21,7 +21,13 @@ _RETURN = ord("\r")
 _BEGINNING, _BEYOND = b"event: ", b"event:!"
 """Between them lies, in the order of bytes, whatever begins with the first."""
 _DONE = b"[DONE]"
-_OPENINGS = frozenset({"interaction.created", "interaction.status_update", "step.stop"})
+_ENDS = frozenset({"interaction.completed", "interaction.complete"})
+_OPENINGS = frozenset(
+    {
+        *("interaction.created", "interaction.status_update", "step.stop"),
+        *("interaction.start", "content.start", "content.stop"),  # of the API's revisions before steps
+    }
+)
 """Events that show nothing yet. One that is not known counts as content: after it nothing is retried unseen."""
 
 
@@ -86,7 +92,7 @@ class InteractionsWatch:
             self._report(event.interaction)
         if event.error is not None or event.event_type == "error":
             return self._fail(failure_of(200, event.error))
-        if event.event_type == "interaction.completed":
+        if event.event_type in _ENDS:
             return self._complete(event.interaction)
         if self._has_content or not _has_content(event):
             return Sight.NOTHING

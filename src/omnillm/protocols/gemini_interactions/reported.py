@@ -1,4 +1,4 @@
-"""What an interaction counts, brought to disjoint counts."""
+"""What an interaction reports as used, brought to disjoint counts."""
 
 from collections.abc import Iterable
 from typing import Any
