@@ -579,6 +579,13 @@ def test_last_event_tells_the_end(finish: FinishReason, kind: str) -> None:
     assert events[-1]["type"] == kind
 
 
+def test_word_of_another_provider_is_no_status() -> None:
+    """Though OpenAI has the same word: an answer that has ended is not in progress."""
+    ends = [Finished(reason=FinishReason.OTHER, native_reason="in_progress"), Completed()]
+    events, losses = write(ResponseStarted(model="m", protocol="gemini_interactions"), PartStarted(index=0, part=Text(text="a")), *ends)
+    assert (events[-1]["response"]["status"], losses) == ("completed", ["approximated:candidates[0].finish_reason"])
+
+
 def test_failure_ends_the_stream() -> None:
     """`error`, then `response.failed` with the id that the stream began with; nothing follows."""
     encoder = CODEC.encoder(CONTEXT, Losses())

@@ -242,7 +242,8 @@ class ResponsesEncoder:
         self._leave_message()
         self._natives.finish_all()
         finished = self._finished or unfinished(self._losses, has_parts=bool(self._kinds))
-        status, reason = write_finish(finished.reason, finished.native_reason, self._kinds, self._losses)
+        native = finished.native_reason if self._protocol == NAME else ""
+        status, reason = write_finish(finished.reason, native, self._kinds, self._losses)
         brought = last_members(event.vendor_extensions, self._losses, is_own=self._protocol == NAME)
         if self._envelope is None:
             self._start(ResponseStarted())
