@@ -22,6 +22,7 @@ from omnillm.model import (
     Refusal,
     Text,
     ToolCall,
+    ToolResult,
 )
 from omnillm.protocols.carrier import unpack
 from omnillm.protocols.gemini_interactions.emit.usage import write_usage
@@ -163,6 +164,23 @@ def test_places_of_citations_are_counted_in_bytes() -> None:
     }
 
 
+def test_citation_that_only_begins_is_read_and_written() -> None:
+    """Where it ends is not said."""
+    cited = {"type": "url_citation", "url": "https://example.com", "start_index": 2}
+    reply = read({"steps": [output(words("µ149 m.", annotations=[cited]))]})
+    [part] = reply.message.parts
+    assert isinstance(part, Text)
+    assert part.citations == (Citation(url="https://example.com", start=1, protocol=P),)
+    assert write(reply)[0]["steps"][0]["content"][0]["annotations"] == [cited]
+
+
+def test_thought_keeps_its_words_whatever_is_noted_beside_them() -> None:
+    """One that says nothing at all is no part."""
+    noted = words("Hm.", annotations=[{"type": "url_citation", "url": "https://example.com"}])
+    reply = read({"steps": [{"type": "thought", "summary": [noted]}, {"type": "thought"}]})
+    assert reply.message.parts == (Reasoning(text="Hm."),)
+
+
 def test_citation_of_a_file_or_a_place_is_said_by_its_address() -> None:
     """Its own protocol gets all of it back."""
     cited = [
@@ -215,6 +233,7 @@ def test_own_signature_of_a_call_stands_on_it() -> None:
         (Audio(source=InlineSource(data=b"\0"), format="wav"), output({"type": "audio", "data": "AA==", "mime_type": "audio/wav"}), []),
         (Audio(audio_id="a1", transcript="Hi"), None, ["dropped", "dropped", "dropped"]),
         (Native(protocol="openai_responses", kind="web_search_call", value={}), None, ["dropped"]),
+        (ToolResult(call_id="c1", name="sh", content=(Text(text="a"),)), {"type": "function_result", "call_id": "c1", "result": "a"}, []),
     ],
 )
 def test_part_of_an_answer_is_a_step_or_told(part: MessagePart, step: Any, kinds: list[str]) -> None:

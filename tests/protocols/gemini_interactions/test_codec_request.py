@@ -148,6 +148,10 @@ def test_result_among_the_contents_of_a_user_is_a_result() -> None:
         ),
         (typed("document", data="MTQ5", mime_type="text/plain"), File(source=TextSource(text="149"))),
         (typed("document", data="/w==", mime_type="text/plain"), File(source=InlineSource(data=b"\xff", media_type="text/plain"))),
+        (
+            typed("image", data="AA==", mime_type="image/png", uri="https://example.com/a.png"),
+            ImageBase64(data=b"\0", media_type="image/png", vendor_extensions={"uri": "https://example.com/a.png"}),
+        ),
         (typed("image", uri="data:image/png;base64,AA=="), ImageBase64(data=b"\0", media_type="image/png")),
         (typed("hologram", x=1), Native(protocol=P, kind="content.hologram", value=typed("hologram", x=1))),
     ],
@@ -240,6 +244,12 @@ def test_options_of_a_format_stay_with_it() -> None:
     request = parse(response_format=[typed("text"), asked])
     assert request.capabilities.modalities == (TEXT, IMAGE)
     assert emit(request)[0]["response_format"] == [typed("text"), asked]
+
+
+def test_format_of_tomorrow_with_an_odd_type_is_kept() -> None:
+    """Whatever stands in its place."""
+    odd = {"type": ["image"], "x": 1}
+    assert emit(parse(response_format=[typed("text"), odd]))[0]["response_format"] == [typed("text"), odd]
 
 
 def test_settings_are_read_and_written_again() -> None:

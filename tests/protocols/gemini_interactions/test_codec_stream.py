@@ -21,6 +21,7 @@ from omnillm.model import (
     FinishReason,
     ImageBase64,
     InlineSource,
+    Json,
     LlmResponse,
     LlmStreamEvent,
     Native,
@@ -36,6 +37,7 @@ from omnillm.model import (
     TextDelta,
     ToolCall,
     ToolCallDelta,
+    ToolResult,
     UsageReported,
 )
 from omnillm.protocols.carrier import unpack
@@ -202,6 +204,11 @@ def test_stream_is_the_same_cut_at_every_byte() -> None:
             ),
         ),
         ([started(0, "user_input", content=[])], ()),
+        ([started(0, "thought")], ()),
+        (
+            [started(0, "function_result", call_id="c1"), grown(0, "function_result", name="a", result={})],
+            (ToolResult(call_id="c1", name="a", content=(Json(value={}),)),),
+        ),
     ],
 )
 def test_step_grows_to_its_parts(events: list[Event], parts: tuple[Any, ...]) -> None:
@@ -220,6 +227,14 @@ def test_sources_of_a_text_come_behind_it() -> None:
 def test_interaction_that_only_its_end_tells_is_read_there() -> None:
     """A host that streams no steps."""
     assert assembled(decoded(CREATED, completed("completed", steps=WHOLE["steps"]))).message == parse_reply(WHOLE, ISSUER, Losses()).message
+
+
+@in_turn(("first", "last", "is_told"), [(None, "standard", False), (None, "flex", True), ("flex", "flex", False)])
+def test_tier_that_only_the_end_tells_is_told_there(first: str | None, last: str, is_told: bool) -> None:
+    """Unless it is the usual one."""
+    created = CREATED if first is None else {**CREATED, "interaction": {**CREATED["interaction"], "service_tier": first}}
+    events = decoded(created, completed("completed", service_tier=last))
+    assert events[-1] == Completed(vendor_extensions={"service_tier": last} if is_told else {})
 
 
 def test_event_that_nobody_knows_is_passed_on_to_its_own() -> None:

@@ -21,19 +21,26 @@ def _citation(annotation: dict[str, Any], raw: bytes) -> Citation:
     titles = (optional_text(annotation, name, "annotations") for name in ("title", "file_name", "name"))
     title = next(filter(None, titles), "")
     is_plain = annotation.get("type") == "url_citation" and _URL_MEMBERS.issuperset(annotation)
-    is_plain = is_plain and (end is not None or "end_index" not in annotation)
+    is_plain = is_plain and (end is not None or "end_index" not in annotation) and (start is not None or "start_index" not in annotation)
     return Citation(url=source, title=title, start=start, end=end, protocol=NAME, native=None if is_plain else annotation)
 
 
 def _place(start: Any, end: Any, raw: bytes) -> tuple[int | None, int | None]:
-    """Return where it begins and ends in characters; None: it is not in this text."""
-    start = 0 if start is None else start
-    if type(start) is not int or type(end) is not int or not 0 <= start <= end <= len(raw):
-        return None, None
+    """Return where it begins and ends in characters; None: it is not said, or not in this text."""
+    if end is None:
+        return _characters(start, raw), None
+    begins, ends = _characters(0 if start is None else start, raw), _characters(end, raw)
+    return (None, None) if begins is None or ends is None or begins > ends else (begins, ends)
+
+
+def _characters(index: Any, raw: bytes) -> int | None:
+    """Count the characters before a byte; None: no character begins there."""
+    if type(index) is not int or not 0 <= index <= len(raw):
+        return None
     try:
-        return len(raw[:start].decode()), len(raw[:end].decode())
+        return len(raw[:index].decode())
     except UnicodeDecodeError:
-        return None, None
+        return None
 
 
 def write_annotation(citation: Citation, text: str, place: Place) -> dict[str, Any] | None:
@@ -51,10 +58,15 @@ def write_annotation(citation: Citation, text: str, place: Place) -> dict[str, A
     written: dict[str, Any] = {"type": "url_citation", "url": citation.url}
     if citation.title:
         written["title"] = citation.title
-    start, end = citation.start or 0, citation.end
-    if end is not None and 0 <= start <= end <= len(text):
-        written["start_index"] = len(text[:start].encode())
-        written["end_index"] = len(text[:end].encode())
-    elif end is not None or citation.start is not None:
+    return written | _written_place(citation, text, place)
+
+
+def _written_place(citation: Citation, text: str, place: Place) -> dict[str, int]:
+    start, end = citation.start, citation.end
+    if not 0 <= (start or 0) <= (len(text) if end is None else end) <= len(text):
         place.drop(".citations.start", "it is no place in the text")
-    return written
+        return {}
+    if start is None and end is None:
+        return {}
+    written = {"start_index": len(text[: start or 0].encode())}
+    return written if end is None else {**written, "end_index": len(text[:end].encode())}

@@ -45,5 +45,5 @@ def write_finish(reason: FinishReason, native: str, losses: Losses, *, is_own: b
     if status == FAILED and not is_own:
         losses.approximate("candidates[0].finish_reason", "said as failed, by an interaction that names no error")
     elif read_finish(status, has_call=has_call)[0] is not reason:
-        losses.approximate("candidates[0].finish_reason", f"said as {status}")
+        losses.approximate("candidates[0].finish_reason", f"{reason.value} is said as {status}")
     return status

@@ -6,13 +6,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from omnillm.model.media import InlineSource
-from omnillm.model.message import Audio, Citation, ImageBase64, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.model.message import Audio, Citation, ImageBase64, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall, ToolResult
 from omnillm.protocols import base64_text, carrier
 from omnillm.protocols.differences.arguments import object_of
 from omnillm.protocols.gemini_generate_content.media_types import type_of_format
 from omnillm.protocols.gemini_interactions.citations import write_annotation
 from omnillm.protocols.gemini_interactions.emit.content import emit_content
 from omnillm.protocols.gemini_interactions.emit.frames import TEXT_TAIL, Wire, encode, text_head
+from omnillm.protocols.gemini_interactions.emit.results import emit_result
 from omnillm.protocols.gemini_interactions.emit.steps import call_step, carrier_step, purpose_of
 from omnillm.protocols.gemini_interactions.place import NAME, OF_CONTENT, Place
 
@@ -212,6 +213,9 @@ class _Whole(OpenStep):
 
     def __init__(self, wire: Wire, place: Place, part: MessagePart) -> None:
         super().__init__(wire, place)
+        if type(part) is ToolResult:
+            wire.stop_step(wire.start_step(emit_result(part, place)))
+            return
         if type(part) is Native and not part.kind.startswith(OF_CONTENT) and part.protocol == NAME and type(part.value) is dict:
             wire.stop_step(wire.start_step(part.value))
             return

@@ -6,7 +6,8 @@ from omnillm.model.events import Finished
 from omnillm.model.message import ToolCall
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.codec import ReplyContext
-from omnillm.protocols.gemini_interactions.emit.steps import Step, emit_steps
+from omnillm.protocols.gemini_interactions.emit.results import Step
+from omnillm.protocols.gemini_interactions.emit.steps import emit_steps
 from omnillm.protocols.gemini_interactions.emit.usage import write_usage
 from omnillm.protocols.gemini_interactions.finish import write_finish
 from omnillm.protocols.gemini_interactions.moment import write_moment

@@ -5,8 +5,9 @@ from typing import Any
 from omnillm.model.message import Json, Text, ToolResult
 from omnillm.protocols.differences.turns import around_result
 from omnillm.protocols.gemini_interactions.emit.content import Content, emit_content
-from omnillm.protocols.gemini_interactions.emit.steps import Step
 from omnillm.protocols.gemini_interactions.place import Place
+
+Step = dict[str, Any]
 
 
 def emit_result(result: ToolResult, place: Place) -> Step:

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
-from omnillm.model.message import Audio, ImageBase64, MessagePart, Native, Opaque, Reasoning, Text, ToolCall
+from omnillm.model.message import Audio, ImageBase64, MessagePart, Native, Opaque, Reasoning, Text, ToolCall, ToolResult
 from omnillm.protocols import carrier
 from omnillm.protocols.carrier import Purpose
 from omnillm.protocols.differences.arguments import input_of
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.gemini_generate_content.carrier import UNCHECKED
 from omnillm.protocols.gemini_interactions.emit.content import emit_content
+from omnillm.protocols.gemini_interactions.emit.results import Step, emit_result
 from omnillm.protocols.gemini_interactions.place import NAME, OF_CONTENT, Place
 
-Step = dict[str, Any]
 _FOREIGN = "its signature is another provider's"
 
 
@@ -38,6 +38,8 @@ class _StepWriter:
             self._think(part)
         elif type(part) is ToolCall:
             self._call(part)
+        elif type(part) is ToolResult:
+            self.steps.append(emit_result(part, self._place))
         elif type(part) is Native and not part.kind.startswith(OF_CONTENT):
             self._native(part)
         else:

@@ -17,7 +17,7 @@ from omnillm.protocols.shapes import Unfit, array, each, mapping, optional_array
 
 _TEXT = frozenset({"type", "text", "annotations"})
 _MEDIUM = frozenset({"type", "data", "uri", "mime_type"})
-_PICTURE = _MEDIUM | {"resolution"}
+_INLINE = _MEDIUM - {"uri"}
 _DETAILS = {"low": "low", "high": "high", "ultra_high": "original"}
 _OWN_FILES = ("https://generativelanguage.googleapis.com/", "files/")
 
@@ -58,8 +58,9 @@ def _source(content: dict[str, Any]) -> MediaSource:
 
 
 def _image(content: dict[str, Any]) -> MessagePart:
-    source, extensions = _source(content), rest(content, _PICTURE)
+    source, extensions = _source(content), _beside(content)
     resolution = optional_text(content, "resolution")
+    extensions.pop("resolution", None)
     detail = _DETAILS.get(resolution, "")
     if resolution and not detail:
         extensions["resolution"] = resolution
@@ -90,7 +91,8 @@ def _document(content: dict[str, Any]) -> MessagePart:
 
 
 def _beside(content: dict[str, Any]) -> VendorExtensions:
-    return rest(content, _MEDIUM)
+    """An address beside the bytes is one more member: the bytes are what is shown."""
+    return rest(content, _MEDIUM if content.get("data") is None else _INLINE)
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], MessagePart]] = {

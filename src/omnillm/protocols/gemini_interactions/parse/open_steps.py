@@ -18,11 +18,11 @@ from omnillm.model.events import (
     ToolCallDelta,
 )
 from omnillm.model.media import InlineSource
-from omnillm.model.message import Audio, Issuer, MessagePart, Native, Opaque, Text
+from omnillm.model.message import Audio, Issuer, MessagePart, Opaque, Reasoning, Text
 from omnillm.protocols.differences.arguments import object_of
 from omnillm.protocols.gemini_interactions.citations import read_annotations
 from omnillm.protocols.gemini_interactions.parse.content import read_content
-from omnillm.protocols.gemini_interactions.parse.steps import issued_by, read_call, read_output, read_thought
+from omnillm.protocols.gemini_interactions.parse.steps import issued_by, read_call, read_output, read_thought, reply_part
 from omnillm.protocols.gemini_interactions.place import NAME
 from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_mapping, optional_text, text
 
@@ -141,9 +141,19 @@ class _Output(OpenStep):
 
 
 class _Thought(OpenStep):
+    """One that says nothing, and is not signed, is no part."""
+
     def _begin(self, step: Json) -> None:
         self._signature = optional_text(step, "signature")
-        self._index = self._log.start(read_thought(step, None))
+        self._index = -1
+        part = read_thought(step, None)
+        if part != _NOTHING:
+            self._index = self._log.start(part)
+
+    def _begun(self) -> int:
+        if self._index < 0:
+            self._index = self._log.start(_NOTHING)
+        return self._index
 
     def _take(self, kind: str, delta: Json) -> bool:
         if kind == "thought_signature":
@@ -153,15 +163,19 @@ class _Thought(OpenStep):
             if content.get("type") != "text":
                 return not content
             if words := text(content.get("text"), "content.text"):
-                self._log.events.append(ReasoningDelta(index=self._index, text=words))
+                self._log.events.append(ReasoningDelta(index=self._begun(), text=words))
         else:
             return False
         return True
 
     def close(self) -> None:
         if self._signature:
-            self._log.events.append(OpaqueAdded(index=self._index, opaque=Opaque(value=self._signature, issuer=self._issuer)))
-        self._log.events.append(PartEnded(index=self._index))
+            self._log.events.append(OpaqueAdded(index=self._begun(), opaque=Opaque(value=self._signature, issuer=self._issuer)))
+        if self._index >= 0:
+            self._log.events.append(PartEnded(index=self._index))
+
+
+_NOTHING = Reasoning()
 
 
 class _Call(OpenStep):
@@ -194,7 +208,7 @@ class _Call(OpenStep):
 
 
 class _Native(OpenStep):
-    """A tool that Google runs: its deltas are members of the step."""
+    """A tool that Google runs, or a result: the deltas are members of the step."""
 
     _SAYS_NOTHING: ClassVar[tuple[Any, ...]] = (None, "", [], {})
 
@@ -207,7 +221,7 @@ class _Native(OpenStep):
             self._arguments.append(optional_text(delta, "arguments"))
         elif kind == self._step["type"] or kind == "thought_signature":
             for name, value in delta.items():
-                if name != "type" and value not in self._SAYS_NOTHING:
+                if name not in self._step or value not in self._SAYS_NOTHING:
                     known = self._step.get(name)
                     self._step[name] = [*known, *value] if type(known) is list and type(value) is list else value
         else:
@@ -217,7 +231,8 @@ class _Native(OpenStep):
     def close(self) -> None:
         if self._arguments and (arguments := object_of("".join(self._arguments))) is not None:
             self._step["arguments"] = arguments
-        self._log.whole(Native(protocol=NAME, kind=self._step["type"], value=self._step))
+        for part in reply_part(self._step, self._issuer):
+            self._log.whole(part)
 
 
 _MEDIA = frozenset({"image", "audio", "video", "document"})

@@ -16,7 +16,6 @@ _THOUGHT = frozenset({"type", "signature", "summary"})
 _CALL = frozenset({"type", "id", "name", "arguments", "signature"})
 _RESULT = frozenset({"type", "call_id", "name", "result", "is_error"})
 _OUTPUT = frozenset({"type", "content"})
-_TEXT_MEMBERS = {"type", "text"}
 
 Sign = Callable[[str], Opaque]
 """Whose a signature is."""
@@ -43,13 +42,13 @@ def read_thought(step: dict[str, Any], opaque: Opaque | None) -> Reasoning:
 
 
 def summary_of(step: dict[str, Any]) -> tuple[list[str], list[Any]]:
-    """Return the texts of a summary, and what is no text (a picture)."""
+    """Return the texts of a summary, without what is noted beside them, and what is no text (a picture)."""
     texts: list[str] = []
     others: list[Any] = []
     for number, value in enumerate(optional_array(step, "summary")):
         content = mapping(value, f"summary[{number}]")
-        if content.get("type") == "text" and content.keys() == _TEXT_MEMBERS:
-            texts.append(text(content["text"], f"summary[{number}].text"))
+        if content.get("type") == "text":
+            texts.append(text(content.get("text"), f"summary[{number}].text"))
         else:
             others.append(content)
     return texts, others
@@ -94,7 +93,10 @@ def reply_part(step: Any, issuer: Issuer) -> list[MessagePart]:
         return read_output(step)
     if kind == "thought":
         signature = optional_text(step, "signature")
-        return [read_thought(step, Opaque(value=signature, issuer=issuer) if signature else None)]
+        thought = read_thought(step, Opaque(value=signature, issuer=issuer) if signature else None)
+        return [thought] if thought != Reasoning() else []
     if kind == "function_call":
         return [read_call(step, issued_by(issuer))]
+    if kind == "function_result":
+        return [read_result(step)]
     return [] if kind == "user_input" else [Native(protocol=NAME, kind=kind, value=step)]

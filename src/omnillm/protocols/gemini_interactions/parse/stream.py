@@ -19,6 +19,7 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, integer, mapping, optional_array, optional_mapping, optional_text, text
 
 _DONE = b"[DONE]"
+_USUAL_TIER = "standard"
 _STATUSES = {
     "invalid_request": 400,
     "invalid_argument": 400,
@@ -43,6 +44,7 @@ class InteractionsDecoder:
         self._steps: dict[int, OpenStep] = {}
         self._has_steps = False
         self._log = Log()
+        self._tier = _USUAL_TIER
         self._is_started = False
         self._is_ended = False
 
@@ -71,6 +73,7 @@ class InteractionsDecoder:
         interaction = optional_mapping(event, "interaction") or {}
         if not self._is_started:
             self._is_started = True
+            self._tier = optional_text(interaction, "service_tier", "interaction") or _USUAL_TIER
             self._log.events.append(
                 ResponseStarted(
                     id=optional_text(interaction, "id", "interaction"),
@@ -127,10 +130,10 @@ class InteractionsDecoder:
         self._is_ended = True
 
     def _last_members(self, interaction: Event) -> Event:
-        """Return what only the end says; the tier is known then."""
+        """Return what only the end says; a tier that is known only then is part of it."""
         members = last_members(interaction)
-        tier = optional_text(interaction, "service_tier", "interaction")
-        return {**members, "service_tier": tier} if tier else members
+        tier = optional_text(interaction, "service_tier", "interaction") or self._tier
+        return members if tier == self._tier else {**members, "service_tier": tier}
 
     def _error(self, event: Event) -> None:
         self._start({})
