@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 from anthropic.types import Message
 from anthropic.types.beta import BetaMessage
+from google.genai._gaos.types.interactions import Interaction
 from google.genai.types import GenerateContentResponse
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
-from tests.protocols.sdk_types.asked import ARGUMENTS, BETA, DATA, Body
+from tests.protocols.sdk_types.asked import ARGUMENTS, BETA, DATA, INTERACTIONS, UNKNOWN, Body
 from tests.protocols.sdk_types.shape import Samples
 
 _ID = {"model": "model-1", "created": 1_795_608_000, "created_at": 1_795_608_000, "arguments": ARGUMENTS}
@@ -28,6 +29,18 @@ _REPEATED = frozenset(
     )
 )
 """Of a reply of Responses, what only repeats the request: it is said anew of the client's own."""
+_ASKED = frozenset(
+    f"Interaction.{name}"
+    for name in (
+        *("generation_config", "input", "labels", "previous_interaction_id", "response_format", "response_mime_type", "safety_settings"),
+        *("response_modalities", "system_instruction", "tools", "cached_content", "webhook_config", "environment"),
+    )
+)
+"""Of an interaction, the same."""
+_ADDED = frozenset(
+    {f"Interaction.{name}" for name in ("output_text", "output_image", "output_audio", "output_video", "continuation_ids", "agent_config")}
+)
+"""What Google's SDK makes of the steps, and what is an agent's."""
 
 
 class Answered(NamedTuple):
@@ -111,6 +124,36 @@ PROVIDERS = {
             skipped=frozenset(
                 {f"GenerateContentResponse.{name}" for name in ("sdkHttpResponse", "parsed", "automaticFunctionCallingHistory")}
             ),
+        ),
+    ),
+    "gemini_interactions": Provider(
+        Interaction,
+        Samples(
+            values={
+                **INTERACTIONS,
+                "created": "2026-01-02T03:04:05Z",
+                "updated": "2026-01-02T03:04:05Z",
+                "start_index": 0,
+                "end_index": 5,
+                "total_input_tokens": 9000,
+                "total_output_tokens": 8000,
+                "total_tokens": 17_000,
+                "arguments": {"key": "zargument"},
+            },
+            needed={
+                "Interaction": ("steps", "usage", "model"),
+                "Usage": ("total_input_tokens", "total_output_tokens"),
+                **dict.fromkeys(("ImageContent", "AudioContent", "VideoContent", "DocumentContent"), ("data", "mime_type")),
+                "ModelOutputStep": ("content",),
+                "ModalityTokens": ("modality", "tokens"),
+                "GroundingToolCount": ("count",),
+                "URLCitation": ("url",),
+            },
+            least={
+                "Interaction.status": "completed",
+                "Interaction.steps": [{"type": "model_output", "content": [{"type": "text", "text": "ztext"}]}],
+            },
+            skipped=UNKNOWN | _ASKED | _ADDED,
         ),
     ),
 }

@@ -10,6 +10,7 @@ from google import genai
 from google.genai import _common
 from google.genai import models as gemini_models
 from google.genai import types as gemini
+from google.genai._gaos.types import interactions
 from openai.types.chat import completion_create_params as openai_chat
 from openai.types.responses import response_create_params as openai_responses
 from tests.protocols.sdk_types.shape import Samples
@@ -139,6 +140,32 @@ _GEMINI = Samples(
         {f"GenerateContentConfig.{name}" for name in ("httpOptions", "shouldReturnHttpResponse", "automaticFunctionCalling")}
     ),
 )
+UNKNOWN = frozenset({"UnrecognizedStr", *(name for name in interactions.__all__ if name.startswith("Unknown"))})
+"""What Google's SDK makes of what it does not know."""
+INTERACTIONS = {
+    "model": "model-1",
+    "id": "call_1",
+    "call_id": "call_1",
+    "mime_type": "image/png",
+    "uri": "https://example.com/zurl.png",
+    "data": "enBuZw==",
+    "schema": SCHEMA,
+    "parameters": SCHEMA,
+    "environment": "environments/zenvironment",
+    "name": "zname",
+}
+_INTERACTIONS = Samples(
+    values={**INTERACTIONS, "AllowedTools.tools": ["zname"], "top_k": 7321},
+    needed={
+        "CreateModelInteraction": ("input",),
+        "Function": ("name",),
+        **dict.fromkeys(("ImageContent", "AudioContent", "VideoContent", "DocumentContent"), ("data", "mime_type")),
+        "ModelOutputStep": ("content",),
+        "UserInputStep": ("content",),
+    },
+    least={"CreateModelInteraction.input": "zinput"},
+    skipped=UNKNOWN,
+)
 
 
 def _chat(body: Body) -> Body:
@@ -211,6 +238,23 @@ def _anthropic(body: Body) -> Body:
     return body
 
 
+def _interactions(body: Body) -> Body:
+    asked = body["input"]
+    if type(asked) is list and (step := asked[0])["type"] not in _CONTENTS:
+        before = [_STEP_HELLO]
+        if step["type"] == "function_result":
+            before.append({"type": "function_call", "id": "call_1", "name": "zname", "arguments": {}})
+        after = [] if step["type"] in {"function_result", "user_input"} else [_STEP_HELLO]
+        body = {**body, "input": [*before, step, *after]}
+    if "tool_choice" in body.get("generation_config", {}):
+        body.setdefault("tools", [{"type": "function", "name": "zname"}])
+    return body
+
+
+_CONTENTS = frozenset({"text", "image", "audio", "video", "document"})
+_STEP_HELLO = {"type": "user_input", "content": [{"type": "text", "text": "Hi"}]}
+
+
 @cache
 def _client(is_vertex: bool) -> Any:
     return genai.Client(vertexai=is_vertex, api_key="key-of-a-test")._api_client
@@ -262,12 +306,14 @@ SOURCES = {
     "anthropic_messages": Source(anthropic_messages.MessageCreateParamsNonStreaming, _ANTHROPIC, _anthropic),
     BETA: Source(anthropic_beta.MessageCreateParamsNonStreaming, _ANTHROPIC_BETA, _anthropic),
     "gemini_generate_content": Source(GeminiParams, _GEMINI, _gemini),
+    "gemini_interactions": Source(interactions.CreateModelInteraction, _INTERACTIONS, _interactions),
 }
 BODIES = {
     "openai_chat": openai_chat.CompletionCreateParams,
     "openai_responses": openai_responses.ResponseCreateParams,
     "anthropic_messages": anthropic_messages.MessageCreateParams,
     "gemini_generate_content": GeminiBody,
+    "gemini_interactions": interactions.CreateModelInteraction,
 }
 
 

@@ -97,8 +97,8 @@ class Decided(NamedTuple):
     path: str
     """A regular expression; it matches the end of the path."""
     why: str
-    targets: str = "CRAGB"
-    """Their first letters: Chat, Responses, Anthropic, Gemini, Bedrock's Converse."""
+    targets: str = "CRAGIB"
+    """Their first letters: Chat, Responses, Anthropic, Gemini, Interactions, Bedrock's Converse."""
 
 
 LETTERS: Mapping[str, str] = {
@@ -106,6 +106,7 @@ LETTERS: Mapping[str, str] = {
     "openai_responses": "R",
     "anthropic_messages": "A",
     "gemini_generate_content": "G",
+    "gemini_interactions": "I",
     "bedrock_converse": "B",
 }
 

@@ -36,6 +36,11 @@ def _parts(*parts: Body, **members: Any) -> Body:
     return {**base("gemini_generate_content"), "candidates": [{"content": content, "finishReason": "STOP", "index": 0, **members}]}
 
 
+def _steps(*steps: Body, **members: Any) -> Body:
+    said = {"type": "model_output", "content": [{"type": "text", "text": WORDS}]}
+    return {**base("gemini_interactions"), "steps": [*steps, said], **members}
+
+
 def _annotated(annotation: Body) -> Body:
     body = _output()
     body["output"][-1]["content"][0]["annotations"] = [annotation]
@@ -83,13 +88,21 @@ REPLIES: dict[tuple[str, str], Body] = {
         **_parts(),
         "candidates": [{"content": {"role": "model", "parts": [{"text": WORDS, "brandNew": 1}]}, "finishReason": "STOP", "index": 0}],
     },
+    ("gemini_interactions", "step"): _steps({"type": NEW, "a": 1}),
+    ("gemini_interactions", "content"): _steps({"type": "model_output", "content": [{"type": NEW, "a": 1}]}),
+    ("gemini_interactions", "finish reason"): _steps(status=NEW),
+    ("gemini_interactions", "member"): _steps(**{NEW: {"a": 1}}),
+    ("gemini_interactions", "service tier"): _steps(service_tier=NEW),
+    ("gemini_interactions", "annotation"): _steps(
+        steps=[{"type": "model_output", "content": [{"type": "text", "text": WORDS, "annotations": [{"type": NEW, "a": 1}]}]}]
+    ),
 }
 
 
 def _between(provider: str, body: Body, *events: Body, behind: str) -> list[Body]:
     """The stream of a reply, with events of another sort behind the first of one sort."""
     stream = list(events_of(provider, body))
-    at = next(number for number, event in enumerate(stream) if event.get("type") == behind)
+    at = next(number for number, event in enumerate(stream) if event.get("type", event.get("event_type")) == behind)
     return [*stream[: at + 1], *events, *stream[at + 1 :]]
 
 
@@ -116,6 +129,15 @@ STREAMS: dict[tuple[str, str], list[Body]] = {
         _content({"type": NEW, "a": 1}),
         {"type": "content_block_delta", "index": 0, "delta": {"type": f"{NEW}_delta", "a": 1}},
         behind="content_block_start",
+    ),
+    ("gemini_interactions", "event"): _between(
+        "gemini_interactions", _steps(), {"event_type": f"interaction.{NEW}", "a": 1}, behind="interaction.created"
+    ),
+    ("gemini_interactions", "delta"): _between(
+        "gemini_interactions",
+        _steps(),
+        {"event_type": "step.delta", "index": 0, "delta": {"type": NEW, "a": 1}},
+        behind="step.start",
     ),
     **{(provider, f"{what}, streamed"): list(events_of(provider, body)) for (provider, what), body in REPLIES.items()},
 }

@@ -1,5 +1,6 @@
 """What each official SDK makes of a stream, put together by the SDK's own code, beside what it makes of the whole reply."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,7 +10,12 @@ from openai import omit
 from openai.lib.streaming.chat._completions import ChatCompletionStreamState
 from openai.lib.streaming.responses._responses import ResponseStreamState
 
-_OWN = frozenset({"id", "item_id", "created", "created_at", "call_id", "index", "parsed", "parsed_arguments", "cache_creation"})
+_OWN = frozenset(
+    {
+        *("id", "item_id", "created", "created_at", "call_id", "index", "parsed", "parsed_arguments", "cache_creation"),
+        *("output_text", "output_image", "output_audio", "output_video"),
+    }
+)
 """Ids that the gateway makes, what an SDK adds, and the terms of cache writes, which Anthropic's last event has no place for."""
 
 
@@ -82,4 +88,50 @@ def _join_part(parts: list[Any], part: Part) -> None:
         parts.append(said)
 
 
-_READERS = {"openai_chat": _chat, "openai_responses": _responses, "anthropic_messages": _anthropic, "gemini_generate_content": _gemini}
+def _interactions(events: Iterable[Any]) -> dict[str, Any]:
+    """Let steps grow by their deltas, as an application does: the SDK itself has nothing for it."""
+    steps: dict[int, dict[str, Any]] = {}
+    last: dict[str, Any] = {}
+    for event in events:
+        said = event.model_dump(mode="json", exclude_none=True)
+        if said["event_type"] == "step.start":
+            steps[said["index"]] = said["step"]
+        elif said["event_type"] == "step.delta":
+            _grow(steps[said["index"]], said["delta"])
+        last = said.get("interaction", last)
+    for step in steps.values():
+        if type(step.get("arguments")) is str:
+            step["arguments"] = json.loads(step["arguments"])
+    return {**last, "steps": [steps[index] for index in sorted(steps)]}
+
+
+def _grow(step: dict[str, Any], delta: dict[str, Any]) -> None:
+    kind = delta["type"]
+    if kind == "arguments_delta":
+        before = step.get("arguments")
+        step["arguments"] = (before if type(before) is str else "") + delta["arguments"]
+    elif kind == "thought_signature":
+        step["signature"] = delta["signature"]
+    elif kind == "thought_summary":
+        _add(step.setdefault("summary", []), delta["content"])
+    elif kind == "text_annotation_delta":
+        step["content"][-1]["annotations"] = delta["annotations"]
+    else:
+        _add(step.setdefault("content", []), delta)
+
+
+def _add(contents: list[Any], content: dict[str, Any]) -> None:
+    last = contents[-1] if contents else {}
+    if content["type"] == "text" == last.get("type"):
+        last["text"] += content["text"]
+    else:
+        contents.append(content)
+
+
+_READERS = {
+    "openai_chat": _chat,
+    "openai_responses": _responses,
+    "anthropic_messages": _anthropic,
+    "gemini_generate_content": _gemini,
+    "gemini_interactions": _interactions,
+}

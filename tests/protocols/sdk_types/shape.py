@@ -8,6 +8,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, Required, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from typing_extensions import get_type_hints, is_typeddict
 
 UNIONS = (Union, types.UnionType)
@@ -49,8 +50,13 @@ def members(kind: Any) -> dict[str, Member] | None:
         return {name: Member(bare(hint), _is_required(kind, name, hint)) for name, hint in hints.items()}
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         fields = kind.model_fields
-        return {field.alias or name: Member(bare(field.annotation), field.is_required()) for name, field in fields.items()}
+        return {field.alias or name: Member(bare(field.annotation), _is_told(field)) for name, field in fields.items()}
     return None
+
+
+def _is_told(field: FieldInfo) -> bool:
+    """Required, or its only word (Google's tags), which the SDK adds."""
+    return field.is_required() or get_args(bare(field.annotation)) == (field.default,)
 
 
 def _is_required(kind: Any, name: str, hint: Any) -> bool:

@@ -17,13 +17,13 @@ def events_of(provider: str, body: Body) -> Iterable[Body]:
 
 def written(provider: str, events: Iterable[Body]) -> bytes:
     """As the provider writes events on the wire."""
-    is_named = provider in {"openai_responses", "anthropic_messages", BETA}
+    is_named = provider in {"openai_responses", "anthropic_messages", "gemini_interactions", BETA}
     raw = b"".join([frame(event, is_named=is_named) for event in events])
-    return raw + b"data: [DONE]\n\n" if provider == "openai_chat" else raw
+    return raw + b"data: [DONE]\n\n" if provider in {"openai_chat", "gemini_interactions"} else raw
 
 
 def frame(event: Body, *, is_named: bool) -> bytes:
-    name = f"event: {event['type']}\n" if is_named else ""
+    name = f"event: {event.get('type') or event['event_type']}\n" if is_named else ""
     return f"{name}data: ".encode() + msgspec.json.encode(event) + b"\n\n"
 
 
@@ -234,10 +234,52 @@ def _part_pieces(part: Body) -> list[Body]:
     return [{**_without(part, "thoughtSignature"), "text": first}, {**part, "text": second}]
 
 
+# Interactions
+
+
+def _interactions(body: Body) -> Iterator[Body]:
+    head = _without(body, "steps", "usage", "status")
+    yield {"event_type": "interaction.created", "interaction": {"id": "v1_zid", **head, "status": "in_progress"}}
+    yield {"event_type": "interaction.status_update", "interaction_id": "v1_zid", "status": "in_progress"}
+    for index, step in enumerate(body["steps"]):
+        begun, deltas = _step_pieces(step)
+        yield {"event_type": "step.start", "index": index, "step": begun}
+        yield from [{"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas]
+        yield {"event_type": "step.stop", "index": index}
+    yield {"event_type": "interaction.completed", "interaction": {"id": "v1_zid", **_without(body, "steps")}}
+
+
+def _step_pieces(step: Body) -> tuple[Body, list[Body]]:
+    """The step as it begins, and what it becomes by."""
+    kind = step["type"]
+    if kind == "model_output":
+        return _without(step, "content"), [delta for content in step.get("content", ()) for delta in _content_pieces(content)]
+    if kind == "thought":
+        summaries: list[Body] = [{"type": "thought_summary", "content": content} for content in step.get("summary") or ()]
+        signed = [{"type": "thought_signature", "signature": step["signature"]}] if "signature" in step else []
+        return _without(step, "summary", "signature"), [*summaries, *signed]
+    if kind == "function_call":
+        pieces = _halves(msgspec.json.encode(step["arguments"]).decode())
+        return {**step, "arguments": {}}, [{"type": "arguments_delta", "arguments": piece} for piece in pieces]
+    if kind.endswith("_result"):
+        said = _without(step, "call_id")
+        return {"type": kind, "call_id": step["call_id"]}, [said]
+    return step, []
+
+
+def _content_pieces(content: Body) -> list[Body]:
+    if content["type"] != "text":
+        return [content]
+    pieces: list[Body] = [{"type": "text", "text": piece} for piece in _halves(content["text"])]
+    annotations = content.get("annotations")
+    return [*pieces, {"type": "text_annotation_delta", "annotations": annotations}] if annotations else pieces
+
+
 _STREAMS = {
     "openai_chat": _chat,
     "openai_responses": _responses,
     "anthropic_messages": _anthropic,
     BETA: _anthropic,
     "gemini_generate_content": _gemini,
+    "gemini_interactions": _interactions,
 }
