@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.gemini_generate_content import failure as generate_content
-from omnillm.protocols.gemini_interactions.reported import usage_of_interaction
+from omnillm.protocols.gemini_interactions.usage import usage_of_interaction
 from omnillm.protocols.gemini_interactions.wire import Interaction
 from omnillm.protocols.hints import plain_word, retry_hint_s
 from omnillm.protocols.protocol import Failure, Fault

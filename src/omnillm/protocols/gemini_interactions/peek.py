@@ -9,7 +9,7 @@ from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.gemini_generate_content.peek import IMAGE_TOKENS, SHARE, TOKEN_BASE64_BYTES, WINDOW_TOKENS
 from omnillm.protocols.gemini_interactions.failure import failure_in
-from omnillm.protocols.gemini_interactions.reported import usage_of_interaction
+from omnillm.protocols.gemini_interactions.usage import usage_of_interaction
 from omnillm.protocols.gemini_interactions.wire import Content, GenerationConfig, Given, Interaction, Step, Tool
 from omnillm.protocols.members import FLAG, read
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight

@@ -8,7 +8,7 @@ from omnillm.framing.sse import Frame, are_named_objects
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.gemini_interactions.failure import failure_in, failure_of
 from omnillm.protocols.gemini_interactions.peek import says_something
-from omnillm.protocols.gemini_interactions.reported import searches_of, usage_of, usage_of_interaction
+from omnillm.protocols.gemini_interactions.usage import searches_of, usage_of, usage_of_interaction
 from omnillm.protocols.gemini_interactions.wire import Delta, Interaction, StreamEvent
 from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage
