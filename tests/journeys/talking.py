@@ -1,4 +1,4 @@
-"""A conversation held with each official SDK, so that one test says it in four clients: strict, and with the history as the SDK returns it."""
+"""A conversation held with each official SDK, so that one test says it in all clients: strict, and with the history as the SDK returns it."""
 
 import base64
 import json
@@ -10,6 +10,7 @@ import openai
 from google import genai
 from google.genai import types
 from tests.journeys.running import VIRTUAL_KEY
+from tests.protocols.sdk_types.put_together import interaction_of
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 SCHEMA = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"], "additionalProperties": False}
@@ -316,6 +317,71 @@ class Gemini:
         )
 
 
+class Interactions:
+    """`google-genai`, interactions, without state at the provider."""
+
+    def __init__(self, base_url: str, model: str, key: str = VIRTUAL_KEY) -> None:
+        options = types.HttpOptions(base_url=base_url, retry_options=types.HttpRetryOptions(attempts=1))
+        self._client = genai.Client(api_key=key, http_options=options)
+        self._model = model
+        self._steps: list[Any] = []
+        self._system = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aio.aclose()
+
+    def system(self, text: str) -> None:
+        self._system = text
+
+    async def ask(self, text: str, wish: Wish = Wish(), *, image: bytes = b"") -> Said:  # noqa: B008  a value
+        content: list[Any] = [{"type": "text", "text": text}]
+        if image:
+            content.append({"type": "image", "data": base64.b64encode(image).decode(), "mime_type": "image/png"})
+        self._steps.append({"type": "user_input", "content": content})
+        return await self._send(wish)
+
+    async def answer(self, results: Mapping[str, str], wish: Wish) -> Said:
+        self._steps += [{"type": "function_result", "call_id": call_id, "result": text} for call_id, text in results.items()]
+        return await self._send(wish)
+
+    async def _send(self, wish: Wish) -> Said:
+        generation: dict[str, Any] = {"max_output_tokens": wish.max_tokens}
+        asked: dict[str, Any] = {"model": self._model, "input": self._steps, "store": False, "generation_config": generation}
+        if self._system:
+            asked["system_instruction"] = self._system
+        if wish.tools:
+            asked["tools"] = [{"type": "function", "name": name, "description": text, "parameters": SCHEMA} for name, text in TOOLS.items()]
+        if wish.schema:
+            asked["response_format"] = {"type": "text", "mime_type": "application/json", "schema": SCHEMA}
+        if wish.stop:
+            generation["stop_sequences"] = [wish.stop]
+        if wish.reasons:
+            generation |= {"thinking_level": "low", "thinking_summaries": "auto"}
+        interactions = self._client.aio.interactions
+        if wish.is_stream:
+            events = [event async for event in await interactions.create(**asked, stream=True)]
+            if events[-1].event_type == "error":
+                raise RuntimeError(events[-1].error.message)
+            made = interaction_of(events)
+        else:
+            made = (await interactions.create(**asked)).model_dump(mode="json", exclude_none=True)
+        steps = made["steps"]
+        self._steps += steps
+        usage = made["usage"]
+        return Said(
+            text="".join([content["text"] for step in steps if step["type"] == "model_output" for content in step["content"]]),
+            calls=tuple(Called(step["id"], step["name"], step["arguments"]) for step in steps if step["type"] == "function_call"),
+            finish=made["status"],
+            reasoning="".join([told["text"] for step in steps if step["type"] == "thought" for told in step.get("summary", ())]),
+            prompt_tokens=usage["total_input_tokens"],
+            cached_tokens=usage["total_cached_tokens"],
+            output_tokens=usage["total_output_tokens"] + usage["total_thought_tokens"],
+        )
+
+
 def _parts(chunk: types.GenerateContentResponse) -> list[types.Part]:
     content = chunk.candidates[0].content if chunk.candidates else None
     return (content.parts or []) if content else []
@@ -326,4 +392,12 @@ def _plain(value: Any) -> Any:
     return value.model_dump(mode="json", exclude_none=True, exclude={"parsed", "parsed_arguments", "parsed_output"}, by_alias=True)
 
 
-CLIENTS = {"openai_chat": Chat, "openai_responses": Responses, "anthropic_messages": Messages, "gemini_generate_content": Gemini}
+CLIENTS = {
+    "openai_chat": Chat,
+    "openai_responses": Responses,
+    "anthropic_messages": Messages,
+    "gemini_generate_content": Gemini,
+    "gemini_interactions": Interactions,
+}
+UPSTREAMS = tuple(name for name in CLIENTS if name != "gemini_interactions")
+"""Whoever speaks both of Gemini's is asked through generateContent by clients of other protocols."""

@@ -61,8 +61,7 @@ pricing:
     vertex/{gemini}: {price}
     "vertex/{vertex_claude}": {price}
 """
-NAMES = tuple(CLIENTS)
-clients = pytest.mark.parametrize("client", NAMES)
+clients = pytest.mark.parametrize("client", CLIENTS)
 clouds = pytest.mark.parametrize("cloud", ["nova", "bedrock_claude", "gemini", "vertex_claude"])
 
 

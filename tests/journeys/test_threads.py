@@ -7,7 +7,7 @@ from typing import Any
 import anthropic
 import pytest
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
-from tests.journeys.talking import CLIENTS
+from tests.journeys.talking import UPSTREAMS
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import Behaviour, FakeProvider
@@ -74,7 +74,7 @@ def goes_on(message_id: str) -> dict[str, str]:
     return {"type": "continue", "previous_message_id": message_id}
 
 
-@pytest.mark.parametrize(("upstream", "key"), [*((upstream, VIRTUAL_KEY) for upstream in CLIENTS), ("anthropic_messages", OTHER_KEY)])
+@pytest.mark.parametrize(("upstream", "key"), [*((upstream, VIRTUAL_KEY) for upstream in UPSTREAMS), ("anthropic_messages", OTHER_KEY)])
 async def test_tools_are_run_whoever_keeps_the_conversation(gateway: Running, accounts: FakeProvider, upstream: str, key: str) -> None:
     """Where nobody does, or nobody can say what it costs, the SDK is told so, and sends all of it."""
     async with client(gateway, key) as sdk:

@@ -2,15 +2,15 @@
 
 import asyncio
 import json
-from itertools import permutations
 from typing import Any
 
 import anthropic
 import openai
 import pytest
+from google.genai import _interactions as interactions
 from google.genai import errors
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
-from tests.journeys.talking import CLIENTS, PNG, Wish
+from tests.journeys.talking import CLIENTS, PNG, UPSTREAMS, Wish
 from tests.journeys.wire import TRANSLATED, Line, Question, ask, exchange
 
 from omnillm.assemble import SystemClock
@@ -39,16 +39,17 @@ TOOL_FINISH = {
     "openai_responses": "completed",
     "anthropic_messages": "tool_use",
     "gemini_generate_content": "STOP",
+    "gemini_interactions": "requires_action",
 }
 LENGTH_FINISH = {
     "openai_chat": "length",
     "openai_responses": "max_output_tokens",
     "anthropic_messages": "max_tokens",
     "gemini_generate_content": "MAX_TOKENS",
+    "gemini_interactions": "incomplete",
 }
-NAMES = tuple(CLIENTS)
-clients = pytest.mark.parametrize("client", NAMES)
-upstreams = pytest.mark.parametrize("upstream", NAMES)
+clients = pytest.mark.parametrize("client", CLIENTS)
+upstreams = pytest.mark.parametrize("upstream", UPSTREAMS)
 modes = pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
 
 
@@ -152,11 +153,11 @@ async def test_reasoning_and_its_signature_come_back(
     await gateway.agrees_with(provider)
 
 
-STOPS = {"openai_chat": "stop", "anthropic_messages": "end_turn", "gemini_generate_content": "STOP"}
+STOPS = {"openai_chat": "stop", "anthropic_messages": "end_turn", "gemini_generate_content": "STOP", "gemini_interactions": "completed"}
 
 
 @pytest.mark.parametrize("client", STOPS)
-@pytest.mark.parametrize("upstream", STOPS)
+@pytest.mark.parametrize("upstream", [name for name in UPSTREAMS if name in STOPS])
 @modes
 async def test_stop_sequence_reaches_the_provider(
     gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
@@ -175,6 +176,7 @@ REFUSALS = {
     "openai_responses": {"completed", "content_filter"},
     "anthropic_messages": {"refusal"},
     "gemini_generate_content": {"STOP", "SAFETY"},
+    "gemini_interactions": {"completed", "incomplete"},
 }
 
 
@@ -209,6 +211,10 @@ async def test_redacted_reasoning_makes_the_round(
     await gateway.agrees_with(provider)
 
 
+STATUS_ERRORS = (openai.APIStatusError, anthropic.APIStatusError, errors.APIError, interactions.APIStatusError)
+BAD_REQUESTS = (openai.BadRequestError, anthropic.BadRequestError, errors.ClientError, interactions.BadRequestError)
+
+
 @clients
 @upstreams
 async def test_errors_are_the_sdks_own_classes(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
@@ -216,11 +222,11 @@ async def test_errors_are_the_sdks_own_classes(gateway: Running, provider: FakeP
     for fault, status in (("context_length", 400), ("status_500", 502)):
         provider.script.behave("sk-good", Behaviour(fault=FAULTS[fault]))
         async with CLIENTS[client](gateway.base_url, upstream) as talk:
-            with pytest.raises((openai.APIStatusError, anthropic.APIStatusError, errors.APIError)) as caught:
+            with pytest.raises(STATUS_ERRORS) as caught:
                 await talk.ask("How deep is the lake?")
         assert status_of(caught.value) == status
         if status == 400:
-            assert isinstance(caught.value, openai.BadRequestError | anthropic.BadRequestError | errors.ClientError)
+            assert isinstance(caught.value, BAD_REQUESTS)
 
 
 def status_of(error: Any) -> int:
@@ -235,7 +241,9 @@ async def test_broken_stream_is_an_error_in_the_clients_protocol(serve: Serve, c
     async with FakeProvider(keys={"sk-good": broken}, prices=PRICES, clock=SystemClock()) as provider:
         gateway = await serve(CONFIG.format(base_url=provider.base_url, virtual_key=VIRTUAL_KEY, price=PRICE))
         async with CLIENTS[client](gateway.base_url, upstream) as talk:
-            with pytest.raises((openai.APIError, anthropic.APIError, errors.APIError, openai.LengthFinishReasonError, RuntimeError)):
+            with pytest.raises(
+                (openai.APIError, anthropic.APIError, errors.APIError, interactions.APIError, openai.LengthFinishReasonError, RuntimeError)
+            ):
                 await talk.ask("How deep is the lake?", Wish(is_stream=True))
 
 
@@ -244,22 +252,26 @@ PROVIDERS = {
     "openai_responses": "responses",
     "anthropic_messages": "anthropic",
     "gemini_generate_content": "gemini",
+    "gemini_interactions": "gemini",
 }
 BAD_FIELDS = {
     "openai_chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
     "openai_responses": ("/v1/responses", {"input": [{"role": "user", "content": 7}]}, "input[0].content"),
     "anthropic_messages": ("/v1/messages", {"max_tokens": 9, "messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
     "gemini_generate_content": ("/v1/models/{}:generateContent", {"contents": [{"parts": [{"text": 7}]}]}, "contents[0].parts[0].text"),
+    "gemini_interactions": ("/v1beta/interactions", {"input": [{"type": "user_input", "content": 7}]}, "input[0].content"),
 }
 
 
-@pytest.mark.parametrize(("client", "upstream"), list(permutations(NAMES, 2)))
+@pytest.mark.parametrize(
+    ("client", "upstream"), [(client, upstream) for client in CLIENTS for upstream in UPSTREAMS if PROVIDERS[client] != PROVIDERS[upstream]]
+)
 async def test_wrong_field_is_named_by_its_path(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """400 in the client's own shape, as its provider would have said it, and nothing is sent. Of its own protocol the provider says it itself."""
     path, body, field = BAD_FIELDS[client]
     sent = json.dumps({"model": upstream, **body}).encode()
     head = f"POST {path.format(upstream)} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(sent)}\r\n\r\n"
-    reply = await exchange(gateway.port, Question("gemini" if client.startswith("gemini") else client, head.encode() + sent))
+    reply = await exchange(gateway.port, Question("gemini" if client == "gemini_generate_content" else client, head.encode() + sent))
     assert reply.status == 400
     assert f"`{field}`" in reply.error["message"]
     if client.startswith("openai"):
@@ -274,7 +286,7 @@ async def test_garbled_reply_is_a_502_with_the_providers_name(serve: Serve, upst
     garbled = Behaviour(fault=FAULTS["malformed_event" if is_stream else "truncated_json"])
     async with FakeProvider(keys={"sk-good": garbled}, prices=PRICES, clock=SystemClock()) as provider:
         gateway = await serve(CONFIG.format(base_url=provider.base_url, virtual_key=VIRTUAL_KEY, price=PRICE))
-        client = next(name for name in NAMES if name != upstream)
+        client = next(name for name in UPSTREAMS if name != upstream)
         async with CLIENTS[client](gateway.base_url, upstream) as talk:
             with pytest.raises((openai.APIError, anthropic.APIError, errors.APIError)) as caught:
                 await talk.ask("How deep is the lake?", Wish(is_stream=is_stream))
@@ -286,7 +298,7 @@ async def test_garbled_reply_is_a_502_with_the_providers_name(serve: Serve, upst
 @pytest.mark.parametrize("dialect", TRANSLATED)
 async def test_a_translated_stream_is_shown_as_it_comes(gateway: Running, provider: FakeProvider, dialect: str) -> None:
     """Its first words are with the client while the provider still writes the others."""
-    for place, upstream in enumerate(NAMES):
+    for place, upstream in enumerate(UPSTREAMS):
         fault = f"later-{place}"
         provider.enqueue(Fault(name=fault, action="stall", point="events", after=4))
         async with asyncio.timeout(5):
@@ -305,7 +317,7 @@ async def test_a_fault_before_the_first_words_of_a_translated_stream_is_hidden(
     gateway: Running, provider: FakeProvider, dialect: str
 ) -> None:
     """Whatever the provider has said until then: of it the client has seen nothing."""
-    for place, upstream in enumerate(NAMES, start=1):
+    for place, upstream in enumerate(UPSTREAMS, start=1):
         provider.enqueue(Fault(name="odd", error_after=1, error_status=529), None)
         reply = await exchange(gateway.port, ask(dialect, "one two three", model=upstream, is_stream=True))
         assert (reply.is_answer, len(provider.log)) == (True, 2 * place), upstream

@@ -88,7 +88,7 @@ def _join_part(parts: list[Any], part: Part) -> None:
         parts.append(said)
 
 
-def _interactions(events: Iterable[Any]) -> dict[str, Any]:
+def interaction_of(events: Iterable[Any]) -> dict[str, Any]:
     """Let steps grow by their deltas, as an application does: the SDK itself has nothing for it."""
     steps: dict[int, dict[str, Any]] = {}
     last: dict[str, Any] = {}
@@ -133,5 +133,5 @@ _READERS = {
     "openai_responses": _responses,
     "anthropic_messages": _anthropic,
     "gemini_generate_content": _gemini,
-    "gemini_interactions": _interactions,
+    "gemini_interactions": interaction_of,
 }

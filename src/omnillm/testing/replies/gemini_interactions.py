@@ -91,12 +91,15 @@ def read(body: Json) -> Asked:
 
 
 def _last_user_text(steps: list[Any]) -> str:
-    """Of the last that the user said; parts that stand alone are all the user's."""
-    spoken = [each for each in steps if isinstance(each, str) or (isinstance(each, dict) and each.get("type") in {"user_input", "text"})]
-    if not spoken:
+    """Of the last that the user said, nothing behind a result of a function; parts that stand alone are all the user's."""
+    spoken = [each for each in steps if isinstance(each, str) or (isinstance(each, dict) and each.get("type") in _USERS)]
+    if not spoken or within(spoken[-1], "type") == "function_result":
         return ""
     is_alone = not isinstance(spoken[-1], dict) or spoken[-1].get("type") == "text"
     return " ".join(texts_in(spoken if is_alone else spoken[-1]))
+
+
+_USERS = frozenset({"user_input", "text", "function_result"})
 
 
 def _must_call(choice: object) -> str | None:
