@@ -1,6 +1,7 @@
 """Calls become traces at a collector, read there with OpenTelemetry's own classes."""
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncIterator
 
@@ -26,8 +27,9 @@ def traced(provider: FakeProvider, collector: Collector, more: str = "", **optio
 
 
 async def exported(gateway: Running) -> None:
-    """What has ended is at the collector."""
+    """What has ended is at the collector. From now on no tick exports anything beside this."""
     exporter = gateway.program.exporter
+    exporter._due = math.inf
     if exporter._task is not None:
         await asyncio.wait([exporter._task])
     await exporter._export()

@@ -90,6 +90,8 @@ class Collector:
                 if self.is_silent:
                     await asyncio.Event().wait()
                 connection.start_next_cycle()
+        except asyncio.CancelledError:
+            pass  # the collector closes: asyncio would log it
         finally:
             writer.close()
 
