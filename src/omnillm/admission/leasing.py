@@ -35,16 +35,13 @@ class Leasing:
         for terms in pools:
             pool = self.pools.get(terms.provider)
             if pool is None:
-                self.pools[terms.provider] = Pool(terms, self._dice, self._caller_of)
+                self.pools[terms.provider] = Pool(terms, self._dice)
             else:
                 pool.configure(terms, now, self.grants.values())
         configured = {terms.provider for terms in pools}
         for pool in [pool for provider, pool in self.pools.items() if provider not in configured]:
             pool.configure(PoolConfigured(provider=pool.provider, keys=()), now)
             self.forget(pool)
-
-    def _caller_of(self, case_id: str) -> str:
-        return self._cases[case_id].ask.caller
 
     def forget(self, pool: Pool) -> None:
         """Drops a pool that has neither keys nor leases, unless another has taken its place."""
@@ -137,6 +134,7 @@ class Leasing:
         if case is None:
             case = self._cases[need.case_id] = bare(need.case_id)
         case.leases.append(lease_id)
+        grant.caller = case.ask.caller
         pool = grant.pool
         if need.retry_of:
             pool.outage.retry(now)

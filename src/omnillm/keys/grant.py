@@ -32,6 +32,8 @@ class Grant(Struct, kw_only=True, eq=False):
     pool: "Pool"
     model_class: ModelClass
     windows: tuple[Window, ...]
+    caller: str = ""
+    """For whose call it is, once whoever leases says so."""
     probes: tuple[Circuit, ...] = ()
     """The circuits that it tries out."""
     sent_at: float = UNSENT

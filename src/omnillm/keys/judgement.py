@@ -75,7 +75,7 @@ def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
 
 def _failed(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001 - a judge's shape
     """A probe's failure counts whoever's it is: what it tried out is not well yet."""
-    key, caller = grant.key, pool.caller_of(grant.case_id)
+    key, caller = grant.key, grant.caller
     key.breaker.sure_until = 0.0
     if key.witnesses.is_believed(caller, now) or grant.probes:
         key.breaker.failed(grant, now, pool.dice)

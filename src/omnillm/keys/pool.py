@@ -4,7 +4,7 @@ Keys that are plainly ready stand in a list to draw from, those that rest or awa
 at a few keys, however many there are.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from math import inf
 from operator import itemgetter
 
@@ -37,11 +37,9 @@ LOOKED_AT_MOST = 8
 class Pool:
     """Keys by label. A key that is no longer configured takes no more calls and is forgotten at its last release."""
 
-    def __init__(self, terms: PoolConfigured, dice: Dice, caller_of: Callable[[str], str] = lambda _: "") -> None:
-        """`caller_of`: the name of a case's caller."""
+    def __init__(self, terms: PoolConfigured, dice: Dice) -> None:
         self.provider = terms.provider
         self.dice = dice
-        self.caller_of = caller_of
         self.outage = Outage()
         self.witnesses = Witnesses()
         self.keys: dict[str, Key] = {}
@@ -267,9 +265,8 @@ class Pool:
     def _succeeded(self, grant: Grant, now: float) -> None:
         """Tells the key's breaker and the outage. Until either begins a new span, or something fails, the next ones are only counted."""
         key = grant.key
-        caller = self.caller_of(grant.case_id)
-        key.witnesses.did_well(caller, now)
-        self.witnesses.did_well(caller, now)
+        key.witnesses.did_well(grant.caller, now)
+        self.witnesses.did_well(grant.caller, now)
         breaker = key.breaker
         breaker.succeeded(grant, now)
         self.outage.succeeded(key, now)
