@@ -326,6 +326,7 @@ def test_only_what_bounds_its_length_has_a_bound(opening: bytes, size: int, most
     assert longest_ms(opening, size) == most
 
 
+EMPTY_TAG = b"ID3\x04\0\0\0\0\0\0"
 TAG = b"ID3\x04\0\0\0\0\x7f\x7f" + bytes(127 * 128 + 127)
 
 
@@ -336,6 +337,8 @@ TAG = b"ID3\x04\0\0\0\0\x7f\x7f" + bytes(127 * 128 + 127)
         (TAG + TAG + b"\xff\xfb", b"\xff\xfb"),
         (TAG[:5] + b"\x10" + TAG[6:] + b"3DI\x04\0\x10\0\0\x7f\x7f" + b"\xff\xfb", b"\xff\xfb"),
         (b"ID3\x04\0\0\0\0\0\x02xy" + bytes(5_000), bytes(4096)),
+        (EMPTY_TAG * 8 + b"\xff\xfb", b"\xff\xfb"),
+        (EMPTY_TAG * 9 + b"\xff\xfb", EMPTY_TAG + b"\xff\xfb"),
         (TAG[:-1], b""),
         (b"ID3", b"ID3"),
         (bytes(5_000), bytes(4096)),

@@ -44,6 +44,8 @@ OPENING_BYTES: Final = 4096
 """The bytes of a file from which its length is told."""
 _TAG_BYTES: Final = 10
 """The head of an ID3 tag, and its foot if it has one."""
+_MOST_TAGS: Final = 8
+"""What stands behind more of them is not looked at, and has no bound."""
 _SAMPLE_BYTES: Final = {1: 0, 3: 0, 6: 1, 7: 1}
 """Codings of WAV whose blocks are all of one size: integers and floats, of as many bytes as the header states, A-law, mu-law."""
 _EXTENSIBLE: Final = 0xFFFE
@@ -54,11 +56,11 @@ _SLOWEST_MP3: Final = 1000
 class Opening:
     """The first bytes of a file, without ID3 tags in front, which may hold a picture: sound of any format may stand behind them."""
 
-    __slots__ = ("_to_skip", "kept")
+    __slots__ = ("_tags", "_to_skip", "kept")
 
     def __init__(self) -> None:
         self.kept = b""
-        self._to_skip = 0
+        self._tags = self._to_skip = 0
 
     def feed(self, piece: bytes) -> None:
         while piece and len(self.kept) < OPENING_BYTES:
@@ -70,7 +72,8 @@ class Opening:
             self._leave_tags_out()
 
     def _leave_tags_out(self) -> None:
-        while self.kept[:3] == b"ID3" and len(self.kept) >= _TAG_BYTES:
+        while self.kept[:3] == b"ID3" and len(self.kept) >= _TAG_BYTES and self._tags < _MOST_TAGS:
+            self._tags += 1
             size = _tag_bytes(self.kept)
             self._to_skip = max(size - len(self.kept), 0)
             self.kept = self.kept[size:]
