@@ -7,7 +7,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import pytest
 from msgspec.structs import asdict
@@ -146,6 +146,21 @@ async def test_calls_go_on_while_the_budgets_of_many_are_scraped(gateway: Runnin
         longest = max(longest, last - before)
     assert scrape.result().body.count(b"omnillm_budget_left_usd{") == 2_001
     assert longest < (last - begun) / 2, "most of the scrape was one turn of the event loop"
+
+
+async def test_scrapes_at_the_same_time_are_one(gateway: Running) -> None:
+    """Anybody may ask for them: a hundred at once took the memory and the time of a hundred. Whoever leaves takes it from nobody."""
+    for number in range(500):
+        gateway.program.enrolment.enrol(VirtualKeyTerms(name=f"team-{number}", budget=BudgetSettings(limit_nanousd=1)))
+    begun = process_time()
+    await get(gateway, "/metrics")
+    once, begun = process_time() - begun, process_time()
+    first, *others = [asyncio.ensure_future(get(gateway, "/metrics")) for _ in range(40)]
+    await asyncio.sleep(0)
+    first.cancel()
+    replies = await asyncio.gather(*others)
+    assert process_time() - begun < 15 * once
+    assert all(reply.body.count(b"omnillm_budget_left_usd{") == 501 for reply in replies)
 
 
 async def test_usage_adds_up_in_every_grouping(gateway: Running, provider: FakeProvider) -> None:
