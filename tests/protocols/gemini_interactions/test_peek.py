@@ -15,7 +15,7 @@ from omnillm.protocols.gemini_interactions import PROTOCOL
 from omnillm.protocols.members import emit
 from omnillm.protocols.protocol import Weight
 from omnillm.records import BATCH_BILL
-from omnillm.usage import Usage
+from omnillm.usage import MAX_COUNT, Usage
 
 ASKED = {"model": "m", "input": "Hi"}
 TEXT = {"type": "text", "text": "Deep."}
@@ -99,6 +99,14 @@ def test_a_reply_tells_usage_tier_and_content():
     found = reply(service_tier="flex")
     assert (found.is_complete, found.tier, found.has_content) == (True, "flex", True)
     assert found.usage == Usage(input=14, cache_read=4, output=90, reasoning=245)
+
+
+def test_counts_that_lie_are_clamped():
+    """Whatever else stands in the reply, which goes on as it came."""
+    found = reply(usage={"total_input_tokens": -3, "total_output_tokens": 1e300})
+    assert (found.is_complete, found.has_content) == (True, True)
+    assert found.usage == Usage(input=0, output=MAX_COUNT)
+    assert reply(usage="?").usage is None
 
 
 def test_media_are_counted_apart():

@@ -26,7 +26,6 @@ _NOT_READ: Final = _PRICED | {"model", "generation_config", "labels", "safety_se
 _GOING_ON: Final = frozenset({"continuation_token", "previous_interaction_id"})
 _FUNCTION: Final = "function"
 _BRACE, _BRACKET, _QUOTE = b'{["'
-_EMPTY: Final = frozenset({b"", b"null", b"[]", b'""'})
 
 _NAME = msgspec.json.Decoder(str | None)
 _CONFIG = msgspec.json.Decoder(GenerationConfig | None)
@@ -119,8 +118,8 @@ def peek_reply(body: bytes) -> ReplyPeek:
 def says_something(step: Step) -> bool:
     """What the user said is no content of a reply, and a thought or an output that has just begun is none yet."""
     if step.type == "model_output":
-        return bytes(step.content) not in _EMPTY
-    return bytes(step.summary) not in _EMPTY if step.type == "thought" else step.type != "user_input"
+        return bool(step.content)
+    return bool(step.summary) if step.type == "thought" else step.type != "user_input"
 
 
 def weigh(members: Members) -> tuple[int, Weight]:

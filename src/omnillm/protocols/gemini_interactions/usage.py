@@ -3,17 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.gemini_generate_content.peek import usage_of as usage_of_metadata
 from omnillm.protocols.gemini_generate_content.wire import ModalityCount, UsageMetadata
-from omnillm.protocols.gemini_interactions.wire import Delta, Interaction, InteractionUsage, ModalityTokens, Searched, Step
+from omnillm.protocols.gemini_interactions.wire import Delta, Interaction, InteractionUsage, ModalityTokens, Step
 from omnillm.usage import Usage
 
 SEARCH = "google_search_call"
 _PAID = frozenset({"google_search", "google_maps"})
-_searched = msgspec.json.Decoder(Searched).decode
 
 
 def usage_of_interaction(interaction: Interaction, searches: int = 0) -> Usage | None:
@@ -60,10 +57,7 @@ def searches_of(steps: Iterable[Step | Delta]) -> int:
     return sum(_queries(step.arguments) for step in steps if step.type == SEARCH)
 
 
-def _queries(arguments: msgspec.Raw) -> int:
-    if not arguments:
-        return 0
-    try:
-        return sum(map(bool, _searched(arguments).queries or ()))
-    except UNREADABLE:
-        return 1
+def _queries(arguments: Any) -> int:
+    """One of which nobody can say how many it has is one."""
+    queries = arguments.get("queries", ()) if isinstance(arguments, dict) else (arguments,)
+    return sum(map(bool, queries)) if isinstance(queries, list | tuple) else 1

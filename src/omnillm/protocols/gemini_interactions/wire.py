@@ -43,12 +43,12 @@ class InteractionUsage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """A step of a reply; what it says stays bytes."""
+    """A step of a reply."""
 
     type: str = ""
-    content: msgspec.Raw = msgspec.Raw()
-    summary: msgspec.Raw = msgspec.Raw()
-    arguments: msgspec.Raw = msgspec.Raw()
+    content: Any = None
+    summary: Any = None
+    arguments: Any = None
     error: Any = None
 
 
@@ -68,7 +68,7 @@ class Interaction(msgspec.Struct, frozen=True, gc=False):
 class Delta(msgspec.Struct, frozen=True, gc=False):
     type: str = ""
     text: Any = None
-    arguments: msgspec.Raw = msgspec.Raw()
+    arguments: Any = None
 
 
 class StreamEvent(msgspec.Struct, frozen=True, gc=False):
@@ -78,12 +78,6 @@ class StreamEvent(msgspec.Struct, frozen=True, gc=False):
     delta: Delta | None = None
     usage: InteractionUsage | None = None
     error: Any = None
-
-
-class Searched(msgspec.Struct, frozen=True, gc=False):
-    """The arguments of a search."""
-
-    queries: list[str] | None = None
 
 
 class Content(msgspec.Struct, frozen=True, gc=False):
