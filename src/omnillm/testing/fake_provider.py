@@ -1,4 +1,4 @@
-"""A scriptable LLM provider on a real loopback socket: four protocols, live sessions, two clouds, every fault, its own log and invoice."""
+"""A scriptable LLM provider on a real loopback socket: five protocols, live sessions, two clouds, every fault, its own log and invoice."""
 
 import asyncio
 import ssl
