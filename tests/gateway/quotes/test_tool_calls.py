@@ -50,7 +50,7 @@ def test_it_grows_with_each_call_and_never_beyond_the_bound(protocol, prompt, tu
     for calls in range(14):
         tokens, left = shown(protocol, quote, calls).bounds(quote, TARGET, price, observed)
         assert before <= (tokens, left.tool_calls)
-        assert prompt <= tokens <= most
+        assert min(prompt, price.context) <= tokens <= most
         assert left.tool_calls == min(calls + 1, units.tool_calls)
         before = (tokens, left.tool_calls)
     assert tokens == most or (protocol is MESSAGES and tokens >= prompt * min(14, turns))
