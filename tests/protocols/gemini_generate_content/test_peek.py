@@ -276,6 +276,13 @@ def test_media_bytes_are_not_text():
         assert PROTOCOL.weigh(members({"contents": [{"parts": [{"inlineData": odd}]}]}))[0] > 9_000
 
 
+@in_turn("kind", ["text/plain", "text/csv", "application/json", "of/tomorrow"])
+def test_a_document_of_text_weighs_a_token_a_byte(kind):
+    """Inline it is read as the text that it is, however long; only film, sound and the pages of a PDF weigh less."""
+    document = {"inlineData": {"mimeType": kind, "data": "A" * 400_000}}
+    assert PROTOCOL.weigh(members({"contents": [{"parts": [document]}]}))[1].most >= 300_000
+
+
 def test_unknown_shape_of_a_conversation_weighs_all_its_bytes():
     """A conversation that cannot be read cannot smuggle a picture past the budget."""
     odd = members({"contents": [{"parts": {"inlineData": {"mimeType": "image/png", "data": "A" * 9000}}}]})

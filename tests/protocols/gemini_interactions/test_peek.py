@@ -158,7 +158,7 @@ def test_a_failed_interaction_is_an_error_with_usage():
         ([{"type": "user_input", "content": [{"type": "audio", "data": "A" * 1598, "mime_type": "audio/wav"}]}], 4_128 + 100, None),
         ([{"type": "user_input", "content": [{"type": "video", "uri": "https://h/a"}]}], 1_048_576, None),
         ([{"type": "user_input", "content": [{"type": "document", "data": "A" * 998, "mime_type": "application/pdf"}]}], 4_190, None),
-        ([{"type": "document", "data": "A" * 998, "mime_type": "text/csv"}], 750, None),
+        ([{"type": "document", "data": "A" * 998, "mime_type": "text/csv"}], 4_128 + 750, None),
         ([{"type": "function_result", "call_id": "a", "result": [{"type": "image", "data": "A" * 998}]}], 4_128, None),
     ],
 )

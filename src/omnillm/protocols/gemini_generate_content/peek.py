@@ -218,13 +218,20 @@ def _media(parts: Iterable[Part]) -> Iterator[tuple[int, int]]:
         blob, file, response = part.inline or part.inline_snake, part.file or part.file_snake, part.response or part.response_snake
         if blob is not None:
             size = len(blob.data)
-            tokens = IMAGE_TOKENS if _is_image(blob) else min(WINDOW_TOKENS, IMAGE_TOKENS + size // TOKEN_BASE64_BYTES)
+            tokens = IMAGE_TOKENS if _is_image(blob) else weight_of_inline(_type_of(blob), size)
             # What is no string, or of no type, may be anything, and stays text.
             yield tokens, size if size and _type_of(blob) and memoryview(blob.data)[0] == _QUOTE else 0
         if file is not None:
             yield IMAGE_TOKENS if _is_image(file) else WINDOW_TOKENS, 0  # by address alone nothing is known of its length
         if response is not None and response.parts:
             yield from _media(response.parts)
+
+
+def weight_of_inline(kind: str, size: int) -> int:
+    """Tokens at most of so many bytes of base64, of this MIME type, that are no picture. A text has at most a token a byte."""
+    if kind.startswith(("audio/", "video/")) or kind == "application/pdf":
+        return min(WINDOW_TOKENS, IMAGE_TOKENS + size // TOKEN_BASE64_BYTES)
+    return IMAGE_TOKENS + size * 3 // 4
 
 
 def _type_of(blob: Blob) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
-from omnillm.protocols.gemini_generate_content.peek import IMAGE_TOKENS, SHARE, TOKEN_BASE64_BYTES, WINDOW_TOKENS
+from omnillm.protocols.gemini_generate_content.peek import IMAGE_TOKENS, SHARE, WINDOW_TOKENS, weight_of_inline
 from omnillm.protocols.gemini_interactions.failure import failure_in
 from omnillm.protocols.gemini_interactions.usage import usage_of_interaction
 from omnillm.protocols.gemini_interactions.wire import Content, GenerationConfig, Given, Interaction, Step, Tool
@@ -26,6 +26,9 @@ _NOT_READ: Final = _PRICED | {"model", "generation_config", "labels", "safety_se
 _GOING_ON: Final = frozenset({"continuation_token", "previous_interaction_id"})
 _FUNCTION: Final = "function"
 _BRACE, _BRACKET, _QUOTE = b'{["'
+
+_USUAL: Final = {"image": "image/", "audio": "audio/", "video": "video/", "document": "text/"}
+"""The kinds of parts that are media, and what their MIME types begin with; a document that does not say what it is may be text."""
 
 _NAME = msgspec.json.Decoder(str | None)
 _CONFIG = msgspec.json.Decoder(GenerationConfig | None)
@@ -149,7 +152,7 @@ def _parts(given: msgspec.Raw) -> Iterator[Content]:
 
 def _weight_of(part: Content) -> tuple[int, int]:
     """(tokens at most, bytes of base64 in the request). What is of no kind that is known here is text, whatever it holds."""
-    if part.type not in {"image", "audio", "video", "document"}:
+    if part.type not in _USUAL:
         return 0, 0
     kind = part.mime_type or ""
     size = len(part.data) if part.data and memoryview(part.data)[0] == _QUOTE else 0
@@ -157,6 +160,4 @@ def _weight_of(part: Content) -> tuple[int, int]:
         return IMAGE_TOKENS, size
     if not size:
         return WINDOW_TOKENS, 0  # by address alone nothing is known of its length
-    if part.type == "document" and kind != "application/pdf":
-        return size * 3 // 4, size  # a text: at most a token a byte
-    return min(WINDOW_TOKENS, IMAGE_TOKENS + size // TOKEN_BASE64_BYTES), size
+    return weight_of_inline(kind or _USUAL[part.type], size), size
