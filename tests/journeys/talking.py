@@ -399,5 +399,3 @@ CLIENTS = {
     "gemini_generate_content": Gemini,
     "gemini_interactions": Interactions,
 }
-UPSTREAMS = tuple(name for name in CLIENTS if name != "gemini_interactions")
-"""Whoever speaks both of Gemini's is asked through generateContent by clients of other protocols."""

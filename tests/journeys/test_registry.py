@@ -103,10 +103,6 @@ def _model(row: Support) -> str:
 
 
 async def generation(asking: Asking, row: Support) -> None:
-    if row.wire_format == "gemini_interactions":
-        await asking.call("POST", "/v1beta/interactions", {"model": "host/fake-small", "input": PROMPT})
-        assert asking.fake.log[-1].protocol == "gemini_interactions"
-        return
     if row.wire_format == "bedrock_converse":  # its clients speak it at Bedrock's own paths
         for method in ("converse", "converse-stream"):
             asked = {"messages": [{"role": "user", "content": [{"text": PROMPT}]}]}

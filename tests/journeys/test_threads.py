@@ -7,7 +7,7 @@ from typing import Any
 import anthropic
 import pytest
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
-from tests.journeys.talking import UPSTREAMS
+from tests.journeys.talking import CLIENTS
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import Behaviour, FakeProvider
@@ -21,11 +21,13 @@ providers:
   responses: {{kind: openai, protocol: responses, base_url: {base_url}, keys: [{{label: a, key: sk-a}}]}}
   anthropic: {{kind: anthropic, base_url: {base_url}, keys: [{{label: a, key: sk-a}}, {{label: b, key: sk-b}}, {{label: c, key: sk-c}}]}}
   gemini: {{kind: gemini, base_url: {base_url}, keys: [{{label: a, key: sk-a}}]}}
+  interactions: {{kind: gemini, protocol: gemini_interactions, base_url: {base_url}, keys: [{{label: a, key: sk-a}}]}}
 models:
   openai_chat: {{targets: [chat/fake-small]}}
   openai_responses: {{targets: [responses/fake-small]}}
   anthropic_messages: {{targets: [anthropic/fake-small]}}
   gemini_generate_content: {{targets: [gemini/fake-small]}}
+  gemini_interactions: {{targets: [interactions/fake-small]}}
 virtual_keys: [{{name: journey, key: {virtual_key}}}, {{name: budgeted, key: {other}, budget: {{limit_usd: "1000", period: total}}}}]
 pricing: {{overrides: {{anthropic/fake-small: {{input: 0.4, output: 1.6}}}}}}
 """
@@ -74,7 +76,7 @@ def goes_on(message_id: str) -> dict[str, str]:
     return {"type": "continue", "previous_message_id": message_id}
 
 
-@pytest.mark.parametrize(("upstream", "key"), [*((upstream, VIRTUAL_KEY) for upstream in UPSTREAMS), ("anthropic_messages", OTHER_KEY)])
+@pytest.mark.parametrize(("upstream", "key"), [*((upstream, VIRTUAL_KEY) for upstream in CLIENTS), ("anthropic_messages", OTHER_KEY)])
 async def test_tools_are_run_whoever_keeps_the_conversation(gateway: Running, accounts: FakeProvider, upstream: str, key: str) -> None:
     """Where nobody does, or nobody can say what it costs, the SDK is told so, and sends all of it."""
     async with client(gateway, key) as sdk:

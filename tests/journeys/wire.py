@@ -38,8 +38,6 @@ PROVIDERS = {
     "gemini_interactions": "gemini",
 }
 DIALECTS = tuple(MARKS)
-TRANSLATED = tuple(dialect for dialect in DIALECTS if dialect != "gemini_interactions")
-"""Those that may be answered by a provider of another protocol."""
 JSON = dict[str, Any]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests import soak
 from tests.journeys.running import PRICES, Running
-from tests.journeys.wire import DIALECTS, MODELS, TRANSLATED, Question, Reply, ask, exchange
+from tests.journeys.wire import DIALECTS, MODELS, Question, Reply, ask, exchange
 from tests.leaving import calls
 from tests.leaving.held import check_ledger, check_rest, revive, settled
 from tests.leaving.serving import check_gone, served
@@ -27,7 +27,7 @@ FAILED = frozenset({500, 502, 503, 504})
 
 def questions(prompt: str) -> Iterator[Question]:
     """Each protocol to a provider that speaks it, and to one that does not; plain and streamed."""
-    pairs = [(dialect, model) for dialect in TRANSLATED for model in dict.fromkeys((MODELS[dialect], *MODELS.values()))]
+    pairs = [(dialect, model) for dialect in DIALECTS for model in dict.fromkeys((MODELS[dialect], *MODELS.values()))]
     if soak.FACTOR == 1:
         native = [(dialect, MODELS[dialect]) for dialect in DIALECTS]
         pairs = native + random.sample([pair for pair in pairs if pair not in native], 4)

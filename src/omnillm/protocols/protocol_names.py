@@ -8,15 +8,13 @@ OPENAI_RESPONSES = "openai_responses"
 ANTHROPIC_MESSAGES = "anthropic_messages"
 GEMINI_GENERATE_CONTENT = "gemini_generate_content"
 GEMINI_INTERACTIONS = "gemini_interactions"
-"""It cannot be pinned, and nothing is translated into it."""
 BEDROCK_CONVERSE = "bedrock_converse"
 BEDROCK_INVOKE = "bedrock_invoke"
 """Spoken only at Bedrock's own paths: it cannot be pinned, and nothing is translated into it."""
-PROTOCOL_NAMES = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, BEDROCK_CONVERSE)
+PROTOCOL_NAMES = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS, BEDROCK_CONVERSE)
 
 SPELLINGS = {
     **{name: name for name in PROTOCOL_NAMES},
-    GEMINI_INTERACTIONS: GEMINI_INTERACTIONS,
     "chat_completions": OPENAI_CHAT,
     "openai_chat_completions": OPENAI_CHAT,
     "open_ai_chat_completions": OPENAI_CHAT,

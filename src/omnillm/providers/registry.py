@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from omnillm.endpoints.format import EMBEDDINGS, MODERATIONS
-from omnillm.protocols.protocol_names import BEDROCK_CONVERSE, GEMINI_INTERACTIONS, PROTOCOL_NAMES
+from omnillm.protocols.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
 from omnillm.protocols.token_counts import COUNTS
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILIES, FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
@@ -39,8 +39,6 @@ def embedded_provider_registry() -> tuple[Support, ...]:
 StreamMode = Literal["none", "sse", "binary", "eventstream", "websocket", "webrtc"]
 _INFERENCE: Final[Mapping[str, StreamMode]] = {GENERATION: "sse", COUNT_TOKENS: "none"}
 _BY_TOKENS: Final = frozenset({EMBEDDINGS, MODERATIONS})
-_OWN: Final = frozenset({BEDROCK_CONVERSE, GEMINI_INTERACTIONS})
-"""Protocols that clients speak to nobody else than to the kinds that have them."""
 WEBRTC: Final = "/realtime/calls"
 
 
@@ -135,7 +133,7 @@ def _live(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
 
 def _rows(kind: str) -> Iterator[Support]:
     spoken = KINDS[kind].protocols
-    for name in (name for name in (*PROTOCOL_NAMES, GEMINI_INTERACTIONS) if name not in _OWN or name in spoken):
+    for name in (name for name in PROTOCOL_NAMES if name != BEDROCK_CONVERSE or name in spoken):  # its clients speak it to nobody else
         yield Support(provider=kind, family=GENERATION, wire_format=name, level="native" if name in spoken else "compatible")
     counted = [name for name in spoken if name in {*COUNTS, BEDROCK_CONVERSE} and KINDS[kind].has_path(name, COUNT_TOKENS)]
     for name in dict.fromkeys((*counted, *COUNTS)) if counted else ():

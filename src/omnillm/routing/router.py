@@ -10,7 +10,6 @@ import msgspec
 from omnillm.errors import BadRequest, Forbidden, UnknownModel
 from omnillm.keys.terms import Dice
 from omnillm.pattern import Pattern, is_allowed, is_pattern
-from omnillm.protocols.codecs import CODECS
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILIES
 from omnillm.providers.paths import COUNT_TOKENS, GENERATE
@@ -138,13 +137,12 @@ class Router:
 
     def _consider(self, target: Target, weight: int, protocol: str) -> Considered:
         protocols = self._endpoints[target.provider].protocols_for(target.model)
-        translated = "translated" if protocol in CODECS else "cannot be translated"
         return Considered(
             target=target,
             weight=weight,
             protocol=self.protocol_for(target, protocol),
             reason=f"{target.provider} speaks {', '.join(protocols)}"
-            + (f"; {translated} from {protocol}" if protocol and protocol not in protocols else "")
+            + (f"; translated from {protocol}" if protocol and protocol not in protocols else "")
             + (f"; drawn first with weight {weight}" if weight else ""),
         )
 
@@ -152,9 +150,8 @@ class Router:
         """Generations, families and counts of tokens are translated, where they can be; live sessions are not."""
         if operation in FAMILIES or operation == COUNT_TOKENS:
             return bool(self.protocol_for(target, protocol, operation))
-        is_translated = operation == GENERATE and protocol in CODECS
         return self._endpoints[target.provider].speaks(
-            self.protocol_for(target, protocol) if is_translated else protocol, operation, model=target.model
+            self.protocol_for(target, protocol) if operation == GENERATE else protocol, operation, model=target.model
         )
 
     def _choose(self, model: str, protocol: str, operation: str, allowed: tuple[str, ...]) -> Choice:

@@ -8,7 +8,7 @@ from omnillm.testing.generation import Generation
 from omnillm.testing.replies.speaker import Asked, Malformed, Sealed
 
 UNCHECKED = "skip_thought_signature_validator"
-"""Google's own word for a signature that it lets pass."""
+"""Google's own word for a signature that it lets pass. It says so of its models: whether Interactions asks them, no page tells."""
 UNSIGNED = (
     "Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly, and missing "
     "thought_signature may lead to degraded model performance. Additional data, function call `default_api:{}`."
@@ -73,7 +73,7 @@ class Memory:
                 raise Malformed(UNREADABLE.format(sealed.value[:8] + "..."), "invalid_encrypted_content")
             if owner != key:
                 raise Malformed(FOREIGN.format(sealed.place), "invalid_encrypted_content")
-        elif owner is None and not (protocol == "gemini_generate_content" and _is_unchecked(sealed.value)):
+        elif owner is None and not (protocol.startswith("gemini") and _is_unchecked(sealed.value)):
             raise Malformed(sealed.place)
 
 

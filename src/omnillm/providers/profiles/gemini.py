@@ -8,7 +8,6 @@ from omnillm.secret import Secret
 GEMINI = Endpoint(
     kind="gemini",
     protocols=(GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS),
-    pinnable=(GEMINI_GENERATE_CONTENT,),
     base_url=Secret("https://generativelanguage.googleapis.com/v1beta"),
     version="v1beta",
     auth=Header("x-goog-api-key"),
