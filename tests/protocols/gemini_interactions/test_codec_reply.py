@@ -94,7 +94,7 @@ def test_reply_of_googles_is_read_whole() -> None:
     assert reply.finish_reason is FinishReason.TOOL_CALL
     assert (reply.id, reply.model, reply.service_tier) == ("v1_ChdVbXNI", "gemini-3.8-flash", "standard")
     assert write_moment(reply.created or 0) == "2026-05-15T18:52:03Z"
-    assert reply.usage == Usage(input=50, cache_read=3, output=15, reasoning=65)
+    assert reply.usage == Usage(input=50, cache_read=3, output=15, reasoning=65, tool_calls=1)
     assert write(reply) == (WHOLE, {})
 
 

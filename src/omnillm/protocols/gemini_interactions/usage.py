@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from omnillm.model.message import MessagePart, Native
 from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.gemini_generate_content.peek import usage_of as usage_of_metadata
 from omnillm.protocols.gemini_generate_content.wire import ModalityCount, UsageMetadata
@@ -20,10 +21,10 @@ def usage_of_interaction(interaction: Interaction, searches: int = 0) -> Usage |
     return usage_of(interaction.usage, searches + searches_of(interaction.steps or ()))
 
 
-def read_usage(value: Any) -> Usage | None:
-    """Of the decoded object. None for what cannot be read, or counts nothing."""
+def read_usage(value: Any, searches: int = 0) -> Usage | None:
+    """Of the decoded object. None for what cannot be read, or counts nothing. `searches`: see `usage_of`."""
     try:
-        return usage_of(convert_clamped(value, InteractionUsage), 0)
+        return usage_of(convert_clamped(value, InteractionUsage), searches)
     except UNREADABLE:
         return None
 
@@ -55,6 +56,11 @@ def _details(told: list[ModalityTokens] | None) -> list[ModalityCount] | None:
 def searches_of(steps: Iterable[Step | Delta]) -> int:
     """Searches of the web among them, each paid for; an empty query is free."""
     return sum(_queries(step.arguments) for step in steps if step.type == SEARCH)
+
+
+def searches_in(parts: Iterable[MessagePart]) -> int:
+    """The same of the parts that the steps were read to."""
+    return sum(_queries(part.value.get("arguments")) for part in parts if type(part) is Native and part.kind == SEARCH)
 
 
 def _queries(arguments: Any) -> int:

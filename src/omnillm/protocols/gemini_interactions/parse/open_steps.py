@@ -24,6 +24,7 @@ from omnillm.protocols.gemini_interactions.citations import read_annotations
 from omnillm.protocols.gemini_interactions.parse.content import read_content
 from omnillm.protocols.gemini_interactions.parse.steps import issued_by, read_call, read_output, read_thought, reply_part
 from omnillm.protocols.gemini_interactions.place import NAME
+from omnillm.protocols.gemini_interactions.usage import searches_in
 from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_mapping, optional_text, text
 
 Json = dict[str, Any]
@@ -32,11 +33,13 @@ Json = dict[str, Any]
 class Log:
     """What the event that is being read says, and the numbers of parts."""
 
-    __slots__ = ("_parts", "events", "has_call")
+    __slots__ = ("_parts", "events", "has_call", "searches")
 
     def __init__(self) -> None:
         self.events: list[LlmStreamEvent] = []
         self.has_call = False
+        self.searches = 0
+        """Of the web, so far."""
         self._parts = 0
 
     def start(self, part: MessagePart) -> int:
@@ -231,7 +234,9 @@ class _Native(OpenStep):
     def close(self) -> None:
         if self._arguments and (arguments := object_of("".join(self._arguments))) is not None:
             self._step["arguments"] = arguments
-        for part in reply_part(self._step, self._issuer):
+        parts = reply_part(self._step, self._issuer)
+        self._log.searches += searches_in(parts)
+        for part in parts:
             self._log.whole(part)
 
 

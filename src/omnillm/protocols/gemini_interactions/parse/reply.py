@@ -8,7 +8,7 @@ from omnillm.protocols.gemini_interactions.finish import read_finish
 from omnillm.protocols.gemini_interactions.moment import read_moment
 from omnillm.protocols.gemini_interactions.parse.steps import reply_part
 from omnillm.protocols.gemini_interactions.place import NAME
-from omnillm.protocols.gemini_interactions.usage import read_usage
+from omnillm.protocols.gemini_interactions.usage import read_usage, searches_in
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, array, inside, optional_mapping, optional_text, rest, text
 from omnillm.usage import Usage
@@ -52,7 +52,7 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: U
     message = Message(role=MessageRole.ASSISTANT, parts=tuple(parts))
     usage = optional_mapping(body, "usage")
     if counted is None and usage is not None:
-        counted = read_usage(usage)
+        counted = read_usage(usage, searches_in(parts))
     return LlmResponse(
         id=optional_text(body, "id"),
         model=optional_text(body, "model"),

@@ -117,7 +117,7 @@ class InteractionsDecoder:
         if not self._has_steps:
             for step in optional_array(interaction, "steps", "interaction"):
                 open_step(step, self._issuer, self._log).close()
-        usage = read_usage(interaction["usage"]) if interaction.get("usage") is not None else None
+        usage = read_usage(interaction["usage"], self._log.searches) if interaction.get("usage") is not None else None
         if usage is not None:
             self._log.events.append(UsageReported(usage=usage, raw=interaction["usage"]))
         status = optional_text(interaction, "status", "interaction")
