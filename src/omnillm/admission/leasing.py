@@ -64,12 +64,11 @@ class Leasing:
             grant = pool.lease(need, model, labels_of(tried, provider) if tried else NONE, now)
             if grant is not None:
                 return self._lease(grant, need, now)
-        failed_over = self._failed_over(need)
         if is_any_set_aside or need.retry_of:
-            grant = self._last_resort(need, failed_over, now)
+            grant = self._last_resort(need, now)
             if grant is not None:
                 return self._lease(grant, need, now)
-        return self._wait_or_refuse(need, failed_over, now) if need is asked else _no_retry(need)
+        return self._wait_or_refuse(need, now) if need is asked else _no_retry(need)
 
     def find_again(self, need: Need, now: float) -> Lease | Refusal | float:
         """As `find`, for a call that waits: the room that is kept for it is there for it."""
@@ -81,7 +80,7 @@ class Leasing:
 
     def refuse(self, need: Need, now: float) -> Refusal | None:
         """Why `need` would be refused even if nobody stood before it; None: it may wait."""
-        answer = self._wait_or_refuse(need, self._failed_over(need), now)
+        answer = self._wait_or_refuse(need, now)
         return answer if isinstance(answer, Refusal) else None
 
     def _failed_over(self, need: Need) -> Tried:
@@ -89,20 +88,20 @@ class Leasing:
         case = self._cases.get(need.case_id)
         return () if case is None else case.failed_over
 
-    def _wait_or_refuse(self, need: Need, failed_over: Tried, now: float) -> Refusal | float:
+    def _wait_or_refuse(self, need: Need, now: float) -> Refusal | float:
         """When no target has a key: why not; or, when it is worth waiting, the moment before which it is no use to ask again."""
         if need.retry_of and not need.targets:
             return _no_retry(need)
-        view = self._outlook(need, failed_over, now, is_bound_enough=True)
+        view = self._outlook(need, now, is_bound_enough=True)
         if _may_wait(need, view, now):
             return view.wakes_at
-        view = self._outlook(need, failed_over, now, is_bound_enough=False)
+        view = self._outlook(need, now, is_bound_enough=False)
         return _refusal(need, view, self._wait_s(need, view, now))
 
     def _wait_s(self, need: Need, view: Outlook, now: float) -> float:
         """How long until another call may have a key: also one that this call has tried."""
         if need.tried:
-            view = self._outlook(replace(need, tried=()), (), now, is_bound_enough=False)
+            view = self._outlook(replace(need, tried=()), now, is_bound_enough=False)
         moment = view.wakes_at if isfinite(view.wakes_at) else view.possible_at
         return moment - now if moment > now else RETRY_AFTER_S
 
@@ -115,9 +114,9 @@ class Leasing:
         targets = tuple([each for each in need.targets if each[0] not in pools or pools[each[0]].outage.has_retry(now)])
         return need if len(targets) == len(need.targets) else replace(need, targets=targets)
 
-    def _last_resort(self, need: Need, failed_over: Tried, now: float) -> Grant | None:
+    def _last_resort(self, need: Need, now: float) -> Grant | None:
         """A provider that was set aside rather than none; then, for a retry, the key that failed rather than none."""
-        for passed_by in (need.tried, failed_over) if need.retry_of else (need.tried,):
+        for passed_by in (need.tried, self._failed_over(need)) if need.retry_of else (need.tried,):
             for provider, model in need.targets:
                 pool = self.pools.get(provider)
                 if pool is None or (passed_by is not need.tried and provider != need.retry_of):
@@ -142,9 +141,9 @@ class Leasing:
             pool.outage.call(now)
         return Lease(lease_id=lease_id, case_id=grant.case_id, provider=pool.provider, key=grant.key.label, model=grant.model)
 
-    def _outlook(self, need: Need, failed_over: Tried, now: float, *, is_bound_enough: bool) -> Outlook:
+    def _outlook(self, need: Need, now: float, *, is_bound_enough: bool) -> Outlook:
         """Over all targets. For a retry the failed provider's tried keys count as well, but for those that the call left for good."""
-        view = Outlook()
+        view, failed_over = Outlook(), self._failed_over(need)
         for provider, model in need.targets:
             pool = self.pools.get(provider)
             if pool is not None:
