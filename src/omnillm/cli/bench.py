@@ -1,5 +1,6 @@
 """`omnillm bench`."""
 
+import os
 import sys
 from collections.abc import Iterator
 from math import inf
@@ -49,7 +50,7 @@ def bench(  # noqa: PLR0913, PLR0917  a command line's options
         typer.echo(msgspec.json.encode(found))
     else:
         show(HEADS, _lines("whole reply", found, is_stream=stream), names=1)
-        _tell_failures(answers)
+        _tell_failures(found, answers)
         typer.echo(f"cost: {found.cost_usd} USD" if found.cost_usd else "cost: omnillm usage shows it")
     sys.exit(1 if found.failed else 0)
 
@@ -72,7 +73,7 @@ def _confirm(first: "Answer", at: "Aim", url: str, calls: int, *, is_agreed: boo
     typer.echo(f"{told}.", err=True)
     if is_agreed:
         return
-    if not sys.stdin.isatty():
+    if not os.isatty(0):
         raise OmniError("nobody can be asked whether to send them: add --yes")
     typer.confirm(f"Send {calls} calls to {url}?", abort=True, err=True)
 
@@ -102,10 +103,8 @@ def _lines(name: str, found: "Measured", *, is_stream: bool) -> Iterator[tuple[s
         yield (f"{name}, first byte", "", "", "", *(f"{each:.2f}" for each in found.first_byte_ms.values()))
 
 
-def _tell_failures(answers: "list[Answer]") -> None:
+def _tell_failures(found: "Measured", answers: "list[Answer]") -> None:
     """Each code with the message of the last call that had it."""
-    from omnillm.cli.load import measured
-
     messages = {each.code: each.message for each in answers}
-    for code, count in measured(answers, 1).failed.items():
+    for code, count in found.failed.items():
         typer.echo(f"{count:,} failed with {code}: {messages[code]}")
