@@ -103,12 +103,14 @@ def test_who_comes_forward_is_asked_although_money_of_others_has_moved_meanwhile
     assert held
 
 
-def test_who_comes_forward_and_is_doomed_is_told_so_at_once():
-    """Also where another has just found that there is no room for less; and who stands behind it is asked."""
+@pytest.mark.parametrize("is_asked_first", [False, True])
+def test_who_comes_forward_and_is_doomed_is_told_so_at_once(is_asked_first):
+    """Also where another has just found, or finds later, that there is no room for less; and who stands behind it is asked."""
     desk = Desk(pool(), callers=(caller("x"), caller("y")), budgets=(budget("b", limit=1000),))
     held = desk.ticket(400, budgets=("b",))
     desk.ticket(500, budgets=("b",))
-    for case, name, amount in (("first", "x", 300), ("second", "x", 950), ("third", "y", 800), ("fourth", "x", 50)):
+    waits = [("first", "x", 300), ("second", "x", 950), ("fourth", "x", 50)]
+    for case, name, amount in sorted([*waits, ("third", "y", 800)], key=lambda each: (each[1] == "x") == is_asked_first):
         assert isinstance(desk.admit(amount, caller=name, case=case, budgets=("b",), queue=10.0), Wait)
     desk.settle(held, 100)
     assert desk.order == ["first", "second", "fourth"]

@@ -178,10 +178,21 @@ class Queue(Generic[QuestionT, AnswerT]):
                     answer = self._ask(waiter, now)
                     if answer is not None:
                         self._deliver(answer)
+                        self._refuse_behind(waiter, now)
                         break
                     self._lower(hope, waiter, now)
             else:
                 at += 1
+
+    def _refuse_behind(self, served: Waiter[QuestionT], now: float) -> None:
+        """Who comes forward and is doomed would not be asked, where another has found no room for less."""
+        while self._dooms is not None and served.caller in self._lines and served.lane in self._lines[served.caller].lanes:
+            waiter = self._lines[served.caller].lanes[served.lane][0]
+            refusal = self._refuse(waiter.question, now)
+            if refusal is None:
+                return
+            self._take_out(waiter)
+            self._deliver(refusal)
 
     def _lower(self, hope: dict[Lane, float], waiter: Waiter[QuestionT], now: float) -> None:
         """It has asked in vain."""
