@@ -707,6 +707,35 @@ async def test_many_short_requests_are_not_one_long_one(provider: FakeProvider) 
         assert await is_proven(program)
 
 
+async def test_others_have_their_turns_while_a_file_of_short_lines_is_bounded(
+    provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of a megabyte of it was one turn of the event loop, and as long as two thousand quotes."""
+    monkeypatch.setattr(batch_bounds, "TURN", 1)
+    turns = 0
+
+    async def wait_in_line() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with gateway(provider) as program:
+        waiting = asyncio.create_task(wait_in_line())
+        await uploaded(program, b"\n".join([line()] * 500))
+        waiting.cancel()
+    assert turns > 500
+
+
+async def test_a_line_of_more_values_than_a_body_may_have_has_no_bound(provider: FakeProvider) -> None:
+    """It is not read for seconds: its batch is refused, as one whose cost nobody knows."""
+    long = line(body={**CHAT, "messages": [{"role": "user", "content": [{}] * 300_000}]})
+    async with gateway(provider) as program:
+        with pytest.raises(BadRequest) as refused:
+            await program.primitive_async_job(of_file(await uploaded(program, long)))
+        assert refused.value.code == "unbounded_cost"
+
+
 async def test_no_sum_costs_more_than_was_booked(provider: FakeProvider) -> None:
     """Of one sum for all requests nobody knows which of them were long."""
     async with gateway(provider) as program:

@@ -153,12 +153,14 @@ class WebSocket(asyncio.Protocol):
     # called by asyncio
 
     def data_received(self, data: bytes) -> None:
-        if len(data) <= TURN_BYTES:
+        if self._late:  # TLS had it already
+            self._late += data
+        elif len(data) <= TURN_BYTES:
             self._receive(data)
-            return
-        self._transport.pause_reading()
-        self._late = data
-        self._take_turn()
+        else:
+            self._transport.pause_reading()
+            self._late = data
+            self._take_turn()
 
     def _take_turn(self) -> None:
         if not self._late:

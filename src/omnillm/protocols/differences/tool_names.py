@@ -29,8 +29,8 @@ def rename(names: Iterable[str], rule: NameRule) -> dict[str, str]:
     renamed: dict[str, str] = {}
     names = list(dict.fromkeys(names))
     taken = set(names)
+    # The last number that was tried, by the beginning that none takes the place of: so none is tried twice.
     numbers: dict[str, int] = {}
-    """The last number that was tried, by the beginning that no number takes the place of: none is tried twice."""
     for name in names:
         if 0 < len(name) <= longest and first.match(name) and not strange.search(name):
             continue
