@@ -72,14 +72,15 @@ def _whole(item: RequestItem) -> RequestItem:
 class _Conversation:
     """Items in the order of the parts; what one role says in several contents is one message."""
 
-    __slots__ = ("_goes_on", "_items", "_known", "_loads", "_losses", "_reader")
+    __slots__ = ("_goes_on", "_items", "_known", "_loads", "_losses", "_reader", "_seen")
 
     def __init__(self, reader: RequestReader, losses: Losses) -> None:
         self._items: list[RequestItem] = []
         self._goes_on = False
         """One role has said several contents in turn."""
         self._known: set[str] = set()
-        """The opaque values of the model's turn so far."""
+        """The opaque values of the model's turn, as far as it was `_seen`."""
+        self._seen = 0
         self._loads: list[Load] = []
         """What calls of the content that is being read carry."""
         self._reader = reader
@@ -103,7 +104,6 @@ class _Conversation:
             if type(read) is ToolResult:
                 self._flush(role, parts)
                 self._items.append(read)
-                self._known.clear()
                 if role is MessageRole.ASSISTANT:
                     self._losses.move(f"contents[{number}].parts[{place}]", "the result of a function is the user's to say")
             elif read is not None:
@@ -122,20 +122,28 @@ class _Conversation:
     def _flush(self, role: MessageRole, parts: list[MessagePart]) -> None:
         if not parts:
             return
-        self._known.update(part.opaque.value for part in parts if type(part) is Reasoning and part.opaque is not None)
-        said = parts
         if self._loads:
-            said = with_carried(self._known, parts, self._loads)
+            parts[:] = with_carried(self._known_with(parts), parts, self._loads)
             self._loads.clear()
-        self._add(Message(role=role, parts=tuple(said)))
+        self._add(Message(role=role, parts=tuple(parts)))
         parts.clear()
+
+    def _known_with(self, parts: list[MessagePart]) -> set[str]:
+        """The opaque values of the model's turn, these parts among it. No message is looked at twice."""
+        items, at, said = self._items, len(self._items), list(parts)
+        while at > self._seen and type(item := items[at - 1]) is Message and item.role is MessageRole.ASSISTANT:
+            said += item.parts
+            at -= 1
+        if at > self._seen:  # somebody else has spoken since
+            self._known.clear()
+        self._seen = len(items)
+        self._known.update(part.opaque.value for part in said if type(part) is Reasoning and part.opaque is not None)
+        return self._known
 
     def _add(self, message: Message) -> None:
         last = self._items[-1] if self._items else None
         if type(last) is Message and last.role is message.role:
             self._goes_on = True
-        elif message.role is not MessageRole.ASSISTANT:
-            self._known.clear()
         self._items.append(message)
 
 
