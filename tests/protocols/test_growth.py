@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from itertools import islice, product
+from itertools import chain, islice, product
 from string import ascii_letters, digits
+from typing import Literal
 
 from tests.in_turn import in_turn
 
 from omnillm.model.message import Issuer, Opaque
 from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
+from omnillm.protocols.openai_responses import carrier
 from omnillm.protocols.transcode import emit_request, parse_request
 
 CHAT, RESPONSES, MESSAGES, GEMINI, CONVERSE = (
@@ -58,6 +60,23 @@ def carrying(count: int) -> Iterator[str]:
         yield f'{{"functionCall":{{"name":"f","args":{{}}}},"thoughtSignature":"{pack(opaque, CARRIED)}"}}'
 
 
+def responses(*items: str) -> str:
+    return f'{{"model":"m","input":[{",".join(items)}]}}'
+
+
+def said(count: int) -> str:
+    """One message of so many texts."""
+    parts = listed(count, '{"type":"output_text","text":"a","annotations":[]}')
+    return f'{{"type":"message","role":"assistant","id":"msg_1","content":[{parts}]}}'
+
+
+def signed(purpose: Literal["call", "text"], target: str, count: int) -> str:
+    """Signatures, each in an item of its own."""
+    opaque = Opaque(value="signed", issuer=Issuer(protocol=GEMINI))
+    item = f'{{"type":"reasoning","id":"rs_sig_1","summary":[],"encrypted_content":"{carrier.pack(opaque, purpose, target)}"}}'
+    return "\n,".join([item] * count)
+
+
 LONG = {
     "one role, in many messages": (MESSAGES, CHAT, messages(listed(60_000, '{"role":"user","content":"a"}'))),
     "one role, with members of its own": (MESSAGES, CHAT, messages(listed(36_000, '{"role":"user","content":"a","k#":1}'))),
@@ -97,6 +116,13 @@ LONG = {
         GEMINI,
         CHAT,
         f'{{"contents":[{",".join(f"""{{"role":"model","parts":[{call}]}}""" for call in carrying(7_000))}]}}',
+    ),
+    "signatures of a call that is none": (RESPONSES, MESSAGES, responses(said(5_000), signed("call", "none", 5_000))),
+    "signatures of one text": (RESPONSES, MESSAGES, responses(said(5_000), signed("text", "0", 5_000))),
+    "signatures of many texts": (
+        RESPONSES,
+        MESSAGES,
+        responses(*chain.from_iterable(zip([said(1)] * 5_000, signed("text", "0", 5_000).split("\n,"), strict=True))),
     ),
     "documents of one name": (
         MESSAGES,

@@ -43,6 +43,8 @@ USER_ITEMS = frozenset(
     }
 )
 """Native items that the application makes. All others are the model's or the provider's, and belong to the assistant's turn."""
+_LOOKED_BACK = 256
+"""Parts of a turn that are looked through for what a signature is of: it stands beside that."""
 _ROLES = {role.value: role for role in MessageRole}
 _MESSAGE_MEMBERS = frozenset({"type", "role", "content"})
 _RESULT_MEMBERS = frozenset({"type", "id", "call_id", "name", "output"})
@@ -51,7 +53,7 @@ _RESULT_MEMBERS = frozenset({"type", "id", "call_id", "name", "output"})
 class ItemReader:
     """Reads the items one by one; `items()` is what they say."""
 
-    __slots__ = ("_assistant", "_has_plain_message", "_items", "_losses", "_native_calls", "_signatures", "_spaces")
+    __slots__ = ("_assistant", "_firsts", "_has_plain_message", "_items", "_losses", "_native_calls", "_signatures", "_spaces")
 
     def __init__(self, losses: Losses, spaces: Spaces = NO_SPACES) -> None:
         self._losses = losses
@@ -63,6 +65,8 @@ class ItemReader:
         """Whether the last piece of it was a message without an id: another one is another message."""
         self._signatures: dict[str, Opaque] = {}
         """Of calls that are to come, by their ids."""
+        self._firsts: dict[int, int] = {}
+        """Of texts of the turn that were signed, where their message begins: a message of many is not gone through for each."""
         self._native_calls: set[Any] = set()
         """Ids of calls that only this protocol knows: so are their results."""
 
@@ -119,7 +123,7 @@ class ItemReader:
     def sign(self, carried: Carried) -> None:
         """Give a carried signature back to its call or its text."""
         turn = self._assistant
-        for number in range(len(turn) - 1, -1, -1):
+        for number in range(len(turn) - 1, max(len(turn) - _LOOKED_BACK, 0) - 1, -1):
             part = turn[number]
             if type(part) is ToolCall and carried.purpose == "call" and part.call_id == carried.target:
                 turn[number] = replace(part, signature=carried.opaque)
@@ -137,7 +141,10 @@ class ItemReader:
         turn = self._assistant
         first = last
         while first > 0 and type(turn[first - 1]) in {Text, Refusal} and turn[first - 1].item_id == turn[last].item_id:  # type: ignore[union-attr]  # by its kind
+            if first in self._firsts:
+                break
             first -= 1
+        self._firsts[last] = first = self._firsts.get(first, first)
         target = carried.target
         number = min(first + int(target), last) if target.isascii() and target.isdecimal() and len(target) < 6 else last
         part = turn[number]
@@ -151,6 +158,7 @@ class ItemReader:
         if self._assistant:
             self._items.append(Message(role=MessageRole.ASSISTANT, parts=tuple(self._assistant)))
             self._assistant.clear()
+            self._firsts.clear()
         self._has_plain_message = False
 
 
