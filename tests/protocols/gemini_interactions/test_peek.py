@@ -99,6 +99,8 @@ def test_a_reply_tells_usage_tier_and_content():
     found = reply(service_tier="flex")
     assert (found.is_complete, found.tier, found.has_content) == (True, "flex", True)
     assert found.usage == Usage(input=14, cache_read=4, output=90, reasoning=245)
+    searched = {"type": "google_search_call", "id": "a", "arguments": {"queries": ["how deep", ""]}}
+    assert reply(steps=[searched, {"type": "google_search_result"}]).usage.tool_calls == 1
 
 
 def test_counts_that_lie_are_clamped():
