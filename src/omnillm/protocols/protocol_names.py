@@ -21,6 +21,7 @@ SPELLINGS = {
     "responses": OPENAI_RESPONSES,
     "open_ai_responses": OPENAI_RESPONSES,
     "claude_messages": ANTHROPIC_MESSAGES,
+    "interactions": GEMINI_INTERACTIONS,
     "converse": BEDROCK_CONVERSE,
 }
 COMPAT_SUFFIX = "_compat"

@@ -114,7 +114,7 @@ def _texts(value: Any) -> Iterator[str]:
 VERTEX_AI = Endpoint(
     kind="vertex_ai",
     protocols=(GEMINI_GENERATE_CONTENT, ANTHROPIC_MESSAGES, GEMINI_INTERACTIONS),
-    pinnable=(GEMINI_GENERATE_CONTENT, ANTHROPIC_MESSAGES),
+    pinnable=(GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS, ANTHROPIC_MESSAGES),
     base_url=Secret(""),
     version="",
     cloud_paths={
