@@ -9,15 +9,17 @@ from typing import Literal
 from tests.in_turn import in_turn
 
 from omnillm.model.message import Issuer, Opaque
+from omnillm.protocols import carrier as interactions
 from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
 from omnillm.protocols.openai_responses import carrier
 from omnillm.protocols.transcode import emit_request, parse_request
 
-CHAT, RESPONSES, MESSAGES, GEMINI, CONVERSE = (
+CHAT, RESPONSES, MESSAGES, GEMINI, INTERACTIONS, CONVERSE = (
     "openai_chat",
     "openai_responses",
     "anthropic_messages",
     "gemini_generate_content",
+    "gemini_interactions",
     "bedrock_converse",
 )
 LONGEST_S = 1.0
@@ -77,6 +79,17 @@ def signed(purpose: Literal["call", "text"], target: str, count: int) -> str:
     return "\n,".join([item] * count)
 
 
+def signature(purpose: Literal["call", "text"], target: str) -> str:
+    opaque = Opaque(value="signed", issuer=Issuer(protocol=MESSAGES))
+    return f'{{"type":"thought","signature":"{interactions.pack(opaque, INTERACTIONS, purpose, target)}"}}'
+
+
+def interaction(step: str, count: int) -> str:
+    """So many calls, and as many of that step."""
+    calls = listed(count, '{"type":"function_call","id":"#","name":"f","arguments":{}}')
+    return f'{{"model":"m","input":[{calls},{",".join([step] * count)}]}}'
+
+
 LONG = {
     "one role, in many messages": (MESSAGES, CHAT, messages(listed(60_000, '{"role":"user","content":"a"}'))),
     "one role, with members of its own": (MESSAGES, CHAT, messages(listed(36_000, '{"role":"user","content":"a","k#":1}'))),
@@ -124,6 +137,8 @@ LONG = {
         MESSAGES,
         responses(*chain.from_iterable(zip([said(1)] * 5_000, signed("text", "0", 5_000).split("\n,"), strict=True))),
     ),
+    "signatures of an interaction's call that is none": (INTERACTIONS, MESSAGES, interaction(signature("call", "none"), 5_000)),
+    "signatures of an interaction without a text": (INTERACTIONS, MESSAGES, interaction(signature("text", "0"), 5_000)),
     "documents of one name": (
         MESSAGES,
         CONVERSE,

@@ -29,6 +29,10 @@ from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, opt
 
 _CONTENTS = frozenset({"text", "image", "audio", "video", "document"})
 _USER_INPUT = frozenset({"type", "content"})
+_SIGNED = frozenset({Text, ImageBase64, Audio})
+"""What the signature of a text may be of."""
+_LOOKED_BACK = 256
+"""Parts of a turn that are looked through for what a signature is of: it stands beside that."""
 
 
 def parse_conversation(body: dict[str, Any], losses: Losses) -> tuple[RequestItem, ...]:
@@ -143,12 +147,12 @@ class _Conversation:
 
     def _sign(self, carried: Carried) -> None:
         """Give a carried signature to its call, which may be yet to come, or to what was said before it."""
-        for number in range(len(self._said) - 1, -1, -1):
+        for number in range(len(self._said) - 1, max(len(self._said) - _LOOKED_BACK, 0) - 1, -1):
             part = self._said[number]
             if carried.purpose == "call" and type(part) is ToolCall and part.call_id == carried.target:
                 self._said[number] = replace(part, signature=carried.opaque)
                 return
-            if carried.purpose == "text" and isinstance(part, Text | ImageBase64 | Audio):
+            if carried.purpose == "text" and type(part) in _SIGNED:
                 self._said[number] = replace(part, signature=carried.opaque)
                 return
         if carried.purpose == "call":
