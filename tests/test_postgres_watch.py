@@ -4,7 +4,16 @@ import os
 import signal
 import subprocess
 
+import pytest
 from tests.postgres import watch
+
+
+@pytest.fixture(autouse=True)
+def heeds_quit():
+    """What a shell starts in the background ignores SIGQUIT, and so would what is started here."""
+    before = signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGQUIT, before)
 
 
 def test_a_killed_run_leaves_no_server(tmp_path):
