@@ -95,7 +95,7 @@ class Server:
 
     def note_reloads(self) -> None:
         """Before the ledger is open, which others may write for days: a file that changes meanwhile is applied by `catch_up`."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._note_reload)
+        _heed(signal.SIGHUP, self._note_reload)
 
     async def catch_up(self) -> None:
         """Do what SIGHUP has asked for meanwhile."""
@@ -108,18 +108,15 @@ class Server:
 
     async def heed_signals(self) -> None:
         """Before a door opens: none of them ends the process by itself any more, and what was served is written down first."""
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+            _heed(number, self.stop)
+        _heed(signal.SIGHUP, self._begin_reload)
         await self.catch_up()
 
     def ignore_signals(self) -> None:
         """All is written, and the process ends now: with 0, whoever asks for it once more."""
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if loop.remove_signal_handler(number):
-                signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, signal.SIG_IGN)
 
     async def run(self) -> None:
         """Serve until stopped, then let running calls finish within the grace. The caller closes the store afterwards."""
@@ -139,3 +136,9 @@ class Server:
             log.error("the changed configuration is not applied: %s", error)  # noqa: TRY400  an operator's mistake needs no traceback
         else:
             log.info("the changed configuration is applied")
+
+
+def _heed(number: int, act: Callable[[], None]) -> None:
+    """Not by the loop's own handlers: between one of them and none, the signal would end the process."""
+    loop = asyncio.get_running_loop()
+    signal.signal(number, lambda *_: loop.call_soon_threadsafe(act))
