@@ -10,6 +10,7 @@ import openai
 import pytest
 from google.genai import _interactions as interactions
 from google.genai import errors
+from tests.in_turn import in_turn
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.talking import CLIENTS, PNG, Wish
 from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
@@ -56,6 +57,7 @@ LENGTH_FINISH = {
 }
 clients = pytest.mark.parametrize("client", CLIENTS)
 upstreams = pytest.mark.parametrize("upstream", CLIENTS)
+upstreams_in_turn = in_turn("upstream", CLIENTS)
 modes = pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
 
 
@@ -65,10 +67,11 @@ async def gateway(serve: Serve, provider: FakeProvider) -> Running:
 
 
 @clients
-@upstreams
+@upstreams_in_turn
 @modes
 async def test_text_over_several_turns(gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool) -> None:
     """System text, a turn, its history, another turn; usage counts what the provider counted."""
+    begun = len(provider.log)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
         talk.system("You are a heron.")
         first = await talk.ask("How deep is the lake?", Wish(is_stream=is_stream))
@@ -77,13 +80,13 @@ async def test_text_over_several_turns(gateway: Running, provider: FakeProvider,
         second = await talk.ask("And how wide?", Wish(is_stream=is_stream))
         assert second.text.startswith("You said: And how wide?")
         assert second.prompt_tokens > first.prompt_tokens
-    assert b"You are a heron." in provider.log[1].body
-    assert b"said:" in provider.log[1].body  # the history; Gemini's client sends each piece of a stream as a part
+    assert b"You are a heron." in provider.log[begun + 1].body
+    assert b"said:" in provider.log[begun + 1].body  # the history; Gemini's client sends each piece of a stream as a part
     await gateway.agrees_with(provider)
 
 
 @clients
-@upstreams
+@upstreams_in_turn
 @modes
 async def test_length_and_cached_tokens(gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool) -> None:
     """A reply that was cut says so in the client's own word; tokens from a cache are counted once."""
@@ -96,12 +99,13 @@ async def test_length_and_cached_tokens(gateway: Running, provider: FakeProvider
 
 
 @clients
-@upstreams
+@upstreams_in_turn
 @modes
 async def test_parallel_tool_calls_and_their_results(
     gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
 ) -> None:
     """Two calls with streamed arguments, answered in the next turn, each result at its call."""
+    begun = len(provider.log)
     wish = Wish(is_stream=is_stream, tools=True)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
         asked = await talk.ask("[[tools]] How deep is the lake?", wish)
@@ -115,12 +119,12 @@ async def test_parallel_tool_calls_and_their_results(
         again = await talk.ask("Thank you.", wish)
         assert again.text.startswith("You said: Thank you.")
     for name in ("search", "look_up"):
-        assert f"result of {name}".encode() in provider.log[1].body
+        assert f"result of {name}".encode() in provider.log[begun + 1].body
     await gateway.agrees_with(provider)
 
 
 @clients
-@upstreams
+@upstreams_in_turn
 @modes
 async def test_structured_output(gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool) -> None:
     """The schema reaches the provider, and its JSON the client."""
@@ -131,7 +135,7 @@ async def test_structured_output(gateway: Running, provider: FakeProvider, clien
 
 
 @clients
-@upstreams
+@upstreams_in_turn
 async def test_image(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """Its bytes arrive whole."""
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
@@ -141,7 +145,7 @@ async def test_image(gateway: Running, provider: FakeProvider, client: str, upst
 
 
 @clients
-@upstreams
+@upstreams_in_turn
 @modes
 async def test_reasoning_and_its_signature_come_back(
     gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
@@ -163,17 +167,18 @@ STOPS = {"openai_chat": "stop", "anthropic_messages": "end_turn", "gemini_genera
 
 
 @pytest.mark.parametrize("client", STOPS)
-@pytest.mark.parametrize("upstream", [name for name in CLIENTS if name in STOPS])
+@in_turn("upstream", STOPS)
 @modes
 async def test_stop_sequence_reaches_the_provider(
     gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
 ) -> None:
     """Responses has none. Anthropic alone says which one it was."""
+    begun = len(provider.log)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
         said = await talk.ask("[[stop]] How deep is the lake?", Wish(is_stream=is_stream, stop="edge"))
     says_which = client == upstream == "anthropic_messages"
     assert said.finish == ("stop_sequence" if says_which else STOPS[client])
-    assert b'"edge"' in provider.log[0].body
+    assert b'"edge"' in provider.log[begun].body
     await gateway.agrees_with(provider)
 
 
@@ -187,7 +192,7 @@ REFUSALS = {
 
 
 @clients
-@upstreams
+@upstreams_in_turn
 @modes
 async def test_refusal_is_said_in_the_clients_words(
     gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
@@ -202,19 +207,20 @@ async def test_refusal_is_said_in_the_clients_words(
 
 
 @clients
-@upstreams
+@upstreams_in_turn
 @modes
 async def test_redacted_reasoning_makes_the_round(
     gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
 ) -> None:
     """What nobody but its issuer can read goes back to it through any client: the provider refuses what it did not seal."""
+    begun = len(provider.log)
     wish = Wish(is_stream=is_stream, tools=True, reasons=True)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
         asked = await talk.ask("[[redacted]] [[tools]] How deep is the lake?", wish)
         told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, wish)
         assert told.text
     if upstream == "anthropic_messages":
-        assert b'"type":"redacted_thinking"' in provider.log[1].body.replace(b": ", b":")
+        assert b'"type":"redacted_thinking"' in provider.log[begun + 1].body.replace(b": ", b":")
     await gateway.agrees_with(provider)
 
 
