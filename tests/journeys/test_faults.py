@@ -112,7 +112,7 @@ async def wait_out(asked: asyncio.Task[Reply], gateway: Running, fake: FakeProvi
 
 
 async def in_every_dialect(serve: Serve, name: str, prompt: str, *, is_stream: bool, judge: Callable[[Cell, Reply], None]) -> None:
-    """The four protocols side by side."""
+    """All protocols side by side."""
     async with asyncio.TaskGroup() as group:
         for dialect in DIALECTS:
             group.create_task(Cell(name, dialect, is_stream=is_stream).run(serve, prompt, judge))
