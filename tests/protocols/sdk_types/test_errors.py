@@ -8,7 +8,9 @@ import httpx2
 import openai
 import pytest
 from anthropic.types import ErrorObject
+from google.genai import _interactions as interactions
 from google.genai import errors as gemini
+from google.genai._gaos.errors.createinteraction import CreateInteractionClientErrorData
 from tests.in_turn import in_turn
 from tests.protocols.sdk_types.shape import Samples, arms
 from tests.protocols.sdk_types.test_replies import CLIENTS
@@ -94,13 +96,16 @@ def raised(sdks: dict[str, Any], client: str, status: int, body: bytes) -> Any:
     if client == "gemini_generate_content":
         return (gemini.ClientError if status < 500 else gemini.ServerError)(status, json.loads(body))
     answer = httpx2.Response(status, content=body, request=httpx2.Request("POST", "http://127.0.0.1/"))
+    if client == "gemini_interactions":
+        told = CreateInteractionClientErrorData.model_validate_json(body).error
+        return interactions.APIError.generate(status, json.loads(body), told.message, answer)
     return sdks[client]._make_status_error_from_response(answer)
 
 
 @in_turn("trouble", TROUBLES, ids=[f"{trouble.provider}: {trouble.status} {trouble.word}" for trouble in TROUBLES])
 def test_trouble_is_raised_as_the_clients_sdk_names_it(sdks: dict[str, Any], trouble: Trouble) -> None:
     """The class follows from the status, the words are the provider's, and a Gemini client reads in the body when to come again."""
-    for client in ERRING - {trouble.provider}:
+    for client in set(CLIENTS) - {trouble.provider}:
         report = omnillm.transcode_error(
             trouble.provider, client, status=trouble.status, body=body_of(trouble), headers={b"retry-after": b"7"}, request_id="req-1"
         ).value
@@ -124,8 +129,6 @@ def test_account_without_credit_has_openais_own_type(sdks: dict[str, Any]) -> No
     assert (error.type, error.code) == ("insufficient_quota", "insufficient_quota")
 
 
-ERRING = set(CLIENTS) - {"gemini_interactions"}
-"""Clients that errors are translated for: Interactions has a codec, and no errors of its own yet."""
 ANTHROPICS = {trouble.word for trouble in TROUBLES if trouble.provider == "anthropic_messages"}
 
 
