@@ -77,6 +77,14 @@ def test_choice_among_tools_keeps_those_that_are_there() -> None:
     assert lost["capabilities.tool_choice.names"] == "approximated"
 
 
+@in_turn("name", ["cachedContent", "cached_content", "continuationToken"])
+@in_turn("target", [CHAT, RESPONSES, MESSAGES, CONVERSE])
+def test_what_google_keeps_is_not_left_out(name: str, target: str) -> None:
+    """Without it the question would be another."""
+    with pytest.raises(ProtocolError, match="only its own provider keeps"):
+        said(GEMINI, target, {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], name: "cachedContents/a"})
+
+
 @in_turn(("cap", "written"), [(1, 16), (15, 16), (16, 16), (100, 100)])
 def test_smallest_cap_of_responses_is_sixteen(cap: int, written: int) -> None:
     """OpenAI refuses a smaller one; other hosts of Responses do not."""

@@ -117,7 +117,8 @@ def _kept_elsewhere(name: str, model: str) -> str:
     )
 
 
-_KEPT = ("conversation", "prompt", "background", "continuationToken", "continuation_token", "cached_content", "agent", "environment")
+_OF_GEMINI = ("continuationToken", "continuation_token", "cachedContent", "cached_content", "agent", "environment")
+_KEPT = ("conversation", "prompt", "background", *_OF_GEMINI)
 _GOES_ON = {"gemini_interactions": "previous_interaction_id"}
 """What a protocol calls the id of the reply that the request goes on from."""
 
