@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 from tests.admission.desk import Desk, budget, caller
+from tests.soak import rounds
 
 from omnillm.admission.asks import Refusal, Ticket, Wait
 from omnillm.admission.tickets import MOST_RETIRED
@@ -277,7 +278,7 @@ def test_a_soft_budget_counts_and_never_refuses():
     assert desk.money() == (4000, 5000)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(rounds(5)))
 def test_a_thousand_asks_with_money_for_exactly_k_get_exactly_k_tickets(seed):
     """And the money is held to the last nano-dollar; none of the others holds any."""
     dice = Random(seed)

@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 from tests.admission.desk import Desk, budget, caller, pool
+from tests.soak import rounds
 
 from omnillm.admission.asks import Ticket, Wait
 
@@ -57,7 +58,7 @@ def test_money_that_comes_back_elsewhere_wakes_nobody():
     assert (asked, desk.order) == (["x"], ["x"])
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(rounds(30)))
 def test_nobody_waits_who_could_be_served_or_is_doomed(seed):
     """Whoever stands first in a line: many callers, amounts and budgets, and money that comes back bit by bit, or is spent."""
     dice = Random(seed)

@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 from tests.keys.desk import Desk, key
+from tests.soak import rounds
 
 from omnillm.keys.terms import ModelLimits
 from omnillm.outcome import Verdict
@@ -59,7 +60,7 @@ def test_two_groups_that_change_their_keys_have_used_both_windows_once():
     assert used == [90 - 8, 90 - 8]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(rounds(40)))
 def test_windows_hold_all_that_a_set_of_calls_would(seed):
     """Or more, and nothing of it for longer: however keys are moved while calls wait to be sent, are sent, come to more or less, and end."""
     dice = Random(seed)

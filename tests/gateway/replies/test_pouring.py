@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.soak import rounds
 
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.replies.answer import Answer
@@ -29,7 +30,7 @@ def pieces(dice: Random) -> list[bytes]:
 @pytest.mark.parametrize("is_skimmed", [True, False])
 def test_what_finds_no_room_is_kept_and_nothing_comes_twice(is_skimmed: bool) -> None:
     """However the stream was cut, and whenever the client is slow: in the end it has every byte once, and pouring went on only where it had room."""
-    for seed in range(50):
+    for seed in range(rounds(50)):
         dice = Random(seed)
         nothing: Any = None  # of the exchange and the provider only the bytes take part
         watch = PROTOCOLS["openai_chat"].watch(False)
