@@ -191,6 +191,18 @@ async def test_no_size_of_a_list_shows_what_is_anothers(fake: FakeProvider, gate
     assert gateway.in_flight == 0
 
 
+async def test_the_case_of_a_type_of_content_means_nothing(serve: Serve, fake: FakeProvider, gateway: Running) -> None:
+    """A list is looked through, and a stream is one, however its provider spells that it is."""
+    async with answering(b'{"data": [{"id": "vs_theirs"}, {"id": "vs_free"}]}', "Application/JSON") as url:
+        listing = await serve(CONFIG.replace("BASE", url))
+        made = Binding(kind="object", upstream_id="vs_theirs", provider="openai", key="a", caller="ada", expires_wall_ms=2**50)
+        await listing.program.store.post_durably(Posting(bindings=(made,)))
+        assert (await ask(listing, "GET", "/v1/vector_stores", b"{}", key=DORA)).json == {"data": [{"id": "vs_free"}]}
+    fake.enqueue(Fault(name="loud", fields=(("content-type", "Text/Event-Stream"),)))
+    body = {"model": "openai/fake-small", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    assert b"[DONE]" in (await ask(gateway, "POST", "/v1/chat/completions", json.dumps(body).encode())).body
+
+
 async def test_who_changes_what_all_share_does_not_become_its_owner(fake: FakeProvider, gateway: Running) -> None:
     """A store that was made elsewhere stays everybody's, though the reply to a change names it as the reply to its making does."""
     fake.shelf("sk-a").keep("vector_stores", "vs_2025", {"id": "vs_2025"})

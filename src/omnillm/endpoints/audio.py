@@ -126,7 +126,7 @@ class AudioWatch:
 
 def read_framed(headers: Mapping[bytes, bytes], refused: tuple[bytes, ...]) -> SseReader | PieceReader | None:
     """The reader of a stream; None: an error under a success status, or a body whose end cannot be told from a cut."""
-    kind = headers.get(b"content-type", b"")
+    kind = headers.get(b"content-type", b"").lower()
     if kind.startswith(b"text/event-stream"):
         return SseReader()
     is_framed = b"content-length" in headers or b"transfer-encoding" in headers

@@ -155,7 +155,7 @@ class Upstream:
         if self.protocol.reader is not None:
             return self.protocol.reader(headers)
         streaming = self.streaming
-        return streaming.reader() if headers.get(b"content-type", b"").startswith(streaming.content_type) else None
+        return streaming.reader() if headers.get(b"content-type", b"").lower().startswith(streaming.content_type) else None
 
     def error_protocol(self, body: bytes) -> Protocol:
         """The protocol in whose words an error is: a cloud's own errors are not those of the model that it serves."""

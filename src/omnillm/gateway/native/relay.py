@@ -81,7 +81,8 @@ class NativeRelay:
 
     @property
     def content_type(self) -> bytes:
-        return self.headers.get(b"content-type", b"")
+        """In small letters: its case means nothing."""
+        return self.headers.get(b"content-type", b"").lower()
 
     @property
     def size(self) -> int:
