@@ -201,6 +201,7 @@ async def test_the_case_of_a_type_of_content_means_nothing(serve: Serve, fake: F
     fake.enqueue(Fault(name="loud", fields=(("content-type", "Text/Event-Stream"),)))
     body = {"model": "openai/fake-small", "messages": [{"role": "user", "content": "hi"}], "stream": True}
     assert b"[DONE]" in (await ask(gateway, "POST", "/v1/chat/completions", json.dumps(body).encode())).body
+    assert [logged.fault for logged in fake.log] == ["loud"]
 
 
 async def test_who_changes_what_all_share_does_not_become_its_owner(fake: FakeProvider, gateway: Running) -> None:
