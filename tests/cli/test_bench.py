@@ -91,6 +91,21 @@ async def test_nothing_is_sent_that_may_cost_money_unless_somebody_agrees(bench:
     assert told.stderr.splitlines()[1:] == ["omnillm: nobody can be asked whether to send them: add --yes"]
 
 
+async def test_no_message_moves_the_cursor(bench: Bench) -> None:
+    """Whoever is at that address says what it likes."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        told = json.dumps({"error": {"message": "\x1b[2Jgone", "code": "\x1b[1mbad"}}).encode()
+        writer.write(b"HTTP/1.1 400 x\r\ncontent-length: %d\r\n\r\n%b" % (len(told), told))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+        told = await bench("--url", f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}")
+    assert told.returncode == 1
+    assert "?[1mbad: ?[2Jgone" in told.stderr
+
+
 async def test_a_model_without_a_price_is_not_taken_for_a_free_one(bench: Bench, provider: FakeProvider) -> None:
     """Zero may be the price, or the want of one."""
     told = await bench("--model", "free")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import typer
 
-from omnillm.cli.columns import show
+from omnillm.cli.columns import plain, show
 from omnillm.cli.options import AS_JSON
 from omnillm.errors import ConfigError, OmniError
 from omnillm.money import format_usd
@@ -65,7 +65,7 @@ async def _load(at: "Aim", calls: int, concurrency: int, seconds: float) -> "Fir
 def _confirm(first: "Answer", at: "Aim", url: str, calls: int, *, is_agreed: bool) -> None:
     """Say what the load costs by the first call's cost, and ask. OmniError: that call failed, or nobody can be asked."""
     if first.code:
-        raise OmniError(f"{url} did not answer the first call: {first.code}: {first.message}")
+        raise OmniError(f"{url} did not answer the first call: {plain(first.code)}: {plain(first.message)}")
     told = f"One call cost {format_usd(first.cost_nanousd)} USD" if first.cost_nanousd else "What a call costs is not known"
     if first.cost_nanousd:
         most = first.cost_nanousd * max(at.max_tokens, first.completion_tokens) // max(first.completion_tokens, 1)
@@ -107,4 +107,4 @@ def _tell_failures(found: "Measured", answers: "list[Answer]") -> None:
     """Each code with the message of the last call that had it."""
     messages = {each.code: each.message for each in answers}
     for code, count in found.failed.items():
-        typer.echo(f"{count:,} failed with {code}: {messages[code]}")
+        typer.echo(plain(f"{count:,} failed with {code}: {messages[code]}"))

@@ -7,7 +7,7 @@ import typer
 
 def show(heads: Sequence[str], lines: Iterable[Sequence[str]], *, names: int) -> None:
     """The first `names` columns are words and stand left, the others are figures and stand right."""
-    rows = [heads, *([_plain(cell) for cell in line] for line in lines)]
+    rows = [heads, *([plain(cell) for cell in line] for line in lines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [
@@ -16,6 +16,6 @@ def show(heads: Sequence[str], lines: Iterable[Sequence[str]], *, names: int) ->
         typer.echo("  ".join(cells).rstrip())
 
 
-def _plain(cell: str) -> str:
+def plain(cell: str) -> str:
     """Callers choose some of the names: none of them may move a terminal's cursor."""
     return "".join(letter if letter.isprintable() else "?" for letter in cell) or "-"
