@@ -60,3 +60,17 @@ async def test_a_lost_peers_frames_are_forgotten(house):
     socket._transport.abort()
     await house.until(lambda: app.ended)
     assert not socket._late
+
+
+async def test_what_has_come_is_read_before_the_end(house):
+    """TLS tells of the end while the frames before it wait for their turns: what was said counts, and the farewell."""
+    app = await house.open(Deaf())
+    talk = await open_talk(house)
+    [socket] = app.sockets
+    socket.data_received(b"\x89\x80\0\0\0\0" * TURN_BYTES + b"\x81\x82\0\0\0\0Hi" + b"\x88\x82\0\0\0\0\x03\xe8")
+    assert socket._late
+    socket.eof_received()
+    assert [message.data for message in socket.unread] == [b"Hi"]
+    assert socket.ended.code == 1000
+    talk.reset()
+    await house.until(lambda: app.ended)

@@ -196,6 +196,9 @@ class WebSocket(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Without a close frame before it, the peer is gone."""
+        late, self._late = self._late, b""
+        if late:  # TLS tells of the end, too, while nothing is read
+            self._receive(late)
         self._end(Ended(code=LOST))
 
     def connection_lost(self, exc: Exception | None) -> None:

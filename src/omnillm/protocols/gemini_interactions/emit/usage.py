@@ -5,36 +5,18 @@ from typing import Any
 import msgspec
 
 from omnillm.protocols.counts import UNREADABLE, Count
+from omnillm.protocols.gemini_interactions.wire import InteractionUsage, ModalityTokens
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.modalities import Media
 from omnillm.protocols.said import counted
 from omnillm.usage import Usage
 
 
-class _Modality(msgspec.Struct, frozen=True, gc=False):
-    modality: str | None = None
-    tokens: Count | None = None
+class _Whole(InteractionUsage, frozen=True, gc=False):
+    """With the members that nobody reads here, and the SDK's types have."""
 
-
-class _Searches(msgspec.Struct, frozen=True, gc=False):
-    count: Count | None = None
-    type: str | None = None
-
-
-class _Usage(msgspec.Struct, frozen=True, gc=False):
-    """As the SDK's types have it."""
-
-    total_input_tokens: Count | None = None
-    total_cached_tokens: Count | None = None
-    total_output_tokens: Count | None = None
-    total_thought_tokens: Count | None = None
-    total_tool_use_tokens: Count | None = None
     total_tokens: Count | None = None
-    input_tokens_by_modality: list[_Modality] | None = None
-    cached_tokens_by_modality: list[_Modality] | None = None
-    output_tokens_by_modality: list[_Modality] | None = None
-    tool_use_tokens_by_modality: list[_Modality] | None = None
-    grounding_tool_count: list[_Searches] | None = None
+    tool_use_tokens_by_modality: list[ModalityTokens] | None = None
     initial_input_tokens: Count | None = None
 
 
@@ -74,7 +56,7 @@ def write_usage(usage: Usage | None, raw: Any, losses: Losses) -> dict[str, Any]
 def _is_fit(raw: dict[str, Any]) -> bool:
     """Whether the SDK's strict types read it."""
     try:
-        msgspec.convert(raw, _Usage)
+        msgspec.convert(raw, _Whole)
     except UNREADABLE:
         return False
     return True
