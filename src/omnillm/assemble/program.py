@@ -50,6 +50,7 @@ from omnillm.gateway.replies.drain import Drains
 from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.tag_sets import TagSets
+from omnillm.money import format_usd
 from omnillm.records import AttemptRow
 from omnillm.stores.store import Store
 from omnillm.traces.exporter import Destination, Exporter
@@ -306,4 +307,12 @@ class Program:
 
     def _alert(self) -> None:
         for alert in self.alerts.update(self.controller.budgets()):
-            _log.warning("%s", alert.sentence)
+            budget = alert.budget
+            _log.warning(
+                "budget %s has spent %g %% of its %s USD in the period %s (%s)",
+                budget.name,
+                alert.permille / 10,
+                format_usd(budget.limit_nanousd),
+                budget.period,
+                "hard: calls without room are refused" if budget.is_hard else "soft: calls go on",
+            )

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from omnillm.admission.asks import BudgetSnapshot
-from omnillm.money import format_usd
 
 DEFAULT_PERMILLE = (800, 1000)
 REARM_PERCENT = 90
@@ -21,14 +20,6 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     budget: BudgetSnapshot
     permille: int
     """The highest threshold passed."""
-
-    @property
-    def sentence(self) -> str:
-        """For the log."""
-        budget = self.budget
-        what_follows = "hard: calls without room are refused" if budget.is_hard else "soft: calls go on"
-        spent = f"{self.permille / 10:g} % of its {format_usd(budget.limit_nanousd)} USD in the period {budget.period}"
-        return f"budget {budget.name} has spent {spent} ({what_follows})"
 
 
 class BudgetAlerts:
