@@ -389,6 +389,16 @@ def test_who_did_well_long_ago_is_no_witness():
     assert desk.key("a").state == "open"
 
 
+def test_who_does_well_right_behind_another_is_a_witness():
+    """Successes are counted in one go within a second, whoever's they are; that there is another with the key is not to be missed."""
+    desk = Desk(pool(key("a")), callers=(caller("a"), caller("b")))
+    for _ in range(int(LATELY_S) + 2):
+        calls(desk, "aba")
+        desk.now += 1.0
+    calls(desk, "AAAAA")
+    assert desk.key("a").state == "ready"
+
+
 def test_one_callers_failures_on_all_keys_do_not_set_their_provider_aside():
     """Each is tried again with the next key, so that all keys meet it."""
     desk = two(key("a"), key("b"), key("c"), q_keys=(key("d"),))

@@ -223,7 +223,12 @@ class Pool:
             before_s = key.latency_s
             key.latency_s = before_s + LATENCY_WEIGHT * (first_byte_s - before_s) if before_s else first_byte_s
         breaker = key.breaker
-        if verdict is SUCCESS and now < breaker.sure_until and not grant.probes and self.outage.circuit.state is CLOSED:
+        if (
+            (verdict is SUCCESS and now < breaker.sure_until)
+            and not grant.probes
+            and self.outage.circuit.state is CLOSED
+            and (grant.caller == key.witnesses.latest or key.witnesses.are_two)
+        ):
             breaker.window.requests += 1
         else:
             is_stirring = self._judge(grant, outcome, now) or is_stirring

@@ -4,28 +4,33 @@ from math import inf
 from typing import Final
 
 LATELY_S: Final = 10.0
+NOW_S: Final = 1.0
+"""Who did well within this time need not be told of again."""
 
 
 class Witnesses:
-    """Of one key, or of all keys of a provider. Successes are told now and then: that a caller does well is all that is asked."""
+    """Of one key, or of all keys of a provider. Not every success is told, because who does well is all that is asked."""
 
-    __slots__ = ("_before", "_before_at", "_latest", "_latest_at", "_who_failed")
+    __slots__ = ("_before", "_before_at", "_latest_at", "_who_failed", "are_two", "latest")
 
     def __init__(self) -> None:
-        self._latest = self._before = ""
+        self.latest = self._before = ""
         """The two callers that did well last, and when."""
         self._latest_at = self._before_at = -inf
+        self.are_two = False
+        """Both did so just now: whoever fails, there is another."""
         self._who_failed: str | None = None
         """In the last failure that was told."""
 
     def did_well(self, caller: str, now: float) -> None:
-        if caller != self._latest:
-            self._before, self._before_at = self._latest, self._latest_at
-            self._latest = caller
+        if caller != self.latest:
+            self._before, self._before_at = self.latest, self._latest_at
+            self.latest = caller
         self._latest_at = now
+        self.are_two = now - self._before_at < NOW_S
 
     def is_believed(self, caller: str, now: float) -> bool:
         """Whether a failure tells of more than its caller. Of one caller's in a row, while others do well, only the first does."""
         is_again, self._who_failed = caller == self._who_failed, caller
-        others_at = self._before_at if caller == self._latest else self._latest_at
+        others_at = self._before_at if caller == self.latest else self._latest_at
         return not is_again or now - others_at >= LATELY_S
