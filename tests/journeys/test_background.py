@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.in_turn import in_turn
 from tests.journeys.running import Running, Serve, until
 from tests.journeys.wire import Line, Question, Reply, exchange
 
@@ -241,4 +242,65 @@ async def test_a_stream_that_was_left_is_taken_up_again(serve: Serve, host: tupl
         again = await ask(gateway, "GET", "/v1/responses/resp_1?stream=true&starting_after=0")
     assert (again.status, again.is_whole, told.asked[-1]) == (200, True, "GET /v1/responses/resp_1?stream=true&starting_after=0")
     assert spent(gateway) == EXACT
+    assert await is_proven(gateway)
+
+
+GEMINI = f"""
+server: {{port: 0, auth: required, native: {{gemini: gemini}}}}
+store: {{url: "memory://"}}
+providers: {{gemini: {{kind: gemini, base_url: BASE, keys: [{{label: a, key: sk-a}}]}}}}
+budgets: [{{name: everything, limit_usd: 5, period: total}}]
+virtual_keys: [{{name: ada, key: {KEY}}}]
+pricing: {{overrides: {{gemini/m: {{input: 2, output: 8, context: 10000, per_tool: {{web_search: 0.01}}}}}}}}
+"""
+SEARCH = {"type": "google_search_call", "id": "s", "arguments": {"queries": ["depth of the lake"]}}
+PART = {"total_input_tokens": 8, "total_output_tokens": 1}
+ALL = {"total_input_tokens": 8, "total_output_tokens": 20}
+COUNTED = ALL | {"grounding_tool_count": [{"type": "google_search", "count": 1}]}
+
+
+def interaction(status: str, **told: Any) -> dict[str, Any]:
+    return {"id": "v1_1", "object": "interaction", "status": status, **told}
+
+
+def event(kind: str, **told: Any) -> dict[str, Any]:
+    return {"type": kind, "event_type": kind, **told}
+
+
+CREATED_AT_GOOGLE = event("interaction.created", interaction=interaction("in_progress"))
+SEARCHED = event("step.start", index=0, step=SEARCH)
+STOPPED = event("step.stop", index=0, usage=PART)
+
+
+def completed(usage: Any) -> dict[str, Any]:
+    return event("interaction.completed", interaction=interaction("completed", usage=usage))
+
+
+@in_turn(
+    ("told", "is_settled"),
+    [
+        ((CREATED_AT_GOOGLE, SEARCHED, STOPPED), False),  # it is not over: the provider has closed the stream, and goes on
+        ((CREATED_AT_GOOGLE, SEARCHED, STOPPED, event("interaction.status_update", status="in_progress", usage=PART)), False),
+        ((STOPPED, completed(ALL)), False),  # taken up behind its searches, which nobody counts
+        ((STOPPED, completed(COUNTED)), True),
+        ((CREATED_AT_GOOGLE, SEARCHED, STOPPED, completed(ALL)), True),
+    ],
+)
+async def test_a_stream_of_an_interaction_settles_it_when_it_tells_all(
+    serve: Serve, host: tuple[Host, str], told: tuple[dict[str, Any], ...], *, is_settled: bool
+) -> None:
+    """What its steps have used so far is not what it costs; nor are its last words, where they leave out its searches."""
+    provider, url = host
+    provider.stream, provider.told = b"", interaction("in_progress")
+    gateway = await serve(GEMINI.replace("BASE", url), clock=SystemClock())
+    asked = {"model": "gemini/m", "input": "hi", "background": True, "tools": [{"type": "google_search"}]}
+    await ask(gateway, "POST", "/v1beta/interactions", asked | {"generation_config": {"max_output_tokens": 500}})
+    booked = spent(gateway)
+    assert booked >= 500 * 8000 + 10 * 10_000_000
+    provider.events(*told, is_whole=True)
+    assert (await ask(gateway, "GET", "/v1beta/interactions/v1_1?stream=true")).is_whole
+    assert spent(gateway) == (EXACT + 10_000_000 if is_settled else booked)
+    provider.stream, provider.told = b"", interaction("completed", steps=[SEARCH], usage=ALL)
+    await ask(gateway, "GET", "/v1beta/interactions/v1_1")
+    assert spent(gateway) == EXACT + 10_000_000
     assert await is_proven(gateway)

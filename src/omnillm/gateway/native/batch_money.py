@@ -116,7 +116,7 @@ class BatchMoney:
             await self.settle(made_by, joined(read), prices)
 
     async def note_usage(self, made_by: str, usage: Usage | None, prices: PriceBook, *, tier: object) -> None:
-        """What the stream of one response told in the end; None: nothing. `tier`: in the provider's words."""
+        """What the stream of one response told in the end; None: nothing, or not all. `tier`: in the provider's words."""
         if usage is not None:
             await self.settle(made_by, {Group("", usage.prompt_tokens, tier=served_tier(tier)): Together(usage, 1)}, prices)
 

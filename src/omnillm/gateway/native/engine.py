@@ -179,7 +179,7 @@ class NativeEngine:
         """A response that is written in the background tells of its usage in its last event, to whoever reads that."""
         made_by = await self._batches.results_of(ask.provider, ask.asked.named[0][1])
         if made_by is not None:
-            relay.then(lambda: self._batches.note_usage(made_by, relay.usage, self.prices, tier=relay.tier))
+            relay.then(lambda: self._batches.note_usage(made_by, relay.total, self.prices, tier=relay.tier))
 
     def open(self, call: Call, ask: NativeAsk, model: str, pin: Pin | None) -> Case:
         target = Target(provider=ask.provider, model=model, protocol=ask.endpoint.protocols[0])

@@ -136,9 +136,9 @@ class NativeRelay:
         self._done = done
 
     @property
-    def usage(self) -> Usage | None:
-        """The usage that a stream has told so far."""
-        return None if self._watch is None else _believed(self._watch.usage)
+    def total(self) -> Usage | None:
+        """The usage that a stream of events has told in the end."""
+        return _believed(self._watch.total) if isinstance(self._watch, NativeWatch) else None
 
     @property
     def tier(self) -> object:

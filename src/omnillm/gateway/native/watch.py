@@ -108,6 +108,11 @@ class NativeWatch:
         return reported[0] if reported else self._usage
 
     @property
+    def total(self) -> Usage | None:
+        """What was told with a last event of its protocol's; None: what was told until then is not all."""
+        return next((watch.usage for watch in self._watches if watch.usage is not None and watch.at_end_of_stream()), None)
+
+    @property
     def tier(self) -> object:
         """The tier that it is served under, in the provider's words; None: it was not told."""
         return next((watch.tier for watch in self._watches if watch.tier is not None), None)

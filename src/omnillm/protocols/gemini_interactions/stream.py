@@ -21,11 +21,12 @@ _RETURN = ord("\r")
 _BEGINNING, _BEYOND = b"event: ", b"event:!"
 """Between them lies, in the order of bytes, whatever begins with the first."""
 _DONE = b"[DONE]"
+_BEGINNINGS = frozenset({"interaction.created", "interaction.start"})
 _ENDS = frozenset({"interaction.completed", "interaction.complete"})
 _OPENINGS = frozenset(
     {
-        *("interaction.created", "interaction.status_update", "step.stop"),
-        *("interaction.start", "content.start", "content.stop"),  # of the API's revisions before steps
+        *(*_BEGINNINGS, "interaction.status_update", "step.stop"),
+        *("content.start", "content.stop"),  # of the API's revisions before steps
     }
 )
 """Events that show nothing yet. One that is not known counts as content: after it nothing is retried unseen."""
@@ -37,7 +38,7 @@ class InteractionsWatch:
     `interaction.completed` says that it is over, and [DONE] that nothing follows: a stream that ends without the second is whole too.
     """
 
-    __slots__ = ("_has_content", "_is_complete", "_searches", "environment_id", "failure", "response_id", "tier", "usage")
+    __slots__ = ("_has_begun", "_has_content", "_is_complete", "_searches", "environment_id", "failure", "response_id", "tier", "usage")
     opening: ClassVar = None
     next_sequence: ClassVar = 0
 
@@ -48,6 +49,8 @@ class InteractionsWatch:
         self.response_id = self.environment_id = ""
         """The ids that the provider gave to the interaction, and to where it runs code."""
         self._searches = 0
+        self._has_begun = False
+        """Its beginning was seen. A stream can be taken up behind any of its events."""
         self._has_content = False
         self._is_complete = False
 
@@ -86,6 +89,8 @@ class InteractionsWatch:
         except UNREADABLE:
             return self._fail(MALFORMED_EVENT)
         self._searches += searches_of([each for each in (event.step, event.delta) if each is not None])
+        if event.event_type in _BEGINNINGS:
+            self._has_begun = True
         if event.usage is not None:
             self.usage = usage_of(event.usage, self._searches) or self.usage
         if event.interaction is not None:
@@ -109,12 +114,19 @@ class InteractionsWatch:
         failure = None if interaction is None else failure_in(interaction)
         if failure is not None:
             return self._fail(failure)
+        if not self._has_begun and (interaction is None or not _counts_searches(interaction)):
+            self.usage = None
         self._is_complete = True
         return Sight.NOTHING
 
     def _fail(self, failure: Failure) -> int:
         self.failure = msgspec.structs.replace(failure, usage=self.usage)
         return Sight.FAILED
+
+
+def _counts_searches(interaction: Interaction) -> bool:
+    """Whether an interaction tells of all its searches by itself."""
+    return interaction.steps is not None or (interaction.usage is not None and interaction.usage.grounding_tool_count is not None)
 
 
 def _tells_nothing(text: bytes) -> bool:
