@@ -5,17 +5,22 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from tests.journeys.running import until
 
 from omnillm.errors import LedgerUnavailable, Unavailable
 from omnillm.gateway.journal import Journal
+from omnillm.records import EntryKind, Posting
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing import ManualClock
+from omnillm.testing.rows import entry, request_id
 
-CALL = SimpleNamespace(request_id="a" * 32, periods=(("gateway", "2026-11"),), claims=())
+REQUEST_ID = request_id(1)
+
+
+def reservation(attempt: int) -> Posting:
+    return Posting(entries=(entry(1, EntryKind.RESERVE, attempt=attempt, amount=7),))
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ async def waiting(tmp_path: Path) -> AsyncIterator[tuple[Journal, asyncio.Task[N
     journal = Journal(store, epoch=opened.epoch, is_strict=True, allows_outage=False)
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as intruder:
         intruder.execute("BEGIN IMMEDIATE")
-        task = asyncio.create_task(journal.reserve(CALL, attempt=1, amount_nanousd=7, wall_ms=0))
+        task = asyncio.create_task(journal.reserve(reservation(1), None))
         await asyncio.sleep(0)
         yield journal, task
         intruder.execute("ROLLBACK")
@@ -60,7 +65,7 @@ async def test_after_the_end_nothing_is_asked_of_the_ledger(waiting: tuple[Journ
     journal, task = waiting
     journal.close()
     with pytest.raises(Unavailable, match="shutting down"):
-        await journal.reserve(CALL, attempt=1, amount_nanousd=7, wall_ms=0)
+        await journal.reserve(reservation(1), None)
     with pytest.raises(Unavailable):
         await task
 
@@ -73,14 +78,14 @@ async def test_who_goes_on_without_a_reservation(tmp_path: Path, is_strict: bool
     store = SqliteStore(path, clock=ManualClock())
     opened = await store.open()
     journal = Journal(store, epoch=opened.epoch, is_strict=is_strict, allows_outage=allows_outage)
-    await journal.reserve(CALL, attempt=1, amount_nanousd=7, wall_ms=0)
-    assert [entry.amount_nanousd for entry in await store.entries(CALL.request_id)] == ([7] if is_strict else [])
+    await journal.reserve(reservation(1), None)
+    assert [entry.amount_nanousd for entry in await store.entries(REQUEST_ID)] == ([7] if is_strict else [])
     path.rename(tmp_path / "away.db")
     with suppress(LedgerUnavailable):
         await store.flush()
     assert not store.is_healthy
     with nullcontext() if allows_outage or not is_strict else pytest.raises(LedgerUnavailable, match="draws on a budget"):
-        await journal.reserve(CALL, attempt=2, amount_nanousd=7, wall_ms=0)
+        await journal.reserve(reservation(2), lambda: reservation(3))
     (tmp_path / "away.db").rename(path)
     await until(lambda: store.is_healthy)
     await store.aclose()

@@ -203,14 +203,7 @@ class Program:
             dispatch=dispatch,
             drains=self.drains,
             idempotency=self._idempotency,
-            dialling=Dialling(
-                admission=self.admission,
-                client=self.client,
-                upstreams=self.upstreams,
-                journal=self._journal,
-                dispatch=dispatch,
-                deadlines=self.deadlines,
-            ),
+            dialling=Dialling(client=self.client, upstreams=self.upstreams, dispatch=dispatch, deadlines=self.deadlines),
         )
 
     def beside(self, settings: Settings) -> "Program":

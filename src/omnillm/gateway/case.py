@@ -1,5 +1,6 @@
 """The open file of one call: whatever it holds is given back when it closes, exactly once, synchronously, by whichever way it ends."""
 
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.quotes.quote import Quote
 from omnillm.gateway.replies.reported import told_prompt
 from omnillm.outcome import Outcome, Verdict
-from omnillm.protocols.loss import LossReason, joined, long_form
+from omnillm.protocols.loss import LossReason, long_form
 from omnillm.protocols.protocol import Bound
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
@@ -125,11 +126,6 @@ class Case(msgspec.Struct, eq=False):
             self.close(status=500, outcome=Defect.code)
             raise Defect(self.request_id, self.attempts) from error
 
-    @property
-    def claims(self) -> tuple[ClaimRow, ...]:
-        """What the ledger is told of the call's idempotency key before an attempt is sent."""
-        return () if self.claim is None else (self.claim.taken(self.request_id),)
-
     def begin(self, lease: Lease) -> Attempt:
         """Open the next attempt, on a lease just granted or (a stale connection) on the one still held."""
         self.attempts += 1
@@ -141,16 +137,25 @@ class Case(msgspec.Struct, eq=False):
         self.attempt = attempt = Attempt(lease, number, price, version, int(settlement.wall() * 1000))
         return attempt
 
-    def renumber(self) -> int:
-        """Another number for the newest reservation, that of the attempt or of a slice: the last one is used up, whether written or not."""
+    def reserve(self, amount_nanousd: int) -> Coroutine[Any, Any, None]:
+        """Have the attempt's reservation, or a slice's, written before anything is sent, and the claim with it. LedgerUnavailable."""
+        return self.settlement.journal.reserve(self._reservation(amount_nanousd), lambda: self._renumbered(amount_nanousd))
+
+    def _reservation(self, amount_nanousd: int) -> Posting:
+        claims = () if self.claim is None else (self.claim.taken(self.request_id),)
         attempt = self.attempt
         assert attempt is not None
+        return Posting(entries=self._entry(attempt, EntryKind.RESERVE, amount_nanousd, self.slices), claims=claims)
+
+    def _renumbered(self, amount_nanousd: int) -> Posting:
+        """The reservation with another number, because nobody knows whether the last one was written."""
+        assert self.attempt is not None
         if self.slices:
             self.slices += 1
         else:
             self.unsent += 1
-            attempt.number += 1
-        return attempt.number + self.slices
+            self.attempt.number += 1
+        return self._reservation(amount_nanousd)
 
     def note_sent(self, now: float) -> None:
         """The attempt's first byte is about to leave: its slot and tokens count from this moment, not from when it began to connect."""
@@ -223,23 +228,37 @@ class Case(msgspec.Struct, eq=False):
 
     def _book(self, attempt: Attempt, verdict: Verdict) -> None:
         """The attempt's entries in the ledger."""
-        journal, charged = self.settlement.journal, attempt.charged
+        charged = attempt.charged
         assert charged is not None
         # Without a durable reservation to close, an attempt that cost nothing moves nothing; a batch's cost comes later, in these periods.
-        if self.periods and (charged[0] or journal.is_strict or self.call.operation == BATCHES):
+        if self.periods and (charged[0] or self.settlement.journal.is_strict or self.call.operation == BATCHES):
             is_void = not attempt.is_sent or verdict is NOT_SENT
-            self._entries += journal.entries(
-                self,
-                attempt=attempt.number,
-                kind=VOID if is_void else SETTLE,
-                amount_nanousd=charged[0],
-                wall_ms=attempt.wall_ms,
-                is_estimated=charged[1],
-            )
+            self._entries += self._entry(attempt, VOID if is_void else SETTLE, charged[0], is_estimated=charged[1])
         if self.slices:
-            for number in range(attempt.number + 1, attempt.number + self.slices + 1):
-                self._entries += journal.entries(self, attempt=number, kind=VOID, amount_nanousd=0, wall_ms=attempt.wall_ms)
+            for number in range(1, self.slices + 1):
+                self._entries += self._entry(attempt, VOID, 0, number)
             self.slices = 0
+
+    def _entry(
+        self, attempt: Attempt, kind: EntryKind, amount_nanousd: int, slices: int = 0, *, is_estimated: bool = False
+    ) -> tuple[Entry, ...]:
+        """Money of the attempt, or of its slice of that number, in every budget that the case draws on."""
+        entries: tuple[Entry, ...] = ()
+        for budget, period in self.periods:
+            entries += (
+                Entry(
+                    request_id=self.request_id,
+                    attempt=attempt.number + slices,
+                    kind=kind,
+                    budget=budget,
+                    period=period,
+                    amount_nanousd=amount_nanousd,
+                    wall_ms=attempt.wall_ms,
+                    epoch=self.settlement.journal.epoch,
+                    is_estimated=is_estimated,
+                ),
+            )
+        return entries
 
     def close(self, *, status: int, outcome: str) -> None:
         """Give back what is still held, book the cost, write the rows, tell that it has ended. Only the first close counts."""
@@ -278,13 +297,6 @@ class Case(msgspec.Struct, eq=False):
         """A pinned call that is not translated, as it is sent with the key of a lease; what has to be left out is noted as a loss."""
         call, self.losses = readable(self.call, pin, lease)
         return call
-
-    def translate(self, bridged: Bridged, lease: Lease, body: bytes, counted: Usage | None) -> bytes:
-        """A whole reply in the client's words; `counted` is what was peeked of it. UpstreamLost: it cannot be read."""
-        assert self.bridge is not None
-        report = self.bridge.reply(bridged, lease, self.request_id, body, counted)
-        self.losses = joined(bridged.reasons, report.loss_reasons)
-        return report.value
 
     def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
         """The translator of a stream. What the request lost is noted now, what the stream loses when it has ended."""

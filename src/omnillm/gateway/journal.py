@@ -1,11 +1,11 @@
-"""What the gateway needs of a ledger, and how a case's movements become its rows."""
+"""The gateway's side of the ledger: what it needs of a store, and how durable a reservation is before a call is sent."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from omnillm.errors import LedgerUnavailable, shutting_down
-from omnillm.records import AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
+from omnillm.records import AttemptRow, Binding, ClaimRow, Entry, Posting, RequestRow
 
 T = TypeVar("T")
 
@@ -51,26 +51,6 @@ class Ledger(Protocol):
     async def binding(self, kind: str, upstream_id: str) -> Binding | None: ...
 
 
-class Movement(Protocol):
-    """One attempt of one case, as far as money is concerned."""
-
-    @property
-    def request_id(self) -> str: ...
-    @property
-    def periods(self) -> tuple[tuple[str, str], ...]:
-        """(budget, period id) of each reservation."""
-        ...
-
-    @property
-    def claims(self) -> tuple[ClaimRow, ...]:
-        """The idempotency key that it has taken, if any."""
-        ...
-
-    def renumber(self) -> int:
-        """Another number for its newest reservation, of which nobody knows whether it was written."""
-        ...
-
-
 class Journal:
     """Durability as configured: strict puts each reservation and claim on disk before its attempt is sent, relaxed writes all behind."""
 
@@ -100,24 +80,23 @@ class Journal:
         if not self._allows_outage:
             raise unwritable(1.0)
 
-    async def reserve(self, movement: Movement, *, attempt: int, amount_nanousd: int, wall_ms: int, is_again: bool = False) -> None:
-        """Make an attempt's reservation and claim durable (strict). LedgerUnavailable: nothing may be sent.
+    async def reserve(self, posting: Posting, renumbered: Callable[[], Posting] | None) -> None:
+        """Make a reservation and a claim durable (strict). LedgerUnavailable: nothing may be sent.
 
-        With `when_down: allow`, whoever finds the ledger down goes on as those behind it do. What may have been written all the same
-        is given back by the ledger, so the attempt takes another number.
+        With `when_down: allow`, a call that finds the ledger down goes on without a reservation, as the calls after it do. If this posting
+        was written all the same, the ledger gives it back, and its number is used up: `renumbered` makes the same posting with another one.
         """
         if self._allows_outage and not self._ledger.is_healthy and not self._ledger.is_taken_over:
             return
         if not self.is_strict:
-            self._ledger.post(Posting(claims=movement.claims))
+            self._ledger.post(Posting(claims=posting.claims))
             return
-        entries = self.entries(movement, attempt=attempt, kind=EntryKind.RESERVE, amount_nanousd=amount_nanousd, wall_ms=wall_ms)
         try:
-            await self._until_closed(self._ledger.post_durably(Posting(entries=entries, claims=movement.claims)))
+            await self._until_closed(self._ledger.post_durably(posting))
         except LedgerUnavailable as error:
-            if is_again or not self._allows_outage:
+            if renumbered is None or not self._allows_outage:
                 raise unwritable(error.retry_after_s) from error
-            await self.reserve(movement, attempt=movement.renumber(), amount_nanousd=amount_nanousd, wall_ms=wall_ms, is_again=True)
+            await self.reserve(renumbered(), None)
 
     async def claim(self, scope: str, *, is_behind: bool = False) -> ClaimRow | None:
         """What the ledger knows of an idempotency key. `is_behind`: what was written behind is waited for.
@@ -156,34 +135,6 @@ class Journal:
             raise
         finally:
             self._waiting.discard(task)
-
-    def entries(
-        self,
-        movement: Movement,
-        *,
-        attempt: int,
-        kind: EntryKind,
-        amount_nanousd: int,
-        wall_ms: int,
-        is_estimated: bool = False,
-    ) -> tuple[Entry, ...]:
-        """One movement, in every budget that the case draws on."""
-        entries: tuple[Entry, ...] = ()
-        for budget, period in movement.periods:
-            entries += (
-                Entry(
-                    request_id=movement.request_id,
-                    attempt=attempt,
-                    kind=kind,
-                    budget=budget,
-                    period=period,
-                    amount_nanousd=amount_nanousd,
-                    wall_ms=wall_ms,
-                    epoch=self.epoch,
-                    is_estimated=is_estimated,
-                ),
-            )
-        return entries
 
     async def request(self, request_id: str) -> RequestRow | None:
         """The row of a call that has ended, what was written behind included. LedgerUnavailable."""

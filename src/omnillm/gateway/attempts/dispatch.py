@@ -15,7 +15,16 @@ from omnillm.errors import ReplyTooLarge, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.credentials import authenticate, renewed
-from omnillm.gateway.attempts.no_reply import cut, failure_of, garbled, late
+from omnillm.gateway.attempts.no_reply import (
+    ERROR_BODY_LIMIT,
+    cut,
+    failure_of,
+    garbled,
+    holds_no_error,
+    late,
+    read_error,
+    tells_its_end,
+)
 from omnillm.gateway.attempts.rounds import VISIBLE, DispatchSettings, Round, open_round
 from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.bridges.bridge import Bridged
@@ -25,17 +34,15 @@ from omnillm.gateway.quotes.tool_calls import ToolCalls
 from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.replies.answer import Answer
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
-from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.paths import COUNT_TOKENS, REALTIME
 from omnillm.transport.client import Exchange, HttpClient
 from omnillm.transport.room import Room
 
-ERROR_BODY_LIMIT = 1024 * 1024
 SHORTEST_ATTEMPT_S = 0.005
 """With less time left no other attempt is begun. (Timers may fire a little early.)"""
 AnswerT = TypeVar("AnswerT")
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Dispatch:
@@ -81,8 +88,7 @@ class Dispatch:
                 lease = granted
             attempt = case.begin(lease)
             if case.claim is not None or (self._journal.is_strict and case.quote.amount_nanousd and case.periods):
-                amount = case.quote.amount_nanousd
-                await self._journal.reserve(case, attempt=attempt.number, amount_nanousd=amount, wall_ms=attempt.wall_ms)
+                await case.reserve(case.quote.amount_nanousd)
             try:
                 answer = await exchange(case, attempt)
             except (UpstreamLost, UpstreamTimeout) as error:
@@ -143,7 +149,9 @@ class Dispatch:
         reply = body
         if bridged is not None:
             try:
-                reply = case.translate(bridged, case.last_lease, body, peek.usage)
+                assert case.bridge is not None
+                report = case.bridge.reply(bridged, case.last_lease, case.request_id, body, peek.usage)
+                reply, case.losses = report.value, joined(bridged.reasons, report.loss_reasons)
             except UpstreamLost:
                 assert case.attempt is not None
                 case.served_under(case.attempt, peek.tier)
@@ -276,24 +284,3 @@ def _is_over(case: Case, attempt: Attempt, failure: Failure) -> bool:
     """The call's time is up. What provably never left, though it had begun to, stays told as that: nothing of it counts."""
     is_unsent = failure.verdict is Verdict.NOT_SENT and attempt.has_begun
     return not is_unsent and case.settlement.now() >= case.call.deadline - SHORTEST_ATTEMPT_S
-
-
-def tells_its_end(body: bytes) -> bool:
-    """Whether a reply that is complete says so by itself, as JSON does, and plain text (subtitles) does not."""
-    return body.lstrip()[:1] == b"{"
-
-
-def holds_no_error(body: bytes) -> bool:
-    """Whether a reply that is no generation (a count of tokens) is a JSON object, and not an error."""
-    try:
-        return "error" not in _object(body)
-    except UNREADABLE:
-        return False
-
-
-async def read_error(exchange: Exchange) -> bytes:
-    """What can be read of an error's body: its status counts whether or not that is all of it, and is billed by nobody."""
-    try:
-        return await exchange.read_all(ERROR_BODY_LIMIT)
-    except (UpstreamLost, UpstreamTimeout):
-        return b""

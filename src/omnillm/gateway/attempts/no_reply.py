@@ -1,10 +1,17 @@
 """What a provider's silence, or a reply that breaks off or is none, is judged as."""
 
+import msgspec
+
 from omnillm.errors import NotSent, OmniError, ReplyTooLarge, StaleConnection, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.attempts.upstream import KeyGone
 from omnillm.outcome import Verdict
+from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure
+from omnillm.transport.client import Exchange
 
+ERROR_BODY_LIMIT = 1024 * 1024
+
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
     KeyGone: Verdict.ABORTED,
     NotSent: Verdict.NOT_SENT,
@@ -38,3 +45,24 @@ def late() -> Failure:
     return Failure(
         verdict=Verdict.TIMEOUT, status=200, code="upstream_timeout", message="The provider did not answer in time (first event)."
     )
+
+
+def tells_its_end(body: bytes) -> bool:
+    """Whether a reply that is complete says so by itself, as JSON does, and plain text (subtitles) does not."""
+    return body.lstrip()[:1] == b"{"
+
+
+def holds_no_error(body: bytes) -> bool:
+    """Whether a reply that is no generation (a count of tokens) is a JSON object, and not an error."""
+    try:
+        return "error" not in _object(body)
+    except UNREADABLE:
+        return False
+
+
+async def read_error(exchange: Exchange) -> bytes:
+    """What can be read of an error's body: its status counts whether or not that is all of it, and is billed by nobody."""
+    try:
+        return await exchange.read_all(ERROR_BODY_LIMIT)
+    except (UpstreamLost, UpstreamTimeout):
+        return b""

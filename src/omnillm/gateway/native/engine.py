@@ -13,7 +13,8 @@ from omnillm.errors import BadRequest, CallerFault
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.credentials import authenticate, renewed
-from omnillm.gateway.attempts.dispatch import Dispatch, read_error
+from omnillm.gateway.attempts.dispatch import Dispatch
+from omnillm.gateway.attempts.no_reply import read_error
 from omnillm.gateway.attempts.rounds import VISIBLE
 from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.bindings import Pin

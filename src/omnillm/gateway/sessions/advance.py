@@ -5,10 +5,7 @@ from contextlib import suppress
 
 from omnillm.admission.asks import Refusal
 from omnillm.errors import Unavailable
-from omnillm.gateway.admission import Admission
-from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.case import Case
-from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.sessions.meter import Meter
 
@@ -16,14 +13,11 @@ from omnillm.gateway.sessions.meter import Meter
 class Advance:
     """The advance of one session. Whoever holds it closes it; what was reserved belongs to the case, and is settled with it."""
 
-    __slots__ = ("_admission", "_attempt", "_case", "_growing", "_held", "_is_closed", "_is_short", "_journal", "_meter", "_task")
+    __slots__ = ("_case", "_growing", "_held", "_is_closed", "_is_short", "_meter", "_task")
 
-    def __init__(self, case: Case, attempt: Attempt, meter: Meter, *, admission: Admission, journal: Journal) -> None:
+    def __init__(self, case: Case, meter: Meter) -> None:
         self._case = case
-        self._attempt = attempt
         self._meter = meter
-        self._admission = admission
-        self._journal = journal
         self._held = case.quote.amount_nanousd
         self._growing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -68,13 +62,12 @@ class Advance:
     async def _add(self, amount: int) -> Refusal | None:
         """Reserve an amount, which counts as held once it is on disk. None: it is held; else why there is no room."""
         case = self._case
-        refusal = self._admission.extend(case.request_id, amount, case.settlement.now())
+        refusal = case.settlement.admission.extend(case.request_id, amount, case.settlement.now())
         if refusal is not None:
             return refusal
-        if self._journal.is_strict and not self._is_closed:
+        if case.settlement.journal.is_strict and not self._is_closed:
             case.slices += 1
-            attempt = self._attempt
-            await self._journal.reserve(case, attempt=attempt.number + case.slices, amount_nanousd=amount, wall_ms=attempt.wall_ms)
+            await case.reserve(amount)
         self._held += amount
         self._is_short = False
         return None

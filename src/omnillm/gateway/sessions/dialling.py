@@ -8,15 +8,13 @@ import asyncio
 
 import msgspec
 
-from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.credentials import authenticate, renewed
-from omnillm.gateway.attempts.dispatch import Dispatch, read_error
-from omnillm.gateway.attempts.no_reply import cut, garbled, late
+from omnillm.gateway.attempts.dispatch import Dispatch
+from omnillm.gateway.attempts.no_reply import cut, garbled, late, read_error
 from omnillm.gateway.attempts.rounds import VISIBLE
 from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.case import Case
-from omnillm.gateway.journal import Journal
 from omnillm.gateway.sessions.session import Dialled, Session
 from omnillm.outcome import Verdict
 from omnillm.protocols.protocol import Failure
@@ -30,24 +28,20 @@ class Dialling:
     def __init__(
         self,
         *,
-        admission: Admission,
         client: HttpClient,
         upstreams: Upstreams,
-        journal: Journal,
         dispatch: Dispatch,
         deadlines: Deadlines,
     ) -> None:
         self._deadlines = deadlines
-        self._admission = admission
         self._client = client
         self._upstreams = upstreams
-        self._journal = journal
         self._dispatch = dispatch
 
     async def open(self, case: Case) -> Session:
         """With the first provider that opens one."""
         dialled = await self._dispatch.over_keys(case, self._dial)
-        return Session(case, dialled, admission=self._admission, journal=self._journal, deadlines=self._deadlines)
+        return Session(case, dialled, deadlines=self._deadlines)
 
     async def _dial(self, case: Case, attempt: Attempt) -> Dialled | Failure:
         lease = attempt.lease
@@ -95,7 +89,7 @@ class Dialling:
         refusal = session.read_refusal(first.data)
         if refusal is not None:
             return refusal
-        self._admission.prove(attempt.lease.lease_id, now)
+        case.settlement.admission.prove(attempt.lease.lease_id, now)
         return Dialled(socket=socket, attempt=attempt, first=first, timeouts=timeouts)
 
     def _judge(self, case: Case, upstream: Upstream, exchange: Exchange, body: bytes) -> Failure:

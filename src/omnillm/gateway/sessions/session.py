@@ -7,10 +7,8 @@ provider is over at that moment: `failure` says why, and both raise it. Messages
 import msgspec
 
 from omnillm.errors import BudgetExceeded, Defect, OmniError, RequestTimeout, Unavailable, UpstreamLost, shutting_down
-from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
-from omnillm.gateway.journal import Journal
 from omnillm.gateway.sessions.advance import Advance
 from omnillm.gateway.sessions.meter import Meter
 from omnillm.outcome import Outcome, Verdict
@@ -57,7 +55,7 @@ class Session:
         "socket",
     )
 
-    def __init__(self, case: Case, dialled: Dialled, *, admission: Admission, journal: Journal, deadlines: Deadlines) -> None:
+    def __init__(self, case: Case, dialled: Dialled, *, deadlines: Deadlines) -> None:
         settlement = case.settlement
         case.is_handed_over = True
         self.case = case
@@ -72,7 +70,7 @@ class Session:
         if case.call.body:
             self._meter.to_provider(case.call.body)
             self._meter.sent()
-        self._advance = Advance(case, dialled.attempt, self._meter, admission=admission, journal=journal)
+        self._advance = Advance(case, self._meter)
         self._is_retiring = self._is_settled = False
         self._now = settlement.now
         self._seen_at = self._quiet_at = now = self._now()
