@@ -530,8 +530,8 @@ class World:
                 circuits = [each.dead, each.breaker.circuit, *each.denials.values(), *(one.circuit for one in each.group.classes())]
                 for circuit in (*circuits, pool.outage.circuit):
                     assert grants.issuperset(circuit.probes), "half-open for ever"
-            kept = {earmark for earmark, of in self.leasing.earmarks._made.values() if of is pool}
-            assert {each.group.earmark for each in pool.keys.values()} - {None} == kept
+            kept = [earmark.group for earmark in self.leasing.earmarks._made.values() if earmark._pool is pool]
+            assert len(kept) == len({each.group for each in pool.keys.values() if each.group.is_earmarked} | set(kept)), "room is kept twice"
             rests = {rested.label for _, _, rested in pool._roster.resting}
             for each in pool.keys.values():
                 assert each.is_ready == each.is_closed == (each in pool._roster.ready)

@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterable
 from math import inf
 from operator import attrgetter
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from omnillm.admission.asks import Ask, Lease, Refusal, Ticket
+from omnillm.admission.earmarks import Earmarks
 from omnillm.keys.terms import Need
 
 QuestionT = TypeVar("QuestionT", bound=Ask | Need)
-AskedT_contra = TypeVar("AskedT_contra", bound=Ask | Need, contravariant=True)
 AnswerT = TypeVar("AnswerT", bound=Ticket | Lease)
 PLACE = attrgetter("place")
 Lane = tuple[Hashable, ...]
@@ -49,17 +49,6 @@ class Line(Generic[QuestionT]):
         """What it was given (tokens or nano-USD) and its turn when it came or was served last. The smallest of all lines is next."""
 
 
-class Earmarks(Protocol[AskedT_contra]):
-    """Room that is kept for some of those who wait. `attempt` does not count what is kept for the one that asks."""
-
-    def keep(self, question: AskedT_contra, now: float, /) -> None: ...
-
-    def renew(self, now: float) -> None: ...
-
-    def drop(self, case_id: str) -> bool:
-        """Of a case that no longer waits. True: room was kept for it, which others may have now."""
-
-
 class Queue(Generic[QuestionT, AnswerT]):
     """`attempt` answers a question or, while it may wait, returns the moment before which asking again is no use (unless `stir` is called).
 
@@ -75,7 +64,7 @@ class Queue(Generic[QuestionT, AnswerT]):
         deliver: Callable[[AnswerT | Refusal], None],
         *,
         dooms: Callable[[QuestionT, int], bool] | None = None,
-        earmarks: Earmarks[QuestionT] | None = None,
+        earmarks: Earmarks | None = None,
     ) -> None:
         self.waiters: dict[str, Waiter[QuestionT]] = {}
         self._attempt = attempt
@@ -205,7 +194,7 @@ class Queue(Generic[QuestionT, AnswerT]):
                 del hope[waiter.lane]
 
     def _keep(self, waiter: Waiter[QuestionT], now: float) -> None:
-        if self._earmarks is not None:
+        if self._earmarks is not None and isinstance(waiter.question, Need):
             self._earmarks.keep(waiter.question, now)
 
     def _ask(self, waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | None:

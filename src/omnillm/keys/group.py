@@ -9,7 +9,6 @@ from omnillm.limits.window import Window, resized
 from omnillm.pattern import matches
 
 if TYPE_CHECKING:
-    from omnillm.keys.earmark import Earmark
     from omnillm.keys.key import Key
 
 MODELS_MOST = 1000
@@ -19,14 +18,14 @@ MODELS_MOST = 1000
 class Group:
     """A window for all models together, and a `ModelClass` for each pattern, or for each model that no pattern names."""
 
-    __slots__ = ("_classes", "_limits", "class_by_model", "earmark", "keys", "name", "window")
+    __slots__ = ("_classes", "_limits", "class_by_model", "is_earmarked", "keys", "name", "window")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.keys: list[Key] = []
         self.window: Window | None = None
-        self.earmark: Earmark | None = None
-        """One at a time: two would both count on the same tokens to slide out."""
+        self.is_earmarked = False
+        """Room is kept in it for a call that waits (`admission/earmarks.py`)."""
         self._limits: dict[str, list[ModelLimits]] = {}
         """By pattern, what its keys state."""
         self._classes: dict[str, ModelClass] = {}

@@ -10,7 +10,6 @@ from operator import itemgetter
 
 from omnillm.keys.affinity import favourite
 from omnillm.keys.circuit import CLOSED
-from omnillm.keys.earmark import Earmark
 from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group, group_name
 from omnillm.keys.judgement import HARMLESS, JUDGEMENTS
@@ -28,8 +27,6 @@ from omnillm.outcome import Outcome, Verdict
 SUCCESS = Verdict.SUCCESS
 PROBES_LOOKED_AT = 2
 REMEMBERED_MOST = 1000
-EARMARK_MOST_S = 60.0
-"""What is granted from now on slides out after this time. An earmark that looked further ahead would count on it."""
 LOOKED_AT_MOST = 8
 """In a pool of at most so many keys a refused call is told its exact wait; in a larger one that of a smaller call has to do."""
 
@@ -171,32 +168,31 @@ class Pool:
         return key or roster.probe(model, need.tokens, passed, now, most=len(roster.awaiting))
 
     def outlook(self, need: Need, model: str, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
-        """After `lease` found nothing: why, and until when. `is_bound_enough`: its moments may be too early."""
+        """After `lease` found nothing: why, and when that may change. `is_bound_enough`: the moments may be too early."""
+        tokens = need.tokens
         if need.pinned:
             key = self.keys.get(need.pinned)
-            return outlook((key,) if key is not None else (), model, need.tokens, passed, now)
-        if passed:
-            return outlook(self.keys.values(), model, need.tokens, passed, now)
-        search = self._searches.get(model)
-        if search is not None and search.covers(need.tokens, now):
-            if is_bound_enough or len(self.keys) > LOOKED_AT_MOST:
-                return search.outlook_for(need.tokens, now)
-            return outlook(self.keys.values(), model, need.tokens, passed, now)
-        if len(self._searches) >= REMEMBERED_MOST:
-            self._searches.clear()
-        search = self._searches[model] = Search(model, need.tokens, outlook(self.keys.values(), model, need.tokens, passed, now))
-        return search.view
+            return outlook((key,) if key is not None else (), model, tokens, passed, now)
+        search = None if passed else self._searches.get(model)
+        is_remembered = search is not None and search.covers(tokens, now)
+        if search is not None and is_remembered and (is_bound_enough or len(self.keys) > LOOKED_AT_MOST):
+            return search.outlook_for(tokens, now)
+        view = outlook(self.keys.values(), model, tokens, passed, now)
+        if not (passed or is_remembered):
+            if len(self._searches) >= REMEMBERED_MOST:
+                self._searches.clear()
+            self._searches[model] = Search(model, tokens, view)
+        return view
 
-    def earmark(self, need: Need, model: str, passed: Collection[str], until: float, now: float) -> Earmark | None:
-        """Keeps room for who waits, on the key that time alone lets have it first, if that is before `until`."""
+    def soonest(self, need: Need, model: str, passed: Collection[str], now: float) -> tuple[float, Key | None]:
+        """When time alone will have made room for a call, and on which ready key: the first. (inf, None): on none.
+
+        Keys whose group has room kept already do not count: two calls would both wait for the same tokens to slide out.
+        """
         ready = [key for key in self._roster.ready if key.label == need.pinned] if need.pinned else self._roster.ready[:LOOKED_AT_MOST]
-        free = [key for key in ready if key.label not in passed and key.group.earmark is None and not key.is_full]
+        free = [key for key in ready if key.label not in passed and not key.group.is_earmarked and not key.is_full]
         moments = [(outlook((key,), model, need.tokens, (), now).wakes_at, key) for key in free]
-        at, key = min(moments, key=itemgetter(0), default=(inf, None))
-        until = min(until, now + EARMARK_MOST_S)
-        if key is None or not now < at <= until:
-            return None
-        return Earmark(key.group, key.group.class_of(model, now).windows, need.tokens, max(at, (now + until) / 2))
+        return min(moments, key=itemgetter(0), default=(inf, None))
 
     def stir(self, group: Group) -> None:
         """There may be more room in a group than the searches know."""
