@@ -531,7 +531,9 @@ class World:
                 for circuit in (*circuits, pool.outage.circuit):
                     assert grants.issuperset(circuit.probes), "half-open for ever"
             kept = [earmark.group for earmark in self.leasing.earmarks._made.values() if earmark._pool is pool]
-            assert len(kept) == len({each.group for each in pool.keys.values() if each.group.is_earmarked} | set(kept)), "room is kept twice"
+            assert len(kept) == len({each.group for each in pool.keys.values() if each.group.is_earmarked} | set(kept)), (
+                "room is kept twice"
+            )
             rests = {rested.label for _, _, rested in pool._roster.resting}
             for each in pool.keys.values():
                 assert each.is_ready == each.is_closed == (each in pool._roster.ready)
