@@ -8,7 +8,7 @@ Normal form, which every parser produces and every emitter may rely on: tool cal
 import enum
 from collections.abc import Iterable
 from itertools import chain, groupby
-from typing import TYPE_CHECKING, Any, Final, Literal, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, final
 
 import msgspec
 
@@ -177,6 +177,8 @@ class ToolCall(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="tool_c
 class ToolResult(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="tool_result"):
     """The answer of the application's tool to one call."""
 
+    parts: ClassVar[tuple["MessagePart", ...]] = ()
+    """A message has parts; what a result holds is its `content`."""
     call_id: str
     content: tuple["Text | ImageUrl | ImageBase64 | ImageFile | Audio | File | Video | Json | Native", ...] = ()
     name: str = ""
@@ -267,11 +269,11 @@ def joined(items: Iterable[RequestItem]) -> list[RequestItem]:
     return found
 
 
-def lone_words(parts: tuple[MessagePart, ...]) -> str:
-    """Return the words of parts that are one text with nothing beside its words, which most messages are; of all others ""."""
-    if len(parts) != 1:
+def lone_words(item: RequestItem) -> str:
+    """Return the words of a message that is one text with nothing beside its words, which most are; of all other items ""."""
+    if len(item.parts) != 1 or item.name or item.vendor_extensions:
         return ""
-    part = parts[0]
+    part = item.parts[0]
     if type(part) is not Text or part.cache_control is not None or part.signature is not None:
         return ""
     return "" if part.citations or part.vendor_extensions or part.item_id else part.text

@@ -39,23 +39,23 @@ class Losses(dict[Note, None]):
 
     def drop(self, path: str, detail: str) -> None:
         """Note that it is gone."""
-        self._note("dropped", path, detail)
+        if len(self) < MOST:
+            self["dropped", path[:LONGEST_PATH], detail] = None
 
     def approximate(self, path: str, detail: str) -> None:
         """Note that something near it was said in its place."""
-        self._note("approximated", path, detail)
+        if len(self) < MOST:
+            self["approximated", path[:LONGEST_PATH], detail] = None
 
     def default(self, path: str, detail: str) -> None:
         """Note that the target needs a value which the source did not give."""
-        self._note("defaulted", path, detail)
+        if len(self) < MOST:
+            self["defaulted", path[:LONGEST_PATH], detail] = None
 
     def move(self, path: str, detail: str) -> None:
         """Note that it is said, but at another place."""
-        self._note("moved", path, detail)
-
-    def _note(self, kind: LossKind, path: str, detail: str) -> None:
         if len(self) < MOST:
-            self[kind, path if len(path) <= LONGEST_PATH else path[:LONGEST_PATH], detail] = None
+            self["moved", path[:LONGEST_PATH], detail] = None
 
     @property
     def reasons(self) -> tuple[LossReason, ...]:

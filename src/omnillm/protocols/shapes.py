@@ -157,6 +157,8 @@ def _member(name: str, path: str) -> str:
 def rest(body: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
     """The members that no typed field took: vendor extensions. Nulls say nothing and are left out."""
     more: dict[str, Any] = {}
+    if known.issuperset(body):
+        return more
     for name, value in body.items():
         if name not in known and value is not None:
             more[name] = value  # noqa: PERF403  a comprehension is a function of its own, and most have nothing to give

@@ -161,6 +161,8 @@ def transcode_response(
     losses = Losses()
     try:
         codec, own = CODECS[source], CODECS[target]
+        if codec is own:
+            counted = None  # its client is given the provider's own usage object, which is read with its counts
         response = codec.parse_reply(_decoded(codec.own_reply, body), issuer or Issuer(protocol=codec.name), losses, counted)
         value = _written(own, response, context, losses)
     except (Unfit, RecursionError) as error:

@@ -34,6 +34,7 @@ PREFIX = "msg_"
 _MALFORMED: Final = FinishReason.MALFORMED_TOOL_CALL
 _STOP: Final = FinishReason.STOP
 """Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
+_UNKNOWN = "the Messages API does not know it"
 _UNSHOWN = frozenset({"image", "document", "tool_result"})
 """Blocks that no reply of the Messages API has."""
 MALFORMED = "The model made a malformed tool call."
@@ -45,7 +46,7 @@ LATE_SIGNATURE = "no block can carry it after its text: clients show the last bl
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
     is_own = response.protocol == NAME
     candidate = response.candidates[0] if len(response.candidates) == 1 else _first(response.candidates, losses)
-    words = lone_words(candidate.message.parts)
+    words = lone_words(candidate.message)
     if words:
         content: list[Block] = [{"type": "text", "text": words}]
     else:
@@ -71,16 +72,17 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         for name, value in response.vendor_extensions.items():
             body.setdefault(name, value)
         return body
-    if candidate.message.vendor_extensions or candidate.vendor_extensions or response.vendor_extensions:
-        _drop_members(response, candidate, losses)
+    _drop_members(response, candidate, losses)
     return body
 
 
 def _drop_members(response: LlmResponse, candidate: Candidate, losses: Losses) -> None:
-    owners = (("", response), ("candidates[0].", candidate), ("candidates[0].message.", candidate.message))
-    for path, owner in owners:
-        for name in owner.vendor_extensions:
-            losses.drop(f"{path}vendor_extensions.{name}", "the Messages API does not know it")
+    for name in response.vendor_extensions:
+        losses.drop(f"vendor_extensions.{name}", _UNKNOWN)
+    for name in candidate.vendor_extensions:
+        losses.drop(f"candidates[0].vendor_extensions.{name}", _UNKNOWN)
+    for name in candidate.message.vendor_extensions:
+        losses.drop(f"candidates[0].message.vendor_extensions.{name}", _UNKNOWN)
 
 
 def _first(candidates: tuple[Candidate, ...], losses: Losses) -> Candidate:

@@ -1,6 +1,6 @@
 """The conversation, written for a provider."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 from omnillm.model.message import ROLE_WORDS, Message, MessageRole, RequestItem, Text, ToolCall, ToolResult, lone_words
@@ -27,10 +27,7 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
     if policy is not None:
         items = with_breakpoint(items, policy, place)
         place.takes_marks = policy.mode != "disabled"
-    numbered = enumerate(items, first) if place.is_native else behind_their_calls(items, first)
-    for place.number, item in numbered:
-        writer.write(item)
-    writer.end_results()
+    writer.write(enumerate(items, first) if place.is_native else behind_their_calls(items, first))
     takes_parts = place.dialect is None or place.dialect.takes_parts
     return writer.messages if takes_parts else _as_strings(writer.messages, place)
 
@@ -48,31 +45,35 @@ class _Writer:
         self._furthest = -1
         """The greatest number of a result so far."""
 
-    def write(self, item: RequestItem) -> None:
-        """Write an item; one that had parts, of which none could be said, is left out."""
+    def write(self, numbered: Iterable[tuple[int, RequestItem]]) -> None:
+        """Write the items; one that had parts, of which none could be said, is left out."""
+        place = self._place
         message: dict[str, Any] | None
-        if type(item) is ToolResult:
-            message = self._write_result(item)
-        else:
-            if self._moved:
-                self.end_results()
-            words = lone_words(item.parts)
-            if words and item.role is not _DEVELOPER:
-                message = {"role": ROLE_WORDS[item.role], "content": words}
+        for place.number, item in numbered:
+            if type(item) is ToolResult:
+                message = self._write_result(item)
             else:
-                message = self._write_message(item)
-            if item.name and message is not None:
-                message["name"] = item.name
-            if self._place.number < self._furthest:
-                self._note_late()
-        if message is None:
-            self._drop_members(item)
-            return
-        if item.vendor_extensions:
-            self._extend(message, item)
-        self.messages.append(message)
+                if self._furthest >= 0:
+                    self._leave_results()
+                words = lone_words(item)
+                if words and item.role is not _DEVELOPER:
+                    message = {"role": ROLE_WORDS[item.role], "content": words}
+                else:
+                    message = self._write_message(item)
+            if message is None:
+                self._drop_members(item)
+                continue
+            if item.vendor_extensions:
+                self._extend(message, item)
+            self.messages.append(message)
+        self._end_results()
 
-    def end_results(self) -> None:
+    def _leave_results(self) -> None:
+        self._end_results()
+        if self._place.number < self._furthest:
+            self._note_late()
+
+    def _end_results(self) -> None:
         """Every call must be answered before anything else is said."""
         if self._moved:
             self.messages.append({"role": "user", "content": self._moved})
@@ -80,14 +81,18 @@ class _Writer:
 
     def _write_message(self, item: Message) -> dict[str, Any] | None:
         message = self._ROLES[item.role](self, item)
-        return None if message.get("content") == "" and item.parts and len(message) == 2 else message
+        if message.get("content") == "" and item.parts and len(message) == 2:
+            return None
+        if item.name:
+            message["name"] = item.name
+        return message
 
     def _write_result(self, item: ToolResult) -> dict[str, Any] | None:
         place = self._place
         if place.is_native or item.call_id in self._calls:
             self._furthest = max(self._furthest, place.number)
             return write_result(item, self._calls.get(item.call_id), self._moved, place)
-        self.end_results()
+        self._end_results()
         message = write_orphan(item, place)
         if message is not None and place.number < self._furthest:
             self._note_late()

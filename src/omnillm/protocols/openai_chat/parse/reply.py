@@ -34,13 +34,17 @@ def parse_reply(
 
     reply: _Reply
     beside: list[VendorExtensions] = []
+    raw_usage = None
     if type(body) is OwnReply:
         reply = body
         extensions = {} if body.system_fingerprint is None else {"system_fingerprint": body.system_fingerprint}
+        if counted is None:
+            raw_usage = msgspec.json.decode(body.usage)
     else:
         reply = typed(body, _Reply)
         extensions = rest(body, _MEMBERS)
         beside = [rest(choice, _CHOICE_MEMBERS) for choice in body["choices"]]
+        raw_usage = reply.usage
     reply_id = reply.id or ""
     candidates = []
     for number, choice in enumerate(reply.choices):
@@ -53,8 +57,8 @@ def parse_reply(
         model=reply.model or "",
         created=None if reply.created is None else integer(reply.created, "created"),
         candidates=tuple(candidates),
-        usage=usage_in({"usage": reply.usage}) if counted is None else counted,
-        raw_usage=reply.usage,
+        usage=usage_in({"usage": raw_usage}) if counted is None else counted,
+        raw_usage=raw_usage,
         service_tier=reply.service_tier or "",
         protocol=NAME,
         vendor_extensions=extensions,
@@ -85,6 +89,8 @@ class OwnReply(_Reply, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A reply that has no members but those that OpenAI writes, decoded in one step: nothing of it is left to look for."""
 
     choices: list[_OwnChoice]
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+    """Decoded for who reads it."""
     object: Any = None
     system_fingerprint: Any = None
 
@@ -96,14 +102,11 @@ def _candidate(choice: _Choice, opaque_of: OpaqueOf, place: tuple[int, str], ext
         parts, beside = assistant.read_message(message, opaque_of)
     except Unfit as error:
         raise inside(error, "message") from error
-    has_calls = is_refused = False
-    for part in parts:
-        kind = type(part)
-        has_calls = has_calls or kind is ToolCall
-        is_refused = is_refused or kind is Refusal
+    kinds = set(map(type, parts))
+    has_calls = ToolCall in kinds
     if has_calls:
         parts = _with_ids(parts, f"{place[0]}_{place[1][-24:]}")
-    reason, native = read_finish(choice.finish_reason or "", has_calls=has_calls, is_refused=is_refused)
+    reason, native = read_finish(choice.finish_reason or "", has_calls=has_calls, is_refused=Refusal in kinds)
     return Candidate(
         message=Message(role=_ASSISTANT, parts=parts, vendor_extensions=beside),
         finish_reason=reason,
