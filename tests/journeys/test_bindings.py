@@ -128,6 +128,12 @@ WITH_FILES = {
     "gemini_interactions": ("file", "files/one", {"input": [{"type": "document", "uri": "https://x.test/v1beta/files/one"}]}),
     "gemini_interactions, cached": ("cached_content", "cachedContents/one", {"cached_content": "cachedContents/one"}),
     "gemini, cached": ("cached_content", "cachedContents/one", {"cachedContent": "cachedContents/one"}),
+    "gemini, searched": ("object", "one-1", {"tools": [{"fileSearch": {"fileSearchStoreNames": ["fileSearchStores/one-1"]}}]}),
+    "gemini_interactions, searched": (
+        "object",
+        "one-1",
+        {"tools": [{"type": "file_search", "file_search_store_names": ["fileSearchStores/one-1"]}]},
+    ),
 }
 
 

@@ -737,6 +737,9 @@ BATCH_LINE = b'{"custom_id": "1", "method": "POST", "url": "/v1/responses", "bod
         (b'[{"type": "item_reference", "id": "NAME"}]', "item"),
         (b'{"previous_interaction_id": "NAME"}', "interaction"),
         (b'{"environment_id": "NAME"}', "environment"),
+        (b'{"environmentId": "NAME"}', "environment"),
+        (b'{"previousInteractionId": "NAME"}', "interaction"),
+        (b'{"fileSearch": {"fileSearchStoreNames": ["fileSearchStores/none", "fileSearchStores/NAME"]}}', "object"),
         (b'{"file\\u005fid": "NAME"}', "file"),
     ],
 )

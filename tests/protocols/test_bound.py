@@ -64,10 +64,18 @@ def test_response_request_names_what_it_goes_on_from(body: bytes, named: tuple[B
         (b'{"cachedContent": "cachedContents/1"}', (("cached_content", "cachedContents/1"),)),
         (b'{"cached_content": "cachedContents/1"}', (("cached_content", "cachedContents/1"),)),
         (
+            b'{"cachedContent": "cachedContents/1", "cached_content": "cachedContents/2"}',
+            (("cached_content", "cachedContents/1"), ("cached_content", "cachedContents/2")),
+        ),
+        (
             b'{"contents":[{"parts":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/a-1"}}]}]}',
             (("file", "files/a-1"),),
         ),
         (b'{"contents":[{"parts":[{"file_data":{"file_uri":"files/b"}}]}]}', (("file", "files/b"),)),
+        (
+            rb'{"contents":[{"parts":[{"file_data":{"file_uri":"\u0066iles\/b","file_uri":"files/c"}}]}]}',
+            (("file", "files/c"), ("file", "files/b")),
+        ),
     ],
 )
 def test_gemini_request_names_caches_and_files(body: bytes, named: tuple[Bound, ...]) -> None:

@@ -6,6 +6,7 @@ Found without decoding a body: only a request that has one of the few words is s
 import json
 import re
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import msgspec
 
@@ -40,10 +41,12 @@ _UNDERSCORE, _BACKSLASH = b"_\\"
 _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
 LISTS_OF_FILES = re.compile(rb'"file_ids"\s*:\s*\[((?:\s*+(?:"(?:[^"\\]|\\.)*+"|[^\s"\[\]{},]++)\s*+,?)*+)')
 """A list of file ids: the files that a container begins with."""
-LISTS_OF_STORES = re.compile(LISTS_OF_FILES.pattern.replace(b"file_ids", b"vector_store_ids"))
-"""A list of ids of vector stores, which a tool of the provider searches."""
+LISTS_OF_STORES = re.compile(LISTS_OF_FILES.pattern.replace(b"file_ids", b"(?:vector_store_ids|file_?[sS]earch_?[sS]tore_?[nN]ames)"))
+"""A list of ids of vector stores, or of names of Gemini's, which a tool of the provider searches."""
 LISTED = re.compile(rb'"((?:[^"\\]|\\.)*+)"')
 _LISTED = re.compile(rb'"([\w.:/-]{1,256})"')
+_LAST = re.compile(rb'"(?:[\w.:/-]{0,256}/)?([\w.:-]{1,256})"')
+"""As it stands in a path, in one segment."""
 _CONTAINER = re.compile(rb'"container"\s*:\s*"([\w.:/-]{1,256})"')
 _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,2048}?(files/[\w-]{1,128})')
 _URI = re.compile(rb'"uri"\s*:\s*"[^"]{0,2048}?(files/[\w-]{1,128})')
@@ -73,9 +76,16 @@ def _spelt_out(body: bytes) -> bytes:
     if _BACKSLASH not in body or _ESCAPED.search(body) is None:
         return body
     try:
-        return body + json.dumps(json.loads(body, parse_int=str, parse_constant=str), separators=(",", ":")).encode()
+        read = json.loads(body, parse_int=str, parse_constant=str, object_pairs_hook=_every)
+        return body + json.dumps(read, separators=(",", ":")).encode()
     except (ValueError, RecursionError) as error:
         raise BadRequest("The request body is not valid JSON.", code="invalid_json") from error
+
+
+def _every(pairs: list[tuple[str, Any]]) -> Any:
+    """An object; of a member that stands twice each, because a reader may take either."""
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else [{name: value} for name, value in pairs]
 
 
 def files_named(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: ARG001 - one signature for all protocols
@@ -100,8 +110,7 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     if "tools" in members:
         tools = _spelt_out(bytes(members["tools"]))
         found += _found(CONTAINER, _CONTAINER, tools)
-        if b'"vector_store_ids"' in tools:
-            found += _found(OBJECT, _LISTED, b",".join(match[1] for match in LISTS_OF_STORES.finditer(tools)))
+        found += _stores(tools)
     if b'"id"' in body and "input" in members:
         found += _found(ITEM, REFERENCE, _spelt_out(bytes(members["input"])))
     if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
@@ -111,9 +120,9 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
 
 
 def gemini_named(members: Members, body: bytes) -> tuple[Bound, ...]:
-    """Cached content, and files of the File API."""
-    cached = _member("cachedContent", members) or _member("cached_content", members)
-    found: tuple[Bound, ...] = ((CACHED_CONTENT, cached),) if cached else ()
+    """Cached content, files of the File API, and stores that are searched."""
+    cached = (_member("cachedContent", members), _member("cached_content", members))
+    found = tuple((CACHED_CONTENT, each) for each in cached if each) + stores_in(members)
     body = _spelt_out(body)
     return found + (_found(FILE, _FILE_URI, body) if b'"fileUri"' in body or b'"file_uri"' in body else ())
 
@@ -122,6 +131,15 @@ def files_at(body: bytes) -> tuple[Bound, ...]:
     """Files of the File API, by the URIs that an interaction names."""
     body = _spelt_out(body)
     return _found(FILE, _URI, body) if b'"uri"' in body else ()
+
+
+def stores_in(members: Members) -> tuple[Bound, ...]:
+    """The stores that a request's tools search."""
+    return _stores(_spelt_out(bytes(members["tools"]))) if "tools" in members else ()
+
+
+def _stores(tools: bytes) -> tuple[Bound, ...]:
+    return _found(OBJECT, _LAST, b",".join(match[1] for match in LISTS_OF_STORES.finditer(tools))) if b"ore" in tools else ()
 
 
 def _member(name: str, members: Members) -> str:

@@ -48,7 +48,7 @@ _MEMBER: Final = re.compile(
 )
 """The end of a member's name, whether it is one of Gemini's, and its value; no value: more space than any writer leaves."""
 _KEPT: Final = re.compile(
-    rb'"(previous_(?:response|message|interaction)_id|conversation|container|environment_id|cached_?[cC]ontent)"'
+    rb'"(previous_(?:response|message|interaction)_id|previousInteractionId|conversation|container|environment(?:_id|Id)|cached(?:_c|C)ontent)"'
     rb"(?:(\s{0,512}:\s{0,512})(?!\s)|\s{0,512}:\s{512}|\s{512})"
 )
 """The name of a member that names something else that a provider keeps, and what stands before its value; nothing: too much space."""
@@ -72,7 +72,9 @@ _KINDS: Final = {
     b"previous_response_id": RESPONSE,
     b"previous_message_id": MESSAGE,
     b"previous_interaction_id": INTERACTION,
+    b"previousInteractionId": INTERACTION,
     b"environment_id": ENVIRONMENT,
+    b"environmentId": ENVIRONMENT,
     b"conversation": CONVERSATION,
     b"container": CONTAINER,
     b"cachedContent": CACHED_CONTENT,
@@ -181,13 +183,14 @@ def _kept(body: bytes | mmap, start: int, end: int) -> Iterator[Bound]:
     yield from ((ITEM, item[1].decode()) for item in REFERENCE.finditer(body, start, last) if item.start() < end)
     for kind, lists in ((FILE, LISTS_OF_FILES), (OBJECT, LISTS_OF_STORES)):
         begun = [listed.start() for listed in lists.finditer(body, start, last) if listed.start() < end]
-        yield from ((kind, text) for at in begun for text in _listed(lists.match(body, at)))
+        yield from ((kind, text) for at in begun for text in _listed(lists.match(body, at), kind))
 
 
-def _listed(found: re.Match[bytes] | None) -> Iterator[str]:
-    """The ids in a list, which may be longer than where it was looked for."""
+def _listed(found: re.Match[bytes] | None, kind: str) -> Iterator[str]:
+    """The ids in a list, which may be longer than where it was looked for; those of stores as they stand in a path, in one segment."""
     assert found is not None
-    return (text for each in LISTED.finditer(found[1]) if (text := _said(each[1])))
+    said = (_said(each[1]) for each in LISTED.finditer(found[1]))
+    return (text for each in said if (text := each.rpartition("/")[2] if kind == OBJECT else each))
 
 
 def _ids_at(body: bytes | mmap, at: int) -> Iterator[str]:

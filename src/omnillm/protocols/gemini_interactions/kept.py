@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from omnillm.protocols.bound import CACHED_CONTENT, ENVIRONMENT, INTERACTION, files_at, named_by
+from omnillm.protocols.bound import CACHED_CONTENT, ENVIRONMENT, INTERACTION, files_at, named_by, stores_in
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.gemini_interactions.stream import InteractionsWatch
 from omnillm.protocols.protocol import Bound, Members, StreamWatch
@@ -21,6 +21,7 @@ _NAMES: Final = (
 
 class _Place(msgspec.Struct, frozen=True, gc=False):
     environment_id: str | None = None
+    environmentId: str | None = None  # noqa: N815  the other spelling of protocol buffers
 
 
 class _Made(msgspec.Struct, frozen=True, gc=False):
@@ -34,12 +35,12 @@ _made = msgspec.json.Decoder(_Made).decode
 
 
 def interactions_named(members: Members, body: bytes) -> tuple[Bound, ...]:
-    """The interaction that this one goes on from, cached content, an environment that exists already, and files of the File API."""
+    """The interaction that this one goes on from, cached content, an environment that exists already, files of the File API, stores."""
     found: tuple[Bound, ...] = ()
     for name, kind in _NAMES:
         if name in members:
             found += named_by(members[name], kind)
-    return found + _environment_named(members.get("environment")) + files_at(body)
+    return found + _environment_named(members.get("environment")) + stores_in(members) + files_at(body)
 
 
 def _environment_named(raw: msgspec.Raw | None) -> tuple[Bound, ...]:
@@ -48,8 +49,8 @@ def _environment_named(raw: msgspec.Raw | None) -> tuple[Bound, ...]:
         value = None if raw is None else _environment(raw)
     except UNREADABLE:
         return ()  # the provider says what is wrong with it
-    found = value.environment_id if isinstance(value, _Place) else value
-    return ((ENVIRONMENT, found),) if found else ()
+    named = (value.environment_id, value.environmentId) if isinstance(value, _Place) else (value,)
+    return tuple((ENVIRONMENT, each) for each in named if each)
 
 
 def interaction_made(members: Members, final: bytes, watch: StreamWatch | None) -> tuple[Bound, ...]:
