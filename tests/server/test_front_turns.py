@@ -36,7 +36,7 @@ async def test_frames_are_read_a_few_thousand_a_turn(house):
     socket.data_received(b"\x01\x80\0\0\0\0" + parts[:-7])
     socket.data_received(parts[-7:])  # as TLS does, which had it already
     turns = 0
-    while socket._late:
+    while socket._turns:
         assert not socket._transport.is_reading()
         await asyncio.sleep(0)
         turns += 1
@@ -55,11 +55,11 @@ async def test_a_lost_peers_frames_are_forgotten(house):
     talk = await open_talk(house)
     [socket] = app.sockets
     socket.data_received(b"\x89\x80\0\0\0\0" * TURN_BYTES)
-    assert socket._late
+    assert socket._turns
     talk.reset()
     socket._transport.abort()
     await house.until(lambda: app.ended)
-    assert not socket._late
+    assert not socket._turns
 
 
 async def test_what_has_come_is_read_before_the_end(house):
@@ -68,7 +68,7 @@ async def test_what_has_come_is_read_before_the_end(house):
     talk = await open_talk(house)
     [socket] = app.sockets
     socket.data_received(b"\x89\x80\0\0\0\0" * TURN_BYTES + b"\x81\x82\0\0\0\0Hi" + b"\x88\x82\0\0\0\0\x03\xe8")
-    assert socket._late
+    assert socket._turns
     socket.eof_received()
     assert [message.data for message in socket.unread] == [b"Hi"]
     assert socket.ended.code == 1000

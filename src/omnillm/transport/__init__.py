@@ -19,6 +19,7 @@
     timeouts    the deadlines of all calls, and the one sweep that watches them
     handshake   how a WebSocket is asked for, on both sides
     websocket   one end of an open WebSocket: whole messages in and out
+    turns       other connections have their turns of the loop while one peer sends as fast as it can
     inbox       the messages that have come and that nobody has read yet
     message     those messages, their limits, and how a WebSocket ends
 

@@ -19,13 +19,12 @@ from omnillm.clock import Clock
 from omnillm.transport.inbox import Inbox
 from omnillm.transport.message import DEFAULT_LIMITS, LOST, Ended, Message, WebSocketLimits, is_sendable, shortened
 from omnillm.transport.timeouts import Deadlines
+from omnillm.transport.turns import TURN_BYTES, Turns
 
 __all__ = ["DEFAULT_LIMITS", "LOST", "Ended", "Message", "WebSocket", "WebSocketLimits"]
 
 NEVER: Final = float("inf")
 HIGH_WATER: Final = 262_144
-TURN_BYTES: Final = 32_768
-"""Read in one turn of the loop: of frames that hold nothing, six bytes each, that is a twentieth of a second."""
 QUIET: Final = logging.Logger("websocket", level=logging.CRITICAL)  # noqa: LOG001  outside of the tree, whose levels are the user's
 """The library's own log lines would hold what was said."""
 
@@ -35,8 +34,8 @@ class WebSocket(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_clock", "_deadlines", "_inbox", "_is_alive", "_is_paused", "_is_write_paused", "_late", "_limits", "_loop", "_on_lost",
-        "_ponged", "_protocol", "_reader", "_room", "_transport", "_unsent", "due", "ended", "is_gone", "on_hold", "on_retire",
+        "_clock", "_deadlines", "_inbox", "_is_alive", "_is_paused", "_is_write_paused", "_limits", "_loop", "_on_lost",
+        "_ponged", "_protocol", "_reader", "_room", "_transport", "_turns", "_unsent", "due", "ended", "is_gone", "on_hold", "on_retire",
     )
     # fmt: on
 
@@ -56,7 +55,7 @@ class WebSocket(asyncio.Protocol):
         self._protocol = Protocol(side, state=State.OPEN, max_size=limits.message_bytes, logger=QUIET)
         self._loop = asyncio.get_running_loop()
         self._inbox = Inbox()
-        self._late = b""
+        self._turns = Turns()
         """What has come and is read in later turns; until then nothing more comes."""
         self._ponged = 0
         """Bytes of pongs that the peer has not taken; with too many of them it counts as lost."""
@@ -153,27 +152,16 @@ class WebSocket(asyncio.Protocol):
     # called by asyncio
 
     def data_received(self, data: bytes) -> None:
-        if self._late:  # TLS had it already
-            self._late += data
-        elif len(data) <= TURN_BYTES:
+        turns = self._turns
+        if not turns and len(data) <= TURN_BYTES:
             self._receive(data)
-        else:
+            return
+        if not turns:  # else it is paused, and TLS had this already
             self._transport.pause_reading()
-            self._late = data
-            self._take_turn()
-
-    def _take_turn(self) -> None:
-        if not self._late:
-            return  # the connection was lost
-        data, self._late = self._late[:TURN_BYTES], self._late[TURN_BYTES:]
-        self._receive(data)
-        if self._late:
-            self._loop.call_soon(self._take_turn)
-        else:
-            self._read_on()
+        turns.add(data, self._receive, self._read_on)
 
     def _read_on(self) -> None:
-        if not (self._late or self._is_paused or self._transport.is_closing()):
+        if not (self._turns or self._is_paused or self._transport.is_closing()):
             self._transport.resume_reading()
 
     def _receive(self, data: bytes) -> None:
@@ -196,15 +184,14 @@ class WebSocket(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Without a close frame before it, the peer is gone."""
-        late, self._late = self._late, b""
-        if late:  # TLS tells of the end, too, while nothing is read
-            self._receive(late)
+        if self._turns:  # TLS tells of the end, too, while nothing is read
+            self._receive(self._turns.drain())
         self._end(Ended(code=LOST))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(Ended(code=LOST))
         self.is_gone = True
-        self._late = b""
+        self._turns.drain()
         self.due = NEVER
         self._deadlines.discard(self)
         self._wake_writer()
@@ -275,7 +262,7 @@ class WebSocket(asyncio.Protocol):
 
     def _count_held(self) -> None:
         if self.on_hold is not None:
-            held = len(self._protocol.reader.buffer) + self._inbox.held_bytes + len(self._late)
+            held = len(self._protocol.reader.buffer) + self._inbox.held_bytes + len(self._turns)
             if not self.on_hold(held):
                 self._inbox.drop_partial()
                 self.close(CloseCode.TRY_AGAIN_LATER, "too many messages are being held")
