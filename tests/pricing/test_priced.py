@@ -11,7 +11,9 @@ from omnillm.gateway.bridges.bridge import Bridges
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.quotes.extras import Extras
 from omnillm.gateway.quotes.price_book import NO_PRICES, PriceBook
-from omnillm.gateway.quotes.quote import LONGEST_CONTEXT, Quote, Quoter
+from omnillm.gateway.quotes.quote import Quote
+from omnillm.gateway.quotes.quoter import Quoter
+from omnillm.gateway.sessions.turns import LONGEST_CONTEXT
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Price, Units, bound, cost
 from omnillm.pricing.estimate import HIDDEN_TOKENS

@@ -10,7 +10,7 @@ from omnillm.clock import civil_day
 from omnillm.config.prices import PriceSettings, RateSettings, TierSettings
 from omnillm.config.settings import Settings
 from omnillm.gateway.quotes.price_book import PriceBook
-from omnillm.gateway.quotes.quote import Quoter
+from omnillm.gateway.quotes.quoter import Quoter
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.hosts import section_of
 from omnillm.pricing.listing import Listing, Rates, Tier

@@ -15,7 +15,7 @@ from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quotes.estimate import Estimate, estimate_call
 from omnillm.gateway.quotes.openings import Openings
-from omnillm.gateway.quotes.quote import Quoter
+from omnillm.gateway.quotes.quoter import Quoter
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.tag_sets import TagSets
 from omnillm.records import ID_RANDOM_BITS

@@ -17,7 +17,8 @@ from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_lines import Line, uploaded_lines
 from omnillm.gateway.quotes.extras import NO_EXTRAS
 from omnillm.gateway.quotes.price_book import PriceBook
-from omnillm.gateway.quotes.quote import Quote, Quoter
+from omnillm.gateway.quotes.quote import Quote
+from omnillm.gateway.quotes.quoter import Quoter
 from omnillm.pricing.cost import MAX_COST_NANOUSD
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.bound import COMPACTION

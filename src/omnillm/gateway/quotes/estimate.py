@@ -7,7 +7,7 @@ from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridges.bridge import Bridge
 from omnillm.gateway.bridges.family_bridge import FamilyBridge
 from omnillm.gateway.call import Call
-from omnillm.gateway.quotes.quote import Quoter
+from omnillm.gateway.quotes.quoter import Quoter
 from omnillm.money import format_usd
 from omnillm.providers.native import Metering, Operation
 from omnillm.providers.registry import metering_of
