@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable, OmniError
@@ -11,8 +11,10 @@ from omnillm.gateway.faults import report_defect
 from omnillm.gateway.native.batch_calendar import GIVEN_UP_MS, BatchCalendar
 from omnillm.gateway.native.batch_look import BatchLook
 from omnillm.gateway.native.batch_money import BatchMoney
+from omnillm.gateway.settlement import Settlement
 from omnillm.providers.endpoint import Endpoint
 from omnillm.records import Binding
+from omnillm.stores.store import Store
 
 logger = logging.getLogger("omnillm.batches")
 
@@ -20,16 +22,10 @@ PAUSE_S: Final = 600.0
 """Seconds between two readings of the ledger's open batches."""
 
 
-class Billed(Protocol):
-    """What is needed of a store: its open batches."""
-
-    async def open_bills(self, *, since_wall_ms: int) -> list[Binding]: ...
-
-
 class BatchLooks:
     """Acts at each tick. The open batches stand in the ledger, so that a restart forgets none."""
 
-    def __init__(self, store: Billed, clock: Clock, is_well: Callable[[str, str], bool]) -> None:
+    def __init__(self, store: Store, clock: Clock, is_well: Callable[[str, str], bool]) -> None:
         """`is_well`: (provider, label of a key) -> whether it can be asked now; another key does not know the batch."""
         self._store = store
         self._clock = clock
@@ -37,13 +33,14 @@ class BatchLooks:
         self._calendar = BatchCalendar()
         self._batches: BatchMoney | None = None
         self._look: BatchLook | None = None
+        self._settlement: Settlement | None = None
         self._endpoints: Mapping[str, Endpoint] = {}
         self._due = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def configure(self, look: BatchLook, batches: BatchMoney, endpoints: Mapping[str, Endpoint]) -> None:
+    def configure(self, look: BatchLook, batches: BatchMoney, settlement: Settlement, endpoints: Mapping[str, Endpoint]) -> None:
         """Ask with these from now on, and soon: a batch may have waited for a price."""
-        self._look, self._batches, self._endpoints = look, batches, endpoints
+        self._look, self._batches, self._settlement, self._endpoints = look, batches, settlement, endpoints
         self._due = 0.0
 
     def tick(self) -> None:
@@ -53,11 +50,11 @@ class BatchLooks:
 
     async def _sweep(self) -> None:
         self._due = self._clock.now() + PAUSE_S
-        look, batches = self._look, self._batches
-        assert look is not None
+        batches, settlement = self._batches, self._settlement
         assert batches is not None
+        assert settlement is not None
         try:
-            await batches.settle_unpriced(look.prices)
+            await batches.settle_unpriced(settlement.quoter.prices)
             bills = await self._store.open_bills(since_wall_ms=max(self._wall_ms() - GIVEN_UP_MS, 0))
             self._calendar.learn((bill for bill in bills if not batches.is_settled(bill.caller)), self._wall_ms())
             for bill in self._calendar.due(self._wall_ms()):

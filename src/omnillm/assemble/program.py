@@ -44,6 +44,7 @@ from omnillm.gateway.journal import Journal
 from omnillm.gateway.native.batch_bounds import BatchBounds
 from omnillm.gateway.native.batch_look import BatchLook
 from omnillm.gateway.native.batch_money import BatchMoney
+from omnillm.gateway.native.dispatch import NativeDispatch
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.gateway.native.lists import NativeLists
 from omnillm.gateway.replies.drain import Drains
@@ -220,20 +221,18 @@ class Program:
     def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:
         assert self._batches is not None
         assert self._batch_bounds is not None
+        native_dispatch = NativeDispatch(settlement=self.settlement, client=self.client, upstreams=self.upstreams, dispatch=dispatch)
         self.native_engine = NativeEngine(
             router=self.router,
             settlement=self.settlement,
-            admission=self.admission,
-            client=self.client,
-            upstreams=self.upstreams,
+            dispatch=native_dispatch,
             bounds=self._batch_bounds,
             batches=self._batches,
-            dispatch=dispatch,
             endpoints=self.endpoints,
         )
         labels = {name: tuple(key.label for key in configured.keys_of(provider)) for name, provider in settings.providers.items()}
-        self.native_lists = NativeLists(self.native_engine, self.bindings, labels)
-        self.batch_looks.configure(BatchLook(self.native_engine, self._batches, self.clock), self._batches, self.endpoints)
+        self.native_lists = NativeLists(native_dispatch, self.bindings, labels)
+        self.batch_looks.configure(BatchLook(native_dispatch, self._batches, self.clock), self._batches, self.settlement, self.endpoints)
 
     def _follow_prices(self, day: str) -> None:
         """A price that was announced comes into force on its ISO day in UTC, for what is quoted from then on."""

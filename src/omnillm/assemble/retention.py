@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from typing import Protocol
 
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
+from omnillm.stores.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -21,16 +21,10 @@ DISTRUST_S = 3600.0
 """How long a clock that leapt has to keep to it before anything is deleted by it. One that is wrong is mostly set right sooner."""
 
 
-class Forgetful(Protocol):
-    """What is needed of a store: to forget."""
-
-    async def retire(self, *, before_wall_ms: int, limit: int) -> int: ...
-
-
 class Retention:
     """Acts at each tick, a few batches at a time; whatever it cannot do now it does later."""
 
-    def __init__(self, store: Forgetful, clock: Clock, *, retention_s: float) -> None:
+    def __init__(self, store: Store, clock: Clock, *, retention_s: float) -> None:
         self._store = store
         self._clock = clock
         self._retention_s = retention_s

@@ -155,7 +155,7 @@ class Service:
         program = self.program
         return Instruments(
             counters=lambda: program.counters,
-            reports=program.store,
+            store=program.store,
             virtual_keys=self.keyring,
             keys=lambda: program.controller.keys(program.clock.now()),
             budgets=program.controller.budgets,

@@ -1,7 +1,6 @@
 """Which provider key made what a call names: the call goes back there, and what another caller made is not found."""
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -10,7 +9,7 @@ from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, CallerFault, LedgerUnavailable
 from omnillm.gateway.call import Call
-from omnillm.gateway.journal import unreadable
+from omnillm.gateway.journal import Ledger, unreadable
 from omnillm.protocols.bound import COMPACTION, CONTAINER, ENVIRONMENT, INTERACTION, ITEM, MESSAGE, REASONING, RESPONSE
 from omnillm.protocols.protocol import Bound
 from omnillm.records import BATCH_BILL, Binding
@@ -43,14 +42,10 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset([item for item, issuer in self.reasoning.items() if issuer != (lease.provider, lease.key)])
 
 
-class BindingsLedger(Protocol):
-    async def binding(self, kind: str, upstream_id: str) -> Binding | None: ...
-
-
 class Bindings:
     """The bindings made lately, in memory, and all others in the ledger."""
 
-    def __init__(self, ledger: BindingsLedger, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
         self._recent: dict[Bound, Binding] = {}

@@ -15,8 +15,7 @@ from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_money import BatchMoney, told_in
 from omnillm.gateway.native.batch_results import Results
-from omnillm.gateway.native.engine import NativeEngine
-from omnillm.gateway.quotes.price_book import PriceBook
+from omnillm.gateway.native.dispatch import NativeDispatch
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
@@ -35,14 +34,10 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 
 
 class BatchLook:
-    def __init__(self, engine: NativeEngine, batches: BatchMoney, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, dispatch: NativeDispatch, batches: BatchMoney, clock: Clock) -> None:
+        self._dispatch = dispatch
         self._batches = batches
         self._clock = clock
-
-    @property
-    def prices(self) -> PriceBook:
-        return self._engine.prices
 
     async def look(self, bill: Binding, endpoint: Endpoint) -> None:
         """Ask, and book what is told. Raises OmniError: the provider, or this key, does not say it now."""
@@ -50,7 +45,7 @@ class BatchLook:
         if not path:
             return
         ask = _ask(bill, endpoint, path)
-        with self._engine.open(self._call(bill, endpoint), ask, "", ask.pin) as case:
+        with self._dispatch.open(self._call(bill, endpoint), ask, "", ask.pin) as case:
             told = await self._told(case, ask)
             await self._batches.note_status(case, endpoint, told, is_new=False, asked=bill.upstream_id)
             if not self._batches.is_settled(bill.caller):
@@ -62,7 +57,7 @@ class BatchLook:
     async def _send(self, case: Case, ask: NativeAsk) -> Exchange:
         """Each reply has its own time limit, whatever the one before it took."""
         case.call = msgspec.structs.replace(case.call, deadline=self._clock.now() + WAIT_S)
-        return await self._engine.send(case, ask)
+        return await self._dispatch.send(case, ask)
 
     async def _told(self, case: Case, ask: NativeAsk) -> bytes:
         exchange = await self._send(case, ask)
@@ -79,7 +74,7 @@ class BatchLook:
         while piece := await exchange.read():
             results.feed(piece)
         case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
-        await self._batches.note_results(made_by, name, results, self.prices)
+        await self._batches.note_results(made_by, name, results, case.settlement.quoter.prices)
 
     def _call(self, bill: Binding, endpoint: Endpoint) -> Call:
         now = self._clock.now()

@@ -1,7 +1,7 @@
-"""A call in the provider's own words, beside inference: the same limits, keys and rows, and bytes that nobody reads on their way.
+"""Native calls: files, batches and all else that a provider offers beside inference, under the same limits, keys and ledger.
 
-A call that may have been received is repeated only where twice is as good as once. Ids bind to the key that made them, as in inference;
-what a virtual key did not make, it does not find.
+The bytes of request and reply pass unchanged. Ids are bound to the key that made them, as in inference. A virtual key finds only what it
+has made itself.
 """
 
 from collections.abc import Mapping
@@ -10,21 +10,14 @@ from typing import Final
 import msgspec
 
 from omnillm.errors import BadRequest, CallerFault
-from omnillm.gateway.admission import Admission
-from omnillm.gateway.attempts.attempt import Attempt
-from omnillm.gateway.attempts.credentials import authenticate, renewed
-from omnillm.gateway.attempts.dispatch import Dispatch
-from omnillm.gateway.attempts.no_reply import read_error
-from omnillm.gateway.attempts.rounds import VISIBLE
-from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
-from omnillm.gateway.case import Case
 from omnillm.gateway.native.asks import NativeAsk, at
 from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds, quote_of_history
 from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.batch_names import is_batch_in_parts, named_in_upload
 from omnillm.gateway.native.batch_results import Results
+from omnillm.gateway.native.dispatch import NativeDispatch
 from omnillm.gateway.native.names import (
     Named,
     check_readable,
@@ -35,31 +28,22 @@ from omnillm.gateway.native.names import (
     model_named,
     named_in,
 )
-from omnillm.gateway.native.redirects import MOST_HOPS, elsewhere
 from omnillm.gateway.native.relay import SHARED_BYTES, NativeRelay
 from omnillm.gateway.native.routed import routed
 from omnillm.gateway.native.shared import without_others
 from omnillm.gateway.native.weight import expected_tokens
 from omnillm.gateway.quotes.price_book import PriceBook
 from omnillm.gateway.settlement import Settlement
-from omnillm.outcome import Verdict
 from omnillm.protocols.bound import COMPACTION, FILE, INTERACTION
-from omnillm.protocols.protocol import Failure
 from omnillm.providers.endpoint import SIGNING, Endpoint
 from omnillm.providers.native import BATCH, BOUND, UNLISTED, UPLOAD, kind_below
 from omnillm.providers.native_replies import id_member
 from omnillm.providers.paths import UPLOADS
-from omnillm.providers.url_rule import native_target
 from omnillm.records import BATCHES
 from omnillm.routing.router import Router
-from omnillm.routing.target import Plan, Target
-from omnillm.transport.client import Exchange, HttpClient, Outgoing
 from omnillm.transport.spool import Spool
 
-REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
-"""RFC 9110, section 9.2.2."""
-PARTIAL, CONFLICT = 206, 409
-"""409: a batch that is over cannot be cancelled."""
+PARTIAL: Final = 206
 STORED: Final = frozenset({"stored_responses", "stored_interactions"})
 TELLING: Final = STORED | {BATCHES}
 """Families whose replies tell the cost of what was made before."""
@@ -68,26 +52,20 @@ TAKES_FORMS = frozenset({"files", "uploads", UNLISTED})
 
 
 class NativeEngine:
-    def __init__(  # noqa: PLR0913  the wiring of assemble, once
+    def __init__(
         self,
         *,
         router: Router,
         settlement: Settlement,
-        admission: Admission,
-        client: HttpClient,
-        upstreams: Upstreams,
+        dispatch: NativeDispatch,
         bounds: BatchBounds,
         batches: BatchMoney,
-        dispatch: Dispatch,
         endpoints: Mapping[str, Endpoint],
     ) -> None:
         self._bounds = bounds
         self._batches = batches
         self._router = router
         self._settlement = settlement
-        self._admission = admission
-        self._client = client
-        self._upstreams = upstreams
         self._dispatch = dispatch
         self._endpoints = endpoints
 
@@ -119,12 +97,12 @@ class NativeEngine:
         if pin is not None and pin.is_must and pin.provider != ask.provider and pin.provider in self._endpoints:
             ask = self._elsewhere(ask, pin)
             call = msgspec.structs.replace(call, model=ask.provider, provider=ask.provider)
-        with self.open(call, ask, ask.model or model, pin) as case:
+        with self._dispatch.open(call, ask, ask.model or model, pin) as case:
             amount = 0 if bound is None else bound.amount_nanousd
             tokens = expected_tokens(ask.asked.operation, ask.endpoint, ask.body)
             case.quote = quote or msgspec.structs.replace(case.quote, tokens=tokens, amount_nanousd=amount, fixed_nanousd=amount)
-            await self.admit(case, is_free=ask.asked.operation.metering.is_free)
-            exchange = await self.send(case, ask)
+            await self._settlement.admit(case, is_free=ask.asked.operation.metering.is_free)
+            exchange = await self._dispatch.send(case, ask)
             relay = await NativeRelay.open(case, ask.asked, ask.endpoint, exchange)
         try:
             await self._hear(ask, relay, upload)
@@ -182,10 +160,6 @@ class NativeEngine:
         if made_by is not None:
             relay.then(lambda: self._batches.note_usage(made_by, relay.total, self.prices, tier=relay.tier))
 
-    def open(self, call: Call, ask: NativeAsk, model: str, pin: Pin | None) -> Case:
-        target = Target(provider=ask.provider, model=model, protocol=ask.endpoint.protocols[0])
-        return self._settlement.open(call, Plan(targets=(target,), public_model=call.model, route=f"{ask.provider}/native"), pin)
-
     async def _read(self, call: Call, ask: NativeAsk) -> tuple[Named, str]:
         """(what only one key knows, model) of path and body. What is uploaded names nothing, unless it may be a batch.
 
@@ -237,67 +211,3 @@ class NativeEngine:
                 if await bindings.owner(bound) is None:
                     raise CallerFault(f"There is no {bound[0].replace('_', ' ')} {bound[1]!r}.", code="not_found", status=404)
         return await bindings.pin(call, named.files + named.others)
-
-    async def admit(self, case: Case, *, is_free: bool) -> None:
-        await self._settlement.admit(case, is_free=is_free)
-
-    async def send(self, case: Case, ask: NativeAsk) -> Exchange:
-        """The first attempt that succeeds, its lease and exchange still open under the case."""
-        return await self._dispatch.over_keys(
-            case, lambda case, attempt: self._exchange(case, attempt, ask), is_repeatable=ask.method in REPEATABLE
-        )
-
-    async def _exchange(self, case: Case, attempt: Attempt, ask: NativeAsk) -> Exchange | Failure:
-        lease = attempt.lease
-        upstream = self._upstreams.find(lease.provider, lease.key, ask.endpoint.protocols[0])
-        if upstream.credential is not None:
-            trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
-            if trouble is not None:
-                return trouble
-        target = native_target(ask.endpoint, ask.asked.path, ask.query, encoded=ask.asked.encoded)
-        exchange = await self._ask(case, attempt, upstream, ask, target)
-        for _ in range(MOST_HOPS):
-            place = elsewhere(ask, exchange)
-            if place is None:
-                break
-            exchange = await self._ask(case, attempt, upstream, ask, place)
-        if exchange.status < 400:
-            self._admission.prove(lease.lease_id, self._upstreams.now())
-            return exchange
-        failure = self._judge(case, exchange, upstream, await read_error(exchange))
-        return renewed(attempt, upstream.credential, failure)
-
-    async def _ask(self, case: Case, attempt: Attempt, upstream: Upstream, ask: NativeAsk, target: bytes) -> Exchange:
-        if attempt.exchange is not None:
-            attempt.exchange.close()
-        outgoing = self._outgoing(case, upstream, ask, target)
-        attempt.is_sent = True
-        attempt.sent_at = self._upstreams.now()
-        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=case.note_sent)
-        attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
-        return exchange
-
-    def _outgoing(self, case: Case, upstream: Upstream, ask: NativeAsk, target: bytes) -> Outgoing:
-        call = case.call
-        head = upstream.sender.native_head(ask.method, target, call.headers)
-        if upstream.credential is not None:
-            head += upstream.credential.fields(head, ask.body if isinstance(ask.body, bytes) else b"")
-        return Outgoing(
-            origin=upstream.origin,
-            method=ask.method.encode(),
-            head=head,
-            body=ask.body,
-            timeouts=upstream.native_timeouts,
-            is_stream=True,
-            deadline=call.deadline,
-            needs_new_connection=case.is_wary or ask.method not in REPEATABLE,
-        )
-
-    def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
-        """What an error means for the key. That something is not there, or not yet, is the caller's affair, and not a model's."""
-        failure = upstream.read_failure(upstream.error_protocol(body), exchange, body, self._upstreams.wall())
-        if failure.verdict is Verdict.NOT_FOUND or (failure.verdict is Verdict.SERVER_FAULT and failure.status == CONFLICT):
-            failure = msgspec.structs.replace(failure, verdict=Verdict.CALLER_FAULT)
-        case.provider_body = body if failure.status in VISIBLE else b""
-        case.provider_protocol = case.call.protocol.name
-        return failure

@@ -17,7 +17,7 @@ from omnillm.gateway.bindings import Bindings, Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.native.asks import NativeAsk
-from omnillm.gateway.native.engine import NativeEngine
+from omnillm.gateway.native.dispatch import NativeDispatch
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.native_replies import DEFAULT_SIZE, Listing, id_member, list_member, listing, made
@@ -80,9 +80,9 @@ class PageStart(msgspec.Struct, frozen=True):
 
 
 class NativeLists:
-    def __init__(self, engine: NativeEngine, bindings: Bindings, labels: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, dispatch: NativeDispatch, bindings: Bindings, labels: Mapping[str, tuple[str, ...]]) -> None:
         """`labels`: provider -> its keys, in order."""
-        self._engine = engine
+        self._dispatch = dispatch
         self._bindings = bindings
         self._labels = labels
 
@@ -91,8 +91,8 @@ class NativeLists:
         if ask.query.count("&") >= MOST_PARAMETERS:
             raise BadRequest(f"The query has more than {MOST_PARAMETERS} parameters.")
         call = msgspec.structs.replace(call, headers={name: told for name, told in call.headers.items() if not name.startswith(PARTLY)})
-        with self._engine.open(call, ask, "", None) as case:
-            await self._engine.admit(case, is_free=True)
+        with self._dispatch.open(call, ask, "", None) as case:
+            await case.settlement.admit(case, is_free=True)
             body = await self._walk(case, ask)
             case.is_handed_over = True
             case.close(status=200, outcome=SUCCESS)
@@ -159,7 +159,7 @@ class NativeLists:
             kept.append(f"{how.size}={LARGEST_PAGE}")
         query = "&".join([*kept, *([f"{start.by}={quote(start.cursor, safe='')}"] if start.by else [])])
         case.pin = Pin(provider=ask.provider, key=label, is_must=True)
-        exchange = await self._engine.send(case, msgspec.structs.replace(ask, query=query))
+        exchange = await self._dispatch.send(case, msgspec.structs.replace(ask, query=query))
         body = await exchange.read_all(MOST_BYTES)
         case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
         return Page.read(body, list_member(ask.endpoint, ask.asked.operation), how)

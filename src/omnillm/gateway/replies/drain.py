@@ -1,21 +1,17 @@
 """Streams whose client hung up, read to their end so that their cost is exact (`on_abort: drain`). Bounded in number and in time."""
 
 import asyncio
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from omnillm.errors import OmniError
 from omnillm.gateway.faults import report_defect
 
+if TYPE_CHECKING:
+    from omnillm.gateway.replies.relay import Relay
+
 MAX_DRAINING = 100
 """Beyond this an abandoned stream is cut and settled by what was observed of it."""
 MAX_DRAIN_S = 120.0
-
-
-class Readable(Protocol):
-    """A relay, as far as draining it goes."""
-
-    async def read(self) -> bytes: ...
-    def close(self) -> None: ...
 
 
 class Drains:
@@ -25,7 +21,7 @@ class Drains:
         self.is_enabled = False
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def adopt(self, relay: Readable) -> bool:
+    def adopt(self, relay: "Relay") -> bool:
         """Read `relay` to its end in the background; its own end settles it. False: the caller settles it now."""
         if not self.is_enabled or len(self._tasks) >= MAX_DRAINING:
             return False
@@ -43,7 +39,7 @@ class Drains:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _drain(relay: Readable) -> None:
+async def _drain(relay: "Relay") -> None:
     try:
         async with asyncio.timeout(MAX_DRAIN_S):
             while await relay.read():

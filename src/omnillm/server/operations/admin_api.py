@@ -30,7 +30,7 @@ class AdminApi:
         query = read_query(request, "group_by", "since", "until", "format")
         group_by = query.get("group_by", "model")
         since, until = reports.read_days(query.get("since", ""), query.get("until", ""))
-        rows = await self._instruments.reports.usage(group_by=group_by, since_day=since, until_day=until)
+        rows = await self._instruments.store.usage(group_by=group_by, since_day=since, until_day=until)
         if query.get("format") == "csv":
             return csv_reply(reports.usage_csv(group_by, rows))
         return json_reply(reports.usage_document(group_by, rows))
@@ -39,14 +39,14 @@ class AdminApi:
         query = read_query(request, "limit", "before", "format", *reports.REQUEST_FILTERS)
         limit = reports.read_limit(query.get("limit", str(reports.PAGE_ROWS)))
         only = reports.read_filter(query)
-        rows = await self._instruments.reports.requests(limit=limit + 1, before=query.get("before", ""), only=only)
+        rows = await self._instruments.store.requests(limit=limit + 1, before=query.get("before", ""), only=only)
         if query.get("format") == "csv":
             return csv_reply(reports.requests_csv(rows[:limit]))
         return json_reply(reports.requests_document(rows, limit))
 
     async def request(self, request: Request) -> Response:
         request_id = request.path_params["request_id"]
-        read = self._instruments.reports
+        read = self._instruments.store
         ended = await read.request(request_id)
         attempts = await read.attempts(request_id)
         entries = await read.entries(request_id)

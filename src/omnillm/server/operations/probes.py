@@ -31,7 +31,7 @@ class Probes:
         problems = []
         if self._instruments.is_draining():
             problems.append("draining")
-        if not self._instruments.reports.is_healthy:
+        if not self._instruments.store.is_healthy:
             problems.append("ledger unavailable")
         return json_reply({"status": ", ".join(problems) or "ready"}, status=503 if problems else 200)
 
@@ -51,7 +51,7 @@ class Probes:
             instruments.counters().copied(),
             instruments.keys(),
             instruments.budgets() if is_admin else [],
-            is_ledger_healthy=instruments.reports.is_healthy,
+            is_ledger_healthy=instruments.store.is_healthy,
             dropped=instruments.dropped(),
             names_callers=is_admin,
         )
