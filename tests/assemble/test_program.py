@@ -31,10 +31,10 @@ async def ticked(program: Program, times: int = 1) -> None:
         if counted == times + 1:  # the first may have begun before
             done.set()
 
-    program.on_tick.append(count)
+    program.ticker.acts.append(count)
     async with asyncio.timeout(10):
         await done.wait()
-    program.on_tick.remove(count)
+    program.ticker.acts.remove(count)
 
 
 async def test_what_budgets_have_spent_survives_a_restart(tmp_path, clock: ManualClock) -> None:
@@ -204,7 +204,7 @@ async def test_a_program_may_be_closed_twice_and_without_a_start(clock: ManualCl
     await program.start()
     await program.aclose()
     await program.aclose()
-    assert program._ticker is None
+    assert not program.ticker.is_running
 
 
 async def test_a_listener_that_cannot_be_had_is_a_configuration_error() -> None:

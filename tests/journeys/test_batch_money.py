@@ -334,8 +334,7 @@ async def test_an_announced_price_that_comes_into_force_while_a_file_goes_up_bou
     for at in range(5):
         async with Gateway(ProviderEndpoint(kind="openai", base_url=provider.base_url), keys=KEYS, budget_limit_usd="1") as program:
             program._program.settlement.quoter.prices.catalog._load = lambda: json.dumps(told).encode()
-            assert program._program._ticker is not None
-            program._program._ticker.cancel()  # the day is told here
+            program._program.ticker.close()  # the day is told here
             program._program._follow_prices("2027-02-28" if at else "2027-03-01")
             upload = program.primitive_call(PrimitiveRequest(path="/v1/files", body=form))
             ran = await run(upload, partial(program._program._follow_prices, "2027-03-01"), at=at)

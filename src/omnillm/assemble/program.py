@@ -1,12 +1,10 @@
 """A running gateway without a server: every object, wired once, and rewired when the configuration changes."""
 
-import asyncio
 import logging
 import os
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
-from functools import partial
 
 from omnillm.assemble.batch_looks import BatchLooks
 from omnillm.assemble.credentials import Credentials
@@ -24,6 +22,7 @@ from omnillm.assemble.parts import (
 from omnillm.assemble.prices import day_at, make_quoter
 from omnillm.assemble.retention import Retention
 from omnillm.assemble.system import SystemClock, system_dice
+from omnillm.assemble.ticker import Ticker
 from omnillm.assemble.tls import make_trust
 from omnillm.assemble.traces import make_destination
 from omnillm.assemble.turn import open_in_turn
@@ -57,10 +56,8 @@ from omnillm.stores.store import Store
 from omnillm.traces.exporter import Destination, Exporter
 from omnillm.transport.client import HttpClient, Proxies
 from omnillm.transport.room import Room
-from omnillm.transport.timeouts import Deadlines, do_all
+from omnillm.transport.timeouts import Deadlines
 
-TICK_S = 0.05
-"""How late a deadline may be noticed."""
 ALERT_TICKS = 10
 """Ticks from one look at the budgets to the next."""
 
@@ -106,14 +103,18 @@ class Program:
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
         self.credentials = Credentials(self.clock, self.dice)
         self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
-        self.on_tick: list[Callable[[], None]] = [
+        self.ticker = Ticker(
+            lambda: self.deadlines.sweep(self.clock.now()),
+            lambda: self.controller.tick(self.clock.now()),
+            lambda: self.calendar.roll(self.clock.wall(), self.clock.now()),
+            lambda: self._follow_prices(day_at(self.clock.wall())),
+            self._look_at_budgets,
             self.ended.flush,
             self.retention.tick,
             self.batch_looks.tick,
             self.exporter.tick,
-        ]
+        )
         self.enrolment = Enrolment(self.controller, self.calendar, self.alerts, self.clock)
-        self._ticker: asyncio.TimerHandle | None = None
         self._ticks = 0
         self._journal: Journal | None = None
         self._idempotency: Idempotency | None = None
@@ -154,7 +155,7 @@ class Program:
         self._batch_bounds = BatchBounds(self._journal, self.clock)
         self._batches = BatchMoney(journal=self._journal, admission=self.admission, clock=self.clock)
         self.build(settings)
-        self._tick()
+        self.ticker.tick()
 
     def build(self, settings: Settings) -> None:
         """The parts that follow the configuration. Everything is made before anything is replaced: a bad file changes nothing."""
@@ -271,9 +272,7 @@ class Program:
 
     async def aclose(self) -> None:
         """Stop ticking, close connections, write what is queued."""
-        if self._ticker is not None:
-            self._ticker.cancel()
-            self._ticker = None
+        self.ticker.close()
         await self.drains.aclose()
         await self.retention.aclose()
         await self.batch_looks.aclose()
@@ -287,17 +286,11 @@ class Program:
         for observe in self._failure_observers:
             observe(attempts)
 
-    def _tick(self) -> None:
-        self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
-        now, wall = self.clock.now(), self.clock.wall()
+    def _look_at_budgets(self) -> None:
+        """Warn of those that have spent a share of their limit."""
         self._ticks += 1
-        # A defect in one of them must not stand in the way of all the others, at every tick from now on.
-        acts = [partial(self.deadlines.sweep, now), partial(self.controller.tick, now), partial(self.calendar.roll, wall, now)]
-        acts.append(partial(self._follow_prices, day_at(wall)))
-        alert = () if self._ticks % ALERT_TICKS else (self._alert,)
-        do_all([*acts, *alert, *self.on_tick])
-
-    def _alert(self) -> None:
+        if self._ticks % ALERT_TICKS:
+            return
         for alert in self.alerts.update(self.controller.budgets()):
             budget = alert.budget
             _log.warning(

@@ -98,10 +98,10 @@ class Service:
         await self.keyring.read()
         await self.server.catch_up()  # the keys that are kept may be made for the file as it is by now
         self.keyring.enrol()
-        program.on_tick.append(self.keyring.tick)
-        program.on_tick.append(self._end_if_taken_over)
+        program.ticker.acts.append(self.keyring.tick)
+        program.ticker.acts.append(self._end_if_taken_over)
         if self.call_log:
-            program.on_tick.append(self.call_log.flush)
+            program.ticker.acts.append(self.call_log.flush)
 
     def _end_if_taken_over(self) -> None:
         """Stop: what it served from now on would not be recorded. Its supervisor starts it again, and then it stands by."""
