@@ -108,13 +108,6 @@ async def forget(gateway: Gateway) -> None:
     gc.collect()
 
 
-async def close_twice(gateway: Gateway) -> None:
-    async with gateway.primitive_stream(calls.raw(stream=True)) as events:
-        await anext(events)
-        await events.aclose()
-        await events.aclose()
-
-
 async def close_from_elsewhere(gateway: Gateway) -> None:
     """Another task leaves the block; whoever reads on is told, or reads what had come."""
     block = gateway.stream(calls.asked("fast"))
@@ -135,9 +128,7 @@ async def have_no_time(gateway: Gateway) -> None:
                     await call(gateway)
 
 
-@pytest.mark.parametrize(
-    ("way", "loop"), everywhere([leave_early, leave_by_an_error, forget, close_twice, close_from_elsewhere, have_no_time])
-)
+@pytest.mark.parametrize(("way", "loop"), everywhere([leave_early, leave_by_an_error, forget, close_from_elsewhere, have_no_time]))
 def test_a_stream_that_is_left_holds_nothing(tmp_path: Path, way: Make, loop: str) -> None:
     """Whichever way, and cancelled at any moment of it."""
 

@@ -23,6 +23,7 @@ from omnillm.gateway.form import Form
 from omnillm.gateway.replies.relay import Relay
 from omnillm.library.bodies import open_body
 from omnillm.library.primitive import PrimitiveRequest, encoded
+from omnillm.library.streams import Stream
 from omnillm.money import format_usd
 from omnillm.protocols.loss import Losses, LossReason
 from omnillm.protocols.members import read_members
@@ -147,9 +148,8 @@ def _fields(name: str, value: Any) -> Iterator[Field]:
         yield Field(name=name, content=text.encode())
 
 
-async def pieces(relay: Relay) -> AsyncIterator[bytes]:
-    while piece := await relay.read():
-        yield piece
+def pieces(relay: Relay) -> Stream[bytes]:
+    return Stream(relay.case, relay.read, lambda piece: (piece,) if piece else ())
 
 
 async def read_reply(relay: Relay, written: Written) -> ApiReply[Any]:

@@ -1,6 +1,6 @@
 """Calls in the canonical model: `LlmRequest` in, `LlmResponse` or events out, whatever the provider speaks."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from typing import TypeVar
 
 import msgspec
@@ -11,7 +11,7 @@ from omnillm.gateway.case import Case
 from omnillm.gateway.replies.relay import Relay
 from omnillm.library.primitive import Completed
 from omnillm.library.response import GatewayResponse
-from omnillm.library.streams import completed
+from omnillm.library.streams import Stream, completed
 from omnillm.model import events
 from omnillm.model.assembly import ResponseAssembler
 from omnillm.model.events import LlmStreamEvent
@@ -55,17 +55,17 @@ def _known(case: Case, response: LlmResponse) -> GatewayResponse:
     )
 
 
-async def read_events(relay: Relay) -> AsyncIterator[LlmStreamEvent | Completed]:
+def read_events(relay: Relay) -> Stream[LlmStreamEvent | Completed]:
     """Every event, and instead of the provider's own end one `Completed` with the whole reply. A cut stream raises."""
     reader, assembler = SseReader(), ResponseAssembler()
-    try:
-        while piece := await relay.read():
-            for frame in reader.feed(piece):
-                event = _decoded(_EVENT, frame.data)
-                assembler.feed(event)
-                if type(event) is not events.Completed:
-                    yield event
-    except BaseException as error:
-        relay.case.raise_defect(error)
-        raise
-    yield replace(completed(relay.case), response=_known(relay.case, assembler.response()))
+
+    def decode(piece: bytes) -> Iterator[LlmStreamEvent | Completed]:
+        for frame in reader.feed(piece):
+            event = _decoded(_EVENT, frame.data)
+            assembler.feed(event)
+            if type(event) is not events.Completed:
+                yield event
+        if not piece:
+            yield replace(completed(relay.case), response=_known(relay.case, assembler.response()))
+
+    return Stream(relay.case, relay.read, decode)

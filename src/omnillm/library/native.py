@@ -1,6 +1,6 @@
 """Raw calls by path, on the engine that `/providers/{name}` of the server has: same table, keys, limits, bindings and ledger."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -17,18 +17,8 @@ from omnillm.gateway.native.asks import NativeAsk, check_written, read_asked, wi
 from omnillm.gateway.native.relay import NativeRelay
 from omnillm.library.bodies import asks_for_events, open_body
 from omnillm.library.current_span import current_span
-from omnillm.library.primitive import (
-    BinaryChunk,
-    Completed,
-    PrimitiveReply,
-    PrimitiveRequest,
-    StreamFrame,
-    StreamUsage,
-    check_request,
-    ledger_text,
-    unknown_provider,
-)
-from omnillm.library.streams import completed, read_frames
+from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, check_request, ledger_text, unknown_provider
+from omnillm.library.streams import RawEvent, Stream, completed, raw_stream
 from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
@@ -223,22 +213,22 @@ def _wrong_mode(what: str, *, is_stream: bool) -> BadRequest:
     return BadRequest(f"{what}, which is not for {called}.", code="wrong_stream_mode")
 
 
-async def read_native_events(relay: NativeRelay) -> AsyncIterator[StreamFrame | BinaryChunk | StreamUsage | Completed]:
+def read_native_events(relay: NativeRelay) -> Stream[RawEvent]:
     """Frames of an event stream, chunks of anything else; the last is `Completed`, or it raises."""
-    if relay.whole is not None:
-        yield BinaryChunk(data=relay.whole)
-    elif relay.is_events or relay.takes_fault:
-        async for event in read_frames(relay, SseReader() if relay.is_events else EventFrames()):
-            yield event
-    else:
-        while piece := await relay.read():
-            yield BinaryChunk(data=piece)
-    failure = relay.failure
-    if failure is not None:
-        error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")
-        error.note_call(relay.case.request_id, relay.case.attempts)
-        raise error
-    yield completed(relay.case)
+    whole = None if relay.whole is None else iter((relay.whole,))
+
+    async def read() -> bytes:
+        return await relay.read() if whole is None else next(whole, b"")
+
+    def end(case: Case) -> Completed:
+        failure = relay.failure
+        if failure is not None:
+            error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")
+            error.note_call(case.request_id, case.attempts)
+            raise error
+        return completed(case)
+
+    return raw_stream(relay.case, read, SseReader() if relay.is_events else EventFrames() if relay.takes_fault else None, end)
 
 
 def visible_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:

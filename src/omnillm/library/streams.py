@@ -1,28 +1,64 @@
-"""A raw stream as its reader sees it: the frame, then its usage; `Completed` once, last."""
+"""A stream as its reader sees it, event by event; of a raw one the frame, then its usage. `Completed` comes once, last."""
 
-from collections.abc import AsyncIterator
-from typing import Protocol
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Generic, Self, TypeVar
 
 from omnillm.framing.sse import FrameReader
 from omnillm.gateway.case import Case
 from omnillm.gateway.replies.relay import Relay
-from omnillm.library import families
 from omnillm.library.primitive import BinaryChunk, Completed, StreamFrame, StreamUsage, raw_usage
 
-
-class Source(Protocol):
-    """Whatever gives out a stream piece by piece; b"" is its complete end."""
-
-    async def read(self) -> bytes: ...
+EventT = TypeVar("EventT")
+RawEvent = StreamFrame | BinaryChunk | StreamUsage | Completed
 
 
-async def read_frames(source: Source, reader: FrameReader) -> AsyncIterator[StreamFrame | StreamUsage]:
-    while piece := await source.read():
-        for frame in reader.feed(piece):
-            yield StreamFrame(raw=frame.raw, event=frame.event.decode("utf-8", "replace"), data=frame.data)
-            reported = raw_usage(frame)
-            if reported is not None:
-                yield StreamUsage(raw_usage=reported)
+class Turn:
+    """Of one task at a time: another would miss what the first one reads, or wait for ever."""
+
+    def __init__(self) -> None:
+        self._is_taken = False
+
+    def __enter__(self) -> None:
+        if self._is_taken:
+            raise RuntimeError("another task is reading this stream: let one task read it, and hand on what others need of it")
+        self._is_taken = True
+
+    def __exit__(self, *_: object) -> None:
+        self._is_taken = False
+
+
+class Stream(Generic[EventT]):
+    """An asynchronous iterator. A reading that was cancelled, such as by a timeout for each event, is taken up by the next one."""
+
+    def __init__(self, case: Case, read: Callable[[], Awaitable[bytes]], decode: Callable[[bytes], Iterable[EventT]]) -> None:
+        """`read` awaits the next piece, b"" after the last; `decode` tells the events of a piece, and of b"" what comes at the end."""
+        self._case = case
+        self._read = read
+        self._decode = decode
+        self._ready: Iterator[EventT] = iter(())
+        self._is_over = False
+        self._turn = Turn()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> EventT:
+        with self._turn:
+            try:
+                while (event := next(self._ready, None)) is None and not self._is_over:
+                    piece = await self._read()
+                    self._is_over = not piece
+                    self._ready = iter(self._decode(piece))
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                self._is_over = True
+                self._case.raise_defect(error)
+                raise
+        if event is None:
+            raise StopAsyncIteration
+        return event
 
 
 def completed(case: Case) -> Completed:
@@ -38,12 +74,25 @@ def completed(case: Case) -> Completed:
     )
 
 
-async def read_raw(relay: Relay) -> AsyncIterator[StreamFrame | BinaryChunk | StreamUsage | Completed]:
-    """All of a raw stream, and what it has cost."""
-    if relay.is_raw or relay.whole is not None:
-        async for piece in families.pieces(relay):
+def raw_stream(
+    case: Case, read: Callable[[], Awaitable[bytes]], reader: FrameReader | None, end: Callable[[Case], Completed] = completed
+) -> Stream[RawEvent]:
+    """All of a raw stream, and what it has cost. `reader`: None where it has no events; `end` raises where it did not end well."""
+
+    def decode(piece: bytes) -> Iterator[RawEvent]:
+        if not piece:
+            yield end(case)
+        elif reader is None:
             yield BinaryChunk(data=piece)
-    else:
-        async for event in read_frames(relay, relay.new_reader()):
-            yield event
-    yield completed(relay.case)
+        else:
+            for frame in reader.feed(piece):
+                yield StreamFrame(raw=frame.raw, event=frame.event.decode("utf-8", "replace"), data=frame.data)
+                reported = raw_usage(frame)
+                if reported is not None:
+                    yield StreamUsage(raw_usage=reported)
+
+    return Stream(case, read, decode)
+
+
+def read_raw(relay: Relay) -> Stream[RawEvent]:
+    return raw_stream(relay.case, relay.read, None if relay.is_raw or relay.whole is not None else relay.new_reader())
