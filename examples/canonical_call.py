@@ -45,7 +45,7 @@ async def main() -> None:
 async def ask(gateway: Gateway) -> None:
     request = LlmRequest(model="fake-small", input=(user("How deep is the lake?"),), generation=GenerationConfig(max_output_tokens=40))
     reply = await gateway.call(request)
-    print(f"  reply: {reply.content_text} ({reply.finish_reason.value}, {reply.usage.total if reply.usage else 0} tokens)")
+    print(f"  reply: {reply.content_text} ({reply.finish_reason.value}, {reply.usage.total} tokens)")
 
     pieces = 0
     async with gateway.stream(request) as events:

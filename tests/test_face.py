@@ -53,6 +53,11 @@ def test_every_name_resolves() -> None:
         assert getattr(omnillm, name) is not None
 
 
+def test_what_an_editor_offers_is_the_face() -> None:
+    """A prompt's completion and `help` ask `dir`: it has the public names, imported or not, and nothing that the module is made with."""
+    assert [name for name in dir(omnillm) if not name.startswith("_")] == sorted(omnillm.__all__)
+
+
 def test_every_name_explains_itself() -> None:
     """A class without words of its own would show those of its base: an editor then tells of msgspec, not of omnillm."""
     for module in (omnillm, omnillm.model):

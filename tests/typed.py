@@ -36,6 +36,7 @@ from omnillm import (
     SpeechResponse,
     TranscriptionRequest,
     TranscriptionResponse,
+    Usage,
     emit_api_request,
     emit_error,
     emit_request,
@@ -52,6 +53,7 @@ REQUEST = LlmRequest(model="m", input=(user("Hello"),))
 
 async def of_calls(gateway: Gateway) -> None:
     assert_type(await gateway.call(REQUEST), GatewayResponse)
+    assert_type((await gateway.call(REQUEST)).usage, Usage)
     async with gateway.stream(REQUEST) as events:
         assert_type(events, AsyncIterator[LlmStreamEvent | Completed])
         async for event in events:

@@ -314,3 +314,7 @@ def __getattr__(name: str) -> object:
     if home is None:
         raise AttributeError(f"module 'omnillm' has no attribute {name!r}")
     return getattr(import_module(home), _ALIASES.get(name, name))
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__all__", "__doc__", "__version__"]

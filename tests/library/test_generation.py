@@ -87,9 +87,19 @@ async def test_call_is_answered_in_the_canonical_model(provider: FakeProvider, p
         assert reply.cost_nanousd == provider.invoice.total_nanousd > 0
         assert gateway.budget_used_usd() == Decimal(reply.cost_usd)
         assert (reply.provider, reply.key, reply.attempts, len(reply.request_id)) == ("default", "a", 1, 32)
-        assert reply.usage is not None
         assert reply.usage.total == reply.usage.total_tokens > 0
         assert not reply.loss_reasons
+
+
+async def test_a_reply_whose_provider_counts_nothing_has_counts_all_the_same(provider: FakeProvider) -> None:
+    """Zeros, as at the end of a stream: a program that adds up tokens does not fail at a reply that is paid for. It costs its bound."""
+    asked = ask("[[fault:usage_missing]] How deep is the lake?")
+    async with gateway_to(provider, "openai_chat") as gateway:
+        reply = await gateway.call(asked)
+        async with gateway.stream(asked) as events:
+            *_, end = [event async for event in events]
+    assert (reply.usage.total, end.usage.total, end.response.usage.total) == (0, 0, 0)
+    assert reply.cost_nanousd == end.cost_nanousd > provider.invoice.total_nanousd / 2
 
 
 @everywhere

@@ -44,6 +44,7 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", said: bytes) -> T:
 def _known(case: Case, response: LlmResponse) -> GatewayResponse:
     lease = case.last_lease
     fields = {name: getattr(response, name) for name in response.__struct_fields__}
+    fields["usage"] = case.usage
     return GatewayResponse(
         **fields,
         cost_nanousd=case.cost_nanousd,

@@ -18,6 +18,7 @@ def replay_error(replay: Replay) -> OmniError:
 def replay_response(replay: Replay) -> GatewayResponse:
     response = decode_response(replay.body)
     fields = {name: getattr(response, name) for name in response.__struct_fields__}
+    fields["usage"] = response.usage or NO_USAGE
     return GatewayResponse(**fields, request_id=replay.request_id, is_replay=True)
 
 

@@ -3,11 +3,14 @@
 from omnillm.model.response import LlmResponse
 from omnillm.money import format_usd
 from omnillm.protocols.loss import LossReason
+from omnillm.usage import NO_USAGE, Usage
 
 
 class GatewayResponse(LlmResponse, frozen=True, kw_only=True, omit_defaults=True):
     """A reply, and what the gateway knows of it."""
 
+    usage: Usage = NO_USAGE
+    """What was charged for; all 0 where the provider reported none, or an impossible one, and the cost is the bound."""
     cost_nanousd: int = 0
     request_id: str = ""
     provider: str = ""
