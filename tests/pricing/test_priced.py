@@ -65,6 +65,7 @@ def asked(protocol, **extra):
         (CHAT, {"service_tier": "auto"}, ("", "")),
         (CHAT, {"service_tier": "default"}, ("", "")),
         (CHAT, {"service_tier": None}, ("", "")),
+        (CHAT, {"service_tier": "on_demand"}, ("", "")),  # Groq's word for it
         (CHAT, {"service_tier": "flex"}, ("flex", "")),
         (RESPONSES, {"service_tier": "priority"}, ("priority", "")),
         (MESSAGES, {"service_tier": "standard_only"}, ("", "")),
@@ -88,6 +89,7 @@ def test_tier_and_place_are_those_that_were_asked_for(protocol, extra, terms):
         (MESSAGES, {"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, 0, ANTHROPIC_TURNS, False),
         (RESPONSES, {"tools": [{"type": "web_search"}], "max_tool_calls": 4}, 4, 5, False),
         (RESPONSES, {"previous_response_id": "resp_1"}, 0, 1, True),
+        (RESPONSES, {"reasoning": {"effort": "high", "mode": "standard"}, "multi_agent": {"enabled": False}}, 0, 1, False),
         (RESPONSES, {"prompt": {"id": "pmpt_1"}, "max_tool_calls": 2}, 2, 3, True),
         (CHAT, {"web_search_options": {}, "n": 2}, 2, 1, True),
         (CHAT, {"tools": [{"type": "function", "function": {"name": "f"}}, {"type": "custom"}], "enable_search": False}, 0, 1, False),
@@ -104,6 +106,7 @@ def test_extras_have_a_bound(protocol, extra, calls, turns, is_unseen):
     assert (found.calls, found.turns, found.has_unseen_input, found.unbounded) == (calls, turns, is_unseen, "")
 
 
+OPENROUTERS = ("models", "plugins", "provider", "stop_server_tools_when")
 UNCAPPED = [
     (MESSAGES, {"tools": [SEARCH]}, "max_uses"),
     (RESPONSES, {"tools": [{"type": "web_search"}]}, "max_tool_calls"),
@@ -118,7 +121,10 @@ UNBOUNDED = [
     (RESPONSES, {"tools": [{"type": "web_search"}], "max_tool_calls": 1.5}, "max_tool_calls"),
     (RESPONSES, {"tools": [{"type": "mcp"}], "max_tool_calls": 1}, "mcp"),
     (RESPONSES, {"tools": [{"type": "image_generation"}], "max_tool_calls": 1}, "image_generation"),
+    (RESPONSES, {"multi_agent": {"enabled": True}}, "multi_agent"),
     (CHAT, {"models": ["dear/model"]}, "models"),
+    *((protocol, {"reasoning": {"effort": "low", "mode": "pro"}}, "reasoning") for protocol in (CHAT, RESPONSES)),
+    *((protocol, {member: []}, member) for protocol in (RESPONSES, MESSAGES) for member in OPENROUTERS),
     (CHAT, {"tools": [{"type": "function", "function": {"name": "f"}}, {"type": "openrouter:web_search"}]}, "openrouter:web_search"),
     (CHAT, {"tools": [{"type": "browser_search"}]}, "browser_search"),
     (CHAT, {"tools": [{"type": 5}]}, "tool"),
@@ -142,6 +148,7 @@ def test_what_has_no_bound_is_named(protocol, extra, named):
         (MESSAGES, "tools", b'[{"type":"web_search_20250305","name":"web_search","max_uses":1000,"max_uses":1}]'),
         (RESPONSES, "tools", b'[{"type":"web_search","type":"function"},{"type":"file_search"}]'),
         (GEMINI, "tools", b'[{"googleSearch":{},"googleSearch":{}}]'),
+        (RESPONSES, "reasoning", b'{"mode":"pro","m\\u006fde":"standard"}'),
     ],
 )
 def test_what_two_readers_may_read_twice_has_no_bound(protocol, member, written):

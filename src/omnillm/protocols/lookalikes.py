@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from omnillm.protocols.priced import READ_NAMES
+from omnillm.protocols.priced import OPENROUTER, READ_NAMES
 from omnillm.protocols.protocol import Members
 
 DECISIVE: Final = frozenset(
     {
         *filter(str.islower, READ_NAMES),
-        *("model", "models", "provider", "plugins", "search_parameters", "fallbacks", "n", "best_of", "stream", "stream_options"),
+        *("model", "search_parameters", "fallbacks", "n", "best_of", "stream", "stream_options", *OPENROUTER),
         *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tokens_to_sample", "max_tool_calls"),
     }
 )

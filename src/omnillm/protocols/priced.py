@@ -21,6 +21,8 @@ MCP_TOOLSET: Final = "mcp_toolset"
 MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", MCP_TOOLSET, "browser_toolset")
 """Tools without a fee: they cost the further turns that they cause."""
 MESSAGES_PAID: Final = ("advisor_", "openrouter:")
+OPENROUTER: Final = frozenset({"models", "plugins", "provider", "stop_server_tools_when"})
+"""OpenRouter's, in each protocol: another model or host at its own price, what is paid apart, and more turns than the caps allow."""
 
 
 def read_asked(protocol: str, members: Members, price_members: tuple[str, ...], n: int) -> Asked:
@@ -109,6 +111,18 @@ def _enable_search(asked: Asked, value: Any, _: Members) -> None:
         asked.refuse("enable_search")
 
 
+def may_name_a_mode(reasoning: msgspec.Raw) -> bool:
+    """Whether this member asks for more than effort: nearly none does, and each call of an agent has it."""
+    raw = bytes(reasoning)
+    return b"mode" in raw or b"\\" in raw
+
+
+def _reasoning(asked: Asked, value: Any, _: Members) -> None:
+    """In OpenAI's pro mode several work on the answer, and all that they read and write is added up, beyond any cap."""
+    if isinstance(value, dict) and value.get("mode") not in {None, "standard"}:
+        asked.refuse("reasoning", "what its mode costs nothing caps")
+
+
 def _prediction(asked: Asked, _: Any, members: Members) -> None:
     """The part of a prediction that the answer does not have is paid like output."""
     asked.more_output += len(members["prediction"])
@@ -121,6 +135,12 @@ def _tier_under(name: str, standard: frozenset[str]) -> Reader:
 
 
 # OpenAI Responses
+
+
+def _multi_agent(asked: Asked, value: Any, _: Members) -> None:
+    """OpenAI limits neither how many agents there are in all nor what they read."""
+    if value is not None and value["enabled"]:
+        asked.refuse("multi_agent")
 
 
 def _background(asked: Asked, value: Any, _: Members) -> None:
@@ -220,7 +240,7 @@ def _refuse_repeated(asked: Asked, name: str, members: Members) -> None:
         asked.refuse(name, "a member of it stands twice")
 
 
-_STANDARD: Final = frozenset({"", "auto", "default", "standard", "scale"})
+_STANDARD: Final = frozenset({"", "auto", "default", "standard", "scale", "on_demand"})  # the last is Groq's
 _OPENAI_TIER: Final = _tier(_STANDARD)
 _MESSAGES: Final[Mapping[str, Reader]] = {
     "service_tier": _tier(frozenset({"", "auto", "standard_only", "standard"})),
@@ -242,6 +262,7 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "prediction": _prediction,
         "tools": _chat_tools,
         "enable_search": _enable_search,
+        "reasoning": _reasoning,
     },
     "openai_responses": {
         "service_tier": _OPENAI_TIER,
@@ -251,6 +272,8 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "prompt": _prompt,
         "background": _background,
         "context_management": _compaction,
+        "reasoning": _reasoning,
+        "multi_agent": _multi_agent,
     },
     "anthropic_messages": _MESSAGES,
     "bedrock_invoke": _MESSAGES,

@@ -12,7 +12,7 @@ from omnillm.protocols.claude_media import IMAGE, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
 from omnillm.protocols.extras import Served
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model, require_array
-from omnillm.protocols.priced import MESSAGES_FREE, MESSAGES_PAID, MESSAGES_SEARCH
+from omnillm.protocols.priced import MESSAGES_FREE, MESSAGES_PAID, MESSAGES_SEARCH, OPENROUTER
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import text_bytes
 from omnillm.usage import Usage
@@ -34,9 +34,9 @@ _NOT_READ = frozenset(
 )
 """Members that configure: the model never reads them."""
 
-_PRICED = frozenset(
-    {"service_tier", "speed", "inference_geo", "mcp_servers", "fallbacks", "container", "context_management", "compaction", "thread"}
-)
+_PRICED = OPENROUTER | {
+    *("service_tier", "speed", "inference_geo", "mcp_servers", "fallbacks", "container", "context_management", "compaction", "thread")
+}
 """Members that change the rate, let the provider run further turns, or bring in input that the body does not show."""
 
 _PRICED_TOOLS = (MESSAGES_SEARCH, *MESSAGES_FREE, *MESSAGES_PAID)

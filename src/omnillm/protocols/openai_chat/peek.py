@@ -11,7 +11,7 @@ from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_chat.wire import Choice, Reply, Spoken
-from omnillm.protocols.priced import CHAT_OWN
+from omnillm.protocols.priced import CHAT_OWN, OPENROUTER, may_name_a_mode
 from omnillm.protocols.protocol import NOT_A_REPLY, Failure, Members, ReplyPeek, RequestPeek, Weight
 
 _NOT_READ = frozenset(
@@ -49,8 +49,8 @@ _NOT_READ = frozenset(
 _PRICED = frozenset(
     {
         *("service_tier", "web_search_options", "modalities", "audio", "prediction"),
-        *("search_parameters", "plugins", "models", "provider"),  # xAI's and OpenRouter's
-        *("compound_custom", "enable_search"),  # Groq's and Alibaba's
+        *("search_parameters", "compound_custom", "enable_search"),  # xAI's, Groq's and Alibaba's
+        *OPENROUTER,
     }
 )
 """Members that change the rate, are paid by the call, or are paid as output."""
@@ -94,6 +94,8 @@ def peek_request(members: Members) -> RequestPeek:
 
 def _price_members(members: Members) -> tuple[str, ...]:
     names = () if _PRICED.isdisjoint(members) else tuple(name for name in members if name in _PRICED)
+    if "reasoning" in members and may_name_a_mode(members["reasoning"]):
+        names = (*names, "reasoning")
     return (*names, "tools") if "tools" in members and not _are_free(members["tools"]) else names
 
 

@@ -9,7 +9,7 @@ from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_responses.wire import Response
-from omnillm.protocols.priced import RESPONSES_OWN
+from omnillm.protocols.priced import OPENROUTER, RESPONSES_OWN, may_name_a_mode
 from omnillm.protocols.protocol import NOT_A_REPLY, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.usage import Usage
 
@@ -44,10 +44,12 @@ _NOT_READ = frozenset(
 _PRICED = frozenset(
     {
         *("service_tier", "previous_response_id", "conversation", "prompt", "background", "access_programs", "context_management", "image"),
-        *("models", "preset", "skills"),  # Perplexity's
+        "multi_agent",
+        *("preset", "skills"),  # Perplexity's; so is `models`
+        *OPENROUTER,
     }
 )
-"""Members that change the rate, or bring in input that the body does not show."""
+"""Members that change the rate, or bring in input or work that the body does not show."""
 
 _PAID_CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
 _FINISHED = frozenset({"completed", "incomplete"})
@@ -85,9 +87,10 @@ def _require_input(members: Members) -> None:
 
 def _price_members(members: Members) -> tuple[str, ...]:
     tools = read(members, "tools", _TOOLS, "an array of objects")
-    if not tools and _PRICED.isdisjoint(members):
+    has_mode = "reasoning" in members and may_name_a_mode(members["reasoning"])
+    if not (tools or has_mode) and _PRICED.isdisjoint(members):
         return ()
-    names = [name for name in members if name in _PRICED]
+    names = [name for name in members if name in _PRICED or (has_mode and name == "reasoning")]
     if tools and any(tool.type not in RESPONSES_OWN for tool in tools):
         names.append("tools")
     return tuple(names)
