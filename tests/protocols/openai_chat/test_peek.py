@@ -184,6 +184,15 @@ def test_reasoning_outside_the_completion_is_billed_too():
     assert usage_of({"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 50}) == Usage(input=10, output=2, reasoning=38)
 
 
+def test_what_the_agents_of_one_model_read_is_input():
+    """Sakana's Fugu tells it within the details, and counts it in the total alone; what they write is billed as output."""
+    read = {"cached_tokens": 20, "orchestration_input_tokens": 40, "orchestration_input_cached_tokens": 10}
+    told = {"prompt_tokens": 120, "prompt_tokens_details": read, "completion_tokens": 80, "total_tokens": 265}
+    beside = {"completion_tokens_details": {"reasoning_tokens": 5, "orchestration_output_tokens": 25}}
+    assert usage_of(told | beside) == Usage(input=130, cache_read=30, output=80, reasoning=25)
+    assert usage_of(told | {"total_tokens": 200}) == Usage(input=100, cache_read=20, output=80)
+
+
 def test_details_never_exceed_their_total():
     """A provider that contradicts itself is read so that the totals stand."""
     details = {"cached_tokens": 400, "audio_tokens": 400, "cache_write_tokens": 400}

@@ -22,14 +22,18 @@ def usage_of(reported: ChatUsage, *, tool_calls: int = 0, images: int = 0) -> Us
     heard = reported.prompt_tokens_details or _NO_PROMPT_DETAILS
     said = reported.completion_tokens_details or _NO_COMPLETION_DETAILS
     cached = heard.cached_tokens or reported.prompt_cache_hit_tokens or reported.cached_tokens or 0
-    if cached:
-        cached = min(cached, prompt)
     reasoning = said.reasoning_tokens or 0
     # xAI and Google's compatible endpoint leave reasoning out of the completion; only their total has it.
     hidden = (reported.total_tokens or 0) - prompt - completion
     if hidden > 0:
+        if read := min(heard.orchestration_input_tokens or 0, hidden):
+            prompt += read
+            cached += min(heard.orchestration_input_cached_tokens or 0, read)
+            hidden -= read
         completion += hidden
         reasoning = max(reasoning, hidden)
+    if cached:
+        cached = min(cached, prompt)
     if reasoning:
         reasoning = min(reasoning, completion)
     usage = Usage(

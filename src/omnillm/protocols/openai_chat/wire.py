@@ -29,6 +29,9 @@ class PromptDetails(msgspec.Struct, frozen=True, gc=False):
     image_tokens: Count | None = None
     video_tokens: Count | None = None
     """OpenRouter."""
+    orchestration_input_tokens: Count | None = None
+    """Sakana's, of the agents that work on one answer; so is the next. The prompt does not count them."""
+    orchestration_input_cached_tokens: Count | None = None
 
 
 class CompletionDetails(msgspec.Struct, frozen=True, gc=False):
