@@ -151,7 +151,7 @@ class Model:
         self.request = 0
         self.mode = ""
         self.thinks: bool | None = None
-        self.is_uncapped = False
+        self.is_uncapped = self.is_unbounded = False
 
     def put(self, place: Place, amount: int) -> None:
         """An amount of 0 is no statement: sources write it where they know nothing."""
@@ -180,6 +180,7 @@ class Model:
         self.limits |= statement.limits
         self.thinks = self.thinks if statement.thinks is None else statement.thinks
         self.is_uncapped = self.is_uncapped or statement.is_uncapped
+        self.is_unbounded = self.is_unbounded or statement.is_unbounded
 
     def absorb(self, other: "Model") -> None:
         for place, amount in other.rates.items():
@@ -196,6 +197,7 @@ class Model:
         self.mode = self.mode or other.mode
         self.thinks = self.thinks if other.thinks is None else bool(self.thinks or other.thinks)
         self.is_uncapped = self.is_uncapped or other.is_uncapped
+        self.is_unbounded = self.is_unbounded or other.is_unbounded
 
 
 Sections = dict[str, dict[str, Model]]
@@ -480,7 +482,7 @@ def complete(name: str, model: Model) -> dict[str, Any] | None:
     if base.get("audio_ms") and (base["input"] or base["output"]):
         del record["audio_ms"]  # the same again, in the other of two units that it is told in
     extra = {"tools": model.tools, "images": model.images, "uplifts": model.uplifts, "request": model.request}
-    extra |= {"uncapped": model.is_uncapped, **model.limits}
+    extra |= {"uncapped": model.is_uncapped, "unbounded": model.is_unbounded, **model.limits}
     return record | {key: value for key, value in extra.items() if value} | ({"thinks": False} if model.thinks is False else {})
 
 
@@ -739,6 +741,7 @@ def _said(each: Statement) -> str:
     says += [f"fee of {tool} {fee.normalize():f} a thousand" for tool, fee in each.tools.items()]
     says += [f"{place} {factor.normalize():f} x" for place, factor in each.uplifts.items()]
     says += [f"{name} {tokens}" for name, tokens in each.limits.items()]
+    says += ["no bound"] * each.is_unbounded
     says += [f"all {each.factor.normalize():f} x"] * (each.factor != 1) + [f"from {each.begins}"] * bool(each.begins)
     names = ", ".join(f"`{name}`" for name in (*each.models, *each.aliases))
     return f"| {each.section} | {names} | {'; '.join(says)} | <{each.source}> | {each.seen} | {each.record} |"

@@ -16,7 +16,9 @@ from typing import Any, Final, NamedTuple
 STATEMENTS: Final = Path(__file__).with_name("vendor_prices.json")
 TIERS: Final = frozenset({"batch", "fast", "flex", "priority", "ultrafast"})
 _NEEDED: Final = frozenset({"section", "models", "source", "seen"})
-_MORE: Final = frozenset({"record", "from", "aliases", "rates", "least", "tools", "uplifts", "limits", "thinks", "uncapped", "factor"})
+_MORE: Final = frozenset(
+    {"record", "from", "aliases", "rates", "least", "tools", "uplifts", "limits", "thinks", "uncapped", "unbounded", "factor"}
+)
 
 
 class Statement(NamedTuple):
@@ -41,6 +43,8 @@ class Statement(NamedTuple):
     thinks: bool | None = None
     is_uncapped: bool = False
     """A request cannot say how often the model may call the vendor's tools."""
+    is_unbounded: bool = False
+    """Nor how much is read and written for it: several work on one answer."""
     factor: Decimal = Decimal(1)
     """Everything that these models cost is so many times what it was."""
 
@@ -80,6 +84,7 @@ def _statement(told: dict[str, Any]) -> Statement:
         limits={name: int(tokens) for name, tokens in told.get("limits", {}).items()},
         thinks=told.get("thinks"),
         is_uncapped=told.get("uncapped", False),
+        is_unbounded=told.get("unbounded", False),
         factor=Decimal(told.get("factor", 1)),
     )
 

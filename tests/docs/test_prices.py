@@ -24,6 +24,7 @@ def test_every_statement_is_in_the_list() -> None:
             assert {tool: int(fee * 1_000_000_000_000) for tool, fee in said.tools.items()}.items() <= listed.get("tools", {}).items()
             assert said.limits.items() <= listed.items(), name
             assert listed.get("uncapped", False) >= said.is_uncapped
+            assert listed.get("unbounded", False) >= said.is_unbounded
 
 
 def test_what_is_announced_is_in_the_list() -> None:

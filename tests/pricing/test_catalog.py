@@ -305,7 +305,8 @@ def test_a_configured_price_does_not_make_a_model_heed_a_cap():
     """Whatever else it states: that tools have no bound there is known of the model, and no figure."""
     own = Listing(input=1, output=2, tool_call=3, max_output=4, context=5)
     found = catalog_of({"mine/deepseek-v4-flash": own}).find("mine", "deepseek", "deepseek-v4-flash")
-    assert (found.max_output, found.context, found.is_uncapped) == (4, 5, True)
+    assert (found.max_output, found.context, found.is_uncapped, found.is_unbounded) == (4, 5, True, False)
+    assert catalog_of({"x/grok-4.20-multi-agent": own}).find("x", "xai", "grok-4.20-multi-agent").is_unbounded
 
 
 def test_a_changed_figure_is_another_version():

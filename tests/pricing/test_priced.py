@@ -272,6 +272,14 @@ def test_a_bound_that_the_provider_does_not_heed_is_none():
     assert quoted(RESPONSES, **asked)
 
 
+def test_a_model_that_is_several_has_no_bound():
+    """xAI's agents read 39,263 tokens for a prompt of 40, and all of it is billed."""
+    crew = msgspec.structs.replace(ENTRY, unbounded=True)
+    with pytest.raises(BadRequest, match="no upper bound: the model"):
+        quoted(CHAT, entry=crew)
+    assert quoted(CHAT, entry=crew, budgets=())[1].amount_nanousd == 0
+
+
 def test_a_long_prompt_is_quoted_by_all_of_it():
     """The outline of its call leaves out nothing that is paid."""
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBORw0KGgo" * 1000}}

@@ -117,6 +117,7 @@ class Catalog:
                 context=own.context or theirs.context,
                 thinks=theirs.thinks if own.thinks is None else own.thinks,
                 uncapped=theirs.uncapped,
+                unbounded=theirs.unbounded,
             )
         return Match(listing=own, version=f"configured-{digest(configured)}:{provider}/{model}", rule="configured")
 

@@ -51,6 +51,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether the model may reason, and bill it, without showing it."""
     is_uncapped: bool = False
     """A request cannot say how often the model may call the provider's tools."""
+    is_unbounded: bool = False
+    """Nor how much is read and written for it."""
     version: str = "configured"
     """Names the figures and the terms, so that a row's cost can be computed again (`pricing/reference.py`)."""
     steps: tuple[tuple[int, "Price"], ...] = ()

@@ -72,6 +72,8 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     """Whether the model may reason without showing it; None: nobody has said so, and it may."""
     uncapped: bool = False
     """A request cannot say how often the model may call the provider's tools: it does not heed what bounds them elsewhere."""
+    unbounded: bool = False
+    """Nothing in a request says how much may be read and written for it: several work on one answer, and the work of all is billed."""
 
     def price(self, terms: Terms, version: str, *, is_folded: bool = False) -> Price | None:
         """The price under these terms; None: it is not known. `is_folded`: for usage that does not tell image tokens apart (`_folded`)."""
@@ -94,6 +96,7 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
             context=self.context,
             thinks=self.thinks is not False,
             is_uncapped=self.uncapped,
+            is_unbounded=self.unbounded,
             steps=tuple(
                 (int(above), Price.of(**of(own | _stated(rates), uplift), **common))
                 for above, rates in sorted(steps.items(), key=lambda each: int(each[0]))

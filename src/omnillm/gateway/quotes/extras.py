@@ -28,6 +28,8 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def why_unbounded(self, price: Price) -> str:
         """What has no bound at this price; nothing: all of it has one."""
         asked = self.asked
+        if price.is_unbounded:
+            return "the model (several work on one answer, and all that they read and write is billed)"
         if asked.unbounded_output and price.dearest_output and not price.max_output:
             return asked.unbounded_output
         if price.is_uncapped and (self.terms.tools or self.units.tool_calls):
