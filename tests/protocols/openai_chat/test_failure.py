@@ -1,15 +1,17 @@
 """Errors of the OpenAI protocols: providers' read, the gateway's own written so that the SDK raises its class."""
 
 import json
+from typing import get_args
 
 import msgspec
 import openai
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai.types.responses import ResponseError
 from tests.in_turn import in_turn
 
-from omnillm.outcome import Headroom, Verdict
+from omnillm.outcome import RETRIES, Headroom, Verdict
 from omnillm.protocols import openai_chat, openai_responses
 from omnillm.protocols.openai_chat import PROTOCOL
 from omnillm.protocols.protocol import Fault
@@ -58,6 +60,10 @@ def fault(status: int = 503, **changes: object) -> Fault:
         (408, None, None, Verdict.SERVER_FAULT),
         (409, None, None, Verdict.SERVER_FAULT),
         (200, None, "invalid_request_error", Verdict.CALLER_FAULT),
+        (200, "cyber_policy", "invalid_request", Verdict.CALLER_FAULT),
+        (200, "some_policy", "invalid_request", Verdict.CALLER_FAULT),
+        (200, "failed_to_download_image", None, Verdict.CALLER_FAULT),
+        (200, "vector_store_timeout", None, Verdict.SERVER_FAULT),
         (200, 429, None, Verdict.RATE_LIMITED),
         (200, "rate_limit_exceeded", "tokens", Verdict.RATE_LIMITED),
         (200, None, "server_error", Verdict.SERVER_FAULT),
@@ -96,6 +102,31 @@ def test_every_shape_of_body_is_read(status, body, verdict):
         failure = protocol.read_failure(status, {}, body, 0.0)
         assert failure.verdict is verdict
         assert failure.code
+
+
+def test_no_failed_response_is_asked_for_again_but_what_is_openais_own_fault():
+    """Of all codes that its types know: the others are about what was asked, and asking again is paid again."""
+    codes = get_args(ResponseError.model_fields["code"].annotation)
+    again = {code for code in codes if read(200, {"message": "m", "code": code}).verdict in RETRIES}
+    assert again == {"server_error", "vector_store_timeout"}
+
+
+@in_turn(
+    ("status", "kind", "message", "verdict", "code"),
+    [
+        (400, "context_length_exceeded", "Provider returned error", Verdict.CALLER_FAULT, "context_length_exceeded"),
+        (403, "content_policy_violation", "Provider returned error", Verdict.CALLER_FAULT, "content_policy_violation"),
+        (403, "permission_denied", "Request blocked: prompt injection patterns detected", Verdict.CALLER_FAULT, "permission_denied"),
+        (403, "permission_denied", "This key may not use the model.", Verdict.DENIED, "permission_denied"),
+        (502, "provider_overloaded", "Provider returned error", Verdict.OVERLOADED, "provider_overloaded"),
+        (429, "unmapped", "Provider returned error", Verdict.RATE_LIMITED, "requests"),
+    ],
+)
+def test_openrouter_says_beside_the_status_what_it_is_about(status, kind, message, verdict, code):
+    """One word for all protocols and models: what one caller wrote rests no key, and a prompt that is too long is known as such."""
+    error = {"code": status, "message": message, "metadata": {"error_type": kind, "provider_name": "A", "raw": "{}"}}
+    for failure in (read(status, error), read(200, error)):
+        assert (failure.verdict, failure.code, failure.status) == (verdict, code, status)
 
 
 TEAM = "c03b3526-bed4-49ed-8bd7-f20ef8830383"

@@ -23,7 +23,8 @@ _TELLING_WORDS = {
     ),
     Verdict.RATE_LIMITED: "rate_limit_exceeded rate_limit_error rate_limit_reached_error too_many_requests rate_limited",
     Verdict.OVERLOADED: (
-        "server_is_overloaded overloaded_error engine_overloaded engine_overloaded_error model_overloaded slow_down capacity_exceeded"
+        "server_is_overloaded overloaded_error engine_overloaded engine_overloaded_error model_overloaded slow_down capacity_exceeded "
+        "provider_overloaded"  # OpenRouter's
     ),
     Verdict.KEY_DEAD: (
         "invalid_api_key account_deactivated invalid_authentication_error authentication_error "
@@ -36,8 +37,11 @@ _TELLING_WORDS = {
     ),
     Verdict.CALLER_FAULT: (
         "context_length_exceeded string_above_max_length content_filter content_policy_violation content_policy "
-        "responsibleaipolicyviolation invalid_prompt bio_policy misalignment_policy_violation data_residency_mismatch "
-        "unsupported_parameter unsupported_value unknown_parameter invalid_value missing_required_parameter image_content_policy_violation"
+        "responsibleaipolicyviolation invalid_prompt bio_policy cyber_policy misalignment_policy_violation data_residency_mismatch "
+        "unsupported_parameter unsupported_value unknown_parameter invalid_value missing_required_parameter image_content_policy_violation "
+        "invalid_image invalid_image_format invalid_base64_image invalid_image_url image_too_large image_too_small image_parse_error "
+        "invalid_image_mode image_file_too_large unsupported_image_media_type empty_image_file failed_to_download_image "
+        "image_file_not_found"
     ),
 }
 _VERDICT_OF_WORD = {word: verdict for verdict, words in _TELLING_WORDS.items() for word in words.split()}
@@ -104,9 +108,13 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     number = fields.get("code")
     if status < 400 and type(number) is int and 400 <= number < 600:
         status = number  # OpenRouter puts the status of the model's host there
+    metadata = fields.get("metadata")
+    about = metadata if isinstance(metadata, dict) else {}  # OpenRouter's
     code, kind = plain_word(fields.get("code")), plain_word(fields.get("type"))
+    if not kind and (told := plain_word(about.get("error_type"))) in _VERDICT_OF_WORD:
+        kind = told
     message = message_of(fields.get("message"))
-    flagged = _flagged(status, fields, message)
+    flagged = _flagged(status, about, message)
     verdict = Verdict.CALLER_FAULT if flagged else _verdict(status, code, kind, message)
     return Failure(
         verdict=verdict,
@@ -117,15 +125,14 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     )
 
 
-def _flagged(status: int, fields: dict[str, Any], message: str) -> str:
+def _flagged(status: int, about: dict[str, Any], message: str) -> str:
     """What a 403 says of a prompt that a moderator has flagged, but for whose key it came with; "": it is about something else.
 
     No key and no model is to rest for what one caller wrote.
     """
     if status != 403:
         return ""
-    metadata = fields.get("metadata")
-    if isinstance(metadata, dict) and "flagged_input" in metadata:  # OpenRouter
+    if "flagged_input" in about or message.startswith("Request blocked: "):
         return message or "The prompt was flagged."
     told = _GUIDELINES.match(message)
     return "" if told is None else " ".join(part for part in told.groups() if part)
@@ -142,7 +149,7 @@ def _verdict(status: int, code: str, kind: str, message: str) -> Verdict:
         if beginning.match(opening):
             return verdict
     if status < 400:
-        return Verdict.CALLER_FAULT if kind == "invalid_request_error" else Verdict.SERVER_FAULT
+        return Verdict.CALLER_FAULT if kind in {"invalid_request_error", "invalid_request"} else Verdict.SERVER_FAULT
     return verdict_of_status(status)
 
 
