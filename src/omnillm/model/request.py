@@ -1,15 +1,11 @@
 """`LlmRequest`: a request in no protocol's words. `input` is the truth; `messages` is a view of it."""
 
-from itertools import chain
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet
 from omnillm.model.message import SYSTEM_ROLES, Message, MessagePart, MessageRole, RequestItem, Text, VendorExtensions
-
-_parts_of = attrgetter("parts")
 
 
 class GenerationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,12 +64,12 @@ class LlmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def parts(self) -> list[MessagePart]:
         """Those of all messages, oldest first."""
-        return list(chain.from_iterable(map(_parts_of, self.input)))
+        return [part for item in self.input for part in item.parts]
 
     @property
     def kinds(self) -> set[type]:
         """Of the parts of all messages."""
-        return set(map(type, chain.from_iterable(map(_parts_of, self.input))))
+        return {type(part) for item in self.input for part in item.parts}
 
     @property
     def system_text(self) -> str:

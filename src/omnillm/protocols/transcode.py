@@ -25,7 +25,7 @@ from omnillm.protocols.differences.custom_tools import custom_names, with_free_t
 from omnillm.protocols.differences.distinct_calls import with_distinct_calls
 from omnillm.protocols.differences.tool_names import NAMES_OF_GEMINI, NameRule, rename
 from omnillm.protocols.gemini_generate_content.pieces import with_whole_texts
-from omnillm.protocols.loss import ConversionReport, Losses, joined
+from omnillm.protocols.loss import ConversionReport, Losses, LossReason, joined
 from omnillm.protocols.shapes import Unfit
 from omnillm.usage import Usage
 
@@ -42,9 +42,15 @@ _NAME_RULES = {
 
 def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: bool | None = None) -> ConversionReport[LlmRequest]:
     """Read a client's request. `model` and `is_stream` are what the path says, in Gemini; they win over the body."""
+    codec = CODECS[protocol]
+    request, lost = read_request(codec, body, model=model, is_stream=is_stream)
+    return ConversionReport(value=request, wire_format=codec.name, bridged=False, loss_reasons=lost)
+
+
+def read_request(codec: Codec, body: bytes, *, model: str, is_stream: bool | None) -> tuple[LlmRequest, tuple[LossReason, ...]]:
+    """As `parse_request`: the request, and what was lost of it."""
     losses = Losses()
     try:
-        codec = CODECS[protocol]
         request = codec.parse_request(_decoded(codec.own_request, body), losses)
     except (Unfit, RecursionError) as error:
         raise client_mistake(error) from error
@@ -52,19 +58,24 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
         is_stream = request.is_stream
     if (model and request.model != model) or request.is_stream is not is_stream:
         request = msgspec.structs.replace(request, model=model or request.model, is_stream=is_stream)
-    return ConversionReport(value=request, wire_format=codec.name, bridged=False, loss_reasons=losses.reasons if losses else ())
+    return request, losses.reasons if losses else ()
 
 
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
     """Write a request for a provider. ProtocolError when something required cannot be said; BadRequest: it is nested too deeply."""
+    codec = CODECS[protocol]
+    body, lost, names = write_request(codec, request, dialect)
+    return ConversionReport(value=body, wire_format=codec.name, bridged=request.protocol != codec.name, loss_reasons=lost, names=names)
+
+
+def write_request(codec: Codec, request: LlmRequest, dialect: Dialect) -> tuple[bytes, tuple[LossReason, ...], Mapping[str, str]]:
+    """As `emit_request`: the body, what was lost, and the functions that had to be renamed."""
     losses = Losses()
     names = NO_NAMES
-    codec = CODECS[protocol]
     protocol = codec.name
-    is_foreign = request.protocol != protocol
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
-    if is_foreign:
+    if request.protocol != protocol:
         if request.protocol == "gemini_generate_content":
             request = with_whole_texts(request)
         kinds = request.kinds
@@ -77,12 +88,10 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
             names = {name: own for own, name in sent.items()}
             request = _renamed(request, sent) if sent else request
     try:
-        value = msgspec.json.encode(codec.emit_request(request, dialect, losses))
+        body = msgspec.json.encode(codec.emit_request(request, dialect, losses))
     except RecursionError as error:
         raise client_mistake(error) from error
-    return ConversionReport(
-        value=value, wire_format=protocol, bridged=is_foreign, loss_reasons=losses.reasons if losses else (), names=names
-    )
+    return body, losses.reasons if losses else (), names
 
 
 def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) -> ConversionReport[LlmResponse]:
@@ -147,27 +156,33 @@ def transcode_request(
     source: str, target: str, body: bytes, *, model: str = "", is_stream: bool | None = None, dialect: Dialect | None = None
 ) -> ConversionReport[bytes]:
     """Translate a client's request. `dialect`: of the provider that it is for."""
-    parsed = parse_request(source, body, model=model, is_stream=is_stream)
-    emitted = emit_request(target, parsed.value, dialect=dialect or Dialect())
-    return msgspec.structs.replace(
-        emitted, bridged=parsed.wire_format != emitted.wire_format, loss_reasons=joined(parsed.loss_reasons, emitted.loss_reasons)
-    )
+    own, codec = CODECS[source], CODECS[target]
+    request, lost = read_request(own, body, model=model, is_stream=is_stream)
+    value, more, names = write_request(codec, request, dialect or Dialect())
+    return ConversionReport(value=value, wire_format=codec.name, bridged=codec is not own, loss_reasons=joined(lost, more), names=names)
 
 
 def transcode_response(
     source: str, target: str, body: bytes, *, context: ReplyContext, issuer: Issuer | None = None, counted: Usage | None = None
 ) -> ConversionReport[bytes]:
     """Translate a provider's reply for its client. `counted`: the usage that was peeked of it; None: it is read."""
+    codec, own = CODECS[source], CODECS[target]
+    value, lost = translate_reply(codec, own, body, context, issuer or Issuer(protocol=codec.name), counted)
+    return ConversionReport(value=value, wire_format=own.name, bridged=codec is not own, loss_reasons=lost)
+
+
+def translate_reply(
+    codec: Codec, own: Codec, body: bytes, context: ReplyContext, issuer: Issuer, counted: Usage | None
+) -> tuple[bytes, tuple[LossReason, ...]]:
+    """As `transcode_response`, from a codec to the client's own: the reply, and what was lost of it."""
     losses = Losses()
+    if codec is own:
+        counted = None  # its client is given the provider's own usage object, which is read with its counts
     try:
-        codec, own = CODECS[source], CODECS[target]
-        if codec is own:
-            counted = None  # its client is given the provider's own usage object, which is read with its counts
-        response = codec.parse_reply(_decoded(codec.own_reply, body), issuer or Issuer(protocol=codec.name), losses, counted)
-        value = _written(own, response, context, losses)
+        value = _written(own, codec.parse_reply(_decoded(codec.own_reply, body), issuer, losses, counted), context, losses)
     except (Unfit, RecursionError) as error:
         raise provider_mistake(error, issuer) from error
-    return ConversionReport(value=value, wire_format=own.name, bridged=codec is not own, loss_reasons=losses.reasons if losses else ())
+    return value, losses.reasons if losses else ()
 
 
 def _renames(protocol: str, tools: tuple[ToolDefinition, ...], parts: list[MessagePart]) -> Mapping[str, str]:

@@ -150,8 +150,8 @@ class Dispatch:
         if bridged is not None:
             try:
                 assert case.bridge is not None
-                report = case.bridge.reply(bridged, case.last_lease, case.request_id, body, peek.usage)
-                reply, case.losses = report.value, joined(bridged.reasons, report.loss_reasons)
+                reply, lost = case.bridge.reply(bridged, case.last_lease, case.request_id, body, peek.usage)
+                case.losses = joined(bridged.reasons, lost)
             except UpstreamLost:
                 assert case.attempt is not None
                 case.served_under(case.attempt, peek.tier)

@@ -18,8 +18,9 @@ from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical, transcode
 from omnillm.protocols.codec import Dialect, ReplyContext
+from omnillm.protocols.codecs import CODECS
 from omnillm.protocols.envelope import MARK
-from omnillm.protocols.loss import ConversionReport, LossReason, joined
+from omnillm.protocols.loss import LossReason, joined
 from omnillm.protocols.members import emit, read_members, spelling
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
@@ -84,7 +85,9 @@ class Bridge(msgspec.Struct, eq=False):
         if self._is_sealed or call.protocol.name == canonical.NAME or _hides(call.body):
             self._issuers = self._find_issuers()
             self.pin = pin_of(self._issuers, self.plan)
-        self.plan = self._emit_to(self.plan if self.pin is None else pinned(self.plan, self.pin, call))
+            if self.pin is not None:
+                self.plan = pinned(self.plan, self.pin, call)
+        self._emit_to_targets()
 
     def __repr__(self) -> str:
         """Without what was asked."""
@@ -98,29 +101,28 @@ class Bridge(msgspec.Struct, eq=False):
         self._request = proven(self._request, self._ticket_of)
         return issuers_in(self._request)
 
-    def _emit_to(self, plan: Plan) -> Plan:
-        """The plan with the targets for which it could be emitted; the last target's error when there are none."""
+    def _emit_to_targets(self) -> None:
+        """Leave out of the plan those for which it cannot be emitted. Raises the last one's error when none is left."""
         refused: dict[Target, ProtocolError | BadRequest] = {}
-        for target in plan.targets:
+        for target in self.plan.targets:
             if target.protocol != self._call.protocol.name or self._is_sealed:
                 try:
                     self._bridged[target.provider, target.model] = self._emit_for(target, self._request)
                 except (ProtocolError, BadRequest) as error:
                     refused[target] = error
-        if not refused:
-            return plan
-        kept = tuple(target for target in plan.targets if target not in refused)
-        if not kept:
-            raise refused[plan.targets[-1]]
-        return replace(plan, targets=kept)
+        if refused:
+            kept = tuple(target for target in self.plan.targets if target not in refused)
+            if not kept:
+                raise refused[self.plan.targets[-1]]
+            self.plan = replace(self.plan, targets=kept)
 
     def _emit_for(self, target: Target, request: LlmRequest) -> Bridged:
         dialect, asks_usage = self._dialect_of(target)
         request = replace(request, model=target.model, wants_stream_usage=asks_usage)
-        emitted = transcode.emit_request(target.protocol, request, dialect=dialect)
-        call, protocol, body = self._call, PROTOCOLS[target.protocol], emitted.value
+        call, protocol = self._call, PROTOCOLS[target.protocol]
+        body, reasons, names = transcode.write_request(CODECS[target.protocol], request, dialect)
         members = read_members(body)
-        reasons = joined(self._parsed, emitted.loss_reasons)
+        reasons = joined(self._parsed, reasons)
         if protocol is not call.protocol and not _BETAS.isdisjoint(call.headers):
             reasons = joined(reasons, _betas_lost(call.headers))
         if call.operation == GENERATE:
@@ -133,7 +135,7 @@ class Bridge(msgspec.Struct, eq=False):
             else:
                 members = count_request(protocol.name, members, model=target.model, dialect=dialect)
             body = msgspec.json.encode(members)
-        bridged = Bridged(protocol=protocol, body=body, members=members, peek=peek, reasons=reasons, names=emitted.names)
+        bridged = Bridged(protocol=protocol, body=body, members=members, peek=peek, reasons=reasons, names=names)
         return _with_tool_caps(bridged, self._tool_calls) if self._tool_calls else bridged
 
     def find(self, target: Target) -> Bridged | None:
@@ -157,7 +159,7 @@ class Bridge(msgspec.Struct, eq=False):
         """Emit it anew with an output cap, because the call has none and a target's own maximum is not known."""
         generation = replace(self._request.generation, max_output_tokens=tokens)
         self._request = replace(self._request, generation=generation)
-        self.plan = self._emit_to(self.plan)
+        self._emit_to_targets()
 
     def cap_tools(self, calls: int) -> None:
         """Let no target call tools that are paid so any oftener, where the request does not say how often it may."""
@@ -175,16 +177,12 @@ class Bridge(msgspec.Struct, eq=False):
             names=bridged.names,
         )
 
-    def reply(self, bridged: Bridged, lease: Lease, request_id: str, body: bytes, counted: Usage | None) -> ConversionReport[bytes]:
+    def reply(
+        self, bridged: Bridged, lease: Lease, request_id: str, body: bytes, counted: Usage | None
+    ) -> tuple[bytes, tuple[LossReason, ...]]:
         """A whole reply for the client, and what was lost in it. `counted`: the usage that was peeked. UpstreamLost: it is garbled."""
-        return transcode.transcode_response(
-            bridged.protocol.name,
-            self._call.protocol.name,
-            body,
-            context=self.context(bridged, request_id),
-            issuer=self._issuer(bridged, lease),
-            counted=counted,
-        )
+        codec, own = CODECS[bridged.protocol.name], CODECS[self._call.protocol.name]
+        return transcode.translate_reply(codec, own, body, self.context(bridged, request_id), self._issuer(bridged, lease), counted)
 
     def stream(self, bridged: Bridged, lease: Lease, request_id: str) -> StreamTranscoder:
         context, issuer = self.context(bridged, request_id), self._issuer(bridged, lease)
@@ -217,13 +215,13 @@ class Bridges:
             return plan, None
         body = call.body if call.operation == GENERATE else _generation_of(call)
         try:
-            parsed = transcode.parse_request(call.protocol.name, body, model=call.model, is_stream=call.is_stream)
+            request, lost = transcode.read_request(CODECS[call.protocol.name], body, model=call.model, is_stream=call.is_stream)
         except BadRequest:
             native = tuple(target for target in plan.targets if target.protocol == call.protocol.name)
             if not native or (call.operation == GENERATE and is_sealed):
                 raise
             return replace(plan, targets=native, is_bridged=False), None
-        bridge = Bridge(call, plan, parsed.value, parsed.loss_reasons, self._dialect_of, self._pepper, is_sealed)
+        bridge = Bridge(call, plan, request, lost, self._dialect_of, self._pepper, is_sealed)
         bridge.emit()
         return bridge.plan, bridge
 

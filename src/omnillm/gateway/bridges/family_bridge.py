@@ -14,7 +14,7 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.call import Call
-from omnillm.protocols.loss import ConversionReport
+from omnillm.protocols.loss import LossReason
 from omnillm.protocols.members import read_members
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage
@@ -73,7 +73,8 @@ class FamilyBridge:
         request_id: str,  # noqa: ARG002
         body: bytes,
         counted: Usage | None,  # noqa: ARG002
-    ) -> ConversionReport[bytes]:
+    ) -> tuple[bytes, tuple[LossReason, ...]]:
         """A whole reply for the client, and what was lost in it. UpstreamLost: it is garbled."""
         response = transcode.parse_api_response(bridged.protocol.name, body)
-        return transcode.emit_api_response(self._call.protocol.name, response, self._request)
+        report = transcode.emit_api_response(self._call.protocol.name, response, self._request)
+        return report.value, report.loss_reasons

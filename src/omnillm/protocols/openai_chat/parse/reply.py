@@ -102,11 +102,14 @@ def _candidate(choice: _Choice, opaque_of: OpaqueOf, place: tuple[int, str], ext
         parts, beside = assistant.read_message(message, opaque_of)
     except Unfit as error:
         raise inside(error, "message") from error
-    kinds = set(map(type, parts))
-    has_calls = ToolCall in kinds
+    has_calls = is_refused = False
+    for part in parts:
+        kind = type(part)
+        has_calls = has_calls or kind is ToolCall
+        is_refused = is_refused or kind is Refusal
     if has_calls:
         parts = _with_ids(parts, f"{place[0]}_{place[1][-24:]}")
-    reason, native = read_finish(choice.finish_reason or "", has_calls=has_calls, is_refused=Refusal in kinds)
+    reason, native = read_finish(choice.finish_reason or "", has_calls=has_calls, is_refused=is_refused)
     return Candidate(
         message=Message(role=_ASSISTANT, parts=parts, vendor_extensions=beside),
         finish_reason=reason,
