@@ -32,23 +32,31 @@ BESIDE: dict[str, Any] = {
 
 def test_a_text_alone_is_lone_words() -> None:
     """Which is most of what is said."""
-    assert lone_words((Text(text="Hi"),)) == "Hi"
+    assert lone_words(user("Hi")) == "Hi"
 
 
 @in_turn("field", [name for name in Text.__struct_fields__ if name != "text"])
 def test_a_text_with_anything_beside_its_words_is_more_than_words(field: str) -> None:
     """Whichever field has it: who wrote the words alone would drop it."""
-    assert lone_words((Text(text="Hi", **{field: BESIDE[field]}),)) == ""
+    assert lone_words(Message(role=MessageRole.USER, parts=(Text(text="Hi", **{field: BESIDE[field]}),))) == ""
+
+
+@in_turn("beside", [{"name": "Ann"}, {"vendor_extensions": {"odd": 0}}])
+def test_a_message_with_anything_beside_its_text_is_more_than_words(beside: dict[str, Any]) -> None:
+    """Who speaks is said too."""
+    assert lone_words(Message(role=MessageRole.USER, parts=(Text(text="Hi"),), **beside)) == ""
 
 
 @in_turn("parts", [(), (Text(text=""),), (Text(text="a"), Text(text="b")), (Refusal(text="No"),)])
 def test_no_text_or_several_or_another_part_is_not_lone_words(parts: Any) -> None:
     """They are written part by part."""
-    assert lone_words(parts) == ""
+    assert lone_words(Message(role=MessageRole.USER, parts=parts)) == ""
 
 
-def test_a_request_knows_the_kinds_of_its_parts() -> None:
-    """Those of its messages: the result of a tool is no part of one."""
+def test_a_request_knows_its_parts() -> None:
+    """Those of its messages: the result of a tool has none, whatever it holds."""
     call = ToolCall(call_id="c", name="search")
     spoken = Message(role=MessageRole.ASSISTANT, parts=(Reasoning(text="Hm"), call))
-    assert LlmRequest(model="m", input=(user("Hi"), spoken, ToolResult(call_id="c"))).kinds == {Text, Reasoning, ToolCall}
+    answer = ToolResult(call_id="c", content=(Text(text="149 m"),))
+    assert LlmRequest(model="m", input=(user("Hi"), spoken, answer)).parts == [Text(text="Hi"), Reasoning(text="Hm"), call]
+    assert lone_words(answer) == ""

@@ -67,11 +67,6 @@ class LlmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return [part for item in self.input for part in item.parts]
 
     @property
-    def kinds(self) -> set[type]:
-        """Of the parts of all messages."""
-        return {type(part) for item in self.input for part in item.parts}
-
-    @property
     def system_text(self) -> str:
         """Explicit instructions; else the system and developer messages, joined by a blank line."""
         if self.instructions is not None:

@@ -13,7 +13,7 @@ import msgspec
 
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import ToolChoice, ToolDefinition
-from omnillm.model.message import Issuer, Message, MessagePart, Native, RequestItem, ToolCall
+from omnillm.model.message import Issuer, Message, Native, RequestItem, ToolCall
 from omnillm.model.prompt_layout import with_explicit_key
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
@@ -78,15 +78,14 @@ def write_request(codec: Codec, request: LlmRequest, dialect: Dialect) -> tuple[
     if request.protocol != protocol:
         if request.protocol == "gemini_generate_content":
             request = with_whole_texts(request)
-        kinds = request.kinds
-        if request.protocol and (request.vendor_extensions or request.previous_response_id or Native in kinds):
-            _refuse_kept(request)
-        if ToolCall in kinds:
-            request = with_distinct_calls(request, losses)
-        if request.capabilities.tools or ToolCall in kinds:
-            sent = _renames(protocol, request.capabilities.tools, request.parts)
+        calls, natives = _calls_and_natives(request.input)
+        if request.protocol and (request.vendor_extensions or request.previous_response_id or natives):
+            _refuse_kept(request, natives)
+        if calls:
+            request = with_distinct_calls(request, calls, losses)
+        if (calls or request.capabilities.tools) and (sent := _renames(protocol, request.capabilities.tools, calls)):
             names = {name: own for own, name in sent.items()}
-            request = _renamed(request, sent) if sent else request
+            request = _renamed(request, sent)
     try:
         body = msgspec.json.encode(codec.emit_request(request, dialect, losses))
     except RecursionError as error:
@@ -105,7 +104,20 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
     return ConversionReport(value=response, wire_format=codec.name, bridged=False, loss_reasons=losses.reasons if losses else ())
 
 
-def _refuse_kept(request: LlmRequest) -> None:
+def _calls_and_natives(items: tuple[RequestItem, ...]) -> tuple[list[ToolCall], list[Native]]:
+    """Those of all messages, oldest first, found in one walk."""
+    calls: list[ToolCall] = []
+    natives: list[Native] = []
+    for item in items:
+        for part in item.parts:
+            if type(part) is ToolCall:
+                calls.append(part)
+            elif type(part) is Native:
+                natives.append(part)
+    return calls, natives
+
+
+def _refuse_kept(request: LlmRequest, natives: list[Native]) -> None:
     """Raise ProtocolError for a request that needs what a provider keeps: without that the question would be another."""
     if request.protocol == "anthropic_messages" and goes_on(request.vendor_extensions.get(THREAD)):
         # The code is Anthropic's own: its SDK then sends the whole conversation.
@@ -113,7 +125,7 @@ def _refuse_kept(request: LlmRequest) -> None:
     kept = [name for name in _KEPT if request.vendor_extensions.get(name)]
     if request.previous_response_id:
         kept.append(_GOES_ON.get(request.protocol, "previous_response_id"))
-    if any(type(part) is Native and part.kind == "item_reference" for part in request.parts):
+    if any(part.kind == "item_reference" for part in natives):
         kept.append("item_reference")
     if kept:
         raise ProtocolError(_kept_elsewhere(kept[0], request.model), reason="unsupported_feature")
@@ -185,12 +197,12 @@ def translate_reply(
     return value, losses.reasons if losses else ()
 
 
-def _renames(protocol: str, tools: tuple[ToolDefinition, ...], parts: list[MessagePart]) -> Mapping[str, str]:
+def _renames(protocol: str, tools: tuple[ToolDefinition, ...], calls: list[ToolCall]) -> Mapping[str, str]:
     """Function names that the protocol does not allow, to those that are sent in their place."""
     rule = _NAME_RULES.get(protocol)
     if rule is None:
         return NO_NAMES
-    return rename([*(tool.name for tool in tools), *(part.name for part in parts if type(part) is ToolCall)], rule)
+    return rename([*[tool.name for tool in tools], *[call.name for call in calls]], rule)
 
 
 def _renamed(request: LlmRequest, names: Mapping[str, str]) -> LlmRequest:

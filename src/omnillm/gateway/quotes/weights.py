@@ -18,11 +18,17 @@ def weigh(protocol: Protocol, members: Members, prose: int = 0) -> tuple[int, in
 
 def weigh_all(bodies: Sequence[Call | Bridged]) -> tuple[int, int, RequestPeek]:
     """(tokens by estimate, tokens at most, the widest peek) of what the targets are sent, who count in their own ways."""
-    weights = [weigh(body.protocol, body.members) for body in bodies]
+    estimate = most = 0
     peek = bodies[0].peek
-    for body in bodies[1:]:
-        peek = _wider(peek, body.peek)
-    return max(estimate for estimate, _ in weights), max(most for _, most in weights), peek
+    for body in bodies:
+        tokens, bound = weigh(body.protocol, body.members)
+        if tokens > estimate:
+            estimate = tokens
+        if bound > most:
+            most = bound
+        if body.peek is not peek:
+            peek = _wider(peek, body.peek)
+    return estimate, most, peek
 
 
 def _wider(one: RequestPeek, other: RequestPeek) -> RequestPeek:

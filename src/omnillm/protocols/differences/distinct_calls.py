@@ -5,6 +5,7 @@ that of another call.
 """
 
 from collections import Counter, OrderedDict, deque
+from collections.abc import Sequence
 from operator import is_
 from typing import Any
 
@@ -15,9 +16,12 @@ from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import Losses
 
 
-def with_distinct_calls(request: LlmRequest, losses: Losses) -> LlmRequest:
-    """Return the request with one id a call: of those that share one, the first keeps it. Results follow their calls, in order."""
-    ids = [part.call_id for part in request.parts if type(part) is ToolCall]
+def with_distinct_calls(request: LlmRequest, calls: Sequence[ToolCall], losses: Losses) -> LlmRequest:
+    """Return the request with one id a call: of those that share one, the first keeps it. Results follow their calls, in order.
+
+    `calls`: all that it has.
+    """
+    ids = [call.call_id for call in calls]
     if len(set(ids)) == len(ids):
         return request
     renaming = _Renaming(ids)
