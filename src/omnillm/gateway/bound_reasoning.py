@@ -41,6 +41,12 @@ def ticket(pepper: bytes, caller: str, provider: str, key: str) -> str:
     return blake2b(f"{caller}\0{provider}\0{key}".encode(), key=pepper[:64], digest_size=12, person=b"envelope").hexdigest()
 
 
+@lru_cache(maxsize=1024)
+def issuer_of(pepper: bytes, caller: str, protocol: str, provider: str, key: str, model: str) -> Issuer:
+    """Who answers this caller, with the proof of it."""
+    return Issuer(protocol=protocol, provider=provider, key=key, model=model, ticket=ticket(pepper, caller, provider, key))
+
+
 def proven(request: LlmRequest, ticket_of: Callable[[Issuer], str]) -> LlmRequest:
     """Return the request without the issuers that an envelope claims and no ticket proves: their values are nobody's, and are left out."""
 

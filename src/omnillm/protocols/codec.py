@@ -59,7 +59,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Gemini: 3 and later take functions beside tools of Google's own, and pictures in a function's response."""
 
 
-class ReplyContext(msgspec.Struct, frozen=True, kw_only=True):
+class ReplyContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an emitter of replies must know of the request that it answers."""
 
     id: str

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from omnillm.admission.asks import Lease
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.bindings import Pin, pinned
-from omnillm.gateway.bound_reasoning import has_bound, issuers_in, pin_of, proven, ticket, without_bound
+from omnillm.gateway.bound_reasoning import has_bound, issuer_of, issuers_in, pin_of, proven, ticket, without_bound
 from omnillm.gateway.call import Call
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
@@ -189,8 +189,7 @@ class Bridge(msgspec.Struct, eq=False):
         return StreamTranscoder(bridged.protocol.name, self._call.protocol.name, context=context, issuer=issuer)
 
     def _issuer(self, bridged: Bridged, lease: Lease) -> Issuer:
-        proof = ticket(self._pepper, self._call.caller.name, lease.provider, lease.key)
-        return Issuer(protocol=bridged.protocol.name, provider=lease.provider, key=lease.key, model=lease.model, ticket=proof)
+        return issuer_of(self._pepper, self._call.caller.name, bridged.protocol.name, lease.provider, lease.key, lease.model)
 
     def _ticket_of(self, issuer: Issuer) -> str:
         return ticket(self._pepper, self._call.caller.name, issuer.provider, issuer.key)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Final
 
+import msgspec
+
 from omnillm.model.message import ROLE_WORDS, Message, MessageRole, RequestItem, Text, ToolCall, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.openai_chat.emit import assistant
@@ -32,18 +34,15 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
     return writer.messages if takes_parts else _as_strings(writer.messages, place)
 
 
-class _Writer:
-    """The messages so far; the calls in them, which results only name; media of results, which follow the run of results."""
-
-    __slots__ = ("_calls", "_furthest", "_moved", "_place", "messages")
-
-    def __init__(self, place: Place) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self._place = place
-        self._calls: dict[str, ToolCall] = {}
-        self._moved: list[dict[str, Any]] = []
-        self._furthest = -1
-        """The greatest number of a result so far."""
+class _Writer(msgspec.Struct, eq=False):
+    _place: Place
+    messages: list[dict[str, Any]] = []
+    _calls: dict[str, ToolCall] = {}
+    """Those in the messages so far, which results only name."""
+    _moved: list[dict[str, Any]] = []
+    """Media of results, which follow the run of results."""
+    _furthest: int = -1
+    """The greatest number of a result so far."""
 
     def write(self, numbered: Iterable[tuple[int, RequestItem]]) -> None:
         """Write the items; one that had parts, of which none could be said, is left out."""
