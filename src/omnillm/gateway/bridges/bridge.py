@@ -138,6 +138,11 @@ class Bridge(msgspec.Struct, eq=False):
         bridged = Bridged(protocol=protocol, body=body, members=members, peek=peek, reasons=reasons, names=names)
         return _with_tool_caps(bridged, self._tool_calls) if self._tool_calls else bridged
 
+    @property
+    def rewrites_all(self) -> bool:
+        """Whether every target is sent another protocol's words, which we have written: nobody else reads the client's own."""
+        return not self._is_sealed and len(self._bridged) == len(self.plan.targets)
+
     def find(self, target: Target) -> Bridged | None:
         """None: the target is sent the client's own body."""
         return self._bridged.get((target.provider, target.model))

@@ -59,6 +59,11 @@ class FamilyBridge:
             names={},
         )
 
+    @property
+    def rewrites_all(self) -> bool:
+        """Whether every target is sent another format's words, which we have written: nobody else reads the client's own."""
+        return len(self._bridged) == len(self.plan.targets)
+
     def find(self, target: Target) -> Bridged | None:
         """None: the target is sent the client's own body."""
         return self._bridged.get((target.provider, target.model))

@@ -66,7 +66,8 @@ class Quoter:
         """The quote, and (provider, model) of the targets that may be tried: one without a price is none for a caller with a budget."""
         if call.operation != GENERATE and not call.protocol.family:
             return self._quote_session(call, plan) if call.operation == REALTIME else (self._free, plan.pairs)
-        if (call.caller.budgets or call.caller.models) and has_ambiguous_body(call):
+        is_bound = call.caller.budgets or call.caller.models
+        if is_bound and not (bridge is not None and bridge.rewrites_all) and has_ambiguous_body(call):
             raise BadRequest("A member stands twice in the body, or in odd letters; what is asked must be sure.", code="repeated_member")
         if self._apart_fields and call.caller.budgets and not self._apart_fields.isdisjoint(call.headers):
             raise self._paid_apart(call)
