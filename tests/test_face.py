@@ -58,6 +58,16 @@ def test_what_an_editor_offers_is_the_face() -> None:
     assert [name for name in dir(omnillm) if not name.startswith("_")] == sorted(omnillm.__all__)
 
 
+def test_what_is_shown_of_a_value_is_what_was_said() -> None:
+    """Whoever prints a reply or an event looks for its few words, not through dozens of empty members."""
+    said = omnillm.LlmRequest(model="m", input=(omnillm.user("Hello"),))
+    assert repr(said) == "LlmRequest(model='m', input=(Message(role=<MessageRole.USER: 'user'>, parts=(Text(text='Hello'),)),))"
+    told = omnillm.GatewayResponse(model="m", usage=omnillm.Usage(input=2, output=4), cost_nanousd=9)
+    assert repr(told) == "GatewayResponse(model='m', usage=Usage(input=2, output=4), cost_nanousd=9)"
+    assert repr(omnillm.model.TextDelta(index=0, text="Hello")) == "TextDelta(index=0, text='Hello')"
+    assert repr(omnillm.PrimitiveRequest.get("/v1/files")) == "PrimitiveRequest(path='/v1/files', method='GET')"
+
+
 def test_every_name_explains_itself() -> None:
     """A class without words of its own would show those of its base: an editor then tells of msgspec, not of omnillm."""
     for module in (omnillm, omnillm.model):

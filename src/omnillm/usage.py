@@ -15,7 +15,7 @@ MOST_OF_ONE = 2**31
 """Of one attempt: no model reads or writes so many tokens, in however many turns, and no tool is called so often. More tells nothing."""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """Counts of one attempt (or their sum): tokens of the prompt, then of the completion, then what is no token."""
 
     input: int = 0

@@ -62,7 +62,7 @@ class PrimitiveForm(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = "application/octet-stream"
 
 
-class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
+class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """A request in a provider's own words: a body for its inference, or any operation of its path table by `path`."""
 
     body: bytes | Path | PrimitiveForm = b""

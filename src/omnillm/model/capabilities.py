@@ -8,7 +8,7 @@ import msgspec
 from omnillm.model.message import CacheControl, VendorExtensions
 
 
-class ToolDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ToolDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """A tool that the application runs."""
 
     name: str
@@ -25,7 +25,7 @@ class ToolDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     vendor_extensions: VendorExtensions = {}
 
 
-class BuiltinTool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BuiltinTool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """A tool that the provider runs. The fields are what two protocols or more can say; `native` is the rest, verbatim."""
 
     kind: str
@@ -46,7 +46,7 @@ class BuiltinTool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     cache_control: CacheControl | None = None
 
 
-class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """Which tools the model may or must call."""
 
     mode: Literal["auto", "none", "required", "named", "allowed"]
@@ -60,7 +60,7 @@ class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A choice that only `protocol` knows (a hosted tool, an MCP server's tool), with mode "named" and no names."""
 
 
-class StructuredOutputConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StructuredOutputConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """The answer is JSON, of a schema or any."""
 
     kind: Literal["json_schema", "json_object"] = "json_schema"
@@ -71,7 +71,7 @@ class StructuredOutputConfig(msgspec.Struct, frozen=True, kw_only=True, omit_def
     description: str = ""
 
 
-class ReasoningCapability(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReasoningCapability(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """Whether the model thinks first, and how much."""
 
     mode: Literal["", "enabled", "adaptive", "disabled"] = ""
@@ -110,7 +110,9 @@ class ExplicitKey(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
     value: str
 
 
-class StablePrefixKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="stable_prefix"):
+class StablePrefixKey(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, tag_field="type", tag="stable_prefix"
+):
     """A key made from the stable part of the prompt (`model/prompt_layout.py`)."""
 
     tenant: str = ""
@@ -141,7 +143,7 @@ class EndOfMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
 CacheBreakpoint = Auto | EndOfTools | EndOfInstructions | EndOfMessage
 
 
-class PromptCachePolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PromptCachePolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """Whether and how the prompt is to be cached.
 
     `required`: a protocol that cannot do it raises ProtocolError before anything is sent; `best_effort`: it is a loss in the report.
@@ -167,7 +169,7 @@ class PromptCachePolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
         return cls(mode="disabled")
 
 
-class CapabilitySet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CapabilitySet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """What the model may use, and the form that its answer must have: tools, a schema, reasoning, a prompt cache."""
 
     tools: tuple[ToolDefinition, ...] = ()

@@ -15,7 +15,7 @@ from omnillm.model.response import FinishReason
 from omnillm.usage import Usage
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
+class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, tag_field="type", gc=False):
     pass
 
 

@@ -8,14 +8,14 @@ AS_USUAL: Final = frozenset({"", "auto"})
 """Details of a picture or a file that ask for nothing: a protocol without details loses nothing with them."""
 
 
-class UrlSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="url"):
+class UrlSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, tag_field="type", tag="url"):
     """It can be fetched there."""
 
     url: str
     media_type: str = ""
 
 
-class InlineSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="base64"):
+class InlineSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, tag_field="type", tag="base64"):
     """Bytes in memory; base64 in JSON."""
 
     data: bytes
@@ -23,7 +23,7 @@ class InlineSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Such as "image/png"; "" where the protocol did not say."""
 
 
-class FileSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="file_id"):
+class FileSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, tag_field="type", tag="file_id"):
     """A file that a provider keeps: it means something only to the provider that issued the id."""
 
     file_id: str
@@ -32,7 +32,7 @@ class FileSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     media_type: str = ""
 
 
-class TextSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="text"):
+class TextSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, tag_field="type", tag="text"):
     """A document given as plain text."""
 
     text: str

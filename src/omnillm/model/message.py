@@ -35,14 +35,14 @@ ROLE_WORDS: Final = {role: role.value for role in MessageRole}
 SYSTEM_ROLES: Final = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 
 
-class CacheControl(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class CacheControl(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """The prompt up to and including what bears this mark may be cached."""
 
     ttl: str = ""
     """As the client wrote it ("5m", "1h", "30m"); "": the provider's default."""
 
 
-class Issuer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Issuer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """Who made an opaque value, and can alone read it."""
 
     protocol: str
@@ -55,14 +55,14 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     """The gateway's proof that it handed the value to the caller who brings it back; "" outside a gateway."""
 
 
-class Opaque(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Opaque(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """A signature or ciphertext of a provider: carried verbatim, meaningless to everybody but its issuer."""
 
     value: str
     issuer: Issuer
 
 
-class Citation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Citation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """Where a piece of text came from."""
 
     url: str = ""
@@ -76,7 +76,7 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     """The citation as `protocol` wrote it; emitted verbatim to that protocol."""
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
+class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, tag_field="type", gc=False):
     cache_control: CacheControl | None = None
     vendor_extensions: VendorExtensions = {}
 
@@ -223,7 +223,9 @@ MessagePart = Text | ImageUrl | ImageBase64 | ImageFile | Audio | File | Video |
 
 
 @final
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="message", gc=False):
+class Message(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, tag_field="type", tag="message", gc=False
+):
     """What one side says, in parts. `user("...")` makes the commonest; an answer's `message` goes back into `input` as it is."""
 
     role: MessageRole

@@ -8,7 +8,7 @@ from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet
 from omnillm.model.message import SYSTEM_ROLES, Message, MessagePart, MessageRole, RequestItem, Text, VendorExtensions
 
 
-class GenerationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class GenerationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """How the answer is made. What is None or empty is the model's own choice."""
 
     max_output_tokens: int | None = None
@@ -33,7 +33,7 @@ NO_GENERATION: Final = GenerationConfig()
 """Of a request that sets nothing; known by identity, as `NO_CAPABILITIES` is."""
 
 
-class LlmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class LlmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """A call to a model in no provider's words: `LlmRequest(model="gpt-4.1-mini", input=(user("How deep is the lake?"),))`."""
 
     model: str

@@ -33,7 +33,7 @@ class FinishReason(enum.Enum):
         __hash__ = object.__hash__  # there is one of each; an enum's own hash is a Python function
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """One of the answers; there is more than one only where `n` was asked for."""
 
     message: Message
@@ -46,7 +46,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     vendor_extensions: VendorExtensions = {}
 
 
-class LlmResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class LlmResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """An answer in no provider's words. `message`, `content_text` and `finish_reason` are those of the first candidate."""
 
     id: str = ""
