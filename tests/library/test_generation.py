@@ -21,12 +21,14 @@ from omnillm import (
     KeyConfig,
     LlmRequest,
     PriceConfig,
+    PrimitiveForm,
     PrimitiveRequest,
     PromptCachePolicy,
     ProtocolError,
     ProviderEndpoint,
     ProviderError,
     ToolDefinition,
+    TranscriptionRequest,
     UpstreamLost,
     user,
 )
@@ -310,6 +312,16 @@ async def test_a_provider_that_is_none_is_the_callers_mistake(provider: FakeProv
                 await gateway.primitive_realtime(PrimitiveRequest(path=path, provider="nobody", model="m")).__aenter__()
 
 
+async def test_a_protocol_that_is_none_is_the_callers_mistake(provider: FakeProvider) -> None:
+    """As `transcode_request` tells it; the gateway's configuration is not to blame."""
+    async with gateway_to(provider, "openai_chat") as gateway:
+        asked = PrimitiveRequest.json({"model": "fake-small", "messages": []}, protocol="opnai")
+        for ask_ in (gateway.primitive_call, gateway.estimate, lambda asked: gateway.primitive_realtime(asked).__aenter__()):
+            with pytest.raises(ProtocolError, match="no protocol 'opnai'; there are openai_chat") as refused:
+                await ask_(asked)
+            assert (refused.value.status, refused.value.code) == (400, "unsupported_wire_format")
+
+
 async def test_what_is_no_request_is_told_by_its_type(provider: FakeProvider) -> None:
     """A body of a provider's own is for `primitive_call`, and is made a PrimitiveRequest."""
     body = {"model": "fake-small", "messages": []}
@@ -331,6 +343,19 @@ async def test_what_is_no_request_is_told_by_its_type(provider: FakeProvider) ->
                 await gateway.call(ask("Hello"), **argument)
         with pytest.raises(TypeError, match="the header 'x-trace' must be a str, not a int"):
             await gateway.primitive_call(PrimitiveRequest.json(body).with_header("x-trace", 5))
+        for wrong, words in (
+            ({"body": body}, r"body must be bytes \(PrimitiveRequest.json\(\.\.\.\) makes them\), a Path .*, not a dict"),
+            ({"body": "{}", "path": "/v1/files"}, "body must be bytes .*, not a str"),
+            ({"body": PrimitiveForm(file="in.jsonl"), "path": "/v1/files"}, "PrimitiveForm.file must be bytes or a Path, not a str"),
+            ({"body": b"{}", "headers": [("x-trace", "5")]}, "headers must be a mapping, not a list"),
+            ({"body": b"{}", "model": 5}, "model must be a str, not a int"),
+        ):
+            for asked in (gateway.primitive_call, gateway.estimate):
+                with pytest.raises(TypeError, match=words):
+                    await asked(PrimitiveRequest(**wrong))
+        for file in (b"RIFF", Path("a.wav")):
+            with pytest.raises(TypeError, match=r"`file` must be a File\(filename=\.\.\., content=\.\.\.\), not a "):
+                await gateway.api_call(TranscriptionRequest(model="fake-small", file=file))
         schema = CapabilitySet(structured_output=StructuredOutputConfig(schema=FakeProvider))
         with pytest.raises(TypeError, match=r"no value of JSON's \(.*\): a schema is a dict"):
             await gateway.call(LlmRequest(model="fake-small", input=(user("Hello"),), capabilities=schema))

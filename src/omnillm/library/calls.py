@@ -9,14 +9,22 @@ from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.call import Call, Caller, affinity_of, read_idempotency_key
 from omnillm.library import families
 from omnillm.library.current_span import current_span
-from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, check_text, encoded, ledger_text, unknown_provider
+from omnillm.library.primitive import (
+    PrimitiveRequest,
+    body_of,
+    check_request,
+    check_text,
+    encoded,
+    ledger_text,
+    unknown_provider,
+)
 from omnillm.library.realtime import read_opening
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical
+from omnillm.protocols.codecs import CODECS
 from omnillm.protocols.members import read_members, with_model
 from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
-from omnillm.protocols.protocol_names import parse_protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.families import FAMILIES
 from omnillm.providers.paths import REALTIME
@@ -118,9 +126,9 @@ class Calls:
         )
 
     def _protocol_of(self, request: PrimitiveRequest) -> Protocol:
-        """The protocol that the request names, or the first provider's own."""
+        """The protocol that the request names, or the first provider's own. ProtocolError: there is none of that name."""
         name = request.protocol or next(iter(self._program.endpoints.values())).protocols[0]
-        return PROTOCOLS.get(name) or PROTOCOLS[parse_protocol(name)[0]]
+        return PROTOCOLS.get(name) or PROTOCOLS[CODECS[name].name]
 
 
 def _check(request: LlmRequest) -> None:

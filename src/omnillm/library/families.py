@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import blake2b
+from pathlib import Path
 from random import Random
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
@@ -143,6 +144,8 @@ def _fields(name: str, value: Any) -> Iterator[Field]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _fields(name, each)
+    elif isinstance(value, bytes | Path):
+        raise TypeError(f"`{name}` must be a File(filename=..., content=...), not a {type(value).__name__}")
     else:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         yield Field(name=name, content=text.encode())

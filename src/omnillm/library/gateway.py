@@ -31,7 +31,7 @@ from omnillm.library.lifetime import Lifetime
 from omnillm.library.native import NativeCalls, as_inference, check_stream, place_of, read_native_events, read_reply, visible_headers
 from omnillm.library.pool import KeyConfig, KeyStatus, PoolConfig, key_status
 from omnillm.library.prices import PriceConfig, usd
-from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
+from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, check_request
 from omnillm.library.realtime import WEBSOCKET, RealtimeSession
 from omnillm.library.replays import replay_error, replay_reply, replay_response
 from omnillm.library.response import GatewayResponse
@@ -256,6 +256,7 @@ class Gateway:
         await self._lifetime.begin()
         if not isinstance(request, PrimitiveRequest):
             return self._program.engine.estimate(self._calls.of(request))
+        check_request(request)
         if request.path:
             place = place_of(request, self._primitives)
             inference = as_inference(request, place, is_stream=None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Any, Final, Literal
 
 import msgspec
@@ -32,6 +33,12 @@ def encoded(value: object) -> bytes:
     except TypeError as error:
         words = f"the request holds what is no value of JSON's ({error}): a schema is a dict, such as pydantic's model_json_schema()"
         raise TypeError(words) from error
+
+
+def check_kind(value: object, kind: type | UnionType, words: str) -> None:
+    """TypeError: it is of another kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{words}, not a {type(value).__name__}")
 
 
 def check_text(text: object, name: str) -> str:
@@ -157,9 +164,15 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defa
 
 
 def check_request(request: PrimitiveRequest) -> None:
-    """Raise if it is no PrimitiveRequest: people pass a dict of a provider's own members."""
+    """TypeError: it is none, but a dict of a provider's own members; or one holds a file's name, a dict, a list of headers."""
     if not isinstance(request, PrimitiveRequest):
         raise TypeError(f"this takes a PrimitiveRequest, not a {type(request).__name__}: PrimitiveRequest.json(...) makes one")
+    if isinstance(request.body, PrimitiveForm):
+        check_kind(request.body.file, bytes | Path, "PrimitiveForm.file must be bytes or a Path")
+    else:
+        check_kind(request.body, bytes | Path, "body must be bytes (PrimitiveRequest.json(...) makes them), a Path or a PrimitiveForm")
+    check_kind(request.headers, Mapping, "headers must be a mapping")
+    check_text(request.model, "model")
 
 
 def unknown_provider(known: Iterable[str]) -> BadRequest:
