@@ -184,7 +184,10 @@ async def test_a_path_that_leads_elsewhere_never_leaves(provider: FakeProvider, 
 
 
 async def test_a_pattern_of_the_endpoint_opens_a_path(provider: FakeProvider) -> None:
-    """As `passthrough` of the configuration does."""
+    """As `passthrough` of the configuration does; whoever asks for it without one is told where it would stand."""
+    async with openai(provider.base_url) as gateway:
+        with pytest.raises(Forbidden, match=r"in ProviderEndpoint\(passthrough="):
+            await gateway.primitive_call(PrimitiveRequest.get("/v1/vector_stores/vs_1"))
     endpoint = ProviderEndpoint(kind="openai", base_url=provider.base_url, passthrough=("/vector_stores*",))
     async with Gateway(endpoint, keys=KEYS) as gateway:
         with pytest.raises(ProviderError) as missing:

@@ -45,10 +45,11 @@ class Gateway:
     """Call it inside `async with`, or `aclose()` it yourself; the first call starts it, on the event loop that it then belongs to.
 
     `keys` are the provider keys, at least one; `pool` says how they are chosen, rested and waited for. `budget_limit_usd` is decimal USD
-    (Decimal, str or int), hard, for the life of the ledger. `request_timeout_s` is the total for a plain reply. `store` is a ledger's URL;
-    by default it is kept in memory. `prices` maps a model to its price, for models that the built-in list does not know.
-    `primitive_endpoint` is where the `primitive_*` calls go, with the same keys, limits and budget; by default to `endpoint`. `clock` is
-    for tests (`omnillm.testing.ManualClock`). Raises ConfigError when any of it is wrong.
+    (Decimal, str or int), hard, for the life of the ledger. `request_timeout_s` is the longest that one attempt at a plain reply may take;
+    `asyncio.timeout` bounds a call with all of them. `store` is a ledger's URL; by default it is kept in memory. `prices` maps a model to
+    its price, for models that the built-in list does not know. `primitive_endpoint` is where the `primitive_*` calls go, with the same
+    keys, limits and budget; by default to `endpoint`. `clock` is for tests (`omnillm.testing.ManualClock`). Raises ConfigError when any of
+    it is wrong.
     """
 
     def __init__(  # noqa: PLR0913  the ancestor's builder, as keywords
@@ -175,7 +176,10 @@ class Gateway:
 
     @asynccontextmanager
     async def api_stream(self, request: ApiRequest, *, session: str = "", tags: str = "") -> AsyncIterator[AsyncIterator[bytes]]:
-        """The same, as its bytes come: audio, or whole server-sent events. A cut one raises. Leaving the block early hangs up."""
+        """Stream what `api_call` would return whole, as its bytes come: `async with gateway.api_stream(request) as pieces`.
+
+        Audio, or whole server-sent events. A cut one raises. Leaving the block early hangs up.
+        """
         await self._lifetime.begin()
         if not families.is_stream(request):
             raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")

@@ -82,7 +82,7 @@ def read_asked(provider: str, endpoint: Endpoint, method: str, path: str, *, wri
             )
         raise Forbidden(
             f"{method} {path[:200]} is not passed through to provider {provider!r}: an administrator can allow it under "
-            f"providers.{provider}.passthrough.",
+            f"providers.{provider}.passthrough, a program in ProviderEndpoint(passthrough=...).",
             code="path_not_allowed",
         )
     return asked if asked.encoded else msgspec.structs.replace(asked, encoded=_as_written(asked.path, written))

@@ -180,7 +180,7 @@ class Quoter:
             raise BadRequest(f"The call has a budget, and its cost has no upper bound: {unbounded}.", code=code or "unbounded_cost")
         raise BudgetExceeded(
             f"Model {call.model!r} has no known price{_terms_named(quote)}, and what it costs must be known: an administrator can add the "
-            "price under pricing.overrides.",
+            "price under pricing.overrides, a program in Gateway(prices=...).",
             code="price_unknown",
         )
 
