@@ -55,8 +55,8 @@ async def get(app, path: str) -> str:
 def use_fastapi(provider: FakeProvider) -> None:
     from fastapi_app import app
 
-    provider.enqueue(None, None, FAULTS["status_401"])
-    print("fastapi:", *asyncio.run(ask(app, "/word/lakes", "/stream/rivers", "/word/bogs")), sep="\n")
+    provider.enqueue(None, None, None, FAULTS["status_401"])
+    print("fastapi:", *asyncio.run(ask(app, "/word/lakes", "/sync/lakes", "/stream/rivers", "/word/bogs")), sep="\n")
 
 
 def use_django() -> None:

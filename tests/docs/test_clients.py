@@ -12,7 +12,14 @@ from tests.docs.pages import BATCH, ROOT, blocks
 from tests.docs.test_commands import gateway
 from tests.ports import free_port
 
-PAGES = ("README.md", "docs/getting-started.md", "docs/http-api.md", "docs/native-calls.md", "docs/endpoints.md")
+PAGES = (
+    "README.md",
+    "docs/getting-started.md",
+    "docs/http-api.md",
+    "docs/native-calls.md",
+    "docs/endpoints.md",
+    "docs/protocols/gemini_interactions.md",
+)
 
 
 async def test_the_snippets_of_sdks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

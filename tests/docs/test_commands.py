@@ -25,7 +25,7 @@ CONFIG = """
 server: {{port: {port}, auth: none, admin_key: {admin_key}, native: {{openai: openai}}}}
 store: {{url: "sqlite:///omnillm.db"}}
 providers: {{openai: {{kind: openai, base_url: {base_url}, keys: [{{label: prod-1, key: sk-a}}, {{label: prod-2, key: sk-b}}]}}}}
-models: {{fast: {{targets: [openai/gpt-4.1-mini]}}, gpt-4.1-mini: {{targets: [openai/gpt-4.1-mini]}}}}
+models: {{fast: {{targets: [openai/gpt-4.1-mini]}}, gpt-4.1-mini: {{targets: [openai/gpt-4.1-mini]}}, "gemini-*": {{targets: [openai/gpt-4.1-mini]}}}}
 budgets: [{{name: team-x, scope: named, limit_usd: 10, period: week}}]
 """
 ELSEWHERE = ("export ", "omnillm serve", "systemctl ")

@@ -35,7 +35,7 @@ def test_every_framework_is_served(place: Path) -> None:
     told = run(str(DRIVER), str(place), place=place)
     lakes = re.escape(SAID.format("lakes"))
     for pattern in (
-        rf'^fastapi:\n200 {{"text":"{lakes}.*","cost_usd":"0\.\d+","request_id":"\w+"}}\n200 {re.escape(SAID.format("rivers"))}.*\n503 .*"no_available_key"',
+        rf'^fastapi:\n200 {{"text":"{lakes}.*","cost_usd":"0\.\d+","request_id":"\w+"}}\n200 "{lakes}.*\n200 {re.escape(SAID.format("rivers"))}.*\n503 .*"no_available_key"',
         rf"^django:\n200 {lakes}.*\n200 {lakes}",
         rf"^flask: {lakes}.* {lakes}",
         r"^structured: Lake\(name='\w+', depth_m=\d+\)$",

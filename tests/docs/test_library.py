@@ -17,6 +17,7 @@ PAGE = ROOT / "docs/library.md"
 ELSEWHERE = [
     blocks(ROOT / "docs/realtime.md", "python")[0],
     blocks(ROOT / "docs/endpoints.md", "python")[-1] + 'print(await embed(gateway, ["a", "b"]))',
+    blocks(ROOT / "docs/from-the-crate.md", "python")[0],  # has a gateway of its own
 ]
 """The parts of other pages on the library; they go on with the names of this one."""
 MARKED = ("How deep is Lake Constance?", "[[tool]] How deep is Lake Constance?")
@@ -42,6 +43,7 @@ async def test_the_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             ) as gateway:
                 request = LlmRequest(model="gpt-4.1-mini", input=(user("How deep is the lake?"),))
                 names = {"gateway": gateway, "request": request, "asyncio": asyncio, "user": user, "LlmRequest": LlmRequest}
+                names |= {"Gateway": Gateway, "KeyConfig": KeyConfig, "ProviderEndpoint": ProviderEndpoint}
                 for snippet in (*snippets, *ELSEWHERE):
                     ran = eval(compile(snippet.replace(*MARKED), "library.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
                     if inspect.isawaitable(ran):
