@@ -284,6 +284,18 @@ async def test_from_config(provider: FakeProvider, tmp_path: Path) -> None:
     assert (reply.model, reply.key) == ("fake-small", "a")
 
 
+async def test_a_body_for_a_named_provider_is_in_that_ones_words(provider: FakeProvider, tmp_path: Path) -> None:
+    """Not in those of the first of the file."""
+    kinds = ", ".join(
+        f"{kind}: {{kind: {kind}, base_url: {provider.base_url}, keys: [{{label: a, key: key-a}}]}}" for kind in ("openai", "anthropic")
+    )
+    (tmp_path / "omnillm.yaml").write_text(f'providers: {{{kinds}}}\nstore: {{url: "memory://"}}\n')
+    async with Gateway.from_config(tmp_path / "omnillm.yaml") as gateway:
+        for name, said in (("anthropic", "message"), ("openai", None)):
+            reply = await gateway.primitive_call(PrimitiveRequest.json(CHAT, provider=name))
+            assert (reply.provider, reply.json().get("type")) == (name, said)
+
+
 async def test_a_call_is_within_the_span_of_the_program_that_makes_it(provider: FakeProvider, tmp_path: Path) -> None:
     """As it stands when the call is made; where nobody traces the program, the call begins a trace."""
     path, state = tmp_path / "omnillm.yaml", trace.TraceState([("dd", "p:1")])

@@ -126,8 +126,9 @@ class Calls:
         )
 
     def _protocol_of(self, request: PrimitiveRequest) -> Protocol:
-        """The protocol that the request names, or the first provider's own. ProtocolError: there is none of that name."""
-        name = request.protocol or next(iter(self._program.endpoints.values())).protocols[0]
+        """The protocol that the request names, or its provider's own. ProtocolError: there is none of that name."""
+        endpoints = self._program.endpoints
+        name = request.protocol or endpoints[request.provider or next(iter(endpoints))].protocols[0]
         return PROTOCOLS.get(name) or PROTOCOLS[CODECS[name].name]
 
 

@@ -75,7 +75,7 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defa
     body: bytes | Path | PrimitiveForm = b""
     """A `Path` is a file that is streamed from disk. Of a live session: what is said first, if anything."""
     protocol: str = ""
-    """A wire protocol's name in any known spelling; "": the endpoint's default. A path says its own."""
+    """A wire protocol's name in any known spelling; "": the own one of `provider`, or of the first. A path says its own."""
     model: str = ""
     """For protocols whose body names none (Gemini)."""
     operation: str = "generate"
@@ -86,7 +86,7 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defa
     query: Mapping[str, str] | str = ""
     """A `str` goes as it stands."""
     provider: str = ""
-    """Whose path it is; "": the gateway's only provider."""
+    """Who is asked; "": by a path the gateway's only provider, else whoever the model's route names."""
     stream: StreamMode = ""
     """How the reply is to come; the method of another kind refuses it."""
     headers: Mapping[str, str] = {}
