@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import openai
 import pytest
@@ -217,6 +218,21 @@ async def test_calls_do_not_notice_a_collector_that_says_nothing(serve: Serve, p
     raw = f"GET /metrics HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\n\r\n"
     scraped = await exchange(gateway.port, Question("openai_chat", raw.encode()))
     assert b"\nomnillm_spans_dropped_total 8.0\n" in scraped.body
+
+
+async def test_the_ledger_is_closed_before_a_collector_is_waited_for(
+    serve: Serve, provider: FakeProvider, collector: Collector, tmp_path: Path
+) -> None:
+    """Whoever kills the gateway meanwhile, because its grace is over, loses spans alone."""
+    collector.is_silent = True
+    gateway = await serve(traced(provider, collector, store=f"sqlite:///{tmp_path}/ledger.db"), clock=ManualClock())
+    await exchange(gateway.port, ask("openai_chat", "Hello"))
+    await collector.came.wait()
+    ending = asyncio.create_task(gateway.program.aclose())
+    await until(lambda: not (tmp_path / "ledger.db-wal").exists(), seconds=0.9)
+    assert not ending.done()
+    gateway.program.exporter._last_s = 0.0
+    await ending
 
 
 async def test_the_last_calls_are_exported_when_the_gateway_ends(serve: Serve, provider: FakeProvider, collector: Collector) -> None:

@@ -271,7 +271,7 @@ class Program:
             self._journal.close()
 
     async def aclose(self) -> None:
-        """Stop ticking, close connections, write what is queued."""
+        """Stop ticking, close connections, write what is queued. The ledger before the traces, for which a collector is waited for."""
         self.ticker.close()
         await self.drains.aclose()
         await self.retention.aclose()
@@ -279,8 +279,8 @@ class Program:
         for each in (self, *self._siblings):
             each.credentials.close()
         await self.client.aclose()
-        await self.exporter.aclose()
         await self.store.aclose()
+        await self.exporter.aclose()
 
     def _note_failures(self, attempts: tuple[AttemptRow, ...]) -> None:
         for observe in self._failure_observers:
