@@ -159,6 +159,12 @@ def test_a_failed_interaction_is_an_error_with_usage():
         ([{"type": "image", "uri": "https://h/a"}, TEXT], 4_128, None),
         ([{"type": "user_input", "content": [{"type": "audio", "data": "A" * 1598, "mime_type": "audio/wav"}]}], 4_128 + 100, None),
         ([{"type": "user_input", "content": [{"type": "video", "uri": "https://h/a"}]}], 1_048_576, None),
+        (["Hi", {"type": "user_input", "content": {"type": "video", "uri": "https://h/a"}}], 1_048_576, None),
+        ([{"type": "user_input", "content": "Hi"}], 0, None),
+        ([{"type": "video", "data": "AAAA", "uri": "https://h/a"}], 1_048_576, None),
+        ([{"type": "video", "data": "A" * 998, "processing": "agentic"}], 2 * 1_048_576, None),
+        ([{"type": "video", "data": "A" * 998, "processing": {"type": "static"}}], 4_190, None),
+        ([{"type": "video", "data": "A" * 998, "processing": {"type": "static", "fps": 24}}], 1_048_576, None),
         ([{"type": "user_input", "content": [{"type": "document", "data": "A" * 998, "mime_type": "application/pdf"}]}], 4_190, None),
         ([{"type": "document", "data": "A" * 998, "mime_type": "text/csv"}], 4_128 + 750, None),
         ([{"type": "function_result", "call_id": "a", "result": [{"type": "image", "data": "A" * 998}]}], 4_128, None),
@@ -189,11 +195,11 @@ def test_what_only_looks_like_media_is_text(given):
     assert text > 998
 
 
-def test_input_of_an_unknown_shape_weighs_every_byte_twice():
-    """It may hold anything."""
-    asked = members({"model": "m", "input": [["A" * 998]]})
+def test_input_of_an_unknown_shape_may_hold_a_film():
+    """Of which its address alone is in the request."""
+    asked = members({"model": "m", "input": [[{"type": "video", "uri": "https://h/a"}]]})
     size = len(asked["input"])
-    assert PROTOCOL.weigh(asked) == (size, Weight(size, size // 16))
+    assert PROTOCOL.weigh(asked) == (size, Weight(1_048_576, size // 16))
 
 
 NAMED = {

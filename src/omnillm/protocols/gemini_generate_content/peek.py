@@ -38,6 +38,7 @@ _FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
 IMAGE_TOKENS = 4_128
 """The largest picture of the tiled models: 16 tiles of 258 tokens."""
 WINDOW_TOKENS = 1_048_576
+_STATIC = frozenset({"STATIC", "MEDIA_PROCESSING_UNSPECIFIED"})
 SHARE = 16
 """What media usually weigh is one part in so many of the most."""
 TOKEN_BASE64_BYTES = 16
@@ -203,28 +204,46 @@ def weigh(members: Members) -> tuple[int, Weight]:
     try:
         conversation = _CONVERSATION.decode(contents)
     except UNREADABLE:
-        return text, Weight(len(contents), len(contents) // SHARE)  # of an unknown shape: every byte counts once more
+        return text, weight_of_unknown(len(contents))
     most = 0
     for content in conversation:
-        for tokens, inline_bytes in _media(content.parts or ()):
+        for tokens, inline_bytes in _media(content.parts):
             most += tokens
             text -= inline_bytes
     return text, Weight(most, most // SHARE) if most else WEIGHTLESS
 
 
-def _media(parts: Iterable[Part]) -> Iterator[tuple[int, int]]:
+def _media(parts: Iterable[Part] | Part | None) -> Iterator[tuple[int, int]]:
     """(tokens, bytes of base64 in the request) of all media, in the responses of functions too."""
-    for part in parts:
+    for part in (parts,) if isinstance(parts, Part) else parts or ():
         blob, file, response = part.inline or part.inline_snake, part.file or part.file_snake, part.response or part.response_snake
+        processing, film = part.processing or part.processing_snake, part.film or part.film_snake
         if blob is not None:
             size = len(blob.data)
             tokens = IMAGE_TOKENS if _is_image(blob) else weight_of_inline(_type_of(blob), size)
+            tokens = weight_as_seen(tokens, processing, film)
             # What is no string, or of no type, may be anything, and stays text.
             yield tokens, size if size and _type_of(blob) and memoryview(blob.data)[0] == _QUOTE else 0
         if file is not None:
-            yield IMAGE_TOKENS if _is_image(file) else WINDOW_TOKENS, 0  # by address alone nothing is known of its length
-        if response is not None and response.parts:
+            # By address alone nothing is known of its length.
+            yield weight_as_seen(IMAGE_TOKENS if _is_image(file) else WINDOW_TOKENS, processing, film), 0
+        if response is not None:
             yield from _media(response.parts)
+
+
+def weight_as_seen(tokens: int, processing: Any, film: Any) -> int:
+    """Tokens at most of what weighs so many at a frame a second, which the model may be told to look at in another way.
+
+    `processing`: as often as it likes ("agentic"), like a tool that reads. `film`: an object that may say how many frames a second it has.
+    """
+    if processing is not None and str(processing).upper() not in _STATIC:
+        return 2 * WINDOW_TOKENS
+    return WINDOW_TOKENS if isinstance(film, dict) and film.get("fps") is not None else tokens
+
+
+def weight_of_unknown(size: int) -> Weight:
+    """So many bytes of a shape that is not known here: its provider may find a film in it."""
+    return Weight(max(size, WINDOW_TOKENS), size // SHARE)
 
 
 def weight_of_inline(kind: str, size: int) -> int:

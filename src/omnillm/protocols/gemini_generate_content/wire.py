@@ -94,7 +94,7 @@ class Blob(msgspec.Struct, frozen=True, gc=False):
 
 
 class FunctionResponse(msgspec.Struct, frozen=True, gc=False):
-    parts: "list[Part] | None" = None
+    parts: "list[Part] | Part | None" = None
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -106,7 +106,12 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     file_snake: Blob | None = msgspec.field(name="file_data", default=None)
     response: FunctionResponse | None = msgspec.field(name="functionResponse", default=None)
     response_snake: FunctionResponse | None = msgspec.field(name="function_response", default=None)
+    film: Any = msgspec.field(name="videoMetadata", default=None)
+    film_snake: Any = msgspec.field(name="video_metadata", default=None)
+    processing: Any = msgspec.field(name="mediaProcessing", default=None)
+    processing_snake: Any = msgspec.field(name="media_processing", default=None)
 
 
 class MediaContent(msgspec.Struct, frozen=True, gc=False):
-    parts: list[Part] | None = None
+    parts: list[Part] | Part | None = None
+    """Google takes one alone, too."""

@@ -7,7 +7,14 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
-from omnillm.protocols.gemini_generate_content.peek import IMAGE_TOKENS, SHARE, WINDOW_TOKENS, weight_of_inline
+from omnillm.protocols.gemini_generate_content.peek import (
+    IMAGE_TOKENS,
+    SHARE,
+    WINDOW_TOKENS,
+    weight_as_seen,
+    weight_of_inline,
+    weight_of_unknown,
+)
 from omnillm.protocols.gemini_interactions.failure import failure_in
 from omnillm.protocols.gemini_interactions.usage import usage_of_interaction
 from omnillm.protocols.gemini_interactions.wire import Content, GenerationConfig, Given, Interaction, Step, Tool
@@ -35,7 +42,7 @@ _CONFIG = msgspec.json.Decoder(GenerationConfig | None)
 _TOOLS = msgspec.json.Decoder(list[Tool] | None)
 _INTERACTION = msgspec.json.Decoder(Interaction)
 _GIVEN = msgspec.json.Decoder(Given)
-_ALL_GIVEN = msgspec.json.Decoder(list[Given])
+_ALL_GIVEN = msgspec.json.Decoder(list[Given | str])
 _CONTENTS = msgspec.json.Decoder(list[Content])
 _NO_CONFIG = GenerationConfig()
 
@@ -132,7 +139,7 @@ def weigh(members: Members) -> tuple[int, Weight]:
     try:
         parts = list(_parts(given))
     except UNREADABLE:
-        return text, Weight(len(given), len(given) // SHARE)  # of an unknown shape: every byte counts once more
+        return text, weight_of_unknown(len(given))
     most = 0
     for part in parts:
         tokens, inline_bytes = _weight_of(part)
@@ -144,8 +151,11 @@ def weigh(members: Members) -> tuple[int, Weight]:
 def _parts(given: msgspec.Raw) -> Iterator[Content]:
     """All parts of the input: of steps, and of the results of functions, where those are parts. Raises one of `UNREADABLE`."""
     for each in (_GIVEN.decode(given),) if memoryview(given)[0] == _BRACE else _ALL_GIVEN.decode(given):
+        if isinstance(each, str):
+            continue
         yield each
-        yield from each.content or ()
+        content = each.content
+        yield from (content,) if isinstance(content, Content) else content if isinstance(content, list) else ()
         if each.result and memoryview(each.result)[0] == _BRACKET:
             yield from _CONTENTS.decode(each.result)
 
@@ -154,10 +164,14 @@ def _weight_of(part: Content) -> tuple[int, int]:
     """(tokens at most, bytes of base64 in the request). What is of no kind that is known here is text, whatever it holds."""
     if part.type not in _USUAL:
         return 0, 0
-    kind = part.mime_type or ""
     size = len(part.data) if part.data and memoryview(part.data)[0] == _QUOTE else 0
+    processing = part.processing
+    word = processing.get("type") if isinstance(processing, dict) else processing
+    return weight_as_seen(_weight_by_size(part, part.mime_type or "", size), word, processing), size
+
+
+def _weight_by_size(part: Content, kind: str, size: int) -> int:
     if part.type == "image" and (not kind or kind.startswith("image/")):
-        return IMAGE_TOKENS, size
-    if not size:
-        return WINDOW_TOKENS, 0  # by address alone nothing is known of its length
-    return weight_of_inline(kind or _USUAL[part.type], size), size
+        return IMAGE_TOKENS
+    # By address alone nothing is known of its length.
+    return weight_of_inline(kind or _USUAL[part.type], size) if size and not part.uri else WINDOW_TOKENS

@@ -87,11 +87,13 @@ class Content(msgspec.Struct, frozen=True, gc=False):
     data: msgspec.Raw = msgspec.Raw()
     uri: str | None = None
     mime_type: str | None = None
+    processing: Any = None
+    """How the model looks at it: a word, or an object of such a type."""
 
 
 class Given(Content, frozen=True, gc=False):
     """An element of `input`: a part, or a step that has some."""
 
-    content: list[Content] | None = None
+    content: list[Content] | Content | str | None = None
     result: msgspec.Raw = msgspec.Raw()
     """Of a function: an object of the application's own, a text, or parts."""
