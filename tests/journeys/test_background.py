@@ -304,3 +304,17 @@ async def test_a_stream_of_an_interaction_settles_it_when_it_tells_all(
     await ask(gateway, "GET", "/v1beta/interactions/v1_1")
     assert spent(gateway) == EXACT + 10_000_000
     assert await is_proven(gateway)
+
+
+async def test_what_an_interaction_has_used_so_far_is_not_what_it_is_booked_at(serve: Serve, host: tuple[Host, str]) -> None:
+    """It is being written; no later settlement could exceed what was booked."""
+    provider, url = host
+    provider.told = interaction("in_progress", usage=PART)
+    gateway = await serve(GEMINI.replace("BASE", url), clock=SystemClock())
+    asked = {"model": "gemini/m", "input": "hi", "background": True, "generation_config": {"max_output_tokens": 500}}
+    assert (await ask(gateway, "POST", "/v1beta/interactions", asked)).json["usage"] == PART
+    assert spent(gateway) >= 500 * 8000
+    provider.told = interaction("completed", steps=[], usage=ALL)
+    await ask(gateway, "GET", "/v1beta/interactions/v1_1")
+    assert spent(gateway) == EXACT
+    assert await is_proven(gateway)

@@ -7,10 +7,10 @@ import msgspec
 from omnillm.protocols.bound import CACHED_CONTENT, ENVIRONMENT, INTERACTION, files_at, named_by, stores_in
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.gemini_interactions.stream import InteractionsWatch
+from omnillm.protocols.gemini_interactions.wire import BEING_WRITTEN
 from omnillm.protocols.protocol import Bound, Members, StreamWatch
 from omnillm.records import BATCH_BILL
 
-_BEING_WRITTEN: Final = frozenset({"queued", "in_progress"})
 _NAMES: Final = (
     ("previous_interaction_id", INTERACTION),
     ("previousInteractionId", INTERACTION),
@@ -65,6 +65,6 @@ def interaction_made(members: Members, final: bytes, watch: StreamWatch | None) 
     found: tuple[Bound, ...] = ()
     if made.id and bytes(members.get("store", b"")) != b"false":
         found = ((INTERACTION, made.id),)
-    if made.id and made.status in _BEING_WRITTEN:
+    if made.id and made.status in BEING_WRITTEN:
         found += ((BATCH_BILL, made.id),)
     return found + (((ENVIRONMENT, made.environment_id),) if made.environment_id else ())

@@ -17,7 +17,7 @@ from omnillm.protocols.gemini_generate_content.peek import (
 )
 from omnillm.protocols.gemini_interactions.failure import failure_in
 from omnillm.protocols.gemini_interactions.usage import usage_of_interaction
-from omnillm.protocols.gemini_interactions.wire import Content, GenerationConfig, Given, Interaction, Step, Tool
+from omnillm.protocols.gemini_interactions.wire import BEING_WRITTEN, Content, GenerationConfig, Given, Interaction, Step, Tool
 from omnillm.protocols.members import FLAG, read
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import text_bytes
@@ -114,7 +114,7 @@ def peek_reply(body: bytes) -> ReplyPeek:
         interaction = decode_lenient(_INTERACTION, body)
     except UNREADABLE:
         return NOT_A_REPLY
-    usage = usage_of_interaction(interaction)
+    usage = None if interaction.status in BEING_WRITTEN else usage_of_interaction(interaction)  # so far is not in the end
     failure = failure_in(interaction)
     if failure is not None:
         return ReplyPeek(usage=usage, is_complete=False, failure=failure)

@@ -1,11 +1,14 @@
 """What is peeked of Gemini's Interactions API, as small structs: the request's configuration and media, interactions, stream events."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from omnillm.protocols.counts import Count
 from omnillm.protocols.gemini_generate_content.wire import OutputCap
+
+BEING_WRITTEN: Final = frozenset({"queued", "in_progress"})
+"""Statuses of an interaction that its provider works on."""
 
 
 class GenerationConfig(msgspec.Struct, frozen=True, gc=False):
