@@ -1,6 +1,6 @@
-"""What an attempt meant, and for whom: the key, the quota group, the key x model, the provider, the caller, or nobody.
+"""What an attempt's end means, and for whom: the key, the quota group, the key x model, the provider, the caller, or nobody.
 
-Providers limit an account and a model, not a key; a dead key is a dead key for every model; a caller's mistake is nobody's health.
+Providers limit an account and a model, not a key. A dead key is dead for every model. A caller's mistake says nothing about health.
 """
 
 import enum

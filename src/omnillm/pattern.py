@@ -1,4 +1,4 @@
-"""Patterns of model names: `*` stands for any run of characters, everything else for itself."""
+"""Patterns of model names. `*` matches any text; every other character matches itself."""
 
 from collections.abc import Iterable
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""A text that no log line, error, `repr` or serialiser ever shows: whoever needs it says `reveal()`."""
+"""A text that no log line, error, `repr` or serialiser shows. Only `reveal()` returns it."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""What a misspelt name was probably meant to be."""
+"""Which known name a misspelt name probably meant."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""A caller's own limits: requests and tokens a minute, calls at a time. The limits of a virtual key."""
+"""A caller's own limits, which are those of its virtual key: requests and tokens a minute, calls at a time."""
 
 from functools import lru_cache
 

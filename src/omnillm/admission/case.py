@@ -1,4 +1,4 @@
-"""The open file of one call: what it was admitted with, and the leases that it holds now."""
+"""What one call was admitted with, and the leases that it holds now."""
 
 from collections.abc import Collection
 

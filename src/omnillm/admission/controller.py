@@ -1,7 +1,7 @@
 """Every decision of the gateway: who may call, with which key, for what money. Synchronous, without a clock or dice of its own.
 
-Whatever is granted is held under the case's id. `release`, `settle` and `cancel` are idempotent, and `cancel` alone gives back all of it.
-The same dice, times and verbs lead to the same state.
+Whatever is granted is held under the case's id. `release`, `settle` and `cancel` may be called twice, and `cancel` alone gives everything
+back. The same dice, times and verbs lead to the same state.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""From a need to a key: the targets in order, the providers that are passed over, the keys that were tried, and why nobody can."""
+"""Finds a key for a call, target by target; and if there is none, says why, or when it is worth trying again."""
 
 from math import isfinite
 

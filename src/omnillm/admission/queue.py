@@ -1,9 +1,11 @@
-"""Who waits, and who is next: fair between callers, first come first served within one.
+"""Calls that wait, and which of them is next: fair between callers, first come first served within one caller.
 
-A caller's line has a lane for each thing that can be waited for (the same targets, the same budgets), because a call that waits for one
-provider must not hold up another that could have a different one. Between lines the one that was given the fewest tokens goes first, which
-is round-robin for calls of one size. A line that begins to wait starts level with the line served last, or where it left off, if that is
-further: nobody saves up, and nobody is owed anything for coming back.
+Each caller has a line, and the line has a lane for each thing that calls can wait for (the same targets, the same budgets). A call that
+waits for one provider must not hold up another call that could have a different one.
+
+The line that was given the fewest tokens so far goes first. For calls of one size that is round-robin. A line that begins to wait starts
+level with the line that was served last, or where it left off if that is further. So no caller gains anything by not calling for some time,
+or by leaving and coming back.
 """
 
 from bisect import insort

@@ -1,4 +1,4 @@
-"""What people and metrics see of keys and budgets."""
+"""The state of keys and budgets, as people and metrics see it."""
 
 from math import inf
 

@@ -1,4 +1,4 @@
-"""Admission: the caller's limits and the money of one attempt, all or nothing."""
+"""Admits a call: the caller's limits and the money of one attempt, all or nothing."""
 
 from math import inf
 from typing import Final

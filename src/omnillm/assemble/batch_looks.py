@@ -1,4 +1,4 @@
-"""Batches that nobody asks for are settled all the same: their providers are asked, seldom and one after the other."""
+"""Settles batches that no client asks about: their providers are asked, seldom, one after the other."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What authenticates for the keys that are not sent as they stand."""
+"""Makes what authenticates requests with keys that are not sent as they stand: signatures, and tokens that expire."""
 
 from collections.abc import Mapping
 from random import Random

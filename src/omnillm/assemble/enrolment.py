@@ -1,4 +1,4 @@
-"""The virtual keys that the configuration's file does not have, and what is in force for each: its limits and its own budget."""
+"""The virtual keys that the ledger keeps, and what is in force for each of them: its limits and its own budget."""
 
 from collections.abc import Iterable
 

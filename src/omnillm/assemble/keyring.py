@@ -1,4 +1,4 @@
-"""The virtual keys that calls are made with: the file's, and those that the ledger keeps, which come, change and go without a restart."""
+"""The virtual keys that callers use: those of the configuration file, and those of the ledger, which change while the program runs."""
 
 import asyncio
 import logging

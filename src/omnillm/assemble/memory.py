@@ -1,4 +1,4 @@
-"""The process's memory: freed memory is kept for the next call, and the cycle collector looks seldom."""
+"""The process's memory: freed memory is kept for the next calls, and the cycle collector runs seldom."""
 
 import ctypes
 import gc

@@ -1,4 +1,4 @@
-"""Settings -> the single parts of the program."""
+"""Makes the single parts of the program from the settings."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache

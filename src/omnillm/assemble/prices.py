@@ -1,4 +1,4 @@
-"""Settings -> what calls cost: the configuration's own prices, and the built-in list, which is read when a price is first asked for."""
+"""Makes what calls cost from the settings: the configured prices, and the built-in list, which is read when it is first needed."""
 
 from collections.abc import Mapping
 from functools import cache

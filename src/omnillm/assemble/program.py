@@ -1,4 +1,4 @@
-"""A running gateway without a server: every object, wired once, and rewired when the configuration changes."""
+"""A running gateway without a server. Every object is made and connected here, and again when the configuration changes."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""A virtual key that the ledger keeps: made, changed, and read as what it means for this configuration."""
+"""A virtual key of the ledger: how it is made and changed, and what it means under the configuration in force."""
 
 import secrets
 from collections.abc import Iterator

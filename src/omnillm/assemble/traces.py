@@ -1,4 +1,4 @@
-"""Where the traces of a configuration go."""
+"""Makes the destination of traces from the settings."""
 
 from typing import Final
 from urllib.parse import urlsplit

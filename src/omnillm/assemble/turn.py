@@ -1,4 +1,4 @@
-"""Whose turn it is with a ledger: one process writes it, and the next one may stand by."""
+"""Waits for a ledger: only one process writes it, and another one can stand by until it may."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""A load on one address: so many calls, a few at a time, each timed by who sends it."""
+"""A load on one address: a number of calls, a few at a time. Each call is timed by its sender."""
 
 import asyncio
 from collections import Counter

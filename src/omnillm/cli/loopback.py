@@ -1,6 +1,6 @@
-"""What the gateway adds to a call: a fake provider asked straight, and through a gateway before it, in turns, one call at a time.
+"""Measures what the gateway adds to a call: a fake provider is called directly and through a gateway, in turns, one call at a time.
 
-Client, gateway and provider share one process, so that nothing of a call happens beside another part of it.
+Client, gateway and provider share one process, so that no part of a call runs at the same time as another.
 """
 
 import tempfile

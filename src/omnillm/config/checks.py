@@ -1,6 +1,6 @@
-"""What no single value can tell: repeated labels and secrets, names that point nowhere, an open door beyond loopback.
+"""Checks of several values together: repeated labels and secrets, names that do not exist, an open server beyond loopback.
 
-A check of a section that is already wrong would only echo the first problem, so each names the sections that must be sound.
+If a section is already wrong, a check of it would only repeat that problem. So each check names the sections that must be right first.
 """
 
 from collections.abc import Callable, Iterable, Mapping

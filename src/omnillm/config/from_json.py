@@ -1,6 +1,6 @@
-"""The JSON of an admin request -> a struct of the configuration, with the same names, readers and messages as in the file.
+"""The JSON of an admin request becomes a struct of the configuration, with the same names, rules and messages as in the file.
 
-Nothing is filled in: `${...}` stands for itself, because a client may name no environment variable and no file of the server.
+`${...}` is not replaced here, because a client must not be able to read an environment variable or a file of the server.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The section `pricing` of `omnillm.yaml`: what an operator says of prices, over the built-in list."""
+"""The section `pricing` of `omnillm.yaml`: the operator's own prices, which come before the built-in list."""
 
 from typing import Literal
 

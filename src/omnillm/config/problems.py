@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, gathered, so that one run tells it all."""
+"""The problems of a configuration. They are collected, so that one run tells all of them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""How the gateway reaches the admission controller: its verbs, and how to wait for what they do not answer at once."""
+"""How the gateway reaches the admission controller: its verbs, and a way to wait for an answer that does not come at once."""
 
 import asyncio
 from random import Random

@@ -1,4 +1,4 @@
-"""Which provider key made what a call names: the call goes back there, and what another caller made is not found."""
+"""Which provider key made the objects that a call names. The call goes back to that key; another caller's objects are not found."""
 
 from collections.abc import Mapping
 

@@ -1,9 +1,7 @@
-"""Reasoning that only its issuer can read: whose it is, and what is left of a request when it goes to somebody else.
+"""Reasoning that only the key that issued it can read: who issued it, and what is left out if a request goes to another key.
 
-It came back as it was given, in a call that is sent on as it stands; or, in a call that is translated, in an envelope.
-
-An envelope is the client's to write, so what it says of provider and key counts only with a ticket: a keyed digest of both and of
-the caller.
+A call that is not translated brings it back as the provider gave it, a translated call in an envelope. A client can write any envelope.
+Therefore the provider and the key that an envelope names count only with a ticket, which is a keyed digest of both and of the caller.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""`Call`: what enters the gateway. A value; server, library and pass-through calls differ in it, not in the path they take."""
+"""`Call`: what enters the gateway. Calls of the server, of the library and native calls are all this value, and take the same path."""
 
 from collections.abc import Mapping
 from hashlib import blake2b

@@ -1,4 +1,4 @@
-"""The open file of one call: whatever it holds is given back when it closes, exactly once, synchronously, by whichever way it ends."""
+"""The open file of one call. What the call holds is given back when its case closes: once, synchronously, however the call ends."""
 
 from collections.abc import Coroutine
 from types import TracebackType

@@ -1,6 +1,6 @@
-"""Which idempotency keys are taken: decided in memory, at once, so that of two calls with one key only one goes on.
+"""Which idempotency keys are taken. This is decided in memory, at once, so that only one of two calls with the same key goes on.
 
-A key that memory does not know is claimed first, and only then is the ledger asked: whoever comes meanwhile finds the key in flight.
+A key that memory does not know is claimed first, and the ledger is asked afterwards. A call that comes in between finds the key in flight.
 """
 
 import enum

@@ -1,4 +1,4 @@
-"""Sums for `/metrics`. Plain summable structs: those of several workers add up; `server/operations/metrics.py` renders them."""
+"""The sums behind `/metrics`, as plain structs that can be added up. `server/operations/metrics.py` renders them."""
 
 from bisect import bisect_left
 from collections import defaultdict

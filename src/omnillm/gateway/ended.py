@@ -1,4 +1,4 @@
-"""The calls that have ended, and who is told of them: a few at a time, which takes half as long as one by one between other work."""
+"""Calls that have ended, and the observers that are told. They are told several calls at once, which takes half as long as one by one."""
 
 from collections.abc import Callable
 from typing import Final

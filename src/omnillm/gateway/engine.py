@@ -1,4 +1,4 @@
-"""The straight line of a call."""
+"""The straight line of a call: plan, quote, case, admission, dispatch, relay."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -1,4 +1,4 @@
-"""An error as the client reads it, in the client's own protocol; and a defect as the log has it."""
+"""An error as the client reads it, in the client's own protocol; and a defect as it stands in the log."""
 
 import logging
 import traceback

@@ -1,4 +1,7 @@
-"""A form with files, on its way in: its bytes go to a spool, its fields become members, its files are described and stay where they are."""
+"""A form with files, read as it arrives.
+
+Its bytes go into a spool. Its fields become members, as of a JSON body; a file becomes a description, and its bytes stay in the spool.
+"""
 
 from hashlib import blake2b
 from typing import Any, Final, Self

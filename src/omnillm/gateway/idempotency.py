@@ -1,7 +1,7 @@
-"""A call that bears an idempotency key is done once: what is told to its repetitions, and when the key is free again.
+"""A call with an idempotency key is done once. What its repetitions are told, and when the key is free again.
 
-The key is used up once an attempt may have been billed, and free again when none was. So a repetition is never charged twice, and never
-refused for nothing.
+The key is used up when an attempt may have been billed, and free again when none was. So nobody pays twice for a repetition, and no
+repetition is refused without need.
 """
 
 from hashlib import blake2b

@@ -1,4 +1,4 @@
-"""A refusal of the admission controller, as the error that the caller is told."""
+"""A refusal by the admission controller, as the error that the caller gets."""
 
 from omnillm.admission.asks import Refusal
 from omnillm.errors import BadRequest, BudgetExceeded, NoAvailableKey, OmniError, RateLimited, UnknownModel

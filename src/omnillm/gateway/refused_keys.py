@@ -1,4 +1,4 @@
-"""Provider keys that only a person can mend: the provider refuses them, or their account has no money left. The log tells it."""
+"""Provider keys that only a person can repair: the provider refuses them, or their account has no money left. They are logged."""
 
 import logging
 from collections.abc import Iterable

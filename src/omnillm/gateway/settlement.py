@@ -1,4 +1,4 @@
-"""Opens the cases of calls, has them admitted, and holds what they close with."""
+"""Opens the cases of calls, has them admitted, and knows whatever a case needs when it closes."""
 
 from random import Random
 

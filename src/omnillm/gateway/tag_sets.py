@@ -1,6 +1,6 @@
-"""How many texts of tags a caller's calls may have in a day: usage is summed up by each of them, and callers choose their own.
+"""How many different texts of tags the calls of one caller may have in a day. Usage is summed up by each text, and callers choose them.
 
-What comes beyond keeps the tags of its virtual key alone, and says so. The sums by tag stay those of the rows, and add up to the totals.
+Calls beyond that keep only the tags of their virtual key, and their row says so. The sums by tag are still those of the rows.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Rendezvous hashing: calls with one affinity prefer one key, and a key that comes or goes moves only its own calls."""
+"""Rendezvous hashing: calls with the same affinity prefer the same key. If a key comes or goes, only its own calls move."""
 
 from collections.abc import Iterable
 from math import log

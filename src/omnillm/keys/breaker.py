@@ -1,4 +1,4 @@
-"""A key's breaker: trips on failures in a row, or on a share of failures in a window. 429s and callers' faults never come here."""
+"""A key's breaker opens after several failures in a row, or if too many calls of a window fail. 429s and callers' faults do not count."""
 
 from math import inf
 

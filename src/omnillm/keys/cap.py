@@ -1,4 +1,4 @@
-"""What a provider's rate-limit headers said is left: an upper bound beside our own windows, until it resets."""
+"""How much is left by the provider's rate-limit headers: an upper bound besides our own windows, until the provider resets it."""
 
 from omnillm.outcome import Headroom
 

@@ -1,6 +1,7 @@
-"""One machine for every scope of health: closed -> open until a moment -> half-open with one probe at a time -> closed.
+"""The state machine behind every kind of health: closed -> open until a moment -> half-open with one probe at a time -> closed.
 
-A 429 cooldown, a dead key, a denied model, a tripped breaker and a provider that is set aside differ only in what fails them and how long.
+A 429 cooldown, a dead key, a denied model, a tripped breaker and a provider that is set aside are all circuits. They differ in what opens
+them and for how long.
 """
 
 import enum

@@ -1,4 +1,4 @@
-"""A lease that is out: what it holds of the key and of its group's windows, until it is closed, once."""
+"""A lease that is out: what it holds of its key and of the windows, until it is closed, once."""
 
 from collections.abc import Iterable
 from math import inf

@@ -1,4 +1,4 @@
-"""What an attempt's verdict means for health: one function a verdict. Success has its own short way in `Pool.release`."""
+"""What the verdict on an attempt does to health: one function for each verdict. Plain successes take a shorter way, in `Pool.release`."""
 
 from collections.abc import Callable
 from math import inf

@@ -1,4 +1,4 @@
-"""A provider key: one upstream credential, with its own concurrency, its breaker, and the models that it was denied."""
+"""A provider key: one upstream credential with its own concurrency limit, its breaker, and the models that it was denied."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""A model class: what one quota group may spend on some models, and whether the provider lets it."""
+"""A model class: some models that share limits in a quota group, what is used of these limits, and whether the provider serves them now."""
 
 from collections.abc import Iterable, Sequence
 from math import inf

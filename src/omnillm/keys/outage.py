@@ -1,4 +1,4 @@
-"""A provider's own trouble: its failures span most of its keys. It is then passed over, and retries on it draw on a budget."""
+"""Trouble of a whole provider: most of its keys fail. Then the provider is passed over, and retries on it are limited."""
 
 from omnillm.keys.circuit import CLOSED, Backoff, Circuit
 from omnillm.keys.key import Key

@@ -1,4 +1,4 @@
-"""Why no key can take a call now, and when one could. Asked only after none could, so it may look at every key."""
+"""Why no key can take a call now, and when one could. It is asked only after no key was found, so it may look at every key."""
 
 from collections.abc import Collection, Iterable
 from math import inf

@@ -1,7 +1,7 @@
-"""The keys of one provider: which one takes a call, and what the call's end means for them.
+"""The keys of one provider: which of them takes a call, and what the end of a call means for them.
 
-Keys that are plainly ready stand in a list to draw from, those that rest or await a probe apart from them (`roster.py`). So a lease looks
-at a few keys, however many there are.
+Keys that are ready are kept in a list to draw from; keys that rest or wait for a probe are kept apart (`roster.py`). So however many keys
+there are, a lease looks at only a few of them.
 """
 
 from collections.abc import Collection, Iterable

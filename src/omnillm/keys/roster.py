@@ -1,6 +1,7 @@
-"""Where the keys of a pool stand: ready for any call, awaiting the one that tries them, or resting until a moment.
+"""Where each key of a pool stands: ready for any call, waiting to be probed by one, or resting until a moment.
 
-A key that is closed nowhere is ready. One that rests lies in a heap by the moment of its return, and then awaits its probe.
+A key is ready if all of its circuits are closed. A key that rests lies in a heap, ordered by the moment of its return, and then waits for
+its probe.
 """
 
 from collections.abc import Collection, Iterable

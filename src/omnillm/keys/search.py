@@ -1,4 +1,8 @@
-"""A search in vain, remembered: in overload nobody looks at every key for every call."""
+"""A search that found no key is remembered for its model, so that in overload not every call looks at every key.
+
+Until the moment at which time alone would make room, a call of the same size or larger finds no key either. The exceptions are quota groups
+in which something was given back since: they are "stirred", and looked at again.
+"""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""Which of the ready keys is next. Each strategy takes a constant time while most keys have room, and looks at all of them otherwise."""
+"""Picks one of the ready keys. Each strategy looks at a few keys while most have room, and at all of them otherwise."""
 
 from bisect import insort
 from collections.abc import Callable, Collection

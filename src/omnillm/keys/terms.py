@@ -1,4 +1,4 @@
-"""What a key is needed for, and how pools are configured: values, as those of `admission/asks.py`. A limit of 0 is none."""
+"""What a key is needed for, and how pools are configured. Plain values, like those of `admission/asks.py`. A limit of 0 means none."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""Whose word counts for health: what one caller alone meets, where others do well, may be of that caller's own making."""
+"""Which failures count for health. A caller that fails alone, while others succeed, may have caused its failures itself."""
 
 from math import inf
 from typing import Final

@@ -1,4 +1,4 @@
-"""The body of a raw call by path, ready to be sent: bytes, a file from disk, or a form around one."""
+"""The body of a native call, ready to be sent: bytes, a file on disk, or a form around a file."""
 
 from pathlib import Path
 from random import Random

@@ -1,4 +1,4 @@
-"""A budget for what a program spends by itself, kept as the gateway keeps its own."""
+"""A budget for a program's own spending, with the rules of the gateway's budgets."""
 
 from decimal import Decimal
 from typing import Final

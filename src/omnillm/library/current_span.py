@@ -1,4 +1,4 @@
-"""The span of the program that calls: what is asked within it belongs to its trace."""
+"""The span of the calling program: calls made within it belong to its trace."""
 
 import sys
 

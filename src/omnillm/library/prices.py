@@ -1,4 +1,4 @@
-"""Money as the library's user writes it: decimal USD, never a float."""
+"""Money as users of the library write it: decimal USD, never a float."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Live sessions in the library: messages of the provider's own protocol, both ways, while they are said."""
+"""Live sessions in the library: messages of the provider's own protocol in both directions."""
 
 from collections.abc import Mapping
 from typing import Any

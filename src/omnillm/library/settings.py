@@ -1,4 +1,4 @@
-"""What `Gateway` is made with, in the configuration's words: one provider, which has every model, and one budget."""
+"""The arguments of `Gateway` as a configuration: one provider, which has every model, and one budget."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal

@@ -1,10 +1,9 @@
-"""A budget: money settled and money held, by period. Reserved money counts against the limit at the moment of the reserve.
+"""A budget: the money that is settled and the money that is reserved, by period. Reserved money counts at once.
 
-A ticket keeps the `Period` in which it reserved and settles there, so a call over midnight is counted once, in the older period.
+A ticket keeps the `Period` in which it reserved, and settles there. So a call over midnight is counted once, in the older period.
 
-Of the calendar's periods only the current one counts; the last few are kept as they were left, for a clock that was ahead. The periods of a
-rolling budget are buckets, and each counts until the caller says that it has slid out (`expire`). What open calls hold counts until they
-settle, wherever they reserved.
+Of calendar periods only the current one counts. The last few are kept, in case a clock was ahead. The periods of a rolling budget are
+buckets; each counts until `expire` is called for it. What open calls hold counts until they settle, in whichever period they reserved it.
 """
 
 from typing import Final

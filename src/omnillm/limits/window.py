@@ -1,9 +1,9 @@
-"""A sliding window in buckets: never over a limit in any minute (or day), at most one bucket late to free.
+"""A sliding window made of buckets. In no minute (or day) more is granted than the limit; room returns at most one bucket late.
 
-It counts requests and their tokens together, because whatever limits the one limits the other, and both move on at the same moments.
+It counts requests together with their tokens, because both are limited at once and both slide out at the same moments.
 
-What is granted but not yet sent is pending: it counts in the present, in no bucket, until `send` puts it into the bucket of that moment.
-So nothing pending ever slides out. The current bucket is what of a total is neither pending nor in an older one.
+What is granted but not yet sent is pending. It counts now and is in no bucket; `send` puts it into the bucket of that moment. So nothing
+that is pending can slide out. The current bucket is not stored: it is the total without what is pending and without the older buckets.
 """
 
 from array import array

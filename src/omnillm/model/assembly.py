@@ -1,4 +1,4 @@
-"""Events of a stream, put together to the reply that a plain call would have had."""
+"""Puts the events of a stream together to the reply that a plain call would have got."""
 
 from typing import Any
 

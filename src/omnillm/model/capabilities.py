@@ -1,4 +1,4 @@
-"""What a request asks of the model beside an answer: tools, structured output, reasoning, modalities, a prompt cache."""
+"""What a request asks for besides an answer: tools, structured output, reasoning, modalities, a prompt cache."""
 
 import enum
 from typing import Any, Final, Literal

@@ -1,4 +1,4 @@
-"""Finds prices: the configuration's own before those of the built-in list."""
+"""Finds prices: first among the configured ones, then in the built-in list."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache

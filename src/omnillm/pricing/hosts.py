@@ -1,4 +1,4 @@
-"""Whose prices an OpenAI-compatible host has: its address says who bills, its kind does not."""
+"""Whose price list counts for an OpenAI-compatible host. Its address tells who bills; its kind does not."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a provider's batch says of itself: how far it is, and where its results are."""
+"""What a provider tells about a batch: how far it is, and where its results are."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal

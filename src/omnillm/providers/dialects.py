@@ -1,4 +1,4 @@
-"""What a translated request must know of its host and model: the differences inside one protocol, as data."""
+"""What a translated request must know about its host and model: differences within one protocol, as data."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What replies to native operations say: what was made, and how a list is paged."""
+"""What replies to native operations tell: the objects that were made, and how a list is paged."""
 
 from collections.abc import Iterator
 from typing import Final

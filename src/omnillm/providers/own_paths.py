@@ -1,4 +1,4 @@
-"""What a path asks for, as a provider's own clients write it."""
+"""What a path in the form of the provider's own clients asks for."""
 
 import re
 

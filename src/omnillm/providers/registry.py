@@ -1,4 +1,4 @@
-"""What is supported: provider x endpoint family x wire format x level, derived from the data that the code runs on."""
+"""What is supported: provider, endpoint family, wire format and level. It is derived from the data that the code runs on."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal

@@ -1,4 +1,4 @@
-"""Parts of URLs that others write: the configured base URL, and names of models, which can come from strangers."""
+"""Parts of URLs that other people write: the configured base URL, and model names, which can come from strangers."""
 
 from typing import Final
 from urllib.parse import quote, urlsplit

@@ -1,4 +1,4 @@
-"""Which targets a call may go to: the exact name, else the pattern with the longest literal part, else provider/model."""
+"""Finds the targets of a call: by the model's exact name, else by the pattern with the longest literal part, else as provider/model."""
 
 from bisect import bisect
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The values of routing: targets, routes as configured, plans as made."""
+"""The values of routing: targets, routes as they are configured, and the plans of calls."""
 
 import msgspec
 from msgspec.structs import force_setattr

@@ -1,4 +1,4 @@
-"""An inference request: the call made of it, and its reply written as the relay gives it out."""
+"""An inference request becomes a `Call`, and the pieces of its relay become the reply."""
 
 from functools import lru_cache
 from typing import Final

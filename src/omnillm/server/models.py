@@ -1,4 +1,4 @@
-"""`/v1/models`: three clients ask it on the same path, and each gets the list that its SDK can read."""
+"""`/v1/models`: three clients ask for it at the same path, and each gets the list in the form that its SDK can read."""
 
 from collections.abc import Sequence
 

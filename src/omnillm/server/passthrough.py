@@ -1,6 +1,6 @@
-"""Calls in a provider's own words: below `/providers/{name}`, and what is no inference of a drop-in prefix or of OpenAI's root paths.
+"""Native calls: paths below `/providers/{name}`, and paths of a drop-in prefix or of the root that are not inference.
 
-A path that two readers could read differently never goes upstream, and neither does one that the provider's table does not know.
+A path that two readers could read differently is never sent to a provider. Neither is a path that the provider's table does not have.
 """
 
 import re

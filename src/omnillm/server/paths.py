@@ -1,4 +1,4 @@
-"""Which path speaks which protocol: one table, looked at once a request."""
+"""Which path speaks which protocol: one table, which each request is looked up in once."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The tags of a call: its own, and those of its virtual key that it does not name itself."""
+"""The tags of a call: those that it names itself, and those of its virtual key that it does not name."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Uploads that were begun and go on: Google's clients are told where, and go there without a credential."""
+"""Uploads that go on in further requests. Google's clients are told an address for them, and go there without a credential."""
 
 from collections.abc import Callable
 from typing import Final

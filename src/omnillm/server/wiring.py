@@ -1,4 +1,4 @@
-"""What the server answers from, wired under one configuration: replaced as a whole by the next, so that an open call keeps its snapshot."""
+"""Everything that the server answers with, made from one configuration. A reload replaces all of it; calls under way keep theirs."""
 
 from collections.abc import Mapping
 

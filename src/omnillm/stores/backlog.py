@@ -1,4 +1,4 @@
-"""What waits to be written to the ledger, in order: new postings behind, and in front those that have to be written once more."""
+"""The queue of postings for the ledger. New ones are added at its end; those that must be written again stand at its beginning."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""The transactions of the ledger: each is done whole or not at all. Nothing here knows of threads, event loops, or a certain database."""
+"""The transactions of the ledger: each is done whole or not at all. No threads, no event loop, and the same code for both databases."""
 
 from collections.abc import Iterable
 from contextlib import suppress

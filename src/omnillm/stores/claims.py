@@ -1,4 +1,4 @@
-"""The idempotency keys that a ledger keeps. A row changes, and a batch may be applied twice: only what is later replaces what stands."""
+"""The idempotency keys in a ledger. A batch may be written twice, so an older state never replaces a later one."""
 
 from typing import Final
 

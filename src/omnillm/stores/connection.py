@@ -1,6 +1,6 @@
-"""What the ledger's SQL, which is the same for both, needs of a database.
+"""What the ledger's SQL needs of a database. The SQL is the same for SQLite and PostgreSQL.
 
-The SQL keeps to what both understand: `?` marks, `RETURNING`, `json ->> 'member'`, sums cast to bigint, and no alias in WHERE or HAVING.
+So it uses only what both understand: `?` marks, `RETURNING`, `json ->> 'member'`, sums cast to bigint, and no alias in WHERE or HAVING.
 """
 
 from collections.abc import Iterator, Sequence

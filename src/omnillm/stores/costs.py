@@ -1,4 +1,4 @@
-"""The proof that each attempt cost what its price version and its usage say, computed again from these alone."""
+"""Proves the cost of each attempt: it is computed again from the row's usage and the price that the row names."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final

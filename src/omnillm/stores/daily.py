@@ -1,4 +1,4 @@
-"""The daily roll-ups: what usage reports are read from, added up as rows come in."""
+"""The daily sums behind usage reports, added up as rows come in."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

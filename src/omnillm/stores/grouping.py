@@ -1,4 +1,4 @@
-"""What a usage report is grouped by, as it is written: "model", "tag:team", "day", "day,model"."""
+"""How the groups of a usage report are written: "model", "tag:team", "day", "day,model"."""
 
 import msgspec
 

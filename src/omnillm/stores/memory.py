@@ -1,4 +1,4 @@
-"""The ledger in this process's memory: the library's default, and the model that the other stores are held against."""
+"""The ledger in this process's memory. It is the library's default, and the tests compare the other stores with it."""
 
 import sqlite3
 from collections.abc import Callable

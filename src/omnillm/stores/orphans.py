@@ -1,4 +1,4 @@
-"""What a run left open when it ended: settled in full, because nobody can say how much of it the provider will bill."""
+"""What a run of the program left open when it ended is settled in full, because nobody knows how much the provider will bill."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

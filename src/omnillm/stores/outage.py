@@ -1,4 +1,4 @@
-"""A ledger that cannot be written: it is tried until it works again, and each reason why it does not is told once."""
+"""A ledger that cannot be written is tried until it can. Each reason why it cannot is logged once."""
 
 import logging
 from typing import Final

@@ -1,4 +1,4 @@
-"""The pepper lies beside a ledger's file, not in it: whoever can write only the database cannot make a virtual key."""
+"""The pepper lies beside a ledger's file, not in it. So someone who can only write the database cannot make a virtual key."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""What people read from the ledger: each function takes a read-only connection and sees one state of it."""
+"""What people read from the ledger. Each function gets a connection that only reads, and sees one state of the ledger."""
 
 from omnillm.records import BATCH_BILL, EVERY_REQUEST, AttemptRow, Binding, Entry, RequestFilter, RequestRow, UsageRow, first_id
 from omnillm.stores.connection import Connection, Found

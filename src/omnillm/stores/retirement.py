@@ -1,4 +1,4 @@
-"""Retention: the rows of old requests go, what they added up to stays. Bindings and idempotency keys go when they expire."""
+"""Deletes the rows of old requests; their sums stay. Bindings and idempotency keys are deleted when they expire."""
 
 from collections import Counter
 from typing import Final

@@ -1,4 +1,4 @@
-"""A call's tags as its row has them: "team=a,env=prod"."""
+"""The tags of a call as they stand in its row: "team=a,env=prod"."""
 
 
 def tag_value(tags: str, name: str) -> str | None:

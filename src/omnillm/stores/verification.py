@@ -1,4 +1,4 @@
-"""The proof that the ledger's sums are those of its rows: SQL that finds what should not be, and the sentence that says it."""
+"""Proves that the ledger's sums are those of its rows: SQL that finds what should not be there, and a sentence for each finding."""
 
 from omnillm.stores.connection import Connection
 from omnillm.stores.daily import COUNT_COLUMNS, KEY_COLUMNS, TAG_COLUMNS

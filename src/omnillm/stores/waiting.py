@@ -1,4 +1,4 @@
-"""What waits in the writer's queue, and what becomes of it: done, refused, or to be written again."""
+"""What stands in the writer's queue, and how those who wait for it are told: done, or refused."""
 
 import asyncio
 from collections.abc import Callable

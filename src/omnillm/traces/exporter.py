@@ -1,7 +1,7 @@
-"""What has ended and waits to be exported, and how it is sent: beside the calls, a batch after the other, never in anybody's way.
+"""Exports ended calls as spans: beside the calls, one batch after the other.
 
-On the event loop, between other work, the spans of a few calls at a time (a quarter of a millisecond): a thread would hold the interpreter
-for as long, and calls would wait for it up to 5 ms at a time.
+Spans are made on the event loop, between other work, for a few calls at a time (a quarter of a millisecond). A thread would hold the
+interpreter as long, and calls would wait for it up to 5 ms at a time.
 """
 
 import asyncio

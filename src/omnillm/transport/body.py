@@ -1,4 +1,4 @@
-"""Replies that a provider compressed although it was asked not to. A few kilobytes may hold gigabytes: output is bounded at every step."""
+"""Replies that a provider compressed although it was asked not to. A few kilobytes can unpack to gigabytes, so each step has a limit."""
 
 import zlib
 

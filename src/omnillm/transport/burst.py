@@ -1,4 +1,4 @@
-"""Writes in bursts: the kernel's work of many sockets done together, and not between two pieces of our own."""
+"""Writes in bursts: small writes of one turn of the event loop are sent together at its end."""
 
 import asyncio
 from collections import deque

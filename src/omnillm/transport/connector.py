@@ -1,4 +1,4 @@
-"""How a connection comes to be: names, sockets, a proxy, TLS. Whatever goes wrong here, the request was not sent."""
+"""How a connection is made: name, socket, proxy, TLS. If anything fails here, the request was not sent."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""Frames that have come are put together to messages, which wait here until somebody reads them. No socket, no loop."""
+"""Frames are put together to messages here, and wait until somebody reads them. No socket, no event loop."""
 
 from collections import deque
 from typing import Final

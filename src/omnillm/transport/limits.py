@@ -1,4 +1,4 @@
-"""How much of a provider's reply is taken, and how many connections there are."""
+"""Limits on a provider's reply, and on the number of connections."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What passes a WebSocket, how it ends, and its limits."""
+"""The messages of a WebSocket, how it ends, and its limits."""
 
 from typing import Final
 

@@ -1,7 +1,7 @@
-"""Hosts' names to addresses. A resolver that does not answer for one name holds up only that name.
+"""Looks up the addresses of host names. If the resolver does not answer for one name, only that name has to wait.
 
-asyncio's own look-ups share a few threads, cannot be cancelled, and keep the process from ending: one provider's silent name server would
-make every provider unreachable, and the process hang at its end.
+asyncio's own look-ups share a few threads, cannot be cancelled, and keep the process from ending. There, one silent name server would make
+every provider unreachable, and the process would hang when it ends.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""Bytes in, one reply after another out. No I/O.
+"""Reads replies from bytes, one after another. No I/O.
 
-llhttp refuses bare line feeds, folded fields, bad chunks, and a length beside (or twice) a transfer coding. What it lets through is
-refused here: transfer codings other than plain `chunked`, a transfer coding under HTTP/1.0, other versions, 101, odd statuses, and sizes
-without end. It has no end-of-file call, so close-delimited bodies are the connection's to finish.
+llhttp refuses bare line feeds, folded fields, bad chunks, and a length beside (or twice) a transfer coding. The rest is refused here:
+transfer codings other than plain `chunked`, a transfer coding under HTTP/1.0, other versions, 101, odd statuses, and sizes without a limit.
+llhttp has no call for the end of the input, so the connection ends replies that last until the connection closes.
 """
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser

@@ -1,4 +1,4 @@
-"""What all replies that are read whole may take of the memory together."""
+"""One limit on the memory of all replies that are read whole."""
 
 from omnillm.errors import Unavailable
 

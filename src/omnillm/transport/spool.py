@@ -1,6 +1,6 @@
-"""Bodies too large to hold: up to a mebibyte they stay in memory, then in a file without a name. Read from any offset, any number of times.
+"""Bodies that are too large for memory. Up to a mebibyte they stay in memory, then they lie in a file without a name.
 
-A file of the caller's own is sent from where it lies.
+They can be read from any offset, any number of times. A file of the caller's own is sent from where it lies.
 """
 
 import os

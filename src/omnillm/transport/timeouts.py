@@ -1,4 +1,4 @@
-"""Deadlines without a timer for each call: items carry the moment they are due, and one sweep looks at them all."""
+"""Deadlines without a timer for each call: each item says when it is due, and one sweep looks at all of them."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""One dispatch of a call to one target with one provider key: what it held, what came of it, what it costs."""
+"""One dispatch of a call to one target with one provider key: what it holds, how it ended, what it costs."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""An attempt's credentials: had before it is sent, and renewed where the provider refuses them."""
+"""Credentials that expire: got before an attempt is sent, and renewed if the provider refuses them."""
 
 from collections.abc import Callable
 from typing import Final

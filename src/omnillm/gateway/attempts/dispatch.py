@@ -1,7 +1,7 @@
-"""Attempts over the plan until one answers: the only place that retries, or waits for a key.
+"""Sends a call: one attempt after another until one answers. The only place that retries, or waits for a key.
 
-A call is dispatched once its reply shows content, ends, or the hold-back is over; until then every fault that another key, target or
-retry can hide is hidden.
+A plain reply has answered when it is whole; a stream when it shows content, ends, or has been held back for long enough. Until then every
+fault is hidden from the client that another key, another target or a retry can hide.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a provider's silence, or a reply that breaks off or is none, is judged as."""
+"""How an attempt is judged that got no proper reply: silence, a broken connection, or bytes that are not of the protocol."""
 
 import msgspec
 

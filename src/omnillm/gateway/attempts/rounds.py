@@ -1,4 +1,4 @@
-"""What one call has tried so far, and what its caller would be told if nothing else is left."""
+"""What one call has tried so far, and the error that its caller gets if nothing else is left to try."""
 
 import msgspec
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""`Upstream`: one provider key in one protocol, and the call as it is sent there: what the bridge made of it, or the client's own body."""
+"""`Upstream`: one provider key in one protocol. It makes the request that is sent there."""
 
 from collections.abc import Mapping
 from typing import Protocol as Interface

@@ -1,4 +1,4 @@
-"""The client's own body in the words of one host: the few members that must change are spliced, all else is verbatim."""
+"""The client's own body as one host needs it: a few members are replaced, everything else stays verbatim."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
-"""A call whose client and provider speak different protocols: its request is parsed once, and emitted for each target in its protocol.
+"""A call whose client and provider speak different protocols. Its request is parsed once, and emitted for each target in its protocol.
 
-Also for a call whose body holds an envelope of ours (`protocols/envelope.py`): its provider must be given what is inside, or nothing.
-Everything that can be refused is refused here, before anything is reserved or sent.
+A bridge is also used if the body holds an envelope of ours (`protocols/envelope.py`): the provider must get what is inside it, or nothing.
+Whatever can be refused is refused here, before anything is reserved or sent.
 """
 
 from collections.abc import Callable, Iterable, Mapping

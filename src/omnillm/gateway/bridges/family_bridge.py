@@ -1,7 +1,7 @@
-"""A call of an endpoint family whose provider has another wire format of it: read once, said again for each such target.
+"""A call of an endpoint family whose provider has another wire format of it. It is parsed once, and emitted for each such target.
 
-What stands to `bridge.py` as `endpoints/transcode.py` stands to `protocols/transcode.py`. No family's request has tools or bears an output
-cap, and those that have streams have one wire format, so nothing of that is here.
+It uses `endpoints/transcode.py` as `bridge.py` uses `protocols/transcode.py`, and does less: requests of families have no tools and no
+output cap, and the families with streams have only one wire format.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Budgets that have spent a share of their limit: told once a period, and to every caller that draws on them.
+"""Budgets that have spent a share of their limit. The log tells it once a period, and each reply to a caller that draws on them.
 
-What a rolling budget has spent also falls. A threshold is told again only after the spending has fallen below 90 % of it, so that spending
-which hovers around the threshold is not told with every bucket.
+What a rolling budget has spent can also fall. A threshold is told again only after the spending has fallen below 90 % of it; otherwise
+spending that stays near the threshold would be told again and again.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
-"""Keeps each budget in its current period. The controller never looks at a calendar: it is told when a new period begins, and with what.
+"""Keeps each budget in its current period. The controller never looks at a calendar: it is told when a period begins, and with what.
 
-The wall clock says which period a moment is in. How long a bucket of a rolling budget counts is measured by the monotonic one, which never
-steps: whoever sets the wall clock, forward or back, lets nothing slide out and keeps nothing for longer.
+The wall clock says which period a moment belongs to. How long a bucket of a rolling budget counts is measured by the monotonic clock. So if
+somebody sets the wall clock, no bucket stops counting too early, and none counts for too long.
 """
 
 from collections import deque

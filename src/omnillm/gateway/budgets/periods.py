@@ -1,6 +1,7 @@
-"""The calendar of budgets: which period a moment is in, and when the next begins. Local midnights, so a day may have 23 or 25 hours.
+"""The calendar of budgets: which period a moment belongs to, and when the next one begins.
 
-A rolling budget's periods are buckets of whole minutes since 1970, at most a 48th of its window long.
+Periods begin at local midnights, so a day may have 23 or 25 hours. The periods of a rolling budget are buckets of whole minutes since 1970,
+each at most a 48th of the budget's window long.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What a path of a provider asks for, over HTTP or in the library. A path that could be read in two ways is refused."""
+"""What a native path asks for, over HTTP or in the library. A path that two readers could read differently is refused."""
 
 from typing import Final
 from urllib.parse import quote, unquote

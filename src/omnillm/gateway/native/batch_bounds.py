@@ -1,4 +1,4 @@
-"""What a batch costs at most, before it is made: the sum of its requests at the batch tier, where all of them have a bound."""
+"""What a batch costs at most, known before it is made: the sum over its requests at the batch tier, if each of them has a bound."""
 
 import asyncio
 from collections.abc import AsyncIterator

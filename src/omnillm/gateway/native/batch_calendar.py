@@ -1,4 +1,4 @@
-"""When each open batch is looked at next: first after an hour, then the less often the older it is."""
+"""When each open batch is looked at next: first after an hour, and the older it is the less often."""
 
 from collections.abc import Iterable
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a batch, or a response of the background, has cost: by what its provider tells, and the terms that it was booked with."""
+"""What a batch, or a response written in the background, has cost: by the usage that its provider tells, and the terms of its booking."""
 
 from collections.abc import Iterable, Mapping
 

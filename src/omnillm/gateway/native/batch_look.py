@@ -1,7 +1,7 @@
-"""A look at a batch that nobody asks for: is it over, and what has it cost?
+"""Asks about a batch that no client asks about any more: is it over, and what has it cost?
 
-The gateway's own call, with the key that made the batch: no caller's limits and no budget take part in it, and it makes nobody the owner
-of anything. Its row is that of nobody, and its operation `batch_look`.
+This is the gateway's own call, with the key that made the batch. No caller's limits and no budget count it, and nobody becomes the owner of
+anything by it. Its row has no caller, and the operation `batch_look`.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the requests of a batch name that only one key knows, in the file that a client uploads for it."""
+"""The names in the requests of a batch that only one provider key knows, found in the file that a client uploads for it."""
 
 import asyncio
 from typing import Final

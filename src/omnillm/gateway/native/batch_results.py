@@ -1,4 +1,4 @@
-"""What the results of a batch say of usage: a file of them, read on its way down, or those that its provider tells within the batch."""
+"""The usage in the results of a batch: in a file of results, read while a client downloads it, or in the provider's reply itself."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple

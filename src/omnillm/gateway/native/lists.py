@@ -1,8 +1,8 @@
-"""Lists of what a provider keeps: one key after the other, and of each only what the caller made.
+"""Lists of a provider's objects, put together from all of its keys, with only those objects that the caller made.
 
-A key's own list would hide what the caller made with the others, and show what other callers made with this one. So all keys are asked,
-in their order, and what is not the caller's is left out. A page goes on where the last entry's key stands; where a provider pages by
-tokens of its own (Gemini, and Anthropic's files), the list comes whole.
+The list of one key lacks what the caller made with other keys, and shows what other callers made with this one. So all keys are asked in
+order, and what is not the caller's is left out. A page goes on at the key of the last entry. If a provider pages by tokens of its own
+(Gemini, and Anthropic's files), the list comes whole.
 """
 
 from collections.abc import AsyncIterator, Mapping

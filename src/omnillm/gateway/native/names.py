@@ -1,6 +1,6 @@
-"""What the JSON body of a native call names: its model, and what only one key knows, wherever in it and however large it is.
+"""What the JSON body of a native call names: its model, and the ids that only one provider key knows, anywhere in it and in any size.
 
-Whoever could hide a name from us would reach what others made. So a body that two readers could read differently is refused.
+If somebody could hide a name from us, the call would reach objects of others. So a body that two readers could read differently is refused.
 """
 
 import asyncio

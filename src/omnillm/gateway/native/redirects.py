@@ -1,6 +1,6 @@
-"""What a provider keeps at another path of its own: asked for there at once, because that wants the key which no client of ours has.
+"""Redirects to another path of the same provider. They are followed here, because the other path needs the key, which no client has.
 
-Gemini's files lie so: `/v1beta/files/{id}:download` leads to `/download/v1beta/files/{id}:download`.
+Gemini's files are an example: `/v1beta/files/{id}:download` leads to `/download/v1beta/files/{id}:download`.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
-"""A native reply on its way to the client: JSON whole, up to a mebibyte, so that what it made is known before anybody can ask for it.
+"""A native reply on its way to the client.
 
-It is eight mebibytes where what is another's has to be left out. Any other reply goes through piece by piece; of server-sent events the
-usage is read on the side.
+JSON up to a mebibyte is read whole, so that the ids in it are known before anybody can ask for them; up to eight mebibytes if objects of
+others have to be left out. Everything else goes through piece by piece. The usage in server-sent events is read as they pass.
 """
 
 import json

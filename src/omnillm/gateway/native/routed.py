@@ -1,4 +1,4 @@
-"""A call in OpenAI's own words, at a path that names no provider, for a model by its public name: the same at the model's target."""
+"""A call in OpenAI's own words for a model by its public name, at a path that names no provider: it goes to the model's target."""
 
 from collections.abc import Mapping
 

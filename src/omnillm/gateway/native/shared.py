@@ -1,4 +1,4 @@
-"""Lists at paths that the configuration adds, without what other virtual keys made. What nobody here made is shown to all."""
+"""Lists at paths that the configuration adds, without the objects of other virtual keys. Objects that nobody here made are shown to all."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""What a native stream says of its cost and its end, read on the side while its bytes go through."""
+"""The usage and the end of a native stream, read while its bytes pass."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""How many tokens a native call is expected to take of the limits: what its body shows, where that is JSON of a protocol."""
+"""How many tokens of the limits a native call is expected to take: estimated from its body, if that is JSON of a protocol."""
 
 import msgspec
 

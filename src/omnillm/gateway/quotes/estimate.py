@@ -1,4 +1,4 @@
-"""What a call would take, told without making it: what the quote says, and holds nothing."""
+"""What a call would cost and take, without making it: the quote alone, which holds nothing."""
 
 import msgspec
 from msgspec.structs import replace

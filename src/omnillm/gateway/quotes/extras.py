@@ -1,4 +1,4 @@
-"""What a call asks of each of its targets beyond tokens that its body shows: read in each protocol's words, before it is priced."""
+"""What a call asks of each target besides the tokens in its body (tools, tiers, images). It is read before the call is priced."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Streams that begin with the usage of their prompt: whose word is good."""
+"""Some streams begin with the usage of their prompt. This remembers which targets tell it truly."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What each target costs, looked up once."""
+"""The price of each target. Each is looked up once."""
 
 from collections.abc import Mapping
 

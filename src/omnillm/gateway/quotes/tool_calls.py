@@ -1,4 +1,4 @@
-"""A stream whose model may call its provider's own tools: what it can have taken so far, by the calls that it has shown."""
+"""A stream in which the model may call the provider's own tools: what it can have used so far, by the calls that were shown."""
 
 from collections.abc import Hashable
 from typing import Final

@@ -1,4 +1,4 @@
-"""How many tokens a body's prompt has, and what of several bodies is the most: any of a plan's targets may be the one that is asked."""
+"""How many tokens the prompt in a body has. Of several bodies the largest counts, because any target of the plan may be the one asked."""
 
 from collections.abc import Sequence
 

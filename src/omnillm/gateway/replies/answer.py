@@ -1,4 +1,4 @@
-"""`Answer`: an attempt that answered, its exchange still open; a stream with what was held back of it."""
+"""`Answer`: an attempt that answered, with its exchange still open. Of a stream it has what was held back."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Streams whose client hung up, read to their end so that their cost is exact (`on_abort: drain`). Bounded in number and in time."""
+"""Reads streams to their end whose client has left, so that their cost is exact (`on_abort: drain`). Limited in number and in time."""
 
 import asyncio
 from typing import TYPE_CHECKING

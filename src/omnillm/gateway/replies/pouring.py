@@ -1,4 +1,4 @@
-"""The events of a stream that is poured: what the provider's connection calls with each piece, and what it calls the client's with."""
+"""A stream that is poured: the provider's connection calls this with each piece, and this calls the client's connection."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,7 @@
-"""The reply on its way to the client, from what was held back on. Its `close()` settles the case: exactly once, synchronously.
+"""Passes the reply on to the client, from what was held back on. Its `close()` settles the case: exactly once, synchronously.
 
-A plain reply's cost is worked out before the reply is written, because its head names it. No client waits for the rest of the settlement:
-whoever serves the reply writes it first, and closes the relay in the same step of the loop.
+The cost of a plain reply is worked out before the reply is written, because its headers name it. No client waits for the rest of the
+settlement: the server writes the reply first, and closes the relay in the same step of the event loop.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a reply reports of its usage, and how far that is believed."""
+"""The usage that a reply reports, and whether it is believed."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -1,4 +1,4 @@
-"""What a live session has reserved, topped up in slices: ahead while there is room, so that a message seldom waits for the disk."""
+"""The money that a live session has reserved. It is topped up in slices, ahead of need if there is room, so that messages rarely wait."""
 
 import asyncio
 from contextlib import suppress

@@ -1,7 +1,7 @@
-"""Attempts over the plan until a provider has opened a live session.
+"""Opens a live session: one attempt after another until a provider has opened one.
 
-A handshake that it refuses, or a first message that does, is hidden by another key or target as an error reply would be. Nothing of a
-session is relayed before its provider has said something.
+If a provider refuses the handshake or the first message, another key or target is tried, as after an error reply. Nothing is relayed before
+the provider has said something.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""What a live session has cost so far, and what must be reserved before it goes on. Pure.
+"""What a live session has cost so far, and how much must be reserved before it goes on. Pure.
 
-At every moment the reservation covers what was spent, every turn that is open, and one more: the provider begins turns by itself when it
-hears the end of a sentence, and is told to stop only after it has begun.
+The reservation always covers what was spent, every open turn, and one turn more. A provider begins turns by itself when it hears the end of
+a sentence, and can be told to stop only after it has begun.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""One live session: messages both ways, metered as they pass, and settled exactly once by whichever side ends it.
+"""One live session: messages in both directions, metered as they pass. It is settled exactly once, whichever side ends it.
 
-`send` and `receive` may be awaited by a task each. A session that cannot be paid for any further, was silent for too long or lost its
-provider is over at that moment: `failure` says why, and both raise it. Messages pass untouched.
+One task may await `send` and another `receive`. The session is over if it cannot be paid for any further, was silent for too long, or has
+lost its provider. Then `failure` says why, and both raise it. Messages pass unchanged.
 """
 
 import msgspec

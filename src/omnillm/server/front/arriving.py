@@ -1,4 +1,4 @@
-"""A request whose body is still on its way: where its pieces go, how much of them is in memory, and what it is once it is whole."""
+"""A request whose body has not come whole yet: where its pieces go, and how many bytes of them are in memory."""
 
 from io import BytesIO
 from typing import Self

@@ -1,4 +1,4 @@
-"""Request bodies as they arrive: of a known size, or chunked. Both are fed until they return what came behind their end."""
+"""Request bodies as they arrive, of a known size or chunked. Each is fed until it returns the bytes behind its end."""
 
 import re
 from typing import Protocol, Self

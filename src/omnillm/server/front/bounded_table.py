@@ -1,4 +1,4 @@
-"""A table of bounded size, which forgets what nobody has asked for lately."""
+"""A table of bounded size. It forgets the entries that nobody has asked for lately."""
 
 from typing import Generic, TypeVar
 

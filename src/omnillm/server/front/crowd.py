@@ -1,4 +1,4 @@
-"""The connections of one front: their limits, what they share, and who is still there."""
+"""What the connections of one front share: limits, deadlines, and the list of those that are open."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The requests of one connection as they begin: bytes to a head, a head to a request that the application has opened."""
+"""The requests of one connection as they begin: bytes become a head, and the application opens it as a request."""
 
 import asyncio
 from typing import Final

@@ -1,4 +1,4 @@
-"""The way out of one client connection: pieces leave in bursts with the other connections', and who takes nothing is seen."""
+"""What one client connection sends. Small pieces leave together with those of other connections; a client that takes nothing is noticed."""
 
 import asyncio
 import socket

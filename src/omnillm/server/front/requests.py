@@ -1,4 +1,4 @@
-"""What a front and its application say to each other: a request, its reply, and the application's three verbs."""
+"""What the front and its application hand to each other: a request, its reply, and the application's methods."""
 
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""What one connection has of the memory, and of the disk, that the bodies of all of them share."""
+"""The memory and the disk that one connection uses for request bodies. All connections together have one limit."""
 
 from omnillm.errors import Unavailable
 from omnillm.server.front.crowd import Crowd

@@ -1,4 +1,4 @@
-"""One structured line a call, never a prompt or a secret. They are made and written a few at a time, off the path of each call."""
+"""One structured line for each call, never with a prompt or a secret. Lines are made and written several at a time, after the calls."""
 
 import json
 from collections.abc import Iterable

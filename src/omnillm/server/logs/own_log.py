@@ -1,4 +1,4 @@
-"""The program's own messages, in the form and the time of the call log, so that one collector reads both."""
+"""The program's own log messages, written in the same form and with the same clock as the call log, so that one collector reads both."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Writes lines in a thread of its own: a reader who does not keep up costs lines, and the loop no moment."""
+"""Writes lines from a thread of its own. If they are not read fast enough they are dropped, and the event loop never waits for them."""
 
 import logging
 import select

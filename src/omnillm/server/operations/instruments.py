@@ -1,4 +1,4 @@
-"""What the operator's pages read of a running program, and what they set going in it."""
+"""What the operator's pages need of a running program: what they read from it, and what they can start in it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""What the operator's pages have in common: their replies, and how strictly they read a query."""
+"""What the operator's pages have in common: how they reply, and how strictly they read a query."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Usage and requests as people and programs get them, from the admin API and from the command line: read questions, written answers."""
+"""Usage and requests for people and programs. The admin API and the command line read the same queries and write the same answers."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The admin API's virtual keys. A secret is in the reply that makes it, and nowhere else."""
+"""The admin API's virtual keys. Only the reply that makes a secret contains it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that any thread can use, as it would SQLite's: asyncpg, on an event loop of its own."""
+"""A connection to PostgreSQL that any thread can use like one to SQLite. It is asyncpg, with an event loop of its own."""
 
 import re
 from collections.abc import Coroutine, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
-"""A PostgreSQL schema: its lock, its tables, the connection that writes, and idle ones to read with.
+"""A ledger in a PostgreSQL schema: its lock, its tables, the connection that writes, and idle ones that read.
 
-One process, one writer, as with a file. An advisory lock that belongs to the writer's session keeps a second process out; and each
-transaction of a run first locks the row of its epoch, so that whoever ends that epoch waits for it, and no later one is taken.
+One process writes, as with a file. An advisory lock of the writer's session keeps a second process out. Each transaction also locks the row
+of its run's epoch first: whoever ends that epoch waits for it, and afterwards no transaction of that run is accepted.
 """
 
 from collections import deque

@@ -1,4 +1,4 @@
-"""Who may write a ledger in PostgreSQL, and its tables."""
+"""The tables of a ledger in PostgreSQL, and the lock that says which process may write them."""
 
 import secrets
 from typing import Final

@@ -1,4 +1,4 @@
-"""The ledger in PostgreSQL. Its driver is an extra, which is imported when a ledger is opened, and not before."""
+"""The ledger in PostgreSQL. Its driver is an extra, and is imported only when such a ledger is opened."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

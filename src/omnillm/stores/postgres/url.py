@@ -1,4 +1,4 @@
-"""What is read of the URL of a ledger in PostgreSQL: its name, which may be told, and its servers."""
+"""What is read from the URL of a ledger in PostgreSQL: its name without the password, and its servers."""
 
 from urllib.parse import parse_qsl, unquote, urlsplit
 
