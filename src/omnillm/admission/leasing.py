@@ -15,7 +15,7 @@ from omnillm.keys.terms import Dice, Need, PoolConfigured
 
 NONE: frozenset[str] = frozenset()
 RETRY_AFTER_S = 1.0
-"""When only the end of another call can make room, nobody knows when."""
+"""Told if only the end of another call can make room: nobody knows when that will be."""
 
 
 class Leasing:
@@ -49,7 +49,7 @@ class Leasing:
             del self.pools[pool.provider]
 
     def find(self, need: Need, now: float) -> Lease | Refusal | float:
-        """A lease on the first target with a key; else what `_wait_or_refuse` says."""
+        """A lease on the first target that has a key; if none has one, what `_wait_or_refuse` says."""
         asked, need = need, self.affordable(need, now) if need.retry_of else need
         is_any_set_aside = False
         tried = need.tried
@@ -89,7 +89,7 @@ class Leasing:
         return () if case is None else case.failed_over
 
     def _wait_or_refuse(self, need: Need, now: float) -> Refusal | float:
-        """When no target has a key: why not; or, when it is worth waiting, the moment before which it is no use to ask again."""
+        """No target has a key: the refusal that says why, or, if waiting is worth it, the moment before which a try is useless."""
         if need.retry_of and not need.targets:
             return _no_retry(need)
         view = self._outlook(need, now, is_bound_enough=True)
@@ -99,23 +99,23 @@ class Leasing:
         return _refusal(need, view, self._wait_s(need, view, now))
 
     def _wait_s(self, need: Need, view: Outlook, now: float) -> float:
-        """How long until another call may have a key: also one that this call has tried."""
+        """How long until a new call may get a key. For a new call the keys that this one has tried count as well."""
         if need.tried:
             view = self._outlook(replace(need, tried=()), now, is_bound_enough=False)
         moment = view.wakes_at if isfinite(view.wakes_at) else view.possible_at
         return moment - now if moment > now else RETRY_AFTER_S
 
     def affordable(self, need: Need, now: float) -> Need:
-        """A retry without the targets whose retry budget is used up. A provider that works is not short of retries because another fails.
+        """The need of a retry, without targets whose retry budget is used up. Each provider has its own.
 
-        The controller asks before a retry is queued, so that it waits for the targets that are left, and no others.
+        The controller calls this before a retry is queued, so that it waits only for the targets that are left.
         """
         pools = self.pools
         targets = tuple([each for each in need.targets if each[0] not in pools or pools[each[0]].outage.has_retry(now)])
         return need if len(targets) == len(need.targets) else replace(need, targets=targets)
 
     def _last_resort(self, need: Need, now: float) -> Grant | None:
-        """A provider that was set aside rather than none; then, for a retry, the key that failed rather than none."""
+        """Rather than no key at all: one of a provider that was set aside; then, for a retry, the key that has failed."""
         for passed_by in (need.tried, self._failed_over(need)) if need.retry_of else (need.tried,):
             for provider, model in need.targets:
                 pool = self.pools.get(provider)
@@ -142,7 +142,7 @@ class Leasing:
         return Lease(lease_id=lease_id, case_id=grant.case_id, provider=pool.provider, key=grant.key.label, model=grant.model)
 
     def _outlook(self, need: Need, now: float, *, is_bound_enough: bool) -> Outlook:
-        """Over all targets. For a retry the failed provider's tried keys count as well, but for those that the call left for good."""
+        """Over all targets. A retry may also get keys of the failed provider that it has tried, except those it left for good."""
         view, failed_over = Outlook(), self._failed_over(need)
         for provider, model in need.targets:
             pool = self.pools.get(provider)

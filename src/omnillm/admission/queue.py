@@ -23,7 +23,7 @@ QuestionT = TypeVar("QuestionT", bound=Ask | Need)
 AnswerT = TypeVar("AnswerT", bound=Ticket | Lease)
 PLACE = attrgetter("place")
 Lane = tuple[Hashable, ...]
-"""All that is needed at once: of money, the names of the budgets."""
+"""What a call waits for. For money: the names of its budgets."""
 
 
 class Waiter(Generic[QuestionT]):
@@ -48,15 +48,19 @@ class Line(Generic[QuestionT]):
     def __init__(self) -> None:
         self.lanes: dict[Lane, deque[Waiter[QuestionT]]] = {}
         self.place = (0, 0)
-        """What it was given (tokens or nano-USD) and its turn when it came or was served last. The smallest of all lines is next."""
+        """How much it was given (tokens or nano-USD), and its turn number when it came or was last served. The smallest is next."""
 
 
 class Queue(Generic[QuestionT, AnswerT]):
-    """`attempt` answers a question or, while it may wait, returns the moment before which asking again is no use (unless `stir` is called).
+    """Questions that wait, and the functions that answer them.
 
-    `refuse` says why a question would be refused even if nobody stood before it, without answering it. Where one found no room, a larger
-    one of the same lane finds none either, and is not asked; unless `dooms` says, of the lane of a question and a size, that there will
-    never be room for as much: whoever waits for it is asked, and thereby refused.
+    - `attempt` answers a question. If the question may wait, it returns the moment before which another try is useless (unless `stir` is
+      called).
+    - `refuse` says why a question would be refused even if nobody stood before it, without answering it.
+    - `dooms` says whether there will never be room for a question of this size.
+
+    If one question found no room, a larger one of the same lane finds none either, and is not tried. But if it is doomed it is tried, and
+    thereby refused.
     """
 
     def __init__(
@@ -76,24 +80,24 @@ class Queue(Generic[QuestionT, AnswerT]):
         self._earmarks = earmarks
         self._lines: dict[str, Line[QuestionT]] = {}
         self._order: list[Line[QuestionT]] = []
-        """Of all lines, the next one first."""
+        """All lines. The first one is served next."""
         self._left_off: dict[str, int] = {}
-        """What the lines of callers who wait no more were given, until nobody waits."""
+        """How much callers who no longer wait were given. It is kept until nobody waits."""
         self._level = 0
-        """What the line served last had been given before."""
+        """How much the line that was served last had been given before that."""
         self._turn = 0
         self._sizes: dict[Lane, list[int]] = {}
-        """By lane: those of all lines' first in it, the smallest first."""
+        """By lane: the sizes of the questions that stand first in it, one for each line; sorted."""
         self._is_stirred = False
         self._stirred: set[Hashable] = set()
-        """What there may be more room of, or less for good."""
+        """Names of what there may be more room for now, or less for good."""
         self._wakes_at = inf
         self._next_until = inf
 
     def join(self, waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | None:
-        """Its answer if it can be served without passing anybody, or cannot or will not wait. None: it waits.
+        """The answer, if the question can be served without passing another one, or must not wait. None: it waits.
 
-        A case waits for one thing at a time: a later question takes the place of an earlier one.
+        A case waits for one thing at a time, so its new question replaces an older one.
         """
         self.leave(waiter.case_id)
         self.serve(now)
@@ -125,7 +129,7 @@ class Queue(Generic[QuestionT, AnswerT]):
             self._is_stirred = self._take_out(waiter) or self._is_stirred
 
     def stir(self, names: Collection[Hashable] | None = None) -> None:
-        """Something changed that may serve, or doom, whoever needs one of these; None: any waiter."""
+        """Something has changed for those who wait for one of these; None: perhaps for all of them."""
         if names is None:
             self._is_stirred = True
         elif self.waiters:
@@ -147,7 +151,7 @@ class Queue(Generic[QuestionT, AnswerT]):
             self._serve_lanes(lanes, now)
 
     def expire(self, now: float) -> None:
-        """Answers everybody who is out of time. `serve` before, so that nobody is late who could be served, and afterwards."""
+        """Answers everybody whose time is over. Call `serve` before, so that those who can be served are, and again afterwards."""
         if now < self._next_until:
             return
         for waiter in [waiter for waiter in self.waiters.values() if waiter.until <= now]:
@@ -158,9 +162,9 @@ class Queue(Generic[QuestionT, AnswerT]):
         self._next_until = min((waiter.until for waiter in self.waiters.values()), default=inf)
 
     def _serve_lanes(self, lanes: Iterable[Lane], now: float) -> None:
-        """Asks the first of each, and whoever comes forward. Who leaves may make room for others: then it has stirred them."""
+        """Tries the first question of each lane, and those that come forward."""
         hope = dict.fromkeys(lanes, inf)
-        """By lane: who asks for less may be served."""
+        """By lane: a question of a smaller size than this may still be served."""
         at = 0
         while hope and at < len(self._order):
             for name, lane in self._order[at].lanes.items():
@@ -176,7 +180,7 @@ class Queue(Generic[QuestionT, AnswerT]):
                 at += 1
 
     def _refuse_behind(self, served: Waiter[QuestionT], now: float) -> None:
-        """Who comes forward and is doomed would not be asked, where another has found no room for less."""
+        """Refuse those that come forward behind `served` and are doomed. Otherwise they might not be tried."""
         while self._dooms is not None and served.caller in self._lines and served.lane in self._lines[served.caller].lanes:
             waiter = self._lines[served.caller].lanes[served.lane][0]
             refusal = self._refuse(waiter.question, now)
@@ -186,7 +190,7 @@ class Queue(Generic[QuestionT, AnswerT]):
             self._deliver(refusal)
 
     def _lower(self, hope: dict[Lane, float], waiter: Waiter[QuestionT], now: float) -> None:
-        """It has asked in vain."""
+        """It was tried in vain, so larger ones of its lane need not be tried."""
         if hope[waiter.lane] == inf:
             self._keep(waiter, now)
         sizes = self._sizes[waiter.lane]
@@ -200,7 +204,7 @@ class Queue(Generic[QuestionT, AnswerT]):
             self._earmarks.keep(waiter.question, now)
 
     def _ask(self, waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | None:
-        """Its answer, and then it has left; None: it goes on waiting."""
+        """Try a question. With an answer it leaves the queue; None: it goes on waiting."""
         answer = self._attempt(waiter.question, now)
         if isinstance(answer, float):
             self._wakes_at = min(self._wakes_at, answer)
@@ -215,13 +219,13 @@ class Queue(Generic[QuestionT, AnswerT]):
         return answer
 
     def _stand(self, line: Line[QuestionT], given: int) -> None:
-        """Among the others, behind those who were given as much."""
+        """Put a line in its place: behind those that were given as much."""
         self._turn += 1
         line.place = given, self._turn
         insort(self._order, line, key=PLACE)
 
     def _take_out(self, waiter: Waiter[QuestionT]) -> bool:
-        """It waits no more; others may have what was kept for it. True: who stood behind it comes forward."""
+        """Remove it, and give up the room that was kept for it. True: the one behind it in its lane comes forward."""
         del self.waiters[waiter.case_id]
         if self._earmarks is not None and self._earmarks.drop(waiter.case_id):
             self._is_stirred = True

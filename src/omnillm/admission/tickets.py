@@ -10,7 +10,7 @@ from omnillm.limits.budget import Budget, Period
 
 HELD_RETRY_S = 1.0
 MOST_RETIRED: Final = 1024
-"""Callers that were retired, or are idle and configured no more, and are remembered. Of an older one no call can still wait."""
+"""How many retired callers, or idle ones that are no longer configured, are remembered. No call of an older one can still wait."""
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -20,14 +20,14 @@ class Tickets:
     def __init__(self, cases: dict[str, Case]) -> None:
         self._cases = cases
         self._nobody = Caller(CallerConfigured(name=""))
-        """Stands for whoever was never configured, and has no limits."""
+        """Stands for every caller that was never configured. It has no limits."""
         self._callers: dict[str, Caller] = {}
-        """Also those that are no longer configured: they may come back, and calls of theirs wait or are on their way in."""
+        """Callers that are no longer configured are kept: they may come back, and some of their calls may still wait."""
         self.budgets: dict[str, Budget] = {}
         self.listed: frozenset[str] = frozenset()
-        """Budgets that are configured, and shown. One that no longer is stays for the calls that know it, and should it come back."""
+        """The configured budgets, which are shown. Others stay in `budgets` for calls that draw on them, and because they may come back."""
         self._retired: dict[str, str] = {}
-        """Callers that come back no more, the oldest first, each with the name that a budget of its own has."""
+        """Callers that will not come back, the oldest first, each with the name of its own budget."""
         self._current: dict[tuple[str, ...], tuple[tuple[Period, ...], Pairs]] = {}
         """By an ask's budgets: their current periods, and those as (budget, period id)."""
 
@@ -50,7 +50,7 @@ class Tickets:
         self._set((budget,) if budget is not None else ())
 
     def retire(self, caller: str, budget: str) -> None:
-        """Neither comes back, if there are such. Both bind the calls that know them, until many others were retired."""
+        """The caller and its own budget will not come back. They still bind the calls under way, until many others were retired."""
         self.listed -= {budget}
         self._retired[caller] = budget
         if len(self._retired) > MOST_RETIRED:
@@ -127,7 +127,7 @@ class Tickets:
         return budget_refusal(ask.case_id, amount, self._periods(ask)) if self.is_spent(ask, amount) else None
 
     def is_spent(self, ask: Ask, amount: int) -> bool:
-        """What is settled in one of the ask's budgets leaves no room for `amount`: it is no use to wait."""
+        """Whether one of the ask's budgets has spent so much that there is no room for `amount`. Then it is useless to wait."""
         return any(period.is_spent(amount) for period in self._periods(ask))
 
     def _periods(self, ask: Ask) -> tuple[Period, ...]:

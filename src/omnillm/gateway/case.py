@@ -37,7 +37,7 @@ NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="")
 
 
 class Case(msgspec.Struct, eq=False):
-    """What one call holds: a ticket, at most one lease and exchange at a time, and the rows of what has been tried."""
+    """What one call holds: a ticket, one lease and one exchange at a time, and the rows of its attempts so far."""
 
     settlement: "Settlement"
     call: Call
@@ -62,17 +62,17 @@ class Case(msgspec.Struct, eq=False):
     usage: Usage = NO_USAGE
     cost_nanousd: int = 0
     covered_nanousd: int = 0
-    """How much of `cost_nanousd` the reservation was extended for; for the rest it is extended before the next attempt."""
+    """The part of `cost_nanousd` for which more was reserved. For the rest, more is reserved before the next attempt."""
     slices: int = 0
     """How often a live session's reservation was topped up. In the ledger a slice is like the reservation of another attempt."""
     losses: tuple[LossReason, ...] = ()
     """What the translation of the attempt that answered could not carry."""
     is_estimated: bool = False
     held: "Answer | None" = None
-    """A stream that is held back: if the client leaves now, it can still be drained."""
+    """The stream that is held back. If the client leaves now, it can still be drained."""
     is_handed_over: bool = False
     is_drained: bool = False
-    """Its client has gone, and its relay closes it once the stream is read to its end."""
+    """Its client has left. Its relay closes the case when the stream has been read to its end."""
     is_closed: bool = False
     provider_body: bytes = b""
     """The body of a provider's own refusal; verbatim for a client of the same protocol."""
@@ -80,7 +80,7 @@ class Case(msgspec.Struct, eq=False):
     last_lease: Lease = NO_LEASE
     """The lease of the newest attempt."""
     is_wary: bool = False
-    """A kept connection has died under the call, so all kept ones may be dead. Each try may be billed, so the next takes a new one."""
+    """A kept connection has died under the call, so others may be dead too. A try may be billed, so the next one opens a new connection."""
     _rows: tuple[AttemptRow, ...] = ()
     _entries: tuple[Entry, ...] = ()
     _bindings: tuple[Binding, ...] = ()
@@ -104,7 +104,7 @@ class Case(msgspec.Struct, eq=False):
             self.fail(error)
 
     def fail(self, error: BaseException) -> None:
-        """Give everything back because of an error. One that nobody foresaw is raised as a Defect."""
+        """Close the case because of an error. An error that nobody foresaw is raised as a Defect."""
         if isinstance(error, OmniError):
             attempt = self.attempt
             error.note_call(self.request_id, self.attempts - (attempt is not None and not attempt.is_sent))
@@ -158,7 +158,7 @@ class Case(msgspec.Struct, eq=False):
         return self._reservation(amount_nanousd)
 
     def note_sent(self, now: float) -> None:
-        """The attempt's first byte is about to leave: its slot and tokens count from this moment, not from when it began to connect."""
+        """The attempt's first byte is about to leave. Its request and tokens count from now, not from when it began to connect."""
         attempt = self.attempt
         assert attempt is not None
         attempt.has_begun = True
@@ -168,7 +168,8 @@ class Case(msgspec.Struct, eq=False):
     def served_under(self, attempt: Attempt, tier: Any, *, is_sure: bool = True) -> None:
         """Price the attempt by the service tier and the place that its reply names, whatever was asked for.
 
-        Not `is_sure`: a stream names them at its beginning, perhaps as they were asked for, and did not come to its end. The dearer holds.
+        Not `is_sure`: a stream named them at its beginning, where some providers only repeat what was asked, and did not reach its end.
+        Then the dearer price counts.
         """
         target, asked = attempt.target, attempt.price
         price = self.quote.served(target, tier)
@@ -199,9 +200,9 @@ class Case(msgspec.Struct, eq=False):
             self.unsent += 1
 
     def charge(self, attempt: Attempt, outcome: Outcome, status: int) -> Outcome:
-        """Add what the attempt has cost to the call's sums, once. `end` does, unless a reply's head has to name it before.
+        """Add the attempt's cost to the call's sums, once. `end` calls this, unless a reply's headers must name the cost before.
 
-        Returns the outcome, with what a stream that was given up has told of its prompt.
+        Returns the outcome. If a stream was given up, it has the usage of the prompt that the stream told.
         """
         if outcome.verdict is ABANDONED:
             attempt.left_at = self.settlement.now()
@@ -230,7 +231,7 @@ class Case(msgspec.Struct, eq=False):
         """The attempt's entries in the ledger."""
         charged = attempt.charged
         assert charged is not None
-        # Without a durable reservation to close, an attempt that cost nothing moves nothing; a batch's cost comes later, in these periods.
+        # An attempt that cost nothing needs no entry, unless it closes a durable reservation. A batch's cost comes later, in these periods.
         if self.periods and (charged[0] or self.settlement.journal.is_strict or self.call.operation == BATCHES):
             is_void = not attempt.is_sent or verdict is NOT_SENT
             self._entries += self._entry(attempt, VOID if is_void else SETTLE, charged[0], is_estimated=charged[1])
@@ -261,7 +262,7 @@ class Case(msgspec.Struct, eq=False):
         return entries
 
     def close(self, *, status: int, outcome: str) -> None:
-        """Give back what is still held, book the cost, write the rows, tell that it has ended. Only the first close counts."""
+        """Give back what is still held, book the cost, post the rows, and tell who wants to know. Only the first close counts."""
         if self.is_closed:
             return
         self.is_closed = True
@@ -273,7 +274,7 @@ class Case(msgspec.Struct, eq=False):
         if self.ticket is not None:
             settlement.admission.settle(self.request_id, self.cost_nanousd, now, self._tokens if self._is_usage_known else None)
         if outcome != SUCCESS:
-            # A grant that its receiver never saw: cancelled while it stood in a queue.
+            # The call may have been cancelled in a queue, after something was granted to it and before it knew.
             settlement.admission.cancel(self.request_id, now)
         row = self._request_row(status, outcome, now)
         claims = () if self.claim is None else self._end_claim(self.claim, outcome)
@@ -285,7 +286,7 @@ class Case(msgspec.Struct, eq=False):
             settlement.ended.trace(row, self._rows, self.call.trace)
 
     def _end_claim(self, claim: Claim, outcome: str) -> tuple[ClaimRow, ...]:
-        """What became of the idempotency key; the ledger knows of it once an attempt was begun."""
+        """What became of the idempotency key. The ledger is told only if an attempt was begun, because only then it knows the key."""
         row = claim.end(self.request_id, outcome, may_be_billed=self._may_be_billed)
         return () if self.last_lease is NO_LEASE else (row,)
 
@@ -294,12 +295,12 @@ class Case(msgspec.Struct, eq=False):
         self._bindings += self.settlement.bindings.make(self.call, lease, made, request_id=self.request_id)
 
     def call_for(self, lease: Lease, pin: Pin) -> Call:
-        """A pinned call that is not translated, as it is sent with the key of a lease; what has to be left out is noted as a loss."""
+        """A pinned call that is not translated, without what this key cannot read. What is left out is noted as a loss."""
         call, self.losses = readable(self.call, pin, lease)
         return call
 
     def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
-        """The translator of a stream. What the request lost is noted now, what the stream loses when it has ended."""
+        """The translator of a stream. What the request lost is noted now; what the stream loses is noted when it ends."""
         assert isinstance(self.bridge, Bridge)  # of a family no stream is translated
         self.losses = bridged.reasons
         return self.bridge.stream(bridged, lease, self.request_id)

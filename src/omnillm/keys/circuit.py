@@ -11,7 +11,7 @@ from msgspec import Struct
 from omnillm.keys.terms import Dice
 
 PROBE_S = 10.0
-"""How long a probe keeps others away: one that has said nothing by then may yet succeed, and the next one tries as well."""
+"""How long a probe keeps other calls away. After that the next call may probe as well; the first probe may still succeed."""
 
 
 class State(enum.Enum):
@@ -87,7 +87,7 @@ class Circuit:
         return True
 
     def is_silent(self, now: float) -> bool:
-        """Its probe has neither succeeded nor failed in all its time."""
+        """Its probe has had its time, and has neither succeeded nor failed."""
         return self.state is HALF_OPEN and now >= self.probe_until and self.probes != ()
 
     def trust(self) -> None:
@@ -95,12 +95,12 @@ class Circuit:
         self._move(PASSED)
 
     def delay(self, backoff: Backoff, dice: Dice) -> float:
-        """How long to open for. What fails while it is open belongs to the strike that opened it: a burst is one strike."""
+        """How long to stay open. Failures while it is open count with the strike that opened it, so a burst is one strike."""
         return backoff.delay(self.strikes - (self.state is OPEN), dice)
 
     @property
     def is_in_vain(self) -> bool:
-        """It was opened again right after a rest: the rest had been too short."""
+        """It was opened again right after a rest, so the rest was too short."""
         return self.strikes > (self.state is OPEN)
 
     def fail(self, until: float) -> None:
@@ -118,7 +118,7 @@ class Circuit:
             self._move(PASSED)
 
     def free(self, grant: object) -> None:
-        """`grant` ended and tells nothing: the next one may probe. Were it trusted meanwhile, the strikes are over too."""
+        """`grant` ended without telling anything, so the next one may probe. If the circuit was trusted meanwhile, its strikes are over."""
         if grant in self.probes:
             if self.state is CLOSED:
                 self.strikes = 0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from omnillm.keys.key import Key
 
 MODELS_MOST = 1000
-"""Models whose class is remembered. Callers may make up names where a route passes them through."""
+"""Models whose class is remembered. If a route passes names through, callers can make them up."""
 
 
 class Group:
@@ -52,7 +52,7 @@ class Group:
         return list(self._classes.values())
 
     def take_over(self, other: "Group", now: float) -> list[Handover]:
-        """A key that was of the other group is of this one now: what was used there may have been used of this account."""
+        """A key has moved here from the other group. What was used there may have been used of this account."""
         own, theirs = self.window, other.window
         handovers = [(theirs, own)] if own is not None and theirs is not None else []
         for model_class in other.classes():

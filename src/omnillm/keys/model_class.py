@@ -12,7 +12,7 @@ Handover = tuple[Window, Window]
 """A window of the group that a key has left, and the one that counts on from it."""
 FULL = inf
 CONSENT_S = 3.0
-"""A provider's limit refuses at once. A probe that has been at work for so long was let in: the circuit is trusted, others follow."""
+"""Providers refuse for a limit at once. So a probe that has run for this long was let in, and other calls may follow."""
 
 
 class ModelClass:
@@ -90,7 +90,7 @@ class ModelClass:
         return min([window.tokens_limit for window in self.windows], default=inf)
 
     def take_over(self, other: "ModelClass", now: float) -> list[Handover]:
-        """What is used, and how long nobody is let in, is the same account's."""
+        """Take over what a class of the same account has used, and until when the provider lets nobody in."""
         if other.circuit.rest_s(now):
             self.cool(other.circuit.until)
             self.is_exhausted = self.is_exhausted or other.is_exhausted

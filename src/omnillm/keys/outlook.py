@@ -9,9 +9,9 @@ from omnillm.keys.model_class import ModelClass
 
 
 class Outlook:
-    """Over some keys: of each value the most favourable. Moments are seconds of the controller's clock.
+    """How it looks for a call, over some keys: of each value the best. Moments are seconds of the controller's clock.
 
-    `possible_at`: the earliest moment at all, if whatever is out is given back at once. `wakes_at`: when time alone makes room.
+    `possible_at`: the earliest moment at all, if everything that is out were given back at once. `wakes_at`: when time alone makes room.
     """
 
     __slots__ = ("is_broken", "is_known", "is_limited", "is_too_large", "is_tried", "largest", "possible_at", "wakes_at")
@@ -23,7 +23,7 @@ class Outlook:
         """Tokens of the largest call that would fit anywhere at all."""
         self.is_limited = self.is_broken = self.is_tried = self.is_too_large = False
         self.is_known = False
-        """At least one key is kept from the call by something else than its provider's word that there is no such model."""
+        """There is a key whose provider has not said that it does not know the model."""
 
     def merge(self, other: "Outlook") -> None:
         self.possible_at = min(self.possible_at, other.possible_at)
@@ -36,7 +36,7 @@ class Outlook:
         self.is_known |= other.is_known
 
     def add(self, key: Key, model: str, tokens: int, now: float, *, in_flight: int) -> None:
-        """Adds a key. `in_flight`: tokens out in its group, which may yet turn out smaller."""
+        """Adds a key. `in_flight`: tokens of open calls in its group. They may turn out to be fewer than was reserved."""
         model_class = key.group.class_of(model, now)
         largest = model_class.largest()
         self.largest = max(self.largest, largest)
@@ -60,7 +60,7 @@ Moments = tuple[float, float]
 
 
 def _circuit(circuit: Circuit, now: float) -> Moments:
-    """Open: until its time. Half-open with its probe out: whenever that ends, or has been silent for long."""
+    """An open circuit: its time. A half-open one whose probe is out: when the probe ends, or has been silent for long."""
     return (circuit.until, circuit.until) if circuit.state is OPEN else (now, circuit.probe_until)
 
 

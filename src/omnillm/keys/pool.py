@@ -117,7 +117,7 @@ class Pool:
     # -- lease
 
     def lease(self, need: Need, model: str, passed: Collection[str], now: float) -> Grant | None:
-        """Takes a slot of a key for `model`, not among the labels in `passed`, and room in its windows. None: there is none."""
+        """Takes a key for `model` whose label is not in `passed`, and room in its windows. None: no key has room."""
         roster = self._roster
         if roster.resting and roster.resting[0][0] <= now:
             roster.wake(now)
@@ -158,7 +158,7 @@ class Pool:
         return self._pick_or_probe(need, model, passed, now)
 
     def _pick_or_probe(self, need: Need, model: str, passed: Collection[str], now: float) -> Key | None:
-        """A call that has already failed once is not risked on a probe while a ready key has room."""
+        """A key to probe, before the ready ones. But a call that has failed before probes a key only if no ready key has room."""
         roster = self._roster
         if not need.tried:
             key = roster.probe(model, need.tokens, passed, now, most=PROBES_LOOKED_AT)
@@ -195,7 +195,7 @@ class Pool:
         return min(moments, key=itemgetter(0), default=(inf, None))
 
     def stir(self, group: Group) -> None:
-        """There may be more room in a group than the searches know."""
+        """There may be more room in a group than its searches remember."""
         for search in self._searches.values():
             search.stirred[group] = None
 
@@ -233,7 +233,7 @@ class Pool:
         return is_stirring
 
     def prove(self, grant: Grant, now: float) -> bool:
-        """An attempt that goes on for long has succeeded so far: what it tried out is well. True: waiters may be better off."""
+        """An attempt that may last long has begun well, so what it probes is well. True: there may be more room for waiting calls."""
         if not grant.probes:
             return False
         self._succeeded(grant, now)
@@ -243,7 +243,7 @@ class Pool:
         return True
 
     def _stir(self, grant: Grant, verdict: Verdict) -> None:
-        """There may be room in the key's group. When its health changed as well, every search begins anew."""
+        """There may be more room in the key's group. If its health has changed as well, all searches are forgotten."""
         group = grant.key.group
         if verdict in HARMLESS and not grant.key.is_removed and group.class_by_model.get(grant.model) is grant.model_class:
             self.stir(group)
@@ -251,7 +251,7 @@ class Pool:
             self._searches.clear()
 
     def _judge(self, grant: Grant, outcome: Outcome, now: float) -> bool:
-        """What the end means for health, where it is not one plain success among many. False: it was one, after all."""
+        """Judges an end that is not one plain success among many. False: it was one after all."""
         if outcome.verdict is not SUCCESS:
             JUDGEMENTS[outcome.verdict](self, grant, outcome, now)
         else:
@@ -264,7 +264,7 @@ class Pool:
         return True
 
     def _succeeded(self, grant: Grant, now: float) -> None:
-        """Tells the key's breaker and the outage. Until either begins a new span, or something fails, the next ones are only counted."""
+        """Tells the key's breaker and the outage. Further successes are only counted, until a new span begins or something fails."""
         key = grant.key
         key.witnesses.did_well(grant.caller, now)
         self.witnesses.did_well(grant.caller, now)
@@ -283,7 +283,7 @@ class Pool:
         self._favourites.clear()
 
     def _place(self, key: Key) -> None:
-        """Puts the key where its circuits say; one that is removed is forgotten with its last call."""
+        """Puts the key where its circuits say. A removed key is forgotten when its last call ends."""
         if not key.is_removed:
             self._roster.place(key)
         elif not key.in_use and key in self.removed:

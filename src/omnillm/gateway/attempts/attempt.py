@@ -24,12 +24,12 @@ UNBILLED = frozenset(
         Verdict.NOT_FOUND,
     },
 )
-"""No provider bills these. Every other end without reported usage is charged by estimate, never nothing: also a reused connection that
-died, because nobody can prove that the request had not arrived."""
+"""No provider bills these. Every other end without reported usage is charged by an estimate, never by nothing. That includes a reused
+connection that died, because nobody can prove that the request had not arrived."""
 ABORT_SLACK_TOKENS = 16
-"""What a provider may generate and bill between our closing and its noticing."""
+"""Tokens that a provider may still generate and bill after we have closed, before it notices."""
 UNSEEN_TOKENS_A_SECOND = 500
-"""What a model that thinks may bill without a byte of it being shown: few write faster, and those on hosts where a token is cheap."""
+"""Tokens that a thinking model may bill without showing a byte of them. Few models write faster, and only on hosts with cheap tokens."""
 
 
 class Attempt(msgspec.Struct, eq=False):
@@ -37,26 +37,26 @@ class Attempt(msgspec.Struct, eq=False):
     number: int
     price: Price | None
     price_version: str
-    """Of which figures, terms and bound the charge is; "" without a price."""
+    """Names the prices, terms and bound that the charge is made of; "" without a price."""
     wall_ms: int
     sent_at: float = 0.0
     is_sent: bool = False
-    """Whether it was handed to the transport, which may still be connecting."""
+    """It was handed to the transport, which may still be connecting."""
     has_begun: bool = False
     """Whether a byte may have left."""
     first_byte_s: float | None = None
     exchange: Exchange | None = None
     """While it is open."""
     has_content: bool = False
-    """Of a stream that failed: it had generated something before."""
+    """A stream failed after it had generated something."""
     observed_bytes: int = -1
     """Of a stream: bytes that came, an upper bound of the tokens that were shown; -1: a plain reply, whose output cannot be observed."""
     tools: ToolCalls | None = None
-    """Of a stream that was given up: what it had shown of the provider's own tools, if that is counted."""
+    """The calls of the provider's own tools that a stream had shown before it was given up, if they are counted."""
     left_at: float = 0.0
     """When its client was gone, if it is."""
     outcome: Outcome | None = None
-    """Once its end is known, as far as money goes."""
+    """Known as soon as the cost is."""
     charged: tuple[int, bool] | None = None
     """For that outcome: (nano-USD, whether it is an estimate)."""
     metered: tuple[int, bool] | None = None
@@ -69,7 +69,7 @@ class Attempt(msgspec.Struct, eq=False):
         return self.lease.provider, self.lease.model
 
     def outcome_of(self, failure: Failure) -> Outcome:
-        """What a judged failure means for the key. A usage beyond all bounds tells nothing."""
+        """What a judged failure means for the key. A usage that cannot be true is ignored."""
         usage = failure.usage
         if usage is not None and usage.is_incredible:
             usage = None
@@ -82,11 +82,11 @@ class Attempt(msgspec.Struct, eq=False):
         )
 
     def may_be_billed(self, verdict: Verdict, cost_nanousd: int) -> bool:
-        """Whether repeating the call could be paid twice: all but what no provider bills, and what provably never left."""
+        """Whether a repeated call might be paid twice. Not if no provider bills this end, or if provably no byte has left."""
         return cost_nanousd > 0 or (self.has_begun and (self.has_content or verdict not in UNBILLED))
 
     def charge(self, outcome: Outcome, status: int, quote: Quote) -> tuple[int, bool]:
-        """(nano-USD, whether it is an estimate). A reported usage is exact; an answer that was an error is free; the rest is bounded."""
+        """(nano-USD, whether it is an estimate). A reported usage is exact, an error is free, everything else costs its upper bound."""
         price = self.price
         if self.metered is not None:
             return self.metered
@@ -107,7 +107,7 @@ class Attempt(msgspec.Struct, eq=False):
         return bound(prompt, output, price, units), True
 
     def _charge_left(self, told: Usage, quote: Quote, price: Price) -> int:
-        """nano-USD of a stream that was given up, by what it had shown, and what it had told of its prompt (`NO_USAGE`: nothing)."""
+        """nano-USD of a stream that was given up: by the output it had shown, and the prompt's usage if it had told that (else `NO_USAGE`)."""
         prompt, output, units = quote.bounds(self.target, price)
         unseen_s = self.left_at - self.sent_at if price.thinks else 0.0
         output = min(output, self.observed_bytes + quote.choices * unseen_tokens(unseen_s))
@@ -145,5 +145,5 @@ class Attempt(msgspec.Struct, eq=False):
 
 
 def unseen_tokens(unseen_s: float) -> int:
-    """Tokens a choice that an answer which was given up may be billed for unseen: on their way, or written in so many seconds."""
+    """Tokens that a choice of a given-up answer may be billed for unseen: on their way, or thought in so many seconds."""
     return ABORT_SLACK_TOKENS + int(unseen_s * UNSEEN_TOKENS_A_SECOND)

@@ -70,10 +70,10 @@ class Dispatch:
     async def over_keys(
         self, case: Case, exchange: Callable[[Case, Attempt], Awaitable[AnswerT | Failure]], *, is_repeatable: bool = True
     ) -> AnswerT:
-        """Lease a key and attempt, until an attempt answers. Raises the last failure once it cannot be hidden any more.
+        """Lease a key and make an attempt, until one answers. Raises the last failure when it cannot be hidden any more.
 
-        `exchange` sends one attempt and judges what comes of it. What is not repeatable goes to another key only when it was refused,
-        never when it may have been done.
+        `exchange` sends one attempt and judges what comes back. A call that is not repeatable goes to another key only if it was refused,
+        never if it may have been done.
         """
         round_ = open_round(case)
         lease: Lease | None = None
@@ -138,7 +138,7 @@ class Dispatch:
         return failure
 
     def _read_whole(self, case: Case, exchange: Exchange, upstream: Upstream, bridged: Bridged | None, body: bytes) -> Answer | Failure:
-        """A plain reply is buffered, so that a broken one can be hidden and a whole one carries its cost."""
+        """A plain reply is read whole, so that a broken one can be hidden, and the headers of a whole one can name its cost."""
         if case.call.operation == COUNT_TOKENS:
             return self._read_count(case, exchange, upstream, body, bridged)
         peek = upstream.protocol.peek_reply(body)
@@ -196,7 +196,7 @@ class Dispatch:
             shown = _show(attempt, answer, await exchange.read())
             if shown is not None:
                 return shown
-        # Whoever has something to show shows it when the hold-back is over; whoever has nothing has until the deadline.
+        # When the hold-back is over, what is there is shown. A stream of which nothing is there has time until the deadline.
         left_s = case.call.deadline - self._upstreams.now()
         held_s = min(self.settings.hold_back_s, left_s)
         for limit_s, most_bytes in ((held_s, self.settings.hold_back_bytes), (left_s - held_s, 1)):
@@ -216,7 +216,7 @@ class Dispatch:
         return answer
 
     def _after_failure(self, round_: Round, attempt: Attempt, failure: Failure, *, is_repeatable: bool) -> Lease | None:
-        """The lease to try again on, None: another one. Raises what the caller is told, where another attempt may not hide it."""
+        """The lease for the next attempt, None: a new one. Raises the caller's error if no other attempt may hide the failure."""
         case, lease, verdict = round_.case, attempt.lease, failure.verdict
         case.end(_outcome(case, attempt, failure), status=failure.status, error=failure.code)
         if verdict is Verdict.STALE:  # a dead reused connection, or an expired token: a row each
@@ -265,10 +265,10 @@ def _show(attempt: Attempt, answer: Answer, piece: bytes) -> Answer | Failure | 
 
 
 def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
-    """What a failure means for the key. That it may not embed, count or converse with a model says nothing of generating with it.
+    """What a failure means for the key. If a key may not embed, count or converse with a model, it may still generate with it.
 
-    A wrong key does not become a right one by waiting, whatever the reply's head says. A caller who waits no longer, by a deadline of its
-    own, is as one who has left.
+    A wrong key does not become right by waiting, so a hint in the reply is ignored. A caller whose own, shorter deadline is over counts as
+    one that has left.
     """
     outcome, call = attempt.outcome_of(failure), case.call
     if call.is_hurried and failure.verdict in OF_TIME and _is_over(case, attempt, failure):
@@ -281,6 +281,6 @@ def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
 
 
 def _is_over(case: Case, attempt: Attempt, failure: Failure) -> bool:
-    """The call's time is up. What provably never left, though it had begun to, stays told as that: nothing of it counts."""
+    """The call's time is over. An attempt that had begun and provably did not leave stays NOT_SENT: nothing of it counts."""
     is_unsent = failure.verdict is Verdict.NOT_SENT and attempt.has_begun
     return not is_unsent and case.settlement.now() >= case.call.deadline - SHORTEST_ATTEMPT_S

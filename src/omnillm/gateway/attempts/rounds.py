@@ -15,9 +15,9 @@ from omnillm.protocols.protocol import Failure
 VISIBLE = frozenset({400, 404, 405, 409, 410, 412, 413, 415, 416, 422})
 """A provider's own refusals that go to a client of the same protocol verbatim."""
 BAD_REQUEST = 400
-"""A caller's mistake that a provider tells under another status: in a stream under 200, a flagged prompt under 403."""
+"""The status for a caller's mistake that a provider told with another one: 200 in a stream, 403 for a flagged prompt."""
 TELLS_NOTHING_NEW = frozenset({"all_keys_tried", "retry_budget", "no_key_serves_model", "model_not_found"})
-"""Refusals that are not told to a call which has failed before: it is told how it failed."""
+"""After a failed attempt these refusals are not told: the caller is told the failure."""
 RETRY_AFTER_S = 1.0
 """When a provider that limits does not say for how long."""
 
@@ -37,7 +37,7 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
     need: Need
     """What is asked for next."""
     wish: Need | None = None
-    """One key is better than the others, and has not failed yet: it is asked for before, alone and without waiting."""
+    """A need for one key alone, which is better than the others and has not failed yet. It is tried first, without waiting."""
     limited: tuple[tuple[str, str], ...] = ()
     failure: Failure | None = None
     provider: str = ""
@@ -49,7 +49,7 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
         self.provider = lease.provider
         key, tried = (lease.provider, lease.key), self.need.tried
         if failure.verdict is Verdict.RATE_LIMITED and key not in self.limited:
-            # Its cooldown keeps it away. If that ends within the queue time, the call comes back to it: once, whatever the provider hints.
+            # Its cooldown keeps the call away. If that ends within the queue time the call may come back to it, but only once.
             self.limited += (key,)
         else:
             tried += (key,)
@@ -58,7 +58,7 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
         self.need = replace(self.need, tried=tried, retry_of=lease.provider if is_retry else "")
 
     def refused(self, refusal: Refusal) -> None:
-        """No lease: a wish is given up, and anything else raised as the caller is told it."""
+        """There is no lease. A wish is given up; any other refusal is raised as the caller's error."""
         if self.wish is not None:
             self.wish = None
         elif self.failure is not None and refusal.code in TELLS_NOTHING_NEW:
@@ -69,7 +69,7 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
             raise refusal_error(refusal, self.case.call.model)
 
     def _exhausted(self, refusal: Refusal) -> OmniError:
-        """No key is left. When one may be free again the controller knows of all of them, the last failure of its own key alone."""
+        """No key is left. The controller knows when any key may be free again; the last failure knows it only of its own key."""
         error = self.error()
         if refusal.retry_after_s is not None and isinstance(error, (RateLimited, NoAvailableKey)):
             error.retry_after_s = refusal.retry_after_s

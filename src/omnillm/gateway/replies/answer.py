@@ -16,11 +16,11 @@ from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.transport.client import Exchange
 
 UNREPORTED: Final = ReplyPeek(usage=None, is_complete=True)
-"""Stands for what a reply reports that is no generation: nothing."""
+"""The report of a reply that is no generation: there is none."""
 # Bound once: they are asked for at every event.
 _CONTENT, _END, _FAILED = Sight.CONTENT, Sight.END, Sight.FAILED
 _RARE: Final = Sight.END | Sight.FAILED | Sight.WITHHOLD
-"""What a frame may show that makes it more than something to forward."""
+"""What makes a frame more than something to forward."""
 
 
 class Answer(msgspec.Struct, kw_only=True, eq=False):
@@ -36,7 +36,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
     translator: StreamTranscoder | None = None
     """Of a stream whose client speaks another protocol."""
     tools: ToolCalls | None = None
-    """Of a stream whose model may call its provider's own tools, where each call is shown."""
+    """Counts the calls of the provider's own tools, if the stream shows each of them."""
     final: bytes = b""
     """What the provider said last: its plain reply, or the last event of its stream."""
     seen: int = Sight.NOTHING
@@ -44,7 +44,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
     is_ended_well: bool = False
     _held: list[bytes] = []
     _garbled: Failure | None = None
-    """What the translator could not read, where the watch saw nothing wrong."""
+    """What the translator could not read although the watch saw nothing wrong."""
     _see_frame: Callable[[Frame], int] | None = None
     _skims: Callable[[bytes], bool] | None = None
     _sse: Any = None
@@ -80,7 +80,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         return f"Answer({'plain' if self.watch is None else 'stream'})"
 
     def feed(self, piece: bytes) -> int:
-        """Read one piece of a stream (b"": its end) into whole frames, which are held; returns what was seen in them."""
+        """Read one piece of a stream (b"" is its end). Its whole frames are held; returns what was seen in them."""
         assert self.reader is not None
         assert self.watch is not None
         if not piece:
@@ -93,9 +93,9 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         return self._see(self.reader.feed(piece))
 
     def _translate(self, frames: Iterable[Frame], translator: StreamTranscoder) -> int:
-        """As `_see`, in the client's words. What cannot be read is a failure, and what came before it is forwarded.
+        """As `_see`, and translate the frames. A frame that cannot be read is a failure; those before it are forwarded.
 
-        Returns CONTENT only once the client would see some: until then a fault can still be hidden, whatever the provider has said.
+        CONTENT is returned only when the client would see some. Until then a fault can still be hidden, whatever the provider has said.
         """
         assert self._see_frame is not None
         see, feed, free_text, hold = self._see_frame, translator.feed_frame, translator.free_text, self._held.append
@@ -150,7 +150,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         return self.is_ended_well and not self._held
 
     def skims(self) -> Callable[[bytes], bool] | None:
-        """What tells whether the next piece is whole events that only have to be forwarded; None: it has to be read, event by event."""
+        """A function that tells whether a piece is whole events that only have to be forwarded. None: the next piece must be read."""
         return None if self._skims is None or self._sse.is_open else self._skims
 
     def _see(self, frames: Iterable[Frame]) -> int:
@@ -168,7 +168,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         return seen
 
     def _note(self, frame: Frame, sight: int) -> bool:
-        """Of a frame that is more than something to forward: whether the stream ends with it."""
+        """Take a frame that is more than something to forward. Returns whether the stream ends with it."""
         if sight & Sight.FAILED:
             return True  # nothing of a failed frame, or after it, is forwarded
         if not sight & Sight.WITHHOLD:
@@ -181,7 +181,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def client_view(self) -> StreamWatch | StreamEncoder | None:
-        """Who knows what the client has been told of the stream; None for a plain reply."""
+        """What knows which part of the stream the client was told: the watch or the encoder. None for a plain reply."""
         return self.watch if self.translator is None else self.translator.encoder
 
     def release(self) -> bytes:

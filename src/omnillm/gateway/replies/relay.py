@@ -41,7 +41,7 @@ class Relay(msgspec.Struct, eq=False):
     _is_abandoned: bool = False
     _is_settled: bool = False
     _given_up: OmniError | None = None
-    """Why the gateway did not wait for the stream's end; None: it did."""
+    """Why the gateway gave the stream up; None: it did not."""
 
     @classmethod
     def open(cls, case: Case, answer: Answer, drains: Drains) -> "Relay":
@@ -64,7 +64,7 @@ class Relay(msgspec.Struct, eq=False):
 
     @property
     def upstream_headers(self) -> dict[bytes, bytes]:
-        """What the provider said, but for the framing of its stream: server-sent events, unless the client reads the provider's own."""
+        """The provider's headers. The content type of a stream is server-sent events, unless the client reads the provider's framing."""
         answer = self._answer
         headers = answer.exchange.headers
         if answer.reader is None or answer.upstream.streaming is SSE or self.case.call.protocol.is_native_only:
@@ -78,7 +78,7 @@ class Relay(msgspec.Struct, eq=False):
 
     @property
     def is_raw(self) -> bool:
-        """A stream of plain bytes, in which no error can be told: only cutting it says that it is not whole."""
+        """A stream of plain bytes. No error can be told in it, so only a cut connection says that it is not whole."""
         return isinstance(self._answer.reader, PieceReader)
 
     @property
@@ -95,7 +95,7 @@ class Relay(msgspec.Struct, eq=False):
 
     @property
     def is_read(self) -> bool:
-        """Of a stream: nothing comes behind what `read` has returned, and it ended well."""
+        """The stream ended well, and `read` has returned all of it."""
         return self._answer.is_told
 
     async def read(self, outlet: Outlet | None = None) -> bytes:
@@ -153,7 +153,7 @@ class Relay(msgspec.Struct, eq=False):
             raise self._settle_failed(Verdict.LOST, UpstreamLost("The provider's stream ended before it was complete.", code="stream_cut"))
 
     def close(self) -> None:
-        """The client is served or gone. A stream that did not end is drained, or settled as aborted: input and observed output."""
+        """The client was served, or has left. A stream that has not ended is drained, or settled as aborted, by what was observed of it."""
         if self._is_settled or self.case.is_closed:
             return
         if self.whole is not None:
@@ -170,7 +170,7 @@ class Relay(msgspec.Struct, eq=False):
         self._settle(Verdict.ABORTED, CLIENT_CLOSED, ABORTED)
 
     def give_up(self, error: OmniError) -> None:
-        """The gateway waits no longer: settle what was observed; whoever reads on is told this error. What has ended is just closed."""
+        """The gateway waits no longer: settle by what was observed, and raise this error from a further `read`. What has ended is just closed."""
         if self._answer.is_ended_well or self.whole is not None:
             self.close()
         elif not (self._is_settled or self.case.is_closed):
@@ -205,7 +205,7 @@ class Relay(msgspec.Struct, eq=False):
         return self._given_up or error
 
     def _settle(self, verdict: Verdict, status: int, code: str) -> None:
-        """End the attempt and close the case. A client that hung up was not answered, whatever came of the rest."""
+        """End the attempt and close the case. A client that has left was not answered, even if the stream then ended well."""
         self._is_settled = True
         answer, case = self._answer, self.case
         if answer.translator is not None:
@@ -219,7 +219,7 @@ class Relay(msgspec.Struct, eq=False):
         case.close(status=status, outcome=code)
 
     def _bind_what_goes_on(self, answer: Answer) -> None:
-        """A response that its provider writes to its end in the background: who comes back to it finds its key, and it is a bill."""
+        """The provider goes on writing this response in the background. Bind it to its key, to be found and settled later."""
         name = "" if answer.watch is None else answer.watch.response_id
         if name:
             self.case.bind(self._attempt.lease, ((answer.upstream.protocol.kept_as, name), (BATCH_BILL, name)))

@@ -15,7 +15,7 @@ _UNKNOWN: Final[tuple[Usage, int | None]] = (NO_USAGE, None)
 
 
 def used(case: "Case", attempt: "Attempt", answer: "Answer") -> tuple[Usage, int | None]:
-    """(what a reply that ended well has used, its tokens); None: nobody knows, and it is charged by estimate."""
+    """(usage, tokens) of a reply that ended well. Tokens None: nobody knows, and the charge is an estimate."""
     report = answer.report
     usage, tier, extras = report.usage, report.tier, case.quote.extras
     if tier is not None and (tier != "default" or extras):
@@ -32,7 +32,7 @@ def used(case: "Case", attempt: "Attempt", answer: "Answer") -> tuple[Usage, int
 
 
 def told_prompt(case: "Case", attempt: "Attempt", answer: "Answer") -> Usage:
-    """The prompt of a stream that was given up, as its beginning told it; `NO_USAGE`: it did not, or nobody knows whether it is true."""
+    """The usage of the prompt that a given-up stream told at its beginning. `NO_USAGE`: it told none, or it cannot be trusted."""
     opening = None if answer.watch is None else answer.watch.opening
     if opening is None or attempt.price is None or not _is_read_once(case, attempt, answer):
         return NO_USAGE
@@ -62,7 +62,7 @@ def _is_implausible(usage: Usage, tokens: int, case: "Case", attempt: "Attempt",
 
 
 def _is_unpaid(usage: Usage, case: "Case", attempt: "Attempt") -> bool:
-    """The reply counts what is not paid, and not what is: seconds instead of tokens, or pictures and none of their tokens."""
+    """Whether the reply counts units that have no price, and not those that have: seconds instead of tokens, for example."""
     price = attempt.price
     if price is None:
         return False
