@@ -107,7 +107,7 @@ class Attempt(msgspec.Struct, eq=False):
         return bound(prompt, output, price, units), True
 
     def _charge_left(self, told: Usage, quote: Quote, price: Price) -> int:
-        """nano-USD of a stream that was given up: by the output it had shown, and the prompt's usage if it had told that (else `NO_USAGE`)."""
+        """nano-USD of a stream that was given up: by the output that it had shown, and its prompt's usage (`NO_USAGE`: not told)."""
         prompt, output, units = quote.bounds(self.target, price)
         unseen_s = self.left_at - self.sent_at if price.thinks else 0.0
         output = min(output, self.observed_bytes + quote.choices * unseen_tokens(unseen_s))

@@ -170,7 +170,7 @@ class Relay(msgspec.Struct, eq=False):
         self._settle(Verdict.ABORTED, CLIENT_CLOSED, ABORTED)
 
     def give_up(self, error: OmniError) -> None:
-        """The gateway waits no longer: settle by what was observed, and raise this error from a further `read`. What has ended is just closed."""
+        """The gateway waits no longer: settle by what was observed. `read` then raises this error. A reply that has ended is closed."""
         if self._answer.is_ended_well or self.whole is not None:
             self.close()
         elif not (self._is_settled or self.case.is_closed):
