@@ -287,10 +287,12 @@ class Program:
             observe(attempts)
 
     def _look_at_budgets(self) -> None:
-        """Warn of those that have spent a share of their limit."""
         self._ticks += 1
-        if self._ticks % ALERT_TICKS:
-            return
+        if not self._ticks % ALERT_TICKS:
+            self._alert()
+
+    def _alert(self) -> None:
+        """Warn of the budgets that have spent a share of their limit."""
         for alert in self.alerts.update(self.controller.budgets()):
             budget = alert.budget
             _log.warning(

@@ -17,11 +17,12 @@ from omnillm.gateway.call import Call
 from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.quotes.quote import Quote
 from omnillm.gateway.replies.reported import told_prompt
+from omnillm.gateway.rows import entries_of, request_row
 from omnillm.outcome import Outcome, Verdict
-from omnillm.protocols.loss import LossReason, long_form
+from omnillm.protocols.loss import LossReason
 from omnillm.protocols.protocol import Bound
 from omnillm.protocols.stream_transcoder import StreamTranscoder
-from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
+from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting
 from omnillm.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Case(msgspec.Struct, eq=False):
         claims = () if self.claim is None else (self.claim.taken(self.request_id),)
         attempt = self.attempt
         assert attempt is not None
-        return Posting(entries=self._entry(attempt, EntryKind.RESERVE, amount_nanousd, self.slices), claims=claims)
+        return Posting(entries=entries_of(self, attempt, EntryKind.RESERVE, amount_nanousd, self.slices), claims=claims)
 
     def _renumbered(self, amount_nanousd: int) -> Posting:
         """The reservation with another number, because nobody knows whether the last one was written."""
@@ -234,32 +235,11 @@ class Case(msgspec.Struct, eq=False):
         # An attempt that cost nothing needs no entry, unless it closes a durable reservation. A batch's cost comes later, in these periods.
         if self.periods and (charged[0] or self.settlement.journal.is_strict or self.call.operation == BATCHES):
             is_void = not attempt.is_sent or verdict is NOT_SENT
-            self._entries += self._entry(attempt, VOID if is_void else SETTLE, charged[0], is_estimated=charged[1])
+            self._entries += entries_of(self, attempt, VOID if is_void else SETTLE, charged[0], is_estimated=charged[1])
         if self.slices:
             for number in range(1, self.slices + 1):
-                self._entries += self._entry(attempt, VOID, 0, number)
+                self._entries += entries_of(self, attempt, VOID, 0, number)
             self.slices = 0
-
-    def _entry(
-        self, attempt: Attempt, kind: EntryKind, amount_nanousd: int, slices: int = 0, *, is_estimated: bool = False
-    ) -> tuple[Entry, ...]:
-        """Money of the attempt, or of its slice of that number, in every budget that the case draws on."""
-        entries: tuple[Entry, ...] = ()
-        for budget, period in self.periods:
-            entries += (
-                Entry(
-                    request_id=self.request_id,
-                    attempt=attempt.number + slices,
-                    kind=kind,
-                    budget=budget,
-                    period=period,
-                    amount_nanousd=amount_nanousd,
-                    wall_ms=attempt.wall_ms,
-                    epoch=self.settlement.journal.epoch,
-                    is_estimated=is_estimated,
-                ),
-            )
-        return entries
 
     def close(self, *, status: int, outcome: str) -> None:
         """Give back what is still held, book the cost, post the rows, and tell who wants to know. Only the first close counts."""
@@ -276,7 +256,7 @@ class Case(msgspec.Struct, eq=False):
         if outcome != SUCCESS:
             # The call may have been cancelled in a queue, after something was granted to it and before it knew.
             settlement.admission.cancel(self.request_id, now)
-        row = self._request_row(status, outcome, now)
+        row = request_row(self, status, outcome, now)
         claims = () if self.claim is None else self._end_claim(self.claim, outcome)
         settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=claims))
         settlement.ended.add(row)
@@ -304,32 +284,3 @@ class Case(msgspec.Struct, eq=False):
         assert isinstance(self.bridge, Bridge)  # of a family no stream is translated
         self.losses = bridged.reasons
         return self.bridge.stream(bridged, lease, self.request_id)
-
-    def _request_row(self, status: int, outcome: str, now: float) -> RequestRow:
-        call, settlement = self.call, self.settlement
-        lease = self.last_lease
-        wall = call.wall
-        return RequestRow(
-            self.request_id,
-            int(wall * 1000),
-            settlement.day_of(wall),
-            int((now - call.started_at) * 1000),
-            call.caller.name,
-            call.protocol.name,
-            call.operation,
-            call.model,
-            lease.provider,
-            lease.model,
-            lease.key,
-            status,
-            outcome,
-            call.is_stream,
-            attempts=self.attempts,
-            usage=self.usage,
-            cost_nanousd=self.cost_nanousd,
-            is_estimated=self.is_estimated,
-            tags=call.tags and settlement.tags_of(call),
-            session=call.session,
-            loss=long_form(self.losses) if self.losses else "",
-            epoch=settlement.journal.epoch,
-        )
