@@ -38,7 +38,7 @@ class Engine:
         self._dispatch = dispatch
 
     def serve(self, call: Call) -> Coroutine[Any, Any, Relay | Replay]:
-        """The call's relay: close it. A repetition of a call that was answered already gets its `Replay`, and is otherwise refused."""
+        """The relay of the call: close it. A repetition of an earlier call gets the `Replay` of its reply, or is refused."""
         return self._serve(call, None) if call.idempotency_key is None else self._serve_once(call, call.idempotency_key)
 
     async def _serve_once(self, call: Call, key: IdempotencyKey) -> Relay | Replay:
@@ -64,7 +64,7 @@ class Engine:
             return Relay.open(case, answer, self._drains)
 
     def _drain(self, case: Case) -> None:
-        """The client has gone while its stream was held back: that is read to its end like any other, where streams are."""
+        """The client left while its stream was held back. With `on_abort: drain` the stream is read to its end like any other."""
         held, attempt = case.held, case.attempt
         if not self._drains.is_enabled or held is None or attempt is None or held.exchange is not attempt.exchange:
             return

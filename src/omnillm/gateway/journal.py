@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def unwritable(retry_after_s: float | None) -> LedgerUnavailable:
-    """As whoever calls is told it. Where the ledger lies, and what its system says, is for the log."""
+    """The error that a caller gets. It does not tell where the ledger lies, nor what its system says; the log does."""
     return LedgerUnavailable(
         "The ledger cannot be written, and this call draws on a budget or has an idempotency key; try again shortly.",
         retry_after_s=retry_after_s,
@@ -19,7 +19,7 @@ def unwritable(retry_after_s: float | None) -> LedgerUnavailable:
 
 
 def unreadable(error: LedgerUnavailable) -> LedgerUnavailable:
-    """Likewise, of a call that names what somebody has made."""
+    """The same for a call that names an object which somebody has made."""
     return LedgerUnavailable(
         "The ledger cannot be read, and it alone knows who made what this call names; try again shortly.",
         retry_after_s=error.retry_after_s or 1.0,
@@ -52,7 +52,7 @@ class Ledger(Protocol):
 
 
 class Journal:
-    """Durability as configured: strict puts each reservation and claim on disk before its attempt is sent, relaxed writes all behind."""
+    """Durability as configured. strict: each reservation and claim is on disk before its attempt is sent. relaxed: all is written later."""
 
     def __init__(self, ledger: Ledger, *, epoch: int, is_strict: bool, allows_outage: bool) -> None:
         self._ledger = ledger
@@ -70,8 +70,8 @@ class Journal:
     def check(self) -> None:
         """Raise LedgerUnavailable for a call that needs the ledger while it is down, unless `when_down: allow`.
 
-        `allow` is for an outage, after which everything is booked. After a takeover by another process nothing more would be, and both
-        would spend the same money.
+        After an outage everything is booked, so `allow` may let calls go on. After a takeover by another process nothing more is booked, and
+        both processes would spend the same money.
         """
         if self._ledger.is_healthy:
             return
@@ -99,9 +99,9 @@ class Journal:
             await self.reserve(renumbered(), None)
 
     async def claim(self, scope: str, *, is_behind: bool = False) -> ClaimRow | None:
-        """What the ledger knows of an idempotency key. `is_behind`: what was written behind is waited for.
+        """What the ledger knows of an idempotency key. `is_behind`: wait first until everything posted so far is written.
 
-        LedgerUnavailable, unless `when_down: allow`: then nothing is known.
+        LedgerUnavailable; with `when_down: allow` None, as if nothing were known.
         """
         try:
             if is_behind:
@@ -113,14 +113,14 @@ class Journal:
             raise unwritable(error.retry_after_s) from error
 
     def close(self) -> None:
-        """No call waits for the ledger any more: who does is told `shutting_down`, and what it had written is given back by its case."""
+        """No call waits for the ledger any more. Those that wait are told `shutting_down`; their cases give back what they had written."""
         self._is_closed = True
         told, self._waiting = self._waiting, set()
         for task in told:
             task.cancel()
 
     async def _until_closed(self, answer: Coroutine[Any, Any, T]) -> T:
-        """As `asyncio.timeout` does it, at a fifth of its price, which each strict call pays."""
+        """Wait, but not beyond `close`. It does what `asyncio.timeout` does in a fifth of its time, which each strict call pays."""
         if self._is_closed:
             answer.close()
             raise shutting_down()

@@ -23,7 +23,7 @@ from omnillm.routing.target import Plan
 
 
 class Settlement:
-    """Opens and admits cases, and knows what they need to close: admission, journal, prices, clock, dice, and who hears of the end."""
+    """Opens and admits cases. It has what they need to close: admission, journal, prices, clock, dice, and the observers of the end."""
 
     def __init__(  # noqa: PLR0913  what every case uses
         self,
@@ -55,7 +55,7 @@ class Settlement:
         self._day_number, self._day = 0, civil_day(0)
 
     def open(self, call: Call, plan: Plan, pin: Pin | None = None, claim: Claim | None = None) -> Case:
-        """Raises what can be refused before anything is held: a body that cannot be translated, a model without a price."""
+        """Raises whatever can be refused before anything is held: a body that cannot be translated, a model without a price."""
         plan, bridge = self._bridged(call, plan)
         if bridge is not None and pin is None:
             pin = bridge.pin
@@ -66,7 +66,7 @@ class Settlement:
         return Case(self, call, self.make_id(call.wall), quote, targets, queue_until, pin, bridge, claim)
 
     def estimate(self, call: Call, plan: Plan) -> Estimate:
-        """What the call would take. Nothing is opened; raises what can be refused of it in any case."""
+        """What the call would cost and take. Opens nothing. Raises what would be refused in any case."""
         return estimate_call(self.quoter, call, *self._bridged(call, plan))
 
     def _bridged(self, call: Call, plan: Plan) -> tuple[Plan, Bridge | FamilyBridge | None]:
@@ -78,9 +78,9 @@ class Settlement:
         return bridge.plan, bridge
 
     async def admit(self, case: Case, *, is_free: bool) -> None:
-        """Get the case its ticket: the caller's limits and, unless it is free, the money of one attempt. Raises what is refused.
+        """Get a ticket for the case: the caller's limits and, unless it is free, the money of one attempt. Raises a refusal.
 
-        Suspends only where the ask has to wait in the queue.
+        Suspends only while the ask waits in the queue.
         """
         budgets = () if is_free else case.call.caller.budgets
         if budgets:
@@ -102,7 +102,7 @@ class Settlement:
         case.ticket, case.periods = answer, answer.periods
 
     def make_id(self, wall: float) -> str:
-        """32 hex digits, 48 bits of Unix milliseconds and 80 random ones; of one process each is above the one before."""
+        """32 hex digits: 48 bits of Unix milliseconds, then 80 random ones. Within a process each id is above the one before."""
         number = (int(wall * 1000) << ID_RANDOM_BITS) + self._random_bits(ID_RANDOM_BITS)
         if number <= self._last_id:
             number = self._last_id + 1 + self._random_bits(ID_RANDOM_BITS // 2)  # a step that nobody can guess, and many of which fit

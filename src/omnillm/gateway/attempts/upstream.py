@@ -26,7 +26,7 @@ from omnillm.transport.timeouts import Timeouts
 
 
 class Credential(Interface):
-    """What authenticates the requests of a key that is not sent as it stands: a signature, or a token that expires."""
+    """Authenticates requests with a key that is not sent as it stands: by a signature, or by a token that expires."""
 
     @property
     def version(self) -> int:
@@ -34,7 +34,7 @@ class Credential(Interface):
         ...
 
     async def ready(self, longest_s: float) -> str:
-        """Be able to authenticate, refreshed where that is due; say what stands in the way after so long, "" where nothing does."""
+        """Become able to authenticate; refreshes if that is due. Returns "", or what still stands in the way after `longest_s`."""
         ...
 
     def fields(self, head: bytes, body: bytes) -> bytes:
@@ -42,11 +42,11 @@ class Credential(Interface):
         ...
 
     def renew(self, version: int) -> bool:
-        """Tell whether, after a refusal of what `version` authenticated, another try can succeed; the next `ready` refreshes."""
+        """After a provider refused what `version` authenticated: whether another try can succeed. If so, the next `ready` refreshes."""
         ...
 
     def close(self) -> None:
-        """Whatever is being refreshed is not waited for any more."""
+        """Do not wait any more for what is being refreshed."""
         ...
 
 
@@ -95,7 +95,7 @@ class Upstream:
         self._plain_timeouts = plain_timeouts
         self._stream_timeouts = stream_timeouts
         self.native_timeouts = msgspec.structs.replace(stream_timeouts, first_byte_s=plain_timeouts.total_s)
-        """Native bodies may be of any size, so there is no total: the reply's head must come in time, and then each piece."""
+        """Native bodies may have any size, so no limit on the whole: the reply's head must come in time, and each piece after it."""
 
     def outgoing(self, call: Call, quote: Quote, model: str, bridged: Bridged | None = None) -> Outgoing:
         """The request to send."""
@@ -137,7 +137,7 @@ class Upstream:
         return body
 
     def _counter_for(self, call: Call) -> Counter | None:
-        """None: the call asks for no count of tokens, or the provider counts in the client's own words."""
+        """What asks a host to count tokens in its own way. None: the call asks for no count, or the host counts in the client's words."""
         if call.operation != COUNT_TOKENS or call.protocol.is_native_only:
             return None
         return self._endpoint.counter
@@ -158,18 +158,18 @@ class Upstream:
         return streaming.reader() if headers.get(b"content-type", b"").lower().startswith(streaming.content_type) else None
 
     def error_protocol(self, body: bytes) -> Protocol:
-        """The protocol in whose words an error is: a cloud's own errors are not those of the model that it serves."""
+        """The protocol that an error is written in. A cloud's own errors have another form than those of the model that it serves."""
         tell = self._endpoint.error_protocol
         return self.protocol if tell is None else PROTOCOLS[tell(self.protocol.name, body)]
 
     def read_failure(self, protocol: Protocol, exchange: Exchange, body: bytes, wall: float) -> Failure:
-        """What an error means, whose body is in the words of that protocol."""
+        """What an error means whose body is written in that protocol."""
         failure = protocol.read_failure(exchange.status, exchange.headers, body, wall)
         verdict = self._endpoint.verdicts.get(failure.code.lower())
         return failure if verdict is None else msgspec.structs.replace(failure, verdict=verdict)
 
     def first_message(self, session: SessionProtocol, message: bytes, model: str) -> bytes:
-        """What a live session begins with, for this model. BadRequest: it names what these credentials reach and the caller must not."""
+        """The first message of a live session, for this model. BadRequest: it names something that a caller must not reach with our key."""
         message = session.with_model(message, session_name(self._endpoint, model))
         if self._check_body is not None:
             self._check_body(self._endpoint, message)
@@ -190,7 +190,7 @@ class KeyGone(NotSent):
 
 
 class Upstreams:
-    """Every key of every provider, by the names that a lease holds: those of now, because a call that waited may get a key of now."""
+    """Every key of every provider, by the names that a lease has. A call that waited gets its key from the newest configuration."""
 
     def __init__(self, clock: Clock) -> None:
         self._upstreams: Mapping[tuple[str, str, str], Upstream] = {}

@@ -15,20 +15,20 @@ STREAM_OPTIONS = "stream_options"
 
 
 class Rewording(msgspec.Struct, frozen=True, kw_only=True):
-    """Members that a host knows otherwise, or not at all."""
+    """Members that a host knows by another name, or refuses."""
 
     renamed: Mapping[str, str] = {}
     """A client's member -> the name that the host knows it by."""
     refused: frozenset[str] = frozenset()
-    """Members that the host refuses, and that change nothing."""
+    """Members that the host refuses. Leaving them out changes nothing."""
 
     def of(self, members: Members) -> Members:
-        """The members themselves, where the host knows them all."""
+        """The members as this host takes them. If it takes them all, the same dict."""
         if self.renamed.keys().isdisjoint(members) and self.refused.isdisjoint(members):
             return members
         renamed = self.renamed
         kept = {name: raw for name, raw in members.items() if name not in self.refused}
-        # Where both names stand, the host's own is what it would have read.
+        # If both names are there, the host's own name wins: the host would have read that one.
         return {renamed.get(name, name): raw for name, raw in kept.items() if renamed.get(name) not in kept}
 
 
@@ -43,11 +43,11 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
-    """The body for one target: untouched where nothing must change, else its members re-emitted in order, their values verbatim."""
+    """The body for one target. If nothing must change, the client's bytes; else the members in their order, with their values verbatim."""
     members = call.members if wording.rewording is None else wording.rewording.of(call.members)
     changes: dict[str, bytes | msgspec.Raw] = {}
     asked = call.peek.model or call.model
-    if model != asked or not call.peek.model:  # where the path names it, a body that names one, too, must not name another
+    if model != asked or not call.peek.model:  # if the path names the model, a body must not name another one
         changes |= _renamed(call.protocol, members, model)
     if quote.injected_cap is not None:
         _inject_cap(changes, call, wording.output_cap_member, quote.injected_cap)

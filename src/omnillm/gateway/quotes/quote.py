@@ -18,7 +18,7 @@ from omnillm.usage import Usage
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a call may cost, and the prices that it was reckoned by. It is charged by those, whatever has come into force since."""
+    """What a call may cost, and the prices used for that. The call is charged by the same prices, even if others come into force."""
 
     prices: PriceBook = NO_PRICES
     tokens: int = 0
@@ -33,7 +33,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     injected_cap: int | None = None
     """An output cap to send because the call has none and the model's own maximum is not known."""
     tool_caps: Members | None = None
-    """Members to send in the place of the call's own, because it caps no calls of tools that are paid so (`protocols/tool_caps.py`)."""
+    """Members that replace the call's own, which do not limit calls of tools that are paid by the call (`protocols/tool_caps.py`)."""
     fixed_nanousd: int = 0
     """Of a batch: what the whole of it may cost, and is charged until its provider tells."""
     uncapped_choices: int = 0
@@ -44,20 +44,20 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_charged: bool = True
     """False: counting tokens, which is free, and native calls, which settle themselves."""
     is_paid_by_piece: bool = True
-    """A stream that was given up costs what was seen of it. An endpoint family is made, and paid, as a whole, and so is what goes on."""
+    """A stream that was given up costs what was seen of it. False: families, and what goes on in the background, are paid whole."""
 
     def price(self, target: tuple[str, str]) -> Price | None:
-        """What an attempt at a target costs. Terms without a price, where nothing must be kept, cost the standard one."""
+        """The price of an attempt at a target. If the call's terms have no price of their own, the standard price."""
         if not self.extras:
             return self.prices.find(target)
         terms = self.extras.get(target, NO_EXTRAS).terms
         return self.prices.find(target, terms) or self.prices.find(target)
 
     def served(self, target: tuple[str, str], told: Any) -> Price | None:
-        """What an attempt costs that was served under other terms than the call asked for; None: it was not, or nobody knows the price.
+        """The price of an attempt that was served under other terms than the call asked for. None: it was not, or there is no such price.
 
-        A busy provider serves a call that asks for priority as a standard one, and a project's setting may do the reverse, or have all of
-        its calls served in one country.
+        For example, a busy provider may serve a call for priority as a standard one, and the settings of a project may do the reverse, or
+        have all of its calls served in one country.
         """
         asked = self.extras.get(target, NO_EXTRAS).terms
         word, place = told if isinstance(told, Served) else (told, asked.place)
@@ -68,14 +68,14 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.prices.find(target, served) or self.prices.find(target, replace(served, place=asked.place))
 
     def counted(self, target: tuple[str, str], price: Price) -> Usage | None:
-        """What a call has used as far as its request alone tells: the characters to be spoken, where those are what is paid."""
+        """The usage that the request alone tells: the characters to be spoken, if those are paid."""
         characters = self.extras[target].units.characters if target in self.extras else 0
         return Usage(characters=characters) if characters and price.character else None
 
     def completed(self, target: tuple[str, str], price: Price, usage: Usage) -> Usage:
-        """The usage of a reply, completed by what only the request tells: the searches of Chat Completions, where they are paid apart.
+        """The usage of a reply, completed by what only the request tells: searches of Chat Completions, and Bedrock's guardrails.
 
-        And Bedrock's guardrails; neither where its price is not known.
+        They are added only if they are paid apart, at a known price.
         """
         calls = self.extras[target].asked.untold_calls if target in self.extras else 0
         is_paid = calls and not (usage.tool_calls or price.request) and has_tools(price.version)
@@ -91,9 +91,9 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return prompt, output * extras.asked.output_turns + extras.asked.more_output, extras.units
 
     def reads_once(self, target: tuple[str, str], calls: int | None = None) -> bool:
-        """Whether all of the prompt was read before the first word: what was told of it then is the whole.
+        """Whether the whole prompt was read before the first word. Then the usage that a stream tells at its beginning is complete.
 
-        `calls`: of the provider's own tools, that were shown; None: they are not.
+        `calls`: how many calls of the provider's own tools were shown; None: the stream does not show them.
         """
         asked = self.extras.get(target, NO_EXTRAS).asked
         is_single = calls == 0 or (asked.turns == asked.output_turns == 1 and not asked.calls)

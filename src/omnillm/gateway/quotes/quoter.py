@@ -39,7 +39,7 @@ class Quoter:
         unknown: str,
         apart_fields: frozenset[bytes] = frozenset(),
     ) -> None:
-        """`apart_fields`: of a request's head, that ask for what is paid apart, at a price that nobody knows."""
+        """`apart_fields`: header fields that ask for something that is paid apart, at an unknown price."""
         self.prices = prices
         self._free = Quote(prices=prices, is_charged=False)
         self._apart_fields = apart_fields
@@ -47,7 +47,7 @@ class Quoter:
         self._default_tool_calls = default_tool_calls
         self._unknown = unknown
         self._tariffs: dict[tuple[Target, ...], Tariff] = {}
-        """Of calls that ask for tokens alone, by the targets of their plans. Model names can come from strangers."""
+        """Kept for calls that ask for tokens alone, by the targets of their plans. Model names can come from strangers."""
 
     def on(self, day: str) -> "Quoter":
         """The quoter of an ISO day in UTC: this one, if it is its own."""
@@ -63,7 +63,7 @@ class Quoter:
         )
 
     def quote(self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None = None) -> tuple[Quote, Pairs]:
-        """The quote, and (provider, model) of the targets that may be tried: one without a price is none for a caller with a budget."""
+        """The quote, and (provider, model) of the targets that may be tried. A caller with a budget cannot use one without a price."""
         if call.operation != GENERATE and not call.protocol.family:
             return self._quote_session(call, plan) if call.operation == REALTIME else (self._free, plan.pairs)
         is_bound = call.caller.budgets or call.caller.models
@@ -111,7 +111,7 @@ class Quoter:
     def _with_capped_tools(
         self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None
     ) -> tuple[dict[tuple[str, str], Extras], Members | None]:
-        """What the targets are asked once each is told how often it may call tools, and the members in which its own body says it."""
+        """The extras once each body limits its calls of tools, and the members that add this limit to the client's own body."""
         caps = tool_caps(call.protocol.name, call.members, self._default_tool_calls)
         own = replace(call, members=call.members | caps) if caps else call
         if bridge is None:
@@ -121,7 +121,7 @@ class Quoter:
         return extras_of(plan.targets, [bridge.find(target) or own for target in plan.targets]), caps or None
 
     def _quote_session(self, call: Call, plan: Plan) -> tuple[Quote, Pairs]:
-        """Of a live session: its first turn. What comes after is reserved as it comes."""
+        """For a live session: its first turn. Later turns are reserved as they come."""
         quote = Quote(prices=self.prices, tokens=self._default_output_tokens)
         if not call.caller.budgets and self._unknown != "refuse":
             return quote, plan.pairs
@@ -139,9 +139,9 @@ class Quoter:
         return quote, tuple(target for target, _ in priced)
 
     def _bounded(self, call: Call, targets: tuple[Target, ...], quote: Quote, bridge: Bridge | FamilyBridge | None) -> tuple[Quote, Pairs]:
-        """The quote with the money of the dearest target, and the cap that makes it a bound; and the targets whose price is known."""
+        """The quote with the money of its dearest target, and a cap if it needs one to have a bound; and the targets with a known price."""
         is_budgeted = bool(call.caller.budgets)
-        # What is asked for beyond tokens is each call's own; else the targets alone decide, and are looked up at once.
+        # If a call asks for tokens alone, its targets decide what it costs, so the tariff is kept by them.
         tariff = None if quote.extras else self._tariffs.get(targets)
         if tariff is None:
             tariff = self._tariff(call, targets, quote)
@@ -160,7 +160,7 @@ class Quoter:
         return tariff
 
     def _priced(self, call: Call, targets: tuple[Target, ...], quote: Quote) -> Sequence[tuple[tuple[str, str], Price | None]]:
-        """(provider, model) of the targets that may be tried, with their prices; where there are none, says why."""
+        """(provider, model) of the targets that may be tried, with their prices. If there is none, raises why."""
         priced: list[tuple[tuple[str, str], Price | None]] = []
         unbounded, code = "", ""
         for target in targets:
