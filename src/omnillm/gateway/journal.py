@@ -70,7 +70,8 @@ class Journal:
     def check(self) -> None:
         """Raise LedgerUnavailable for a call that needs the ledger while it is down, unless `when_down: allow`.
 
-        After an outage everything is booked, so `allow` may let calls go on. After a takeover nothing more is booked, and both processes would spend the same money.
+        After an outage everything is booked, so `allow` may let calls go on. After a takeover nothing more is booked, and both processes
+        would spend the same money.
         """
         if self._ledger.is_healthy:
             return
