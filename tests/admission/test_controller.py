@@ -23,12 +23,12 @@ def full_desk():
 
 def is_empty(desk):
     return (
-        not desk.controller._cases
+        not desk.controller._holdings
         and not desk.controller._leasing.grants
         and desk.key().in_flight == 0
         and desk.key().tpm_inflight == 0
         and desk.money("b")[1] == desk.money("d")[1] == 0
-        and desk.controller._tickets._callers["c"].in_use == 0
+        and desk.controller._tickets._allowances["c"].in_use == 0
     )
 
 
@@ -72,7 +72,7 @@ def test_a_case_lives_until_its_last_lease_is_released():
     """Settled first, as when a stream is drained after its client left."""
     desk, case, lease = full_desk()
     desk.settle(case, 70)
-    assert desk.controller._cases.keys() == {case}
+    assert desk.controller._holdings.keys() == {case}
     desk.release(lease)
     assert is_empty(desk)
 
@@ -83,7 +83,7 @@ def test_asking_twice_for_admission_is_answered_once():
     again = desk.admit(100, caller="c", case=case, tokens=50, budgets=("b", "d"))
     assert isinstance(again, Ticket)
     assert desk.money() == (0, 100)
-    assert desk.controller._tickets._callers["c"].in_use == 1
+    assert desk.controller._tickets._allowances["c"].in_use == 1
 
 
 def test_a_lease_from_before_the_admission_belongs_to_the_case():
@@ -96,7 +96,7 @@ def test_a_lease_from_before_the_admission_belongs_to_the_case():
     desk.release(second)
     assert desk.key().in_flight == 0
     assert desk.money() == (0, 0)
-    assert not desk.controller._cases
+    assert not desk.controller._holdings
 
 
 def test_a_settled_case_that_is_admitted_again_reserves_again():
@@ -136,7 +136,7 @@ def test_a_wait_without_a_ticket_leaves_nothing_behind(end):
         desk.release(desk.served["x"])
     desk.cancel("x")
     desk.cancel(running.case_id)
-    assert not desk.controller._cases
+    assert not desk.controller._holdings
     assert not desk.controller._needs.waiters
     assert desk.key().in_flight == 0
 
@@ -158,7 +158,7 @@ def test_a_full_queue_leaves_nothing_behind():
     desk = Desk(pool(key("a", max_concurrency=1)), queue_depth=0)
     desk.lease("running")
     desk.ask_lease("x", queue=5.0)
-    assert desk.controller._cases.keys() == {"running"}
+    assert desk.controller._holdings.keys() == {"running"}
 
 
 def test_lease_ids_are_never_used_twice():

@@ -455,7 +455,7 @@ def test_a_call_on_its_way_in_has_the_limits_of_its_caller_that_is_removed():
     desk.configure(*desk.configured.pools, callers=tuple(caller(f"n{number}") for number in range(MOST_RETIRED + 1)))
     for _ in range(2):
         desk.configure(*desk.configured.pools)
-    assert desk.controller._tickets._callers.keys() == {"c", *(f"n{number}" for number in range(1, MOST_RETIRED + 1))}
+    assert desk.controller._tickets._allowances.keys() == {"c", *(f"n{number}" for number in range(1, MOST_RETIRED + 1))}
 
 
 def test_a_limit_that_came_after_the_call_is_not_given_what_the_call_never_took():
@@ -519,7 +519,7 @@ def test_who_was_retired_is_forgotten_in_time():
         desk.controller.renew(f"key:{name}", "total", 0, 0.0)
         desk.controller.retire(name, f"key:{name}")
     tickets = desk.controller._tickets
-    assert (len(tickets.budgets), len(tickets._callers), len(tickets._retired)) == (MOST_RETIRED, MOST_RETIRED + 1, MOST_RETIRED)
+    assert (len(tickets.budgets), len(tickets._allowances), len(tickets._retired)) == (MOST_RETIRED, MOST_RETIRED + 1, MOST_RETIRED)
     assert desk.admit(1, caller="key-99", budgets=("key:key-99",)).code == "budget_exceeded"
     desk.ticket(caller="key-100", budgets=("key:key-100",), amount=1)
     assert desk.admit(caller="key-100").code == "requests_limit"

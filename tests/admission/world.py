@@ -255,7 +255,7 @@ class World:
         self._forget(case)
         self._take_told()
         assert not self._servable() | self._payable()
-        assert case not in self.controller._cases
+        assert case not in self.controller._holdings
 
     def pass_time(self, seconds):
         self.now += seconds
@@ -440,7 +440,7 @@ class World:
 
     def _periods_before(self, held, extra):
         """The controller's own periods of a ticket, as they were before `extra` was reserved."""
-        periods = self.controller._cases[held.ask.case_id].periods
+        periods = self.controller._holdings[held.ask.case_id].periods
         for period in periods:
             period.span.reserved -= extra
         yield from periods
@@ -468,7 +468,7 @@ class World:
 
     def _choices(self, need):
         """(model, its keys, labels to pass over) of each target that the call may be sent to."""
-        case = self.controller._cases.get(need.case_id)
+        case = self.controller._holdings.get(need.case_id)
         left = case.failed_over if case is not None else ()
         for name, model in need.targets:
             pool = self.leasing.pools.get(name)
@@ -501,7 +501,7 @@ class World:
             assert (budget.current.span.settled, budget.current.span.reserved) == (self.settled[pair], reserved[pair])
         shared = {}
         for held in self.open.values():
-            periods = self.controller._cases[held.ask.case_id].periods
+            periods = self.controller._holdings[held.ask.case_id].periods
             assert tuple([period.pair for period in periods]) == held.periods
             for period in periods:
                 shared[id(period)] = period
@@ -511,11 +511,11 @@ class World:
 
     def _check_cases(self):
         assert self.leasing.grants.keys() == self.out.keys()
-        assert self.controller._cases.keys() == self._alive()
+        assert self.controller._holdings.keys() == self._alive()
         assert {*self.controller._asks.waiters, *self.controller._needs.waiters} == self.waiting.keys()
         assert self.leasing.earmarks._made.keys() <= self.controller._needs.waiters.keys(), "room is kept for nobody"
         in_use = Counter([held.ask.caller for held in self.open.values()])
-        for name, caller in self.tickets._callers.items():
+        for name, caller in self.tickets._allowances.items():
             assert caller.in_use == in_use[name]
 
     def _check_keys(self):

@@ -97,7 +97,7 @@ async def test_virtual_keys_that_come_and_go_leave_nothing_behind(serve: Serve, 
     def known() -> list[int]:
         calendar, alerts, tickets = program.calendar, program.alerts, program.controller._tickets
         kept = (calendar._scheduled, calendar._kinds, calendar._current, calendar._closed, alerts._thresholds, alerts._told, alerts.reached)
-        return [len(each) for each in (*kept, program.enrolment.keys, tickets.budgets, tickets._callers)]
+        return [len(each) for each in (*kept, program.enrolment.keys, tickets.budgets, tickets._allowances)]
 
     program.alerts.update(program.controller.budgets())
     before = known()

@@ -26,11 +26,11 @@ def held(program: Program) -> list[str]:
 
 def _granted(program: Program) -> Iterator[str]:
     controller = program.controller
-    yield from (f"case {case}" for case in controller._cases)
+    yield from (f"case {case}" for case in controller._holdings)
     yield from (f"lease {lease}" for lease in controller._leasing.grants)
     yield from (f"{case} waits" for case in (*controller._asks.waiters, *controller._needs.waiters, *program.admission._waiting))
     yield from (f"{each.reserved_nanousd} of {each.name}" for each in controller.budgets() if each.reserved_nanousd)
-    yield from (f"caller {each.name}: {each.in_use}" for each in controller._tickets._callers.values() if each.in_use)
+    yield from (f"caller {each.name}: {each.in_use}" for each in controller._tickets._allowances.values() if each.in_use)
     for pool in controller._leasing.pools.values():
         yield from _probed(pool)
         keys = (*pool.keys.values(), *pool.removed)

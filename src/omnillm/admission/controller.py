@@ -20,7 +20,7 @@ from omnillm.admission.asks import (
     Ticket,
     Wait,
 )
-from omnillm.admission.case import Case
+from omnillm.admission.holdings import Holdings
 from omnillm.admission.leasing import Leasing
 from omnillm.admission.queue import AnswerT, QuestionT, Queue, Waiter
 from omnillm.admission.tickets import Tickets, budget_refusal
@@ -37,9 +37,9 @@ class AdmissionController:
     """
 
     def __init__(self, configured: ControllerConfigured, *, dice: Dice, now: float, deliver: Callable[[Served], None]) -> None:
-        self._cases: dict[str, Case] = {}
-        self._tickets = Tickets(self._cases)
-        self._leasing = Leasing(self._cases, dice)
+        self._holdings: dict[str, Holdings] = {}
+        self._tickets = Tickets(self._holdings)
+        self._leasing = Leasing(self._holdings, dice)
         self._asks = Queue(self._tickets.admit, self._tickets.refuse, deliver, dooms=self._tickets.is_spent)
         self._needs = Queue(self._leasing.find_again, self._leasing.refuse, deliver, earmarks=self._leasing.earmarks)
         self._depth = 0
@@ -64,8 +64,8 @@ class AdmissionController:
             answer = self._leasing.find(need, now)
             if isinstance(answer, Lease) or not isinstance(answer, float):
                 return answer
-        case = self._cases.get(need.case_id)
-        caller = case.ask.caller if case is not None else ""
+        held = self._holdings.get(need.case_id)
+        caller = held.ask.caller if held is not None else ""
         # Which keys a retry may have again is its own affair, and changes while it waits: it has a lane for itself.
         lane = (need.targets, need.tried, need.pinned, need.case_id if need.retry_of else "")
         return self._enqueue(self._needs, Waiter(need, caller, lane, need.tokens), now)
@@ -88,10 +88,10 @@ class AdmissionController:
 
         A case that is unknown or settled is refused, and the refusal names no budget.
         """
-        case = self._cases.get(case_id)
-        if case is None or case.is_settled:
+        held = self._holdings.get(case_id)
+        if held is None or held.is_settled:
             return Refusal(case_id=case_id, code="budget_exceeded", status=402, needed=amount_nanousd)
-        return None if case.extend(amount_nanousd) else budget_refusal(case_id, amount_nanousd, case.periods, is_more=True)
+        return None if held.extend(amount_nanousd) else budget_refusal(case_id, amount_nanousd, held.periods, is_more=True)
 
     def release(self, lease_id: int, outcome: Outcome, now: float) -> None:
         """The attempt is over: what it meant for its key, its group and its provider."""
@@ -102,12 +102,12 @@ class AdmissionController:
         is_stirring = pool.release(grant, outcome, now)
         if key.is_removed:
             self._leasing.forget(pool)
-        case = self._cases[grant.case_id]
-        case.leases.remove(lease_id)
+        held = self._holdings[grant.case_id]
+        held.leases.remove(lease_id)
         if outcome.verdict in FAILOVERS:
-            case.failed_over += ((pool.provider, key.label),)
-        if case.is_settled and not case.leases:
-            del self._cases[grant.case_id]
+            held.failed_over += ((pool.provider, key.label),)
+        if held.is_settled and not held.leases:
+            del self._holdings[grant.case_id]
         if self._needs.waiters:
             if is_stirring:
                 self._needs.stir()
@@ -115,22 +115,22 @@ class AdmissionController:
 
     def settle(self, case_id: str, cost_nanousd: int, now: float, tokens: int | None = None) -> None:
         """The call is over: its reservations become `cost_nanousd`, its caller's slot is free. `tokens` None: unknown, all stay charged."""
-        case = self._cases.get(case_id)
-        if case is not None and not case.is_settled:
-            case.settle(cost_nanousd, tokens, now)
-            if not case.leases:
-                del self._cases[case_id]
+        held = self._holdings.get(case_id)
+        if held is not None and not held.is_settled:
+            held.settle(cost_nanousd, tokens, now)
+            if not held.leases:
+                del self._holdings[case_id]
             if self._asks.waiters:
-                self._asks.stir([period.budget.name for period in case.periods])
+                self._asks.stir([period.budget.name for period in held.periods])
                 self._serve(now)
 
     def cancel(self, case_id: str, now: float) -> None:
         """Give back whatever is still held under the case, seen or not: its place in a queue, leases, reservations."""
         self._asks.leave(case_id)
         self._needs.leave(case_id)
-        case = self._cases.get(case_id)
-        if case is not None:
-            for lease_id in tuple(case.leases):
+        held = self._holdings.get(case_id)
+        if held is not None:
+            for lease_id in tuple(held.leases):
                 self.release(lease_id, ABORTED, now)
             self.settle(case_id, 0, now)
         self._serve(now)

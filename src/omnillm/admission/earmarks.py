@@ -5,7 +5,7 @@ Room is kept for the first of each lane in fair order, where time alone will mak
 
 from collections.abc import Mapping
 
-from omnillm.admission.case import labels_of
+from omnillm.admission.holdings import labels_of
 from omnillm.keys.key import Key
 from omnillm.keys.pool import Pool
 from omnillm.keys.terms import Need

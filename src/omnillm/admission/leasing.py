@@ -5,8 +5,8 @@ from math import isfinite
 from msgspec.structs import replace
 
 from omnillm.admission.asks import Lease, Refusal
-from omnillm.admission.case import Case, Tried, bare, labels_of
 from omnillm.admission.earmarks import Earmarks
+from omnillm.admission.holdings import Holdings, Tried, bare, labels_of
 from omnillm.keys.circuit import CLOSED
 from omnillm.keys.grant import Grant
 from omnillm.keys.outlook import Outlook
@@ -19,10 +19,10 @@ RETRY_AFTER_S = 1.0
 
 
 class Leasing:
-    """All pools, and the grants that are out. A lease is held under its case, one of `cases`: that dict is the controller's."""
+    """All pools, and the grants that are out. Each lease is noted in the holdings of its case; `holdings` is the controller's dict."""
 
-    def __init__(self, cases: dict[str, Case], dice: Dice) -> None:
-        self._cases = cases
+    def __init__(self, holdings: dict[str, Holdings], dice: Dice) -> None:
+        self._holdings = holdings
         self._dice = dice
         self._last_id = 0
         self.pools: dict[str, Pool] = {}
@@ -85,8 +85,8 @@ class Leasing:
 
     def _failed_over(self, need: Need) -> Tried:
         """The keys that this call left for good."""
-        case = self._cases.get(need.case_id)
-        return () if case is None else case.failed_over
+        held = self._holdings.get(need.case_id)
+        return () if held is None else held.failed_over
 
     def _wait_or_refuse(self, need: Need, now: float) -> Refusal | float:
         """No target has a key: the refusal that says why, or, if waiting is worth it, the moment before which a try is useless."""
@@ -129,11 +129,11 @@ class Leasing:
     def _lease(self, grant: Grant, need: Need, now: float) -> Lease:
         self._last_id = lease_id = self._last_id + 1
         self.grants[lease_id] = grant
-        case = self._cases.get(need.case_id)
-        if case is None:
-            case = self._cases[need.case_id] = bare(need.case_id)
-        case.leases.append(lease_id)
-        grant.caller = case.ask.caller
+        held = self._holdings.get(need.case_id)
+        if held is None:
+            held = self._holdings[need.case_id] = bare(need.case_id)
+        held.leases.append(lease_id)
+        grant.caller = held.ask.caller
         pool = grant.pool
         if need.retry_of:
             pool.outage.retry(now)

@@ -3,9 +3,9 @@
 from math import inf
 from typing import Final
 
+from omnillm.admission.allowance import Allowance
 from omnillm.admission.asks import Ask, BudgetConfigured, CallerConfigured, Refusal, Ticket
-from omnillm.admission.callers import Caller
-from omnillm.admission.case import Case
+from omnillm.admission.holdings import Holdings
 from omnillm.limits.budget import Budget, Period
 
 HELD_RETRY_S = 1.0
@@ -15,13 +15,13 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 class Tickets:
-    """All callers and budgets. A case that it opens is put among `cases`, by id: that dict is the controller's."""
+    """The allowances of all callers, and all budgets. What is granted to a case is kept in `holdings`, the controller's dict."""
 
-    def __init__(self, cases: dict[str, Case]) -> None:
-        self._cases = cases
-        self._nobody = Caller(CallerConfigured(name=""))
+    def __init__(self, holdings: dict[str, Holdings]) -> None:
+        self._holdings = holdings
+        self._nobody = Allowance(CallerConfigured(name=""))
         """Stands for every caller that was never configured. It has no limits."""
-        self._callers: dict[str, Caller] = {}
+        self._allowances: dict[str, Allowance] = {}
         """Callers that are no longer configured are kept: they may come back, and some of their calls may still wait."""
         self.budgets: dict[str, Budget] = {}
         self.listed: frozenset[str] = frozenset()
@@ -36,9 +36,9 @@ class Tickets:
         for configured in callers:
             self._follow(configured)
         names = {configured.name for configured in callers}
-        idle = [name for name, caller in self._callers.items() if name not in names and caller.is_idle(now)]
+        idle = [name for name, allowance in self._allowances.items() if name not in names and allowance.is_idle(now)]
         for name in idle[:-MOST_RETIRED]:
-            del self._callers[name]
+            del self._allowances[name]
         for name in self.listed:
             self.budgets[name].is_hard = False
         self.listed = frozenset()
@@ -55,16 +55,16 @@ class Tickets:
         self._retired[caller] = budget
         if len(self._retired) > MOST_RETIRED:
             oldest = next(iter(self._retired))
-            self._callers.pop(oldest, None)
+            self._allowances.pop(oldest, None)
             self.budgets.pop(self._retired.pop(oldest), None)
             self._current.clear()
 
     def _follow(self, configured: CallerConfigured) -> None:
-        caller = self._callers.get(configured.name)
-        if caller is None:
-            self._callers[configured.name] = Caller(configured)
+        allowance = self._allowances.get(configured.name)
+        if allowance is None:
+            self._allowances[configured.name] = Allowance(configured)
         else:
-            caller.configure(configured)
+            allowance.configure(configured)
 
     def _set(self, budgets: tuple[BudgetConfigured, ...]) -> None:
         for terms in budgets:
@@ -95,11 +95,11 @@ class Tickets:
 
         A caller that was never configured has no limits; a budget that is not there has nothing to spend.
         """
-        before = self._cases.get(ask.case_id)
+        before = self._holdings.get(ask.case_id)
         if before is not None and not before.is_settled:
             return before.ticket
-        caller = self._callers.get(ask.caller, self._nobody)
-        refusal = caller.refuse(ask, now)
+        allowance = self._allowances.get(ask.caller, self._nobody)
+        refusal = allowance.refuse(ask, now)
         if refusal is not None:
             return refusal
         periods, pairs = self._current.get(ask.budgets) or self._look_up(ask.budgets)
@@ -110,17 +110,19 @@ class Tickets:
                 return inf if is_hopeful else budget_refusal(ask.case_id, amount, periods)
         for period in periods:
             period.reserve(amount)
-        ticket = caller.take(ask, pairs)
-        case = Case(ask=ask, ticket=ticket, caller=caller, charged=caller.window, periods=periods, reserved=amount, opened_at=now)
+        ticket = allowance.take(ask, pairs)
+        held = Holdings(
+            ask=ask, ticket=ticket, allowance=allowance, charged=allowance.window, periods=periods, reserved=amount, opened_at=now
+        )
         if before is not None:
-            case.leases, case.failed_over = before.leases, before.failed_over
-        self._cases[ask.case_id] = case
+            held.leases, held.failed_over = before.leases, before.failed_over
+        self._holdings[ask.case_id] = held
         return ticket
 
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """Why `ask` would be refused even if nobody stood before it; None: it may wait."""
-        caller = self._callers.get(ask.caller, self._nobody)
-        refusal = caller.refuse(ask, now)
+        allowance = self._allowances.get(ask.caller, self._nobody)
+        refusal = allowance.refuse(ask, now)
         if refusal is not None:
             return refusal
         amount = ask.amount_nanousd

@@ -1,4 +1,4 @@
-"""A caller's own limits, which are those of its virtual key: requests and tokens a minute, calls at a time."""
+"""A caller's allowance: the limits of its virtual key (requests and tokens a minute, calls at a time), and how much of them is used."""
 
 from functools import lru_cache
 
@@ -22,8 +22,8 @@ def _shared(rpm: int, tpm: int, max_concurrency: int) -> Limits:
     return Limits(rpm, tpm, max_concurrency)
 
 
-class Caller:
-    """Its window counts from the moment of admission; `in_use` are its calls under way, an exact count."""
+class Allowance:
+    """What one caller may use, and how much of it is in use. Its window counts from the moment of admission; `in_use` is an exact count."""
 
     __slots__ = ("in_use", "limits", "name", "window")
 

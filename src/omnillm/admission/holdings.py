@@ -1,11 +1,11 @@
-"""What one call was admitted with, and the leases that it holds now."""
+"""What the controller has granted to one case: its ticket, its reservations, and its leases."""
 
 from collections.abc import Collection
 
 from msgspec import Struct
 
+from omnillm.admission.allowance import Allowance
 from omnillm.admission.asks import Ask, CallerConfigured, Ticket
-from omnillm.admission.callers import Caller
 from omnillm.limits.budget import Period
 from omnillm.limits.window import Window
 
@@ -13,12 +13,12 @@ Tried = Collection[tuple[str, str]]
 """(provider, label) of keys."""
 
 
-class Case(Struct, kw_only=True, eq=False):
-    """Opened by `admit`, or by a bare `lease`; forgotten once it is settled and its last lease released."""
+class Holdings(Struct, kw_only=True, eq=False):
+    """What the controller has granted to one case. Made by `admit`, or by a bare `lease`; forgotten when settled and without a lease."""
 
     ask: Ask
     ticket: Ticket
-    caller: Caller
+    allowance: Allowance
     charged: Window | None = None
     """The window that the ask's tokens were charged to, whatever the caller's limits are later."""
     periods: tuple[Period, ...] = ()
@@ -49,7 +49,7 @@ class Case(Struct, kw_only=True, eq=False):
         reserved, charged = self.reserved, self.charged
         for period in self.periods:
             period.settle(reserved, cost)
-        self.caller.in_use -= 1
+        self.allowance.in_use -= 1
         if charged is not None and tokens is not None:
             charged.correct(tokens - self.ask.tokens, self.opened_at, now)
 
@@ -59,7 +59,7 @@ def labels_of(tried: Tried, provider: str) -> frozenset[str]:
     return frozenset([label for name, label in tried if name == provider])
 
 
-def bare(case_id: str) -> Case:
-    """A case that was never admitted: it holds leases and nothing else."""
-    nobody = Caller(CallerConfigured(name=""))
-    return Case(ask=Ask(case_id=case_id), ticket=Ticket(case_id=case_id), caller=nobody, is_settled=True)
+def bare(case_id: str) -> Holdings:
+    """Of a case that was never admitted: it holds leases and nothing else."""
+    nobody = Allowance(CallerConfigured(name=""))
+    return Holdings(ask=Ask(case_id=case_id), ticket=Ticket(case_id=case_id), allowance=nobody, is_settled=True)
