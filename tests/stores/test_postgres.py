@@ -274,6 +274,19 @@ async def test_report_that_fails_leaves_no_session_behind(postgres, schema, stor
     await until(lambda: list(postgres.administer(sessions)[0]) == [1])
 
 
+async def test_calls_do_not_stand_in_line_behind_reports(postgres, schema, store):
+    """A report may take minutes, and people ask for many; a call with an idempotency key looks that up before it is sent."""
+    await store.open()
+    await store.post_durably(call(1))
+    with postgres.locked(schema, "requests"):
+        reports = [asyncio.create_task(ids(store)) for _ in range(40)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            assert await store.claim("of a call") is None
+        assert not any(report.done() for report in reports)
+    assert await asyncio.gather(*reports) == [[1]] * 40
+
+
 @pytest.mark.parametrize("done", ["DELETE FROM pepper", "UPDATE pepper SET pepper = 'half'", "UPDATE pepper SET pepper = 'ab'"])
 async def test_damaged_pepper_is_told(postgres, schema, store, done):
     """Without it no virtual key is known: to be brought back, not to be made anew."""

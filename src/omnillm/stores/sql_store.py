@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
 
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
@@ -17,6 +18,8 @@ from omnillm.stores.virtual_keys import SqlVirtualKeys
 from omnillm.stores.writer import Writer
 
 Found = TypeVar("Found")
+REPORTS: Final = 2
+"""At a time. One may read the whole ledger, and a core is busy with it."""
 
 
 class SqlStore:
@@ -35,6 +38,7 @@ class SqlStore:
         self._silence = ""
         """Why the last report got no answer; "": it got one."""
         self._trial = threading.Lock()
+        self._reporters = ThreadPoolExecutor(REPORTS, thread_name_prefix="omnillm-report")
         self.virtual_keys = SqlVirtualKeys(database.pepper, self.post_durably, self._read)
 
     @property
@@ -91,10 +95,10 @@ class SqlStore:
 
     async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
         Grouping.parse(group_by)
-        return await self._read(lambda db: reports.usage(db, group_by=group_by, since_day=since_day, until_day=until_day))
+        return await self._sum_up(lambda db: reports.usage(db, group_by=group_by, since_day=since_day, until_day=until_day))
 
     async def requests(self, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:
-        return await self._read(lambda db: reports.requests(db, limit=limit, before=before, only=only))
+        return await self._sum_up(lambda db: reports.requests(db, limit=limit, before=before, only=only))
 
     async def request(self, request_id: str) -> RequestRow | None:
         return await self._read(lambda db: reports.request(db, request_id))
@@ -116,11 +120,15 @@ class SqlStore:
         return await self._read(lambda db: claims.find(db, scope, self._wall_ms()))
 
     async def verify(self) -> list[str]:
-        return await self._read(verification.problems)
+        return await self._sum_up(verification.problems)
 
     async def retire(self, *, before_wall_ms: int, limit: int) -> int:
         before, wall_ms = first_id(before_wall_ms), self._wall_ms()
         return await self._running().do_between(lambda: self._book.retire(before=before, wall_ms=wall_ms, limit=limit))
+
+    async def _sum_up(self, report: Callable[[Connection], Found]) -> Found:
+        """Read what may take minutes. Calls, which look up whose an id is, do not stand in line behind it."""
+        return await asyncio.get_running_loop().run_in_executor(self._reporters, self._report, report)
 
     async def _read(self, report: Callable[[Connection], Found]) -> Found:
         return await asyncio.to_thread(self._report, report)
