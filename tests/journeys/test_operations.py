@@ -367,10 +367,12 @@ async def test_an_error_of_the_admin_api_has_the_fields_of_every_error(serve: Se
     assert "x-should-retry" not in down.headers
 
 
-async def test_a_reload_is_asked_for(serve: Serve, provider: FakeProvider) -> None:
-    """Applied, or refused with the place of the mistake and nothing changed."""
+async def test_a_reload_is_asked_for(serve: Serve, provider: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
+    """Applied, as the log says for whoever reads that, or refused with the place of the mistake and nothing changed."""
     gateway = await serve(configuration(provider))
+    caplog.set_level("INFO", "omnillm")
     assert (await get(gateway, "/admin/v1/reload", method="POST")).json == {"status": "applied"}
+    assert [record.message for record in caplog.records] == ["the changed configuration is applied"]
     text = configuration(provider).replace("virtual_keys:", "virtual_keyz:")
     gateway.service._read_settings = lambda: parse(text, {})
     refused = await get(gateway, "/admin/v1/reload", method="POST")

@@ -228,7 +228,7 @@ async def test_a_bad_file_changes_nothing(serve: Serve, provider: FakeProvider) 
         ("drain: 2s", "drain: 3s", "server.drain"),
         ("drain: 2s", "drain: 2s, drain_delay: 3s", "server.drain_delay"),
         ("drain: 2s", "drain: 2s, limits: {connections: 5}", "server.limits"),
-        ("drain: 2s", "drain: 2s, admin: {port: 0}", "server.admin"),
+        ("drain: 2s", "drain: 3s, admin: {port: 0}", "server.admin, server.drain"),
         ("drain: 2s", "drain: 2s, log: {format: json}", "server.log"),
         ("period: total", "period: day", "budgets.everything.period"),
     ],

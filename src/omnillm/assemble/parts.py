@@ -43,7 +43,7 @@ CHAT_CAPS = frozenset({"max_tokens", "max_completion_tokens"})
 
 def check_unchangeable(old: Settings, new: Settings) -> None:
     """Raise ConfigError that names what a running process cannot change, so that it is not ignored."""
-    for path, before, after in (
+    sections = (
         ("store", old.store, new.store),
         ("server.host", old.server.host, new.server.host),
         ("server.port", old.server.port, new.server.port),
@@ -54,9 +54,9 @@ def check_unchangeable(old: Settings, new: Settings) -> None:
         ("server.drain", old.server.drain_s, new.server.drain_s),
         ("server.log", old.server.log, new.server.log),
         *_budget_periods(old, new),
-    ):
-        if before != after:
-            raise ConfigError("cannot be changed without a restart", path=path)
+    )
+    if changed := [path for path, before, after in sections if before != after]:
+        raise ConfigError("cannot be changed without a restart", path=", ".join(changed))
 
 
 def _budget_periods(old: Settings, new: Settings) -> Iterator[tuple[str, str, str]]:

@@ -177,6 +177,7 @@ class Service:
         """Apply the configuration as it is now; a ConfigError changes nothing."""
         async with self.keyring.changing:
             self._apply(self._read_settings())
+        log.info("the changed configuration is applied")
 
     def _apply(self, settings: Settings) -> None:
         self.keyring.check(settings)

@@ -65,7 +65,8 @@ def read_change(body: bytes, present: Terms, check: Callable[[Terms, Problems], 
 
 
 def _refused(problems: Problems) -> BadRequest:
-    return BadRequest(f"{'; '.join(problems.sentences())}.", code="invalid_virtual_key", status=422)
+    told = "; ".join(problems.sentences())
+    return BadRequest(told if told.endswith("?") else f"{told}.", code="invalid_virtual_key", status=422)
 
 
 def _is_null(value: Node) -> bool:

@@ -23,6 +23,7 @@ from omnillm.config.values import (
     Share,
     Short,
     Size,
+    Tag,
     TimeZone,
     Wall,
     Whole,
@@ -226,7 +227,7 @@ class VirtualKeyTerms(Struct, frozen=True, kw_only=True):
     max_concurrency: Limit = 0
     models: tuple[ModelName, ...] = ()
     """Names and patterns of the models that it may ask for; empty: all."""
-    tags: dict[Name, str] = field(default_factory=dict)
+    tags: dict[Name, Tag] = field(default_factory=dict)
     expires_wall: Wall | None = field(default=None, name="expires")
     budgets: tuple[Name, ...] = ()
     budget: BudgetSettings | None = None

@@ -81,6 +81,12 @@ def is_like_a_secret(text: str) -> bool:
     return _SECRET.match(text) is not None
 
 
+def tag(written: str) -> str:
+    if "," in text(written):
+        raise ValueError("must hold no comma, which ends a tag")
+    return written
+
+
 def model_name(written: str) -> str:
     """Names and patterns of models."""
     if not written or len(written) > LONGEST_TEXT or not written.isascii() or not written.isprintable() or " " in written:
@@ -260,6 +266,7 @@ READERS: Final[dict[object, Callable[[str], object]]] = {str: text, bool: boolea
 Name = Annotated[str, name]
 Opaque = Annotated[Secret, opaque]
 ModelName = Annotated[str, model_name]
+Tag = Annotated[str, tag]
 Seconds = Annotated[float, seconds]
 PositiveSeconds = Annotated[float, positive_seconds]
 Size = Annotated[int, size]

@@ -134,8 +134,6 @@ class Server:
             await self._reload()
         except OmniError as error:
             log.error("the changed configuration is not applied: %s", error)  # noqa: TRY400  an operator's mistake needs no traceback
-        else:
-            log.info("the changed configuration is applied")
 
 
 def _heed(number: int, act: Callable[[], None]) -> None:
