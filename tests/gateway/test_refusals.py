@@ -85,6 +85,8 @@ def test_keys_at_their_limits_are_a_429_and_broken_ones_a_503() -> None:
     limited = refusal_error(refusal("all_keys_limited", 429, retry_after_s=7.0), "fast")
     assert isinstance(limited, RateLimited)
     assert (limited.code, limited.retry_after_s) == ("all_keys_limited", 7.0)
+    for wait_s, told in ((0.0, "0.001 s"), (1.51625, "1.52 s"), (98.96, "99 s"), (999.6, "1000 s"), (2400.25, "2400 s")):
+        assert refusal_error(refusal("all_keys_limited", 429, retry_after_s=wait_s), "fast").message.endswith(f"try again in {told}.")
     for code in ("all_keys_broken", "no_key_serves_model", "queue_full"):
         error = refusal_error(refusal(code, 503, retry_after_s=2.0), "fast")
         assert isinstance(error, NoAvailableKey)

@@ -136,11 +136,11 @@ async def test_refused_connections_alone_are_a_502(serve: Serve) -> None:
 
 
 REFUSED = {
-    "status_401": "is wrong, or was revoked (401)",
-    "status_402": "has no credit or quota left",
+    "status_401": "is wrong, was revoked, or belongs to a closed account (401)",
+    "status_402": "has no credit or quota left (402)",
     "status_403": "may not do this (403)",
-    "account_disabled": "",
-    "spend_limit": "",
+    "account_disabled": "is wrong, was revoked, or belongs to a closed account (40",
+    "spend_limit": "has no credit or quota left (4",
 }
 
 
@@ -305,7 +305,7 @@ async def test_wait_of_a_401_is_not_believed(serve: Serve) -> None:
 async def test_a_key_that_only_a_person_can_mend_is_told_in_the_log(
     serve: Serve, caplog: pytest.LogCaptureFixture, name: str, words: str
 ) -> None:
-    """Once for all calls that meet it together, and again when it was tried in vain; nobody is told of keys whose rest ends by itself."""
+    """Once for all calls that meet it together, and again when it was tried in vain or fails otherwise; nobody is told of what ends by itself."""
     clock = ManualClock()
     keys = {"sk-bad": Behaviour(fault=FAULTS[name]), "sk-slow": Behaviour(fault=FAULTS["rate_seconds"]), "sk-good": Behaviour()}
     async with FakeProvider(keys=keys, clock=clock) as fake:
@@ -316,7 +316,12 @@ async def test_a_key_that_only_a_person_can_mend_is_told_in_the_log(
             assert all(reply.is_answer for reply in await asyncio.gather(*asked))
             lines = [record.getMessage() for record in caplog.records if record.name == "omnillm.keys"]
             assert [line.startswith(f"key openai/bad {words}") for line in lines] == [True] * told
-            clock.advance(3700)
+            clock.advance(3700 if told == 1 else 1)
+        fake.script.behave("sk-bad", Behaviour(fault=FAULTS["status_402" if name == "status_401" else "status_401"]))
+        gateway.program.controller.revive("openai", "bad", clock.now())
+        assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+        *_, other = [record.getMessage() for record in caplog.records if record.name == "omnillm.keys"]
+        assert other not in lines
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])

@@ -27,7 +27,7 @@ def refusal_error(refusal: Refusal, model: str) -> OmniError:
         )
     if refusal.status == 429:
         return RateLimited(
-            f"Every key that serves {model!r} is at its limit; try again{_when(refusal)}.",
+            f"Every key that serves {model!r} is at its limit, or has no quota left; try again{_when(refusal)}.",
             code="all_keys_limited",
             retry_after_s=refusal.retry_after_s,
         )
@@ -75,4 +75,5 @@ def budget_error(refusal: Refusal, what: str) -> BudgetExceeded:
 
 
 def _when(refusal: Refusal) -> str:
-    return "" if refusal.retry_after_s is None else f" in {max(refusal.retry_after_s, 0.001):.3g} s"
+    wait_s = refusal.retry_after_s
+    return "" if wait_s is None else f" in {max(wait_s, 0.001):.3g} s" if wait_s < 99 else f" in {wait_s:.0f} s"

@@ -17,7 +17,7 @@ _log = logging.getLogger("omnillm.keys")
 class RefusedKeys:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._told_at: dict[tuple[str, str], float] = {}
+        self._told_at: dict[tuple[str, str, str], float] = {}
 
     def observe(self, attempts: Iterable[AttemptRow]) -> None:
         """Look at all attempts of a call. Credentials that could not even be had are told where they are fetched."""
@@ -27,8 +27,8 @@ class RefusedKeys:
                 self._tell(attempt, trouble)
 
     def _tell(self, attempt: AttemptRow, trouble: str) -> None:
-        now, key = self._clock.now(), (attempt.provider, attempt.key)
-        if now < self._told_at.get(key, now - QUIET_S) + QUIET_S:
+        now, told = self._clock.now(), (attempt.provider, attempt.key, trouble)
+        if now < self._told_at.get(told, now - QUIET_S) + QUIET_S:
             return
-        self._told_at[key] = now
-        _log.warning("key %s/%s %s (%d %s): it rests, and is tried again by itself", *key, trouble, attempt.status, attempt.error)
+        self._told_at[told] = now
+        _log.warning("key %s/%s %s (%d %s): it rests, and is tried again by itself", *told, attempt.status, attempt.error)

@@ -126,7 +126,8 @@ def _limited(failure: Failure, provider: str) -> OmniError:
 def _no_key(failure: Failure, provider: str) -> OmniError:
     if failure.code == "credentials_unavailable":
         return NoAvailableKey(f"Provider {provider!r} has no credentials for any key that could serve this call. {failure.message}.")
-    return NoAvailableKey(f"Provider {provider!r} refuses every key that could serve this call: {_REFUSED[failure.verdict]}.")
+    why = f"the last one {_REFUSED[failure.verdict]} ({failure.status})"
+    return NoAvailableKey(f"Provider {provider!r} refuses every key that could serve this call: {why}.")
 
 
 def _overloaded(failure: Failure, provider: str) -> OmniError:
@@ -144,9 +145,9 @@ def _lost(failure: Failure, provider: str) -> OmniError:
 
 
 _REFUSED = {
-    Verdict.KEY_DEAD: "the last one is wrong, or was revoked (401)",
-    Verdict.DENIED: "the last one may not do this (403)",
-    Verdict.QUOTA_EXHAUSTED: "the last one has no credit or quota left",
+    Verdict.KEY_DEAD: "is wrong, was revoked, or belongs to a closed account",
+    Verdict.DENIED: "may not do this",
+    Verdict.QUOTA_EXHAUSTED: "has no credit or quota left",
 }
 _ERRORS = {
     Verdict.RATE_LIMITED: _limited,
