@@ -16,7 +16,7 @@ from omnillm.gateway.bridges.family_bridge import FamilyBridge
 from omnillm.gateway.call import Call
 from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.quotes.quote import Quote
-from omnillm.gateway.replies.reported import told_prompt
+from omnillm.gateway.replies.reported import observed
 from omnillm.gateway.rows import entries_of, request_row
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.loss import LossReason
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CLIENT_CLOSED = 499
 SUCCESS = "success"
 ABORTED = "aborted"
-STALE, NOT_SENT, ABANDONED, DONE = Verdict.STALE, Verdict.NOT_SENT, Verdict.ABORTED, Verdict.SUCCESS
+STALE, NOT_SENT, DONE = Verdict.STALE, Verdict.NOT_SENT, Verdict.SUCCESS
 SETTLE, VOID = EntryKind.SETTLE, EntryKind.VOID
 NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="")
 
@@ -205,14 +205,9 @@ class Case(msgspec.Struct, eq=False):
 
         Returns the outcome. If a stream was given up, it has the usage of the prompt that the stream told.
         """
-        if outcome.verdict is ABANDONED:
-            attempt.left_at = self.settlement.now()
-        tokens, held = outcome.tokens, self.held
-        if tokens is None and outcome.verdict is not DONE and held is not None and held.exchange is attempt.exchange:
-            self.served_under(attempt, held.report.tier, is_sure=False)
-            attempt.tools = held.tools
-            if outcome.verdict is ABANDONED:
-                outcome = msgspec.structs.replace(outcome, usage=told_prompt(self, attempt, held))
+        tokens = outcome.tokens
+        if tokens is None and outcome.verdict is not DONE:
+            outcome = observed(self, attempt, outcome)
         cost, is_estimated = attempt.charged = attempt.charge(outcome, status, self.quote)
         attempt.outcome = outcome
         if self.claim is not None:
@@ -259,11 +254,12 @@ class Case(msgspec.Struct, eq=False):
         row = request_row(self, status, outcome, now)
         claims = () if self.claim is None else self._end_claim(self.claim, outcome)
         settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=claims))
-        settlement.ended.add(row)
+        ended = settlement.ended
+        ended.add(row)
         if self.attempts > 1 or outcome != SUCCESS:
-            settlement.ended.count_failures(self._rows)
-        if settlement.ended.trace is not None:
-            settlement.ended.trace(row, self._rows, self.call.trace)
+            ended.count_failures(self._rows)
+        if ended.trace is not None:
+            ended.trace(row, self._rows, self.call.trace)
 
     def _end_claim(self, claim: Claim, outcome: str) -> tuple[ClaimRow, ...]:
         """What became of the idempotency key. The ledger is told only if an attempt was begun, because only then it knows the key."""

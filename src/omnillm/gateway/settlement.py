@@ -18,6 +18,7 @@ from omnillm.gateway.quotes.openings import Openings
 from omnillm.gateway.quotes.quoter import Quoter
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.tag_sets import TagSets
+from omnillm.protocols.envelope import MARK
 from omnillm.records import ID_RANDOM_BITS
 from omnillm.routing.target import Plan
 
@@ -56,9 +57,11 @@ class Settlement:
 
     def open(self, call: Call, plan: Plan, pin: Pin | None = None, claim: Claim | None = None) -> Case:
         """Raises whatever can be refused before anything is held: a body that cannot be translated, a model without a price."""
-        plan, bridge = self._bridged(call, plan)
-        if bridge is not None and pin is None:
-            pin = bridge.pin
+        bridge: Bridge | FamilyBridge | None = None
+        if plan.is_bridged or call.body.find(MARK) >= 0:  # `in` raises and clears a TypeError first
+            plan, bridge = self._bridged(call, plan)
+            if bridge is not None and pin is None:
+                pin = bridge.pin
         quote, targets = self.quoter.quote(call, plan, bridge)
         queue_until = call.started_at + self._queue_s
         if call.deadline < queue_until:
@@ -95,10 +98,11 @@ class Settlement:
             queue_until=case.queue_until,
         )
         answer = self.admission.admit(ask, self.now())
-        if type(answer) is Wait:
-            answer = await self.admission.admitted(answer)
         if not isinstance(answer, Ticket):
-            raise refusal_error(answer, case.call.model)
+            if type(answer) is Wait:
+                answer = await self.admission.admitted(answer)
+            if not isinstance(answer, Ticket):
+                raise refusal_error(answer, case.call.model)
         case.ticket, case.periods = answer, answer.periods
 
     def make_id(self, wall: float) -> str:

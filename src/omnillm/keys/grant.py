@@ -92,8 +92,7 @@ class Grant(Struct, kw_only=True, eq=False):
     def close(self, outcome: Outcome, now: float) -> bool:
         """Gives back what the verdict does not keep, and corrects the tokens. True: there is more room than before."""
         key, tokens = self.key, self.tokens
-        most = key.max_concurrency
-        is_roomier = most > 0 and key.in_use >= most
+        is_roomier = key.in_use == key.max_concurrency
         key.in_use -= 1
         key.tokens_in_flight -= tokens
         if self.sent_at == UNSENT and not self._has_left(outcome.verdict, now):

@@ -146,10 +146,13 @@ NO_UNITS: Final = Units()
 
 def bound(input_tokens: int, output_tokens: int, price: Price, units: Units = NO_UNITS) -> int:
     """nano-USD that no usage of at most so many prompt tokens, completion tokens and units can exceed."""
-    total = _most(input_tokens, output_tokens, price, units)
+    total = input_tokens * price.dearest_input + output_tokens * price.dearest_output
+    if units is not NO_UNITS:
+        total += _of_units(units, price)
     for above, rates in price.steps:
         if input_tokens > above:
-            total = max(total, _most(input_tokens, output_tokens, rates, units))
+            dearer = input_tokens * rates.dearest_input + output_tokens * rates.dearest_output + _of_units(units, rates)
+            total = max(total, dearer)
     most = -(-(total + price.request) // MILLION)
     return most if most < MAX_COST_NANOUSD else MAX_COST_NANOUSD
 
@@ -161,10 +164,7 @@ def bound_behind(prompt: Usage, output_tokens: int, price: Price, tool_calls: in
     return cost(whole, msgspec.structs.replace(rates, output=rates.dearest_output, request=price.request, steps=()))
 
 
-def _most(input_tokens: int, output_tokens: int, rates: Price, units: Units) -> int:
+def _of_units(units: Units, rates: Price) -> int:
     """Millionths of a nano-USD."""
-    tokens = input_tokens * rates.dearest_input + output_tokens * rates.dearest_output
-    if units is NO_UNITS:
-        return tokens
     made = units.tool_calls * rates.tool_call + units.images * rates.image
-    return tokens + made + units.characters * rates.character + units.audio_ms * rates.audio_ms
+    return made + units.characters * rates.character + units.audio_ms * rates.audio_ms

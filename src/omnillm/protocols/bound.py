@@ -90,7 +90,7 @@ def _every(pairs: list[tuple[str, Any]]) -> Any:
 
 def files_named(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: ARG001 - one signature for all protocols
     """Ids of files that were uploaded to OpenAI or Anthropic."""
-    return _files(_spelt_out(body))
+    return _files(_spelt_out(body) if _BACKSLASH in body else body)
 
 
 def _files(body: bytes) -> tuple[Bound, ...]:

@@ -4,6 +4,7 @@ Everything here reads text that a stranger wrote: whatever is negative, not a nu
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from omnillm.outcome import Verdict
@@ -70,6 +71,7 @@ def int_or_none(text: bytes | None) -> int | None:
     return None if number is None else int(number)
 
 
+@lru_cache(maxsize=64)  # an account's are always the same
 def limit_or_none(text: bytes | None) -> int | None:
     """A limit in a header. Azure sends -1 and 0 where it knows none: both -> None."""
     return int_or_none(text) or None
@@ -77,8 +79,11 @@ def limit_or_none(text: bytes | None) -> int | None:
 
 def duration_s(text: str | bytes | None) -> float | None:
     """A span in seconds: "12ms", "1s", "6m0s", "1m30.5s", "34.4s", and plain numbers as seconds."""
-    if not text or len(text) > 64:
-        return None
+    return None if not text or len(text) > 64 else _span_s(text)
+
+
+@lru_cache(maxsize=512)  # a provider says much the same of its limits in the head of each reply
+def _span_s(text: str | bytes) -> float | None:
     rest = text if isinstance(text, bytes) else text.encode("latin-1", "replace")
     scale = _SMALL_UNITS.get(rest[-2:])
     if scale is not None:

@@ -63,9 +63,10 @@ class SqlStore:
         self._writer = Writer(self._book, asyncio.get_running_loop(), self._clock)
         return opened
 
-    def post(self, posting: Posting) -> None:
-        writer = self._writer or self._running()
-        writer.post(posting)
+    @property
+    def post(self) -> Callable[[Posting], None]:
+        """The writer's own: a call's end goes to it directly."""
+        return self._running().post
 
     async def post_durably(self, posting: Posting) -> None:
         await self._running().post_durably(posting)

@@ -155,9 +155,9 @@ class ReplyReader:
             fields[name] = value
 
     def on_headers_complete(self) -> None:
-        parser, headers = self._parser, self._fields
+        parser, headers, limits = self._parser, self._fields, self._limits
         # What was received holds body bytes too, so it only says when to measure.
-        if len(headers) + self._repeats > self._limits.max_headers or self._received > self._limits.max_header_bytes:
+        if len(headers) + self._repeats > limits.max_headers or self._received > limits.max_header_bytes:
             self._measure(headers)
         # From here on the parser's fields are trailers, and those are dropped.
         self._fields = {}
@@ -174,10 +174,10 @@ class ReplyReader:
         self.status = status
         self.headers = headers
         self.is_close_delimited = coding is None and b"content-length" not in headers and not self.is_without_body
-        # After a HEAD the parser waits for a body that does not come.
-        self.is_keep_alive = parser.should_keep_alive() and not self._bodiless
+        self.is_keep_alive = parser.should_keep_alive()
         self.has_head = True
-        if self._bodiless:
+        if self._bodiless:  # the parser waits for a body that does not come
+            self.is_keep_alive = False
             self.is_complete = True
 
     def on_message_complete(self) -> None:

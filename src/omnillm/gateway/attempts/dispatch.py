@@ -99,15 +99,15 @@ class Dispatch:
 
     async def _exchange(self, case: Case, attempt: Attempt) -> Answer | Failure:
         """Send one attempt, and judge what comes of it."""
-        lease, bridge = attempt.lease, case.bridge
+        call, lease, bridge = case.call, attempt.lease, case.bridge
         bridged = None if bridge is None else bridge.find_for(lease)
-        protocol = case.call.protocol if bridged is None else bridged.protocol
+        protocol = call.protocol if bridged is None else bridged.protocol
         upstream = self._upstreams.find(lease.provider, lease.key, protocol.name)
         if upstream.credential is not None:
-            trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
+            trouble = await authenticate(attempt, upstream.credential, call.deadline, self._upstreams.now)
             if trouble is not None:
                 return trouble
-        call = case.call if bridged is not None or case.pin is None else case.call_for(lease, case.pin)
+        call = call if case.pin is None or bridged is not None else case.call_for(lease, case.pin)
         outgoing = upstream.outgoing(call, case.quote, lease.model, bridged)
         if case.is_wary:
             outgoing = msgspec.structs.replace(outgoing, needs_new_connection=True)

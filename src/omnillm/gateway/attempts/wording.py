@@ -46,8 +46,7 @@ def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
     """The body for one target. If nothing must change, the client's bytes; else the members in their order, with their values verbatim."""
     members = call.members if wording.rewording is None else wording.rewording.of(call.members)
     changes: dict[str, bytes | msgspec.Raw] = {}
-    asked = call.peek.model or call.model
-    if model != asked or not call.peek.model:  # if the path names the model, a body must not name another one
+    if model != call.peek.model:  # also where the path names it: a body that names one, too, must not name another
         changes |= _renamed(call.protocol, members, model)
     if quote.injected_cap is not None:
         _inject_cap(changes, call, wording.output_cap_member, quote.injected_cap)

@@ -101,5 +101,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def most_nanousd(self, target: tuple[str, str], price: Price) -> int:
         """nano-USD that an attempt at this target can cost at most."""
+        if not self.extras:  # `bounds` without a call, in the path of every call with a budget
+            return bound(self.prompt_bound, price.max_output * self.uncapped_choices or self.output_bound, price)
         prompt, completion, units = self.bounds(target, price)
         return bound(prompt, completion, price, units)

@@ -66,14 +66,17 @@ class Quoter:
         """The quote, and (provider, model) of the targets that may be tried. A caller with a budget cannot use one without a price."""
         if call.operation != GENERATE and not call.protocol.family:
             return self._quote_session(call, plan) if call.operation == REALTIME else (self._free, plan.pairs)
-        is_bound = call.caller.budgets or call.caller.models
-        if is_bound and not (bridge is not None and bridge.rewrites_all) and has_ambiguous_body(call):
+        budgets = call.caller.budgets
+        if (budgets or call.caller.models) and not (bridge is not None and bridge.rewrites_all) and has_ambiguous_body(call):
             raise BadRequest("A member stands twice in the body, or in odd letters; what is asked must be sure.", code="repeated_member")
-        if self._apart_fields and call.caller.budgets and not self._apart_fields.isdisjoint(call.headers):
+        if budgets and not self._apart_fields.isdisjoint(call.headers):
             raise self._paid_apart(call)
         if bridge is None:
-            text = call.outline or call
-            estimate, prompt_bound = weigh(call.protocol, text.members, len(call.body) - len(text.body))
+            outline = call.outline
+            if outline is None:
+                estimate, prompt_bound = weigh(call.protocol, call.members)
+            else:
+                estimate, prompt_bound = weigh(call.protocol, outline.members, len(call.body) - len(outline.body))
             peek, extras = call.peek, {}
             if peek.price_members or call.protocol.asks is not None:
                 extras = extras_of(plan.targets, [call] * len(plan.targets))
@@ -82,11 +85,11 @@ class Quoter:
             estimate, prompt_bound, peek = weigh_all(sent or [call])
             extras = extras_of(plan.targets, sent)
         caps = None
-        if extras and call.caller.budgets and not call.protocol.family:
+        if extras and budgets and not call.protocol.family:
             extras, caps = self._with_capped_tools(call, plan, bridge)
         cap = peek.output_cap
         output = (cap or self._default_output_tokens) * peek.n
-        needs_price = call.caller.budgets or self._unknown == "refuse"
+        needs_price = budgets or self._unknown == "refuse"
         quote = Quote(
             prices=self.prices,
             tokens=estimate if cap == 0 else estimate + output,  # a family whose reply is no text: vectors, scores

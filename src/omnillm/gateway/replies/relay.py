@@ -186,8 +186,9 @@ class Relay(msgspec.Struct, eq=False):
             elif case.claim is not None:
                 case.claim.keep(200, answer.exchange.headers.get(b"content-type", b""), self.whole)
             made_ids = answer.upstream.protocol.made_ids
-            if made_ids is not None:
-                case.bind(self._attempt.lease, made_ids(case.call.members, answer.final, answer.watch))
+            made = None if made_ids is None else made_ids(case.call.members, answer.final, answer.watch)
+            if made:
+                case.bind(self._attempt.lease, made)
             self._settle(_SUCCESS, 200, SUCCESS)
         except BaseException as error:
             case.fail(error)  # which gives back what it holds
@@ -226,15 +227,15 @@ class Relay(msgspec.Struct, eq=False):
 
     def _charge(self, verdict: Verdict) -> Outcome:
         """Work out what the attempt's end means, and add its cost to the case."""
-        attempt, answer = self._attempt, self._answer
+        case, attempt, answer = self.case, self._attempt, self._answer
         exchange = answer.exchange
         # What a stream reported before its end is a part of the truth, not the whole.
-        usage, tokens = used(self.case, attempt, answer) if verdict is _SUCCESS else (NO_USAGE, None)
+        usage, tokens = used(case, attempt, answer) if verdict is _SUCCESS else (NO_USAGE, None)
         outcome = Outcome(
             verdict=verdict,
             usage=usage,
             tokens=tokens,
             first_byte_s=attempt.first_byte_s,
-            headroom=answer.upstream.protocol.read_headroom(exchange.headers, self.case.settlement.wall()),
+            headroom=answer.upstream.protocol.read_headroom(exchange.headers, case.settlement.wall()),
         )
-        return self.case.charge(attempt, outcome, exchange.status)
+        return case.charge(attempt, outcome, exchange.status)

@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
+from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import cost
 from omnillm.protocols.protocol import Sight
 from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
     from omnillm.gateway.case import Case
     from omnillm.gateway.replies.answer import Answer
 
+_USUAL: Final = ("default", "standard")
+"""Words of most replies for their tier (OpenAI's, Anthropic's): what a call that asks for nothing else is charged by anyway."""
 _UNKNOWN: Final[tuple[Usage, int | None]] = (NO_USAGE, None)
 
 
@@ -18,20 +23,35 @@ def used(case: "Case", attempt: "Attempt", answer: "Answer") -> tuple[Usage, int
     """(usage, tokens) of a reply that ended well. Tokens None: nobody knows, and the charge is an estimate."""
     report = answer.report
     usage, tier, extras = report.usage, report.tier, case.quote.extras
-    if tier is not None and (tier != "default" or extras):
+    if tier is not None and (tier not in _USUAL or extras):
         case.served_under(attempt, tier)
     tokens = 0 if usage is None else usage.total_tokens
     if usage is None or _is_implausible(usage, tokens, case, attempt, answer):
         return _counted(case, attempt)
-    opening = None if answer.watch is None else answer.watch.opening
-    if opening is not None and attempt.price is not None and _is_read_once(case, attempt, answer):
-        case.settlement.openings.compare(attempt.target, opening, usage, attempt.price)
+    watch = answer.watch
+    if watch is not None and watch.opening is not None and attempt.price is not None and _is_read_once(case, attempt, answer):
+        case.settlement.openings.compare(attempt.target, watch.opening, usage, attempt.price)
     if extras and attempt.price is not None:  # the rest only the request tells
         usage = case.quote.completed(attempt.target, attempt.price, usage)
     return usage, tokens
 
 
-def told_prompt(case: "Case", attempt: "Attempt", answer: "Answer") -> Usage:
+def observed(case: "Case", attempt: "Attempt", outcome: Outcome) -> Outcome:
+    """The outcome of an attempt that did not end well, with what its stream had told of its prompt if it was given up.
+
+    The attempt gets to know by what it is charged then.
+    """
+    is_abandoned, held = outcome.verdict is Verdict.ABORTED, case.held
+    if is_abandoned:
+        attempt.left_at = case.settlement.now()
+    if held is None or held.exchange is not attempt.exchange:
+        return outcome
+    case.served_under(attempt, held.report.tier, is_sure=False)
+    attempt.tools = held.tools
+    return replace(outcome, usage=_told_prompt(case, attempt, held)) if is_abandoned else outcome
+
+
+def _told_prompt(case: "Case", attempt: "Attempt", answer: "Answer") -> Usage:
     """The usage of the prompt that a given-up stream told at its beginning. `NO_USAGE`: it told none, or it cannot be trusted."""
     opening = None if answer.watch is None else answer.watch.opening
     if opening is None or attempt.price is None or not _is_read_once(case, attempt, answer):

@@ -63,6 +63,7 @@ _BUCKETS = tuple(
     tuple(f"anthropic-ratelimit-{bucket}-{what}".encode() for what in ("limit", "remaining", "reset"))
     for bucket in ("requests", "tokens", "input-tokens", "output-tokens")
 )
+_REQUESTS, _TOKENS = _BUCKETS[0], _BUCKETS[1:]
 
 
 _ROOM = 10**12
@@ -128,37 +129,36 @@ def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | Non
     Input and output are limited apart, cache reads and `max_tokens` count for neither: whether a call of so many tokens fits into a bucket
     cannot be told from outside, only that it does not when hardly anything is left.
     """
-    requests, *token_buckets = _BUCKETS
-    requests_left = int_or_none(headers.get(requests[1]))
-    tokens, tokens_left = token_buckets[0], None
-    for bucket in token_buckets:
-        left = int_or_none(headers.get(bucket[1]))
-        if left is None:
-            continue
-        limit = limit_or_none(headers.get(bucket[0]))
-        room = left if _is_scarce(left, limit) else _ROOM
-        if tokens_left is None or room < tokens_left:
-            tokens, tokens_left = bucket, room
+    # Reading a date costs more than all the rest, and nobody waits for a bucket that has more than a tenth left.
+    limit, remaining, reset = _REQUESTS
+    requests_left, requests_reset_s = int_or_none(headers.get(remaining)), None
+    if requests_left is not None and _is_scarce(requests_left, headers.get(limit)):
+        requests_reset_s = _reset_s(headers, reset, wall)
+    tokens_left, scarcest = None, b""
+    for limit, remaining, reset in _TOKENS:
+        left = int_or_none(headers.get(remaining))
+        if left is not None and (tokens_left is None or left < tokens_left):
+            if _is_scarce(left, headers.get(limit)):
+                tokens_left, scarcest = left, reset
+            elif tokens_left is None:
+                tokens_left = _ROOM
     if requests_left is None and tokens_left is None:
         return None
-    requests_limit, tokens_limit = limit_or_none(headers.get(requests[0])), limit_or_none(headers.get(tokens[0]))
     return Headroom(
         requests_left=requests_left,
-        requests_reset_s=_reset_s(headers, requests[2], requests_left, requests_limit, wall),
+        requests_reset_s=requests_reset_s,
         tokens_left=tokens_left,
-        tokens_reset_s=_reset_s(headers, tokens[2], tokens_left, tokens_limit, wall),
+        tokens_reset_s=_reset_s(headers, scarcest, wall) if scarcest else None,
     )
 
 
-def _is_scarce(left: int, limit: int | None) -> bool:
-    return limit is None or left * 10 <= limit
+def _is_scarce(left: int, limit: bytes | None) -> bool:
+    most = limit_or_none(limit)
+    return most is None or left * 10 <= most
 
 
-def _reset_s(headers: Mapping[bytes, bytes], name: bytes, left: int | None, limit: int | None, wall: float) -> float | None:
+def _reset_s(headers: Mapping[bytes, bytes], name: bytes, wall: float) -> float | None:
     """Seconds from the moment of the reply, as its own clock tells it: this one may go otherwise, and a stream's end is later."""
-    # Reading a date costs more than all the rest, and nobody waits for a bucket that has more than a tenth left.
-    if left is None or not _is_scarce(left, limit):
-        return None
     at = rfc3339_s(headers.get(name))
     return None if at is None else _since_reply(headers, at, wall)
 

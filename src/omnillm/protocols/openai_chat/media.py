@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from omnillm.protocols.protocol import WEIGHTLESS, Members, Weight
+from omnillm.protocols.protocol import WEIGHTLESS, Members, Weigh, Weight
 from omnillm.protocols.text import content_parts, text_bytes
 
 _IMAGE_TOKENS = 48_169
@@ -30,16 +30,20 @@ Part = dict[str, Any]
 _TEXT = (0, 0)
 
 
-def weigh(members: Members, skip: frozenset[str], conversation: str) -> tuple[int, Weight]:
-    """`skip`: members that are not read; `conversation`: the one whose parts can be media."""
-    text = text_bytes(members, skip)
-    parts = content_parts(members[conversation]) if conversation in members else ()
-    most = 0
-    for part in parts:
-        tokens, inline_bytes = _read_part(part)
-        most += tokens
-        text -= inline_bytes
-    return text, Weight(most, most // _SHARE) if most else WEIGHTLESS
+def weigher(skip: frozenset[str], conversation: str) -> Weigh:
+    """Make what weighs a protocol's requests. `skip`: members that are not read; `conversation`: the one whose parts can be media."""
+
+    def weigh(members: Members) -> tuple[int, Weight]:
+        text = text_bytes(members, skip)
+        parts = content_parts(members[conversation]) if conversation in members else ()
+        most = 0
+        for part in parts:
+            tokens, inline_bytes = _read_part(part)
+            most += tokens
+            text -= inline_bytes
+        return text, Weight(most, most // _SHARE) if most else WEIGHTLESS
+
+    return weigh
 
 
 def _read_part(part: Part) -> tuple[int, int]:

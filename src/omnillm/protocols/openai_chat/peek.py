@@ -7,12 +7,12 @@ import msgspec
 
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model, require_array
-from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
+from omnillm.protocols.openai_chat.media import weigher
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_chat.wire import Choice, Reply, Spoken
 from omnillm.protocols.priced import CHAT_OWN, OPENROUTER, may_name_a_mode
-from omnillm.protocols.protocol import NOT_A_REPLY, Failure, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.protocol import NOT_A_REPLY, Failure, Members, ReplyPeek, RequestPeek
 
 _NOT_READ = frozenset(
     {
@@ -145,5 +145,4 @@ def failed(error: object, choices: Sequence[Choice] | None) -> Failure | None:
     return None
 
 
-def weigh(members: Members) -> tuple[int, Weight]:
-    return media.weigh(members, _NOT_READ, "messages")
+weigh = weigher(_NOT_READ, "messages")

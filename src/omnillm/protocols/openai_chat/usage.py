@@ -15,10 +15,9 @@ _NO_COMPLETION_DETAILS = CompletionDetails()
 
 def usage_of(reported: ChatUsage, *, tool_calls: int = 0, images: int = 0) -> Usage | None:
     """Split the totals by their details, which never exceed them; None when neither prompt nor completion is named."""
-    prompt, completion = reported.prompt_tokens, reported.completion_tokens
-    if prompt is None and completion is None:
+    prompt, completion = reported.prompt_tokens or 0, reported.completion_tokens or 0
+    if not (prompt or completion) and reported.prompt_tokens is None and reported.completion_tokens is None:
         return None
-    prompt, completion = prompt or 0, completion or 0
     heard = reported.prompt_tokens_details or _NO_PROMPT_DETAILS
     said = reported.completion_tokens_details or _NO_COMPLETION_DETAILS
     cached = heard.cached_tokens or reported.prompt_cache_hit_tokens or reported.cached_tokens or 0

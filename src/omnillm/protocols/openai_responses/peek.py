@@ -5,12 +5,12 @@ import msgspec
 from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model
-from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
+from omnillm.protocols.openai_chat.media import weigher
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_responses.wire import Response
 from omnillm.protocols.priced import OPENROUTER, RESPONSES_OWN, may_name_a_mode
-from omnillm.protocols.protocol import NOT_A_REPLY, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.protocol import NOT_A_REPLY, Members, ReplyPeek, RequestPeek
 from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
@@ -126,5 +126,4 @@ def usage_of_response(response: Response) -> Usage | None:
     return usage_of(reported, tool_calls=calls, images=images)
 
 
-def weigh(members: Members) -> tuple[int, Weight]:
-    return media.weigh(members, _NOT_READ, "input")
+weigh = weigher(_NOT_READ, "input")
