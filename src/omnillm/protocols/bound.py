@@ -102,7 +102,7 @@ def _files(body: bytes) -> tuple[Bound, ...]:
 
 def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     """The response or conversation that this one goes on from, containers, vector stores, kept items, what is encrypted, and files."""
-    previous = _member("previous_response_id", members)
+    previous = _member("previous_response_id", members) if "previous_response_id" in members else ""
     found: tuple[Bound, ...] = ((RESPONSE, previous),) if previous else ()
     if "conversation" in members:
         found += named_by(members["conversation"], CONVERSATION)

@@ -20,4 +20,4 @@ def is_in_odd_letters(members: Members) -> bool:
     names = "".join(members)
     if names.isascii() and names.islower():
         return False
-    return any(name not in DECISIVE and name.casefold() in DECISIVE for name in members)
+    return not DECISIVE.isdisjoint(map(str.casefold, set(members) - DECISIVE))

@@ -16,9 +16,10 @@ class Burst:
     the next turn. A socket's pieces keep their order as long as whoever uses its transport directly calls `flush` before.
     """
 
-    __slots__ = ("_is_open", "_waiting")
+    __slots__ = ("_is_open", "_loop", "_waiting")
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: deque[tuple[asyncio.Transport, bytes]] = deque()
         self._is_open = False
 
@@ -26,7 +27,10 @@ class Burst:
         """Dropped if the transport is closing."""
         if not self._is_open:
             self._is_open = True
-            asyncio.get_running_loop().call_soon(self._end)
+            loop = self._loop
+            if loop is None:  # kept, because each question for it asks the kernel which process this is
+                loop = self._loop = asyncio.get_running_loop()
+            loop.call_soon(self._end)
             if not transport.is_closing():
                 transport.write(piece)
             return

@@ -70,7 +70,7 @@ def peek_request(members: Members) -> RequestPeek:
     _require_input(members)
     return RequestPeek(
         model=model,
-        is_stream=read(members, "stream", FLAG, "a boolean") is True,
+        is_stream="stream" in members and read(members, "stream", FLAG, "a boolean") is True,
         output_cap=read(members, "max_output_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE),
         price_members=_price_members(members),
     )
@@ -86,10 +86,10 @@ def _require_input(members: Members) -> None:
 
 
 def _price_members(members: Members) -> tuple[str, ...]:
-    tools = read(members, "tools", _TOOLS, "an array of objects")
     has_mode = "reasoning" in members and may_name_a_mode(members["reasoning"])
-    if not (tools or has_mode) and _PRICED.isdisjoint(members):
+    if "tools" not in members and not has_mode and _PRICED.isdisjoint(members):
         return ()
+    tools = read(members, "tools", _TOOLS, "an array of objects")
     names = [name for name in members if name in _PRICED or (has_mode and name == "reasoning")]
     if tools and any(tool.type not in RESPONSES_OWN for tool in tools):
         names.append("tools")
