@@ -61,7 +61,7 @@ async def test_chat_plain_and_streamed(posing: tuple[FakeProvider, Running]) -> 
 
 
 async def test_another_protocol(posing: tuple[FakeProvider, Running], ask_messages) -> None:
-    """Anthropic's words, of several texts: the host is asked in its own, with no member or role that it refuses."""
+    """Anthropic's words, of several texts, thoughts and calls: the host is asked in its own, with nothing that it refuses."""
     fake, gateway = posing
     reply = await ask_messages(gateway)
     assert reply.content[-1].text
@@ -73,13 +73,26 @@ async def test_another_protocol(posing: tuple[FakeProvider, Running], ask_messag
 def ask_messages():
     from anthropic import AsyncAnthropic
 
+    def call(name: str) -> dict[str, object]:
+        return {"type": "tool_use", "id": name, "name": "sound", "input": {}}
+
     async def ask(gateway: Running):
         async with AsyncAnthropic(base_url=gateway.base_url, api_key=VIRTUAL_KEY, max_retries=0) as client:
             return await client.messages.create(
                 model="host/fake-small",
                 max_tokens=20,
                 system=[{"type": "text", "text": "Be brief."}, {"type": "text", "text": "Be kind."}],
-                messages=[{"role": "user", "content": [{"type": "text", "text": "How deep"}, {"type": "text", "text": "is the lake?"}]}],
+                tools=[{"name": "sound", "input_schema": {"type": "object"}}],
+                messages=[
+                    {"role": "user", "content": [{"type": "text", "text": "How deep"}, {"type": "text", "text": "is the lake?"}]},
+                    {
+                        "role": "assistant",
+                        "content": [{"type": "thinking", "thinking": "A chart may be wrong.", "signature": "c2ln"}, call("1")],
+                    },
+                    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "149 m"}]},
+                    {"role": "assistant", "content": [call("2")]},
+                    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "2", "content": "149 m"}]},
+                ],
             )
 
     return ask

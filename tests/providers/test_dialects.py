@@ -54,6 +54,23 @@ def test_newer_claude_models_do_not_go_on_from_their_own_words(model: str, takes
 
 
 @in_turn(
+    ("kind", "base_url", "said"),
+    [
+        ("openai_compatible", "https://api.moonshot.ai/v1", ("reasoning_content", True, 0)),
+        ("openai_compatible", "https://api.groq.com/openai/v1", ("reasoning", False, 0)),
+        ("openai_compatible", "https://api.x.ai/v1", ("reasoning_content", False, 0)),
+        ("openai_compatible", "http://127.0.0.1:1/v1", ("reasoning_content", False, 0)),
+        ("mistral", None, ("", False, 9)),
+    ],
+)
+def test_hosts_differ_in_what_an_assistant_may_have_thought(kind: str, base_url: str | None, said: tuple[str, bool, int]) -> None:
+    """A host is known by its address, too, and its calls' ids have its form."""
+    asked = endpoint(kind, base_url=Secret(base_url) if base_url else None)
+    found = dialect_of(asked, provider="p", protocol="openai_chat", model="m", default_max_tokens=100)
+    assert (found.thoughts_member, found.needs_thoughts, found.id_length) == said
+
+
+@in_turn(
     ("kind", "model", "can_stop", "has_search"),
     [
         ("openai", "gpt-4.1-mini", False, False),

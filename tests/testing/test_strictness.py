@@ -17,6 +17,12 @@ from omnillm.testing.live.speaker import PCM_IN_BYTES, Hangup, Said
 from omnillm.testing.script import Script
 
 HI = [{"role": "user", "content": "Hi"}]
+CALLED = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+}
+THOUGHT = {"role": "assistant", "content": "a", "reasoning_content": "b"}
 CONVERSE = "/model/m/converse"
 INVOKE = "/model/anthropic.claude/invoke"
 COUNT = "/model/anthropic.claude/count-tokens"
@@ -46,6 +52,10 @@ def turns(*contents: list[dict[str, Any]]) -> list[dict[str, Any]]:
         ("mistral", "/v1/chat/completions", {"messages": HI, "user": "u"}, 422, "Extra inputs are not permitted"),
         ("deepseek", "/v1/chat/completions", {"messages": [{"role": "developer", "content": "a"}]}, 400, "unknown variant `developer`"),
         ("deepseek", "/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}]}, 400, "string"),
+        ("deepseek", "/v1/chat/completions", {"messages": [*HI, {"role": "assistant", "content": "a"}]}, 400, "must be passed back"),
+        ("groq", "/openai/v1/chat/completions", {"messages": [THOUGHT]}, 400, "reasoning_content"),
+        ("mistral", "/v1/chat/completions", {"messages": [THOUGHT]}, 422, "reasoning_content"),
+        ("mistral", "/v1/chat/completions", {"messages": [CALLED]}, 400, "with a length of 9"),
         ("perplexity", "/v1/chat/completions", {"messages": HI}, 400, "Agent API"),
         ("perplexity", "/v1/responses", {"input": "Hi", "user": "u"}, 400, "unknown field"),
         (

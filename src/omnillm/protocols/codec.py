@@ -41,6 +41,14 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Chat: what OpenAI's own models call it; most compatible hosts know only "system"."""
     takes_parts: bool = True
     """Chat: False on hosts that take a message's content as one string only."""
+    takes_pictures: bool = False
+    """Chat: where content is one string, an array all the same of a user who shows a picture."""
+    thoughts_member: str = "reasoning_content"
+    """Chat: where an assistant's message has what it thought; "": nowhere. With another name the host takes no other members, either."""
+    needs_thoughts: bool = False
+    """Chat: an assistant's message is refused without them."""
+    id_length: int = 0
+    """Chat: ids of calls are so many letters and digits; 0: at most OpenAI's 40, or whatever is."""
     output_cap_member: str = "max_completion_tokens"
     """Chat: "max_tokens" on most compatible hosts."""
     is_openai: bool = True

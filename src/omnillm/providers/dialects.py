@@ -1,7 +1,11 @@
 """What a translated request must know about its host and model: differences within one protocol, as data."""
 
 import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
 
+from omnillm.pricing.hosts import section_of
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT, OPENAI_CHAT
 from omnillm.providers.endpoint import Endpoint
@@ -18,6 +22,16 @@ _EFFORT_NONE_SINCE = (5, 1)
 _GEMINI = re.compile(r"gemini-(\d+)")
 _GEMINI_LEVELS_SINCE = 3
 OPENAI_KINDS = frozenset({"openai", "azure_openai"})
+_SEES = re.compile(r"deepseek.*flash")
+"""DeepSeek's models that are shown pictures, beside texts that are one string."""
+_OF_VENDOR: Final[Mapping[str, Mapping[str, Any]]] = {
+    "cerebras": {"thoughts_member": "reasoning"},
+    "deepseek": {"needs_thoughts": True},
+    "groq": {"thoughts_member": "reasoning"},
+    "mistral": {"thoughts_member": "", "id_length": 9},
+    "moonshot": {"needs_thoughts": True},
+}
+"""Vendor of a host -> what it takes of an assistant's message in Chat, in the words of `Dialect`."""
 
 
 def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, default_max_tokens: int) -> Dialect:
@@ -26,6 +40,7 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
     is_adaptive = _is_claude_since(model, _ADAPTIVE_SINCE)
     own_cap = endpoint.chat_cap_member if protocol == OPENAI_CHAT else ""
     is_new_gemini = _is_new_gemini(model)
+    vendor = section_of(endpoint.kind, urlsplit(endpoint.origin_url).hostname or "")
     return Dialect(
         provider=provider,
         default_max_tokens=default_max_tokens,
@@ -34,6 +49,7 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
         takes_last_word=not _is_claude_since(model, _USER_LAST_SINCE),
         system_role=endpoint.system_role,
         takes_parts=endpoint.content == "parts",
+        takes_pictures=_SEES.search(model) is not None,
         output_cap_member=own_cap or "max_completion_tokens",
         is_openai=is_openai,
         has_web_search=is_openai and "search" in model,
@@ -42,6 +58,7 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
         thinks_in_levels=is_new_gemini,
         counts_whole=endpoint.kind != "vertex_ai",
         joins_tools=is_new_gemini,
+        **_OF_VENDOR.get(vendor, {}),
     )
 
 

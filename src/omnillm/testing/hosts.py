@@ -50,6 +50,13 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[str] = frozenset({"system", "user", "assistant", "tool"})
     """Of messages; none: all are."""
     takes_parts: bool = True
+    """False: content is one string, but where a user shows a picture."""
+    refused_of_assistant: frozenset[str] = frozenset()
+    """Members of what the assistant said."""
+    needs_thoughts: bool = False
+    """What the assistant said must be there with what it thought."""
+    id_length: int = 0
+    """Letters and digits of a call's id; 0: whatever is."""
     nobody: str = ""
     """Who asks it without a key, in log and invoice; "": nobody may."""
     always_tells_usage: bool = False
@@ -98,8 +105,19 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         for number, message in enumerate(body.get("messages") or ()):
             if message.get("role") not in self.roles:
                 raise Malformed(f"messages[{number}].role: unknown variant `{message.get('role')}`")
-            if not self.takes_parts and isinstance(message.get("content"), list):
+            if not self.takes_parts and isinstance(message.get("content"), list) and not _shows(message):
                 raise Malformed(f"messages[{number}].content: expected a string")
+            if message["role"] == "assistant":
+                self._judge_assistant(message, number)
+
+    def _judge_assistant(self, message: Json, number: int) -> None:
+        for name in sorted(self.refused_of_assistant.intersection(message)):
+            raise Malformed(f"messages.{number}.assistant.{name}: Extra inputs are not permitted", EXTRA)
+        if self.needs_thoughts and not message.get("reasoning_content"):
+            raise Malformed("The `reasoning_content` in the thinking mode must be passed back to the API.")
+        for call in message.get("tool_calls") or ():
+            if self.id_length and not (len(call["id"]) == self.id_length and call["id"].isalnum()):
+                raise Malformed(f"Tool call id was {call['id']} but must be a-z, A-Z, 0-9, with a length of {self.id_length}.")
 
     def dress(self, protocol: str, reply: Reply) -> None:
         """Tell usage in its own words, and begin a stream as it does."""
@@ -114,6 +132,10 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
                 piece.raw = b"%b%b\n\n" % (SSE, raw) if is_event else raw
         if self.comment and reply.is_chunked:
             reply.pieces[0].raw = self.comment + reply.pieces[0].raw
+
+
+def _shows(message: Json) -> bool:
+    return message["role"] == "user" and any(part.get("type") == "image_url" for part in message["content"])
 
 
 def _judge_agent(body: Json) -> None:
@@ -149,6 +171,7 @@ ITSELF: Final = Host()
 """OpenAI, Anthropic and Google, each as it is."""
 OPENAI_ONLY: Final = frozenset({"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity", "store", "metadata"})
 ONE_CAP: Final = frozenset({"max_completion_tokens"})
+OTHERS_OF_ASSISTANT: Final = frozenset({"annotations", "images", "reasoning_content", "thinking_blocks"})
 DEPLOYMENT: Final = re.compile(
     r"/openai/(?:deployments/[\w.-]+/(chat/completions|embeddings|images/(?:generations|edits)|audio/(?:speech|transcriptions|translations))"
     r"|(responses))\?api-version=\d{4}-\d{2}-\d{2}(?:-preview)?"
@@ -164,15 +187,25 @@ HOSTS: Final[Mapping[str, Host]] = {
     "azure_openai": Host(
         root="/openai/v1", has_deployments=True, comment=FILTERS, roles=frozenset({"system", "developer", "user", "assistant", "tool"})
     ),
-    "groq": Host(root="/openai/v1", refused=OPENAI_ONLY | {"logprobs", "logit_bias", "top_logprobs"}),
-    "mistral": Host(refused=OPENAI_ONLY | ONE_CAP | {"stream_options", "user", "logit_bias"}, refusal_status=422, always_tells_usage=True),
-    "deepseek": Host(refused=OPENAI_ONLY | ONE_CAP, takes_parts=False, usage=_deepseek, comment=b": keep-alive\n\n"),
+    "groq": Host(
+        root="/openai/v1", refused=OPENAI_ONLY | {"logprobs", "logit_bias", "top_logprobs"}, refused_of_assistant=OTHERS_OF_ASSISTANT
+    ),
+    "mistral": Host(
+        refused=OPENAI_ONLY | ONE_CAP | {"stream_options", "user", "logit_bias"},
+        refused_of_assistant=OTHERS_OF_ASSISTANT | {"reasoning"},
+        id_length=9,
+        refusal_status=422,
+        always_tells_usage=True,
+    ),
+    "deepseek": Host(refused=OPENAI_ONLY | ONE_CAP, takes_parts=False, needs_thoughts=True, usage=_deepseek, comment=b": keep-alive\n\n"),
     "together": Host(refused=OPENAI_ONLY | ONE_CAP),
     "fireworks": Host(root="/inference/v1", refused=OPENAI_ONLY),
     "openrouter": Host(root="/api/v1", usage=_openrouter, comment=b": OPENROUTER PROCESSING\n\n", refused=OPENAI_ONLY),
     "xai": Host(refused=OPENAI_ONLY | {"logit_bias"}, usage=_xai),
     "perplexity": Host(is_agent=True),
-    "cerebras": Host(refused=OPENAI_ONLY | {"frequency_penalty", "presence_penalty", "logit_bias"}),
+    "cerebras": Host(
+        refused=OPENAI_ONLY | {"frequency_penalty", "presence_penalty", "logit_bias"}, refused_of_assistant=OTHERS_OF_ASSISTANT
+    ),
     "ollama": Host(refused=ONE_CAP, nobody="keyless"),
     "vllm": Host(nobody="keyless", refused=frozenset({"prompt_cache_retention"})),
     "lm_studio": Host(refused=ONE_CAP, nobody="keyless"),

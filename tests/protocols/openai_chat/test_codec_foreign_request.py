@@ -455,3 +455,50 @@ def test_a_host_of_strings_gets_strings() -> None:
     written, losses = translated("anthropic_messages", body, msgspec.structs.replace(HOST, takes_parts=False))
     assert written["messages"] == [{"role": "user", "content": "One.\n\nTwo."}, {"role": "assistant", "content": "Well?"}]
     assert losses == ["approximated:input[*].parts", "dropped:input[*].parts[*]"]
+    seen, losses = translated("anthropic_messages", body, msgspec.structs.replace(HOST, takes_parts=False, takes_pictures=True))
+    shown = {"type": "image_url", "image_url": {"url": "https://h/x.png"}}
+    one, two = ({"type": "text", "text": text} for text in ("One.", "Two."))
+    assert [message["content"] for message in seen["messages"]] == [[one, shown, two], "Well?", [shown]]
+    assert losses == []
+
+
+def test_hosts_take_what_an_assistant_thought_and_called_each_in_its_way() -> None:
+    """By another name, not at all, or always; where it is not OpenAI's, nothing else of others is taken either. Ids have their form."""
+    cited = {"type": "web_search_result_location", "cited_text": "149 m", "url": "https://h", "title": "t", "encrypted_index": "e"}
+    body = {
+        "max_tokens": 5,
+        "messages": [
+            {"role": "user", "content": "How deep?"},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
+                    {"type": "text", "text": "149 m", "citations": [cited]},
+                    {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
+                ],
+            },
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "ok"}]},
+            {"role": "assistant", "content": "So deep."},
+            {"role": "user", "content": "Thanks."},
+        ],
+    }
+
+    def said(**differences: Any) -> tuple[list[Any], list[str]]:
+        written, losses = translated("anthropic_messages", body, msgspec.structs.replace(HOST, **differences))
+        return written["messages"], losses
+
+    messages, losses = said(thoughts_member="reasoning")
+    assert messages[1].keys() == {"role", "content", "reasoning", "tool_calls"}
+    assert (messages[1]["reasoning"], messages[2]["tool_call_id"], "dropped:input[1].parts[1].citations" in losses) == (
+        "Hm.",
+        "toolu_1",
+        True,
+    )
+    messages, losses = said(thoughts_member="", id_length=9)
+    assert messages[1].keys() == {"role", "content", "tool_calls"}
+    (call,) = messages[1]["tool_calls"]
+    assert (len(call["id"]), call["id"].isalnum(), messages[2]["tool_call_id"]) == (9, True, call["id"])
+    assert {"dropped:input[1].parts[0]", "approximated:input[*].parts[*].call_id"} <= set(losses)
+    messages, losses = said(needs_thoughts=True)
+    assert [messages[at]["reasoning_content"] for at in (1, 3)] == ["Hm.", " "]
+    assert "defaulted:input[*].parts" in losses

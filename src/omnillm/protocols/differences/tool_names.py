@@ -56,6 +56,13 @@ def plain_id(call_id: str) -> str:
     return f"{plain}_{hashlib.sha256(call_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
+def exact_id(call_id: str, length: int) -> str:
+    """A tool call's id of so many letters and digits, at most 64; the same id always gives the same."""
+    if len(call_id) == length and call_id.isascii() and call_id.isalnum():
+        return call_id
+    return hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
 def short_id(call_id: str, longest: int) -> str:
     """A tool call's id cut to `longest` characters, its end replaced by a hash of the whole; the same id always gives the same.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from omnillm.protocols.codec import NO_NAMES, Dialect
-from omnillm.protocols.differences.tool_names import short_id
+from omnillm.protocols.differences.tool_names import exact_id, short_id
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.position import Position
 
@@ -39,6 +39,18 @@ class Place(Position, msgspec.Struct, eq=False):
         return self.dialect is not None and self.dialect.is_openai
 
     @property
+    def thoughts_member(self) -> str:
+        """The member of an assistant's message for what it thought; "": there is none."""
+        if self.dialect is None:
+            return "reasoning_content"
+        return "" if self.dialect.is_openai else self.dialect.thoughts_member
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether an assistant's message may have members that OpenAI's have not."""
+        return self.thoughts_member == "reasoning_content"
+
+    @property
     def has_own_extensions(self) -> bool:
         """Whether vendor extensions are members of Chat's, or the caller's own words for every host."""
         return self.is_native or (not self.protocol and self.dialect is not None)
@@ -60,6 +72,11 @@ class Place(Position, msgspec.Struct, eq=False):
 
     def written_id(self, call_id: str) -> str:
         """Return the id of a call as the reader takes it."""
+        length = 0 if self.dialect is None or self.is_native else self.dialect.id_length
+        if length:
+            if (exact := exact_id(call_id, length)) != call_id:
+                self.losses.approximate(f"{self.root}[*].{self.member}[*].call_id", f"another: the host takes {length} letters and digits")
+            return exact
         if len(call_id) <= _LONGEST_ID or self.is_native or not self.is_openai:
             return call_id
         self.losses.approximate(f"{self.root}[*].{self.member}[*].call_id", "shortened: OpenAI takes 40 characters")

@@ -78,7 +78,7 @@ def put_parts(parts: tuple[MessagePart, ...], place: Place) -> Spoken:
 def _put_text(part: Text, spoken: Spoken, place: Place) -> None:
     written = write_text(part, place)
     if part.citations:
-        if place.is_openai and not place.is_native:
+        if not (place.takes_more or place.is_native):
             place.drop(".citations", "a request has no annotations")
         else:
             spoken.annotations += write_annotations(part, spoken.length, place)
@@ -108,8 +108,8 @@ def _put_call(part: ToolCall, spoken: Spoken, place: Place) -> None:
 
 
 def _put_image(part: ImageUrl | ImageBase64, spoken: Spoken, place: Place) -> None:
-    if place.is_openai:
-        place.drop("", "OpenAI's Chat has no images of an assistant")
+    if not place.takes_more:
+        place.drop("", "the host's Chat has no images of an assistant")
         return
     drop_marks(part, place)
     spoken.images.append(write_image(part, place))

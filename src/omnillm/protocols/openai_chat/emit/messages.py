@@ -10,6 +10,7 @@ from omnillm.model.request import LlmRequest
 from omnillm.protocols.openai_chat.emit import assistant
 from omnillm.protocols.openai_chat.emit.answers import TEXT_ONLY, behind_their_calls, write_orphan, write_result
 from omnillm.protocols.openai_chat.emit.parts import joined_text, write_part, written_content
+from omnillm.protocols.openai_chat.emit.reasoning import fill_in
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.prompt_cache import with_breakpoint
 
@@ -30,8 +31,12 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
         items = with_breakpoint(items, policy, place)
         place.takes_marks = policy.mode != "disabled"
     writer.write(enumerate(items, first) if place.is_native else behind_their_calls(items, first))
-    takes_parts = place.dialect is None or place.dialect.takes_parts
-    return writer.messages if takes_parts else _as_strings(writer.messages, place)
+    dialect = place.dialect
+    if dialect is None:
+        return writer.messages
+    if dialect.needs_thoughts:
+        fill_in(writer.messages, place)
+    return writer.messages if dialect.takes_parts else _as_strings(writer.messages, takes_pictures=dialect.takes_pictures, place=place)
 
 
 class _Writer(msgspec.Struct, eq=False):
@@ -156,12 +161,21 @@ class _Writer(msgspec.Struct, eq=False):
     }
 
 
-def _as_strings(messages: list[dict[str, Any]], place: Place) -> list[dict[str, Any]]:
+def _shown(content: list[dict[str, Any]], place: Place) -> list[dict[str, Any]]:
+    shown = [part for part in content if part.get("type") in {"text", "image_url"}]
+    if len(shown) < len(content):
+        place.losses.drop("input[*].parts[*]", "the host takes text and pictures alone")
+    return shown
+
+
+def _as_strings(messages: list[dict[str, Any]], *, takes_pictures: bool, place: Place) -> list[dict[str, Any]]:
     """Join the texts of each message, and tell what is no text as lost. A message that had nothing else is left out."""
     kept = []
     for message in messages:
         content = message.get("content")
-        if type(content) is list:
+        if type(content) is list and takes_pictures and any(part.get("type") == "image_url" for part in content):
+            message["content"] = _shown(content, place)
+        elif type(content) is list:
             texts = [part["text"] for part in content if part.get("type") == "text"]
             if len(texts) < len(content):
                 place.losses.drop("input[*].parts[*]", "the host takes text alone")

@@ -10,11 +10,19 @@ from omnillm.protocols.openai_chat.place import NAME, Place
 
 def write_reasoning(parts: list[tuple[int, Reasoning]], message: dict[str, Any], place: Place) -> None:
     """Write the reasoning of a message; `parts` with their numbers."""
-    if place.is_openai:
-        for place.part, _ in parts:
-            place.drop("", "OpenAI's Chat takes no reasoning")
-    else:
+    if place.thoughts_member:
         _write_reasoning(parts, message, place)
+    else:
+        for place.part, _ in parts:
+            place.drop("", f"{'OpenAI' if place.is_openai else 'the host'}'s Chat takes no reasoning")
+
+
+def fill_in(messages: list[dict[str, Any]], place: Place) -> None:
+    """Say a blank where no thoughts are known: DeepSeek and Moonshot refuse the message without, the latter even with an empty string."""
+    for message in messages:
+        if message["role"] == "assistant" and not message.get("reasoning_content"):
+            message["reasoning_content"] = " "
+            place.losses.default(f"{place.root}[*].parts", "no thoughts, as a blank: the host needs some")
 
 
 def _write_reasoning(parts: list[tuple[int, Reasoning]], message: dict[str, Any], place: Place) -> None:
@@ -29,8 +37,11 @@ def _write_reasoning(parts: list[tuple[int, Reasoning]], message: dict[str, Any]
             texts.append(said)
         blocks.append(block(said, opaque, is_redacted=part.is_redacted))
     if texts:
-        message["reasoning_content"] = "\n\n".join(texts)
-    if any(len(block) > 2 or "data" in block for block in blocks) or (len(blocks) > 1 and place.dialect is None):
+        message[place.thoughts_member] = "\n\n".join(texts)
+    is_opaque = any(len(block) > 2 or "data" in block for block in blocks)
+    if is_opaque and not place.takes_more:
+        place.drop(".opaque", "the host takes the words of reasoning alone")
+    elif is_opaque or (len(blocks) > 1 and place.dialect is None):
         message["thinking_blocks"] = blocks
     elif len(texts) > 1:
         place.losses.approximate(place.here(), "several pieces of reasoning, as one")
