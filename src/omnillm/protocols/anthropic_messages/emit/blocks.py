@@ -59,7 +59,11 @@ def emit_block(part: Any, place: Place, writer: BlockWriter) -> Block | None:
 
 
 def emit_blocks(parts: Any, outer: str, item: int, inner: str, writer: BlockWriter) -> list[Block]:
-    return [block for number, part in enumerate(parts) if (block := emit_block(part, (outer, item, inner, number), writer)) is not None]
+    blocks = []
+    for number, part in enumerate(parts):
+        if (block := emit_block(part, (outer, item, inner, number), writer)) is not None:
+            blocks.append(block)
+    return blocks
 
 
 def citations_of(citations: tuple[Citation, ...], place: Place, writer: BlockWriter) -> list[Any]:

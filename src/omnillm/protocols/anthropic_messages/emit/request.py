@@ -159,13 +159,14 @@ Blocks = list[dict[str, Any]]
 def _cache(request: LlmRequest, anchors: Anchors, written: tuple[Blocks, Blocks, Blocks], writer: BlockWriter) -> None:
     """`written`: tools, system, messages."""
     policy = request.capabilities.prompt_cache
+    if policy is None and not writer.marks:
+        return
     anchors.tools, anchors.system, messages = written
     if policy is not None:
         place_policy(policy, anchors, writer)
-    if writer.marks:
-        keep_few(writer)
-        if len(writer.marks) > 1 and not writer.is_own:
-            lengthen(chain(anchors.tools, anchors.system, blocks_of(messages)), "cache_control", writer.marks, writer.losses)
+    keep_few(writer)
+    if len(writer.marks) > 1 and not writer.is_own:
+        lengthen(chain(anchors.tools, anchors.system, blocks_of(messages)), "cache_control", writer.marks, writer.losses)
 
 
 def _finished(request: LlmRequest, body: dict[str, Any], writer: BlockWriter) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from omnillm.protocols.envelope import unseal
 from omnillm.protocols.openai_chat.parse import assistant
 from omnillm.protocols.openai_chat.parse.parts import read_content
 from omnillm.protocols.openai_chat.place import NAME
-from omnillm.protocols.shapes import Unfit, array, each, mapping, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, each, optional_text, rest, text
 
 
 def read_messages(messages: Any) -> tuple[RequestItem, ...]:
@@ -29,8 +29,9 @@ class _Conversation:
         """How many calls had no id."""
 
     def read(self, message: Any) -> RequestItem:
-        role = text(mapping(message, "").get("role"), "role")
-        read = _ROLES.get(role)
+        if type(message) is not dict:
+            raise Unfit("", "an object")
+        read = _ROLES.get(text(message.get("role"), "role"))
         if read is None:
             raise Unfit("role", "system, developer, user, assistant, tool or function")
         return read(self, message)
