@@ -29,8 +29,7 @@ async def test_the_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     program, *snippets = blocks(PAGE, "python")
     monkeypatch.chdir(tmp_path)
     Path("in.jsonl").write_text(BATCH)
-    for name in ("OPENAI_API_KEY", "OPENAI_API_KEY_2"):
-        monkeypatch.setenv(name, f"sk-{name}")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-a")
     told = io.StringIO()
     async with FakeProvider() as provider:
         with contextlib.redirect_stdout(told):
