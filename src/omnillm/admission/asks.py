@@ -1,10 +1,10 @@
-"""The structs of the controller's verbs. They hold ids, never live objects: each survives a trip through msgpack.
+"""The structs of the controller's verbs. They hold ids, never live objects, so each can be sent through msgpack.
 
-What `lease` is asked for, and how pools are configured, stands a layer below, with those who read it: `keys/terms.py`.
+The argument of `lease` and the configuration of pools are in `keys/terms.py`, one layer below, because the pools read them.
 
 A `case_id` is the request's id (32 hex digits). Whatever is granted is held under it, and closing the case by id gives it all back.
-Times are monotonic seconds of the process that owns the controller; amounts are nano-USD; tokens are LLM tokens. Answers carry a tag, so
-that an encoded one says which kind it is.
+Times are monotonic seconds of the process that owns the controller; amounts are nano-USD; tokens are LLM tokens. Answers have a tag, so
+that an encoded answer tells its kind.
 """
 
 from typing import final
@@ -34,9 +34,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
 
     case_id: str
     periods: tuple[tuple[str, str], ...] = ()
-    """(budget, period id) of each reservation: a settle is booked to the period of its reserve."""
+    """(budget, period id) of each reservation. The cost is settled in the same periods."""
     requests_limit: int = 0
-    """The virtual key's RPM limit, 0 = none; with what is left: for `x-ratelimit-*`."""
+    """The virtual key's RPM limit, 0 = none. With what is left of it, for `x-ratelimit-*`."""
     requests_left: int = 0
     tokens_limit: int = 0
     tokens_left: int = 0
@@ -49,7 +49,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     case_id: str
     provider: str
     key: str
-    """The key's label; the secret is looked up by whoever sends."""
+    """The key's label. The sender looks up the secret."""
     model: str
 
 
@@ -88,7 +88,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
 
 
 Served = Ticket | Lease | Refusal
-"""What a waiter is told once it is served or out of time. `case_id` says whose answer it is."""
+"""The answer to a waiting question. `case_id` says whose answer it is."""
 
 
 class KeyHealth(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ ABORTED = Outcome(verdict=Verdict.ABORTED)
 class AdmissionController:
     """The verbs. `now` is the monotonic clock of the process that owns the controller, in seconds.
 
-    A verb may serve waiters: each is told to `deliver` before the verb returns, which may ask nothing of the controller meanwhile.
+    A verb may serve waiting calls. Their answers are given to `deliver` before the verb returns. `deliver` must not call the controller.
     """
 
     def __init__(self, configured: ControllerConfigured, *, dice: Dice, now: float, deliver: Callable[[Served], None]) -> None:
@@ -48,7 +48,7 @@ class AdmissionController:
     # -- verbs
 
     def admit(self, ask: Ask, now: float) -> Ticket | Wait | Refusal:
-        """All limits of the caller and the money of one attempt, or nothing. Waits only for money that is held and not spent."""
+        """All limits of the caller and the money of one attempt, or nothing. Waits only for money that other calls hold."""
         if not self._asks.waiters:
             answer = self._tickets.admit(ask, now)
             # Asked for the usual case first: isinstance against another Struct is slow when it is false.
@@ -66,7 +66,7 @@ class AdmissionController:
                 return answer
         held = self._holdings.get(need.case_id)
         caller = held.ask.caller if held is not None else ""
-        # Which keys a retry may have again is its own affair, and changes while it waits: it has a lane for itself.
+        # Which keys a retry may have again is different for each retry, and changes while it waits. So each has a lane of its own.
         lane = (need.targets, need.tried, need.pinned, need.case_id if need.retry_of else "")
         return self._enqueue(self._needs, Waiter(need, caller, lane, need.tokens), now)
 
@@ -77,7 +77,7 @@ class AdmissionController:
             grant.send(now)
 
     def prove(self, lease_id: int, now: float) -> None:
-        """The attempt has succeeded so far, and may go on for long (a stream, a live session): its key serves others meanwhile."""
+        """An attempt that may last long (a stream, a live session) has begun well, so its key need not be probed any more."""
         grant = self._leasing.grants.get(lease_id)
         if grant is not None and grant.pool.prove(grant, now):
             self._needs.stir()
@@ -94,7 +94,7 @@ class AdmissionController:
         return None if held.extend(amount_nanousd) else budget_refusal(case_id, amount_nanousd, held.periods, is_more=True)
 
     def release(self, lease_id: int, outcome: Outcome, now: float) -> None:
-        """The attempt is over: what it meant for its key, its group and its provider."""
+        """The attempt is over. Its outcome is judged for its key, its quota group and its provider."""
         grant = self._leasing.grants.pop(lease_id, None)
         if grant is None:
             return
@@ -125,7 +125,7 @@ class AdmissionController:
                 self._serve(now)
 
     def cancel(self, case_id: str, now: float) -> None:
-        """Give back whatever is still held under the case, seen or not: its place in a queue, leases, reservations."""
+        """Give back whatever the case still holds, whether the call knows of it or not: its place in a queue, leases, reservations."""
         self._asks.leave(case_id)
         self._needs.leave(case_id)
         held = self._holdings.get(case_id)
@@ -172,11 +172,11 @@ class AdmissionController:
         self._asks.stir()
 
     def suspend(self, budget: str) -> None:
-        """A budget that nobody new draws on for now is no longer shown. It binds the calls that know it to their end."""
+        """No new call draws on this budget for now, and it is no longer shown. It still binds the calls that draw on it already."""
         self._tickets.listed -= {budget}
 
     def retire(self, caller: str, budget: str) -> None:
-        """As `suspend`, for good: who was enrolled comes back no more, nor does its own budget, if there was one. Forgotten in time."""
+        """As `suspend`, for good: the enrolled caller and its own budget, if it has one, do not come back. They are forgotten in time."""
         self._tickets.retire(caller, budget)
 
     def revive(self, provider: str, label: str, now: float) -> bool:  # noqa: ARG002  every verb takes the time
@@ -202,7 +202,7 @@ class AdmissionController:
     # -- queues
 
     def _enqueue(self, queue: Queue[QuestionT, AnswerT], waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | Wait:
-        """An answer for who comes last, or it waits, where the queues are not full."""
+        """Put a question into a queue, behind the others. Returns its answer, or that it waits; refused if the queues are full."""
         answer = queue.join(waiter, now)
         if answer is None and len(self._asks.waiters) + len(self._needs.waiters) > self._depth:
             queue.leave(waiter.case_id)

@@ -26,7 +26,7 @@ SHORT_LIVED = frozenset({RESPONSE, INTERACTION, MESSAGE, REASONING, COMPACTION, 
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider key that a call should, or must, be answered by."""
+    """The provider key that should, or must, answer a call."""
 
     provider: str
     key: str
@@ -35,10 +35,10 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     upstream_id: str = ""
     """What binds the call."""
     reasoning: Mapping[str, tuple[str, str]] = {}
-    """Encrypted reasoning that the call brings back -> provider and key that can read it."""
+    """Encrypted reasoning that the call brings back -> (provider, key) that can read it."""
 
     def unreadable(self, lease: Lease) -> frozenset[str]:
-        """The reasoning that the key of a lease cannot read: its provider would refuse the whole call."""
+        """The reasoning that the key of a lease cannot read. Its provider would refuse the whole call because of it."""
         return frozenset([item for item, issuer in self.reasoning.items() if issuer != (lease.provider, lease.key)])
 
 
@@ -51,7 +51,7 @@ class Bindings:
         self._recent: dict[Bound, Binding] = {}
 
     async def pin(self, call: Call, named: tuple[Bound, ...]) -> Pin | None:
-        """Where the ids that a call names were made; None when nobody here made them. CallerFault 404: another caller did."""
+        """The key that made the ids in a call; None if they were not made here. CallerFault 404: another caller made one of them."""
         must: Binding | None = None
         wish: Binding | None = None
         reasoning: dict[str, tuple[str, str]] = {}
@@ -89,7 +89,7 @@ class Bindings:
             raise unreadable(error) from error
 
     def make(self, call: Call, lease: Lease, made: tuple[Bound, ...], *, request_id: str = "") -> tuple[Binding, ...]:
-        """What a reply made: known from now on, and to be posted with the call. `request_id`: of the call, whose bill it may be."""
+        """Bindings for what a reply made. Known from now on, and to be posted with the call. `request_id`: the owner of a bill."""
         wall = self._clock.wall()
         recent = self._recent
         bindings = tuple(
@@ -106,7 +106,7 @@ class Bindings:
         )
         for binding in bindings:
             known = recent.get((binding.kind, binding.upstream_id))
-            # As in the ledger the first one stands: nobody becomes the owner of what is another's by hearing of it.
+            # The first binding stands, as in the ledger. Nobody becomes the owner of an object because a reply mentions it.
             if known is None or known.expires_wall_ms <= wall * 1000:
                 recent[binding.kind, binding.upstream_id] = binding
         while len(recent) > MOST_RECENT:

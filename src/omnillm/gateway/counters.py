@@ -29,7 +29,7 @@ Alike = tuple[str, str, str, str, str, bool]
 Line = tuple[int, ...]
 """The counts of one call, or the sums of some, in the order of `Counts`."""
 MOST_LINES: Final = 8
-"""In a tally before they are added up: to add up eight lines takes little longer than two."""
+"""Lines that a tally gathers before it adds them up. Adding up eight lines takes little longer than two."""
 
 
 class Counts(NamedTuple):
@@ -63,7 +63,7 @@ DURATION: Final = Counts._fields.index("duration_ms")
 
 
 class Tally(list[Line]):
-    """What calls that have their labels in common add up to."""
+    """The sum over calls with the same labels."""
 
     __slots__ = ()
 
@@ -78,7 +78,7 @@ class Tally(list[Line]):
 
 
 class Series:
-    """Calls that have their labels in common: what they add up to, and how many took how long (`BUCKETS_MS`)."""
+    """Calls with the same labels: their sum, and how many of them took how long (`BUCKETS_MS`)."""
 
     __slots__ = ("buckets", "tally")
 

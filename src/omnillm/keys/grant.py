@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 UNSENT = -1.0
 NOT_SENT: Final = Verdict.NOT_SENT
-"""The only verdict after which nothing stays charged: providers count refused requests too, and perhaps aborted ones."""
+"""Only after this verdict nothing stays charged. Providers also count requests that they refuse, and perhaps aborted ones."""
 NEVER_LEFT = frozenset({Verdict.NOT_SENT, Verdict.ABORTED, Verdict.CALLER_FAULT})
-"""Verdicts that leave a grant unsent when `send` was not called; any other tells that the provider was reached."""
+"""With these verdicts a grant counts as unsent if `send` was not called. Any other verdict tells that the provider was reached."""
 
 
 class Grant(Struct, kw_only=True, eq=False):
-    """What `Pool.lease` took: a slot, and room in windows. They are those of that moment, and those that count on from one of them."""
+    """What `Pool.lease` took: a place at a key, and room in windows. If a reload replaces a window, it also counts in the new one."""
 
     case_id: str
     model: str
@@ -58,7 +58,7 @@ class Grant(Struct, kw_only=True, eq=False):
         self.end_probes()
 
     def end_probes(self) -> None:
-        """It is nobody's probe any more: where it has told nothing, the next grant may probe."""
+        """It is no probe any more. If it has told nothing about a circuit, the next grant may probe that."""
         for circuit in self.probes:
             circuit.free(self)
         self.probes = ()
@@ -72,7 +72,7 @@ class Grant(Struct, kw_only=True, eq=False):
                 window.reserve(self.tokens)
 
     def send(self, now: float) -> None:
-        """Its slot and tokens count from now. Sent again, after a stale connection, they move here."""
+        """Its request and tokens count from now. If it is sent again, after a stale connection, they count from then."""
         tokens = self.tokens
         if self.sent_at != UNSENT:
             self._take_back()
@@ -99,7 +99,7 @@ class Grant(Struct, kw_only=True, eq=False):
             return True
         headroom, first_byte_s = outcome.headroom, outcome.first_byte_s
         if headroom is not None:
-            # Headers tell of the moment of the first byte; whatever was granted since this one was sent comes off what was left then.
+            # The headers say what was left when the first byte came. What was granted after this request was sent is subtracted from it.
             at = now if first_byte_s is None else self.sent_at + first_byte_s
             if self.model_class.cap.update(headroom, self.requests_mark, self.tokens_mark, at if at < now else now):
                 is_roomier = True
@@ -115,7 +115,7 @@ class Grant(Struct, kw_only=True, eq=False):
         return is_roomier
 
     def _has_left(self, verdict: Verdict, now: float) -> bool:
-        """Closed before it was sent: gives all back, unless the verdict tells that it was sent after all."""
+        """`send` was not called. Gives everything back, unless the verdict tells that the request was sent after all."""
         if verdict not in NEVER_LEFT:
             self.send(now)
             return True

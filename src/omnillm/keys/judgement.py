@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 COOLDOWN = Backoff(first_s=1.0, most_s=60.0, jitter=0.25)
 QUOTA = Backoff(first_s=600.0, most_s=inf)
 DOUBT = Backoff(first_s=1.0, most_s=5.0, jitter=0.25)
-"""The shortest rest where a provider's hint was obeyed and proved too short: some providers say "now" each time."""
+"""The shortest rest after a provider's hint proved too short. Some providers say "now" each time."""
 REST = Backoff(first_s=60.0, most_s=3600.0)
 HINT_JITTER = 0.05
-"""Upwards: to return before the hint would be another 429."""
+"""Added to a hint. To return earlier than the hint would mean another 429."""
 HARMLESS = frozenset({Verdict.SUCCESS, Verdict.CALLER_FAULT, Verdict.ABORTED, Verdict.STALE})
 """Verdicts that make nobody's health worse."""
 
@@ -42,7 +42,7 @@ def _rate_limited(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> N
 
 
 def _exhausted(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
-    """A shorter hint does not shorten the rest: Gemini's exhausted quotas of a day come with a hint of seconds."""
+    """A shorter hint does not shorten the rest, because Gemini gives a hint of seconds when the quota of a day is exhausted."""
     delay, hint_s = grant.model_class.circuit.delay(QUOTA, pool.dice), outcome.retry_after_s
     delay = delay if hint_s is None else max(delay, _hinted(hint_s, pool.dice))
     for model_class in _cool(pool, grant, delay, now):
@@ -54,7 +54,7 @@ def _hinted(hint_s: float, dice: Dice) -> float:
 
 
 def _cool(pool: "Pool", grant: Grant, delay: float, now: float) -> set[ModelClass]:
-    """Never for longer than the pool's `max_cooldown_s`. Where a reload has moved the key, its account may be either group's."""
+    """Never for longer than the pool's `max_cooldown_s`. If a reload has moved the key, its account may belong to either group."""
     cooled = {grant.model_class, grant.key.group.class_of(grant.model, now)}
     for model_class in cooled:
         model_class.cool(now + min(delay, pool.max_cooldown_s))
@@ -62,7 +62,7 @@ def _cool(pool: "Pool", grant: Grant, delay: float, now: float) -> set[ModelClas
 
 
 def _dead(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
-    """A hint is the gateway's own, where the trouble is with what it signs with: no provider tells when a key will be good."""
+    """A hint comes from the gateway itself, if its credentials could not be had. No provider tells when a dead key will be good."""
     circuit, hint_s = grant.key.dead, outcome.retry_after_s
     circuit.fail(now + (circuit.delay(REST, pool.dice) if hint_s is None else hint_s))
 
@@ -74,7 +74,7 @@ def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
 
 
 def _failed(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001 - a judge's shape
-    """A probe's failure counts whoever's it is: what it tried out is not well yet."""
+    """The failure of a probe always counts, whichever caller it had: what was probed is not well yet."""
     key, caller = grant.key, grant.caller
     key.breaker.sure_until = 0.0
     if key.witnesses.is_believed(caller, now) or grant.probes:

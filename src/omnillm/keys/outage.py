@@ -11,7 +11,7 @@ BACKOFF = Backoff(first_s=1.0, most_s=30.0, jitter=0.25)
 
 
 class Outage:
-    """Counts keys by their latest answer in this and the previous ten seconds; calls and retries in this one."""
+    """Counts keys by their latest answer, in this and the previous ten seconds; and calls and retries in this ten seconds."""
 
     __slots__ = ("_failing", "_failing_before", "_span", "_used", "_used_before", "calls", "circuit", "ends", "retries")
 
@@ -25,7 +25,7 @@ class Outage:
         self.retries = 0
 
     def succeeded(self, key: Key, now: float) -> None:
-        """Somebody got through: nothing is set aside any more."""
+        """A call has succeeded, so the provider is not set aside any more."""
         if now >= self.ends:
             self._advance(now)
         if key.seen_in != self._span:
@@ -66,11 +66,11 @@ class Outage:
         return 2 * (self._failing + self._failing_before) > self._used + self._used_before
 
     def has_retry(self, now: float) -> bool:
-        """Whether one more retry is allowed. They are bounded only while most keys fail, not for one bad key among good ones."""
+        """Whether one more retry is allowed. Retries are limited only while most keys fail, not because of one bad key."""
         return not self.spans_most(now) or self.retries + 1 <= RETRY_SHARE * self.calls + RETRY_LEAST
 
     def consider(self, now: float, dice: Dice, *, grant: object, is_unreachable: bool) -> None:
-        """After a failure: set the provider aside when its keys agree. One alone speaks for it only when it is unreachable."""
+        """After a failure: set the provider aside if most of its keys fail. One failing key is enough only if the host is unreachable."""
         circuit = self.circuit
         failing = self._failing + self._failing_before
         is_probe = grant in circuit.probes

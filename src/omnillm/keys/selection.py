@@ -37,7 +37,7 @@ def power_of_two(ready: Ready, model: str, tokens: int, passed: Collection[str],
     first = pair % count
     one, other = ready[first], ready[first - 1 - pair // count]
     if not passed:
-        # The one that wins ties cannot lose if its load is on the lowest step: the other's windows need not be looked at.
+        # The key that wins ties cannot lose if its load is on the lowest step. Then the other key's windows need not be read.
         winner = one if (one.in_use, one.latency_s) <= (other.in_use, other.latency_s) else other
         if winner.load(model, tokens, now) * LOAD_STEPS < 1.0:
             return winner
@@ -51,7 +51,7 @@ def power_of_two(ready: Ready, model: str, tokens: int, passed: Collection[str],
 
 
 def _is_lighter(one: Key, one_load: float, other: Key, other_load: float) -> bool:
-    """By share of the tightest limit in coarse steps, then calls in flight, then latency."""
+    """Compare by the used share of the tightest limit, in coarse steps; then by calls in flight; then by latency."""
     ahead = int(other_load * LOAD_STEPS) - int(one_load * LOAD_STEPS)
     return ahead > 0 if ahead else (one.in_use, one.latency_s) <= (other.in_use, other.latency_s)
 
@@ -68,7 +68,7 @@ def random_first_fit(ready: Ready, model: str, tokens: int, passed: Collection[s
 
 
 def weighted(ready: Ready, model: str, tokens: int, passed: Collection[str], now: float, dice: Dice) -> Key | None:
-    """In proportion to weight among those with room: by a few throws that reject, and when all of them did, exactly."""
+    """In proportion to weight among the keys with room: by rejection sampling with a few throws, and exactly if all of them failed."""
     count = len(ready)
     for _ in range(min(count, WEIGHTED_TRIES)):
         key = ready[int(dice.random() * count)]

@@ -30,7 +30,7 @@ class Witnesses:
         self.are_two = now - self._before_at < NOW_S
 
     def is_believed(self, caller: str, now: float) -> bool:
-        """Whether a failure tells of more than its caller. Of one caller's in a row, while others do well, only the first does."""
+        """Whether a failure counts. If one caller fails several times in a row while others do well, only the first failure counts."""
         is_again, self._who_failed = caller == self._who_failed, caller
         others_at = self._before_at if caller == self.latest else self._latest_at
         return not is_again or now - others_at >= LATELY_S

@@ -1,8 +1,8 @@
 """The thread that owns the ledger's only read-write connection, and the queue before it.
 
-The event loop appends to a deque and goes on; it wakes the thread only when that sleeps. The thread commits at once when it was idle, or
-when somebody waits for a posting of their own. Otherwise it lets postings gather, behind a transaction and before the next: briefly when
-somebody waits for one, longer when nobody does, because a commit costs as much as a dozen postings.
+The event loop appends to a deque and goes on; it wakes the thread only if that sleeps. After a time without work the thread commits at
+once. Otherwise it lets postings gather between two transactions, because a commit costs as much as a dozen postings: for a short time if somebody
+waits for one of them, for longer if nobody does.
 """
 
 import asyncio
@@ -139,10 +139,10 @@ class Writer:
         return bool(self._queue or self._chores)
 
     def _linger(self) -> None:
-        """Behind a transaction: lets more gather before the next one, unless a whole batch is there."""
+        """After a transaction: let more postings gather before the next one, unless a whole batch is there already."""
         if len(self._queue) >= BATCH or self._chores:
             return
-        # More came in during the last transaction: so it will during the next, and whoever waits is not alone.
+        # More came in during the last transaction, so more will during the next: then a commit serves several who wait.
         is_crowded = bool(self._queue)
         self._is_lingering = True
         if not self._is_awaited:
@@ -207,7 +207,7 @@ class Writer:
         self._tell([item.done for item in batch if isinstance(item, Awaited)], str(error))
 
     def _do_chore(self) -> None:
-        """Not while rows may have to be written again: the chore may delete them, and then they would look new, and be booked twice."""
+        """Do one chore, but not while rows may have to be written again: if it deleted them they would look new, and be booked twice."""
         if not self._chores or self._queue.may_repeat:
             return
         if self._queue.has_unsynced and not self._ensure(self._book.sync):
@@ -241,7 +241,7 @@ class Writer:
         return True
 
     def _recover(self, error: LedgerUnavailable, refused: list[Posting] | None = None) -> None:
-        """Try until the disk takes a write again, and what was `refused`. A store that closes tries once more, then this raises."""
+        """Try until the ledger can be written again, with the `refused` postings as a test. If the store closes it tries once more."""
         self.is_healthy = False
         outage = Outage(self._book, refused or [])
         while True:
