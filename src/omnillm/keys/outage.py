@@ -11,7 +11,7 @@ BACKOFF = Backoff(first_s=1.0, most_s=30.0, jitter=0.25)
 
 
 class Outage:
-    """Counts keys by their latest answer, in this and the previous ten seconds; and calls and retries in this ten seconds."""
+    """Counts keys by their latest answer, in this and the previous ten seconds; and calls and retries in these ten seconds."""
 
     __slots__ = ("_failing", "_failing_before", "_span", "_used", "_used_before", "calls", "circuit", "ends", "retries")
 
