@@ -14,13 +14,11 @@ OURS = frozenset({b"connection", b"content-length", b"date", b"keep-alive", b"tr
 
 
 class AsgiBridge:
-    """`scheme`, `server` and `root_path` are the operator's word: nothing of the scope is taken from `Host`."""
+    """`scheme` is the operator's word: nothing of the scope is taken from `Host`."""
 
-    def __init__(self, app: AsgiApp, *, scheme: str = "http", server: tuple[str, int] | None = None, root_path: str = "") -> None:
+    def __init__(self, app: AsgiApp, *, scheme: str = "http") -> None:
         self._app = app
         self._scheme = scheme
-        self._server = server
-        self._root_path = root_path
 
     async def respond(self, request: Request, reply: Reply) -> None:
         exchange = _Exchange(request, reply)
@@ -39,10 +37,10 @@ class AsgiBridge:
             "path": request.path,
             "raw_path": request.target.partition(b"?")[0],
             "query_string": request.query.encode(),
-            "root_path": self._root_path,
+            "root_path": "",
             "headers": list(request.headers.items()),
             "client": _client(request.peer),
-            "server": self._server,
+            "server": None,
         }
 
 

@@ -17,8 +17,8 @@ def _statuses() -> Iterator[Fault]:
         yield replace(Fault.status(status), effect=f"{status} in the protocol's own form, without a retry hint")
 
 
-def _rate(name: str, effect: str, hint: Hint, code: str = "") -> Fault:
-    return Fault(name=name, effect=f"429, {effect}", http_status=429, code=code, hint=hint)
+def _rate(name: str, effect: str, hint: Hint) -> Fault:
+    return Fault(name=name, effect=f"429, {effect}", http_status=429, hint=hint)
 
 
 def _limits() -> Iterator[Fault]:

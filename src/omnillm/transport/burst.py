@@ -1,4 +1,4 @@
-"""Writes in bursts: small writes of one turn of the event loop are sent together at its end."""
+"""Writes in bursts: of the writes of one turn of the event loop, to any sockets, the first is sent at once and the others together."""
 
 import asyncio
 from collections import deque
