@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from omnillm.admission import callers as admission
+from omnillm.admission.allowance import Allowance
 from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.explain import explain_model
 from omnillm.assemble.parts import check_unchangeable, make_caller, make_upstreams, open_store, scheduled_budgets
@@ -90,7 +90,7 @@ def test_virtual_keys_share_what_is_equal_between_them() -> None:
     assert (one.budgets, one.models) == (("everything",), models)
     assert one.budgets is other.budgets
     assert one.models is other.models
-    admitted = [admission.Caller(configured.caller(each)) for each in terms]
+    admitted = [Allowance(configured.caller(each)) for each in terms]
     assert [(each.name, each.limits.rpm, each.limits.tpm) for each in admitted] == [("one", 10**6, 0), ("other", 10**6, 0)]
     assert admitted[0].limits is admitted[1].limits
 

@@ -31,10 +31,9 @@ async def ticked(program: Program, times: int = 1) -> None:
         if counted == times + 1:  # the first may have begun before
             done.set()
 
-    program.ticker.acts.append(count)
+    program.ticker.add(count)
     async with asyncio.timeout(10):
         await done.wait()
-    program.ticker.acts.remove(count)
 
 
 async def test_what_budgets_have_spent_survives_a_restart(tmp_path, clock: ManualClock) -> None:

@@ -49,7 +49,6 @@ class Keyring:
         self._revision = 0
         self.changing = asyncio.Lock()
         """Held while a key is changed, and while another configuration is applied: each is checked against the other as it then is."""
-        self._ticks = 0
         self._polling: asyncio.Task[None] | None = None
         self.callers: dict[bytes, Caller] = {}
 
@@ -90,10 +89,9 @@ class Keyring:
         self.callers = callers
         return callers
 
-    def tick(self) -> None:
-        """Now and then, look for what others have changed."""
-        self._ticks += 1
-        if self._ticks % POLL_TICKS == 0 and (self._polling is None or self._polling.done()):
+    def look(self) -> None:
+        """Look for what other processes have changed."""
+        if self._polling is None or self._polling.done():
             self._polling = asyncio.get_running_loop().create_task(self._poll())
 
     async def aclose(self) -> None:

@@ -103,19 +103,19 @@ class Program:
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
         self.credentials = Credentials(self.clock, self.dice)
         self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
-        self.ticker = Ticker(
+        self.ticker = Ticker()
+        self.ticker.add(
             lambda: self.deadlines.sweep(self.clock.now()),
             lambda: self.controller.tick(self.clock.now()),
             lambda: self.calendar.roll(self.clock.wall(), self.clock.now()),
             lambda: self._follow_prices(day_at(self.clock.wall())),
-            self._look_at_budgets,
             self.ended.flush,
             self.retention.tick,
             self.batch_looks.tick,
             self.exporter.tick,
         )
+        self.ticker.add(self._alert, every=ALERT_TICKS)
         self.enrolment = Enrolment(self.controller, self.calendar, self.alerts, self.clock)
-        self._ticks = 0
         self._journal: Journal | None = None
         self._idempotency: Idempotency | None = None
         self._batch_bounds: BatchBounds | None = None
@@ -285,11 +285,6 @@ class Program:
     def _note_failures(self, attempts: tuple[AttemptRow, ...]) -> None:
         for observe in self._failure_observers:
             observe(attempts)
-
-    def _look_at_budgets(self) -> None:
-        self._ticks += 1
-        if not self._ticks % ALERT_TICKS:
-            self._alert()
 
     def _alert(self) -> None:
         """Warn of the budgets that have spent a share of their limit."""

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.files import take_files
-from omnillm.assemble.keyring import Keyring
+from omnillm.assemble.keyring import POLL_TICKS, Keyring
 from omnillm.assemble.memory import keep_freed_memory, quieten_collector
 from omnillm.assemble.parts import make_caller, make_upstreams, open_store
 from omnillm.assemble.program import Program
@@ -98,10 +98,10 @@ class Service:
         await self.keyring.read()
         await self.server.catch_up()  # the keys that are kept may be made for the file as it is by now
         self.keyring.enrol()
-        program.ticker.acts.append(self.keyring.tick)
-        program.ticker.acts.append(self._end_if_taken_over)
+        program.ticker.add(self.keyring.look, every=POLL_TICKS)
+        program.ticker.add(self._end_if_taken_over)
         if self.call_log:
-            program.ticker.acts.append(self.call_log.flush)
+            program.ticker.add(self.call_log.flush)
 
     def _end_if_taken_over(self) -> None:
         """Stop: what it served from now on would not be recorded. Its supervisor starts it again, and then it stands by."""

@@ -10,11 +10,16 @@ TICK_S = 0.05
 
 
 class Ticker:
-    """Calls each of `acts` at every tick. A defect in one of them does not keep the others from being called."""
+    """Calls what was added, at every tick or at some. A defect in one act does not keep the others from being called."""
 
-    def __init__(self, *acts: Callable[[], object]) -> None:
-        self.acts = [*acts]
+    def __init__(self) -> None:
+        self._acts: list[tuple[Callable[[], object], int]] = []
+        self._ticks = 0
         self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, *acts: Callable[[], object], every: int = 1) -> None:
+        """Call these at each tick; with `every`, only once in so many ticks."""
+        self._acts += [(act, every) for act in acts]
 
     @property
     def is_running(self) -> bool:
@@ -23,7 +28,8 @@ class Ticker:
     def tick(self) -> None:
         """Now, and from now on every `TICK_S`."""
         self._timer = asyncio.get_running_loop().call_later(TICK_S, self.tick)
-        do_all(self.acts)
+        self._ticks += 1
+        do_all([act for act, every in self._acts if not self._ticks % every])
 
     def close(self) -> None:
         if self._timer is not None:
