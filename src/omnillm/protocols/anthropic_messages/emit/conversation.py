@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from omnillm.model.message import ROLE_WORDS, SYSTEM_ROLES, Message, MessageRole, Text, ToolResult
+from omnillm.model.message import ROLE_WORDS, SYSTEM_ROLES, Message, MessageRole, Text, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.emit.blocks import emit_block, emit_blocks, lost_result_blocks, tool_result_block
 from omnillm.protocols.anthropic_messages.emit.writer import UNMARKED, BlockWriter
@@ -110,7 +110,11 @@ class _Conversation:
         if message.role in SYSTEM_ROLES:
             self._add_system(message, number)
             return
-        blocks = emit_blocks(message.parts, "input", number, "parts", writer)
+        words = lone_words(message)
+        if words and not words.isspace():
+            blocks: list[Block] = [{"type": "text", "text": words}]
+        else:
+            blocks = emit_blocks(message.parts, "input", number, "parts", writer)
         self._anchors.see_message(self._count, blocks, unmarked=UNMARKED)
         self._count += 1
         if message.name:

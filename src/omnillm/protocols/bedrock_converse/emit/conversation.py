@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnillm.model.message import ROLE_WORDS, SYSTEM_ROLES, Message, MessageRole, Text, ToolResult
+from omnillm.model.message import ROLE_WORDS, SYSTEM_ROLES, Message, MessageRole, Text, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.bedrock_converse.emit.blocks import emit_block, emit_blocks, result_content, tool_result_block
 from omnillm.protocols.bedrock_converse.writer import Writer
@@ -101,8 +101,12 @@ class _Conversation:
         if message.role in SYSTEM_ROLES:
             self._add_system(message, number)
             return
-        blocks = emit_blocks(message.parts, "input", number, "parts", writer)
-        _drop_words(message, number, writer)
+        words = lone_words(message)
+        if words and not words.isspace():
+            blocks: list[Block] = [{"text": words}]
+        else:
+            blocks = emit_blocks(message.parts, "input", number, "parts", writer)
+            _drop_words(message, number, writer)
         if not blocks:
             writer.losses.drop(f"input[{number}]", "a message without content")
         else:

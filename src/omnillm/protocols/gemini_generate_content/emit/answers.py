@@ -28,6 +28,8 @@ def as_given(items: Sequence[RequestItem], start: int) -> list[Placed]:
 
 def results_first(items: Sequence[RequestItem], start: int, losses: Losses) -> list[Placed]:
     """Move every result to the end of the step that called for it."""
+    if ToolResult not in map(type, items):
+        return as_given(items, start)
     order = _Order()
     for placed in as_given(items, start):
         item = placed.item

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from omnillm.model.message import SYSTEM_ROLES, Message, MessageRole, Text, ToolResult
+from msgspec.structs import replace
+
+from omnillm.model.message import SYSTEM_ROLES, Message, MessageRole, Text, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
 from omnillm.protocols.gemini_generate_content.emit.answers import Placed, as_given, results_first
@@ -60,18 +62,20 @@ def _system_parts(message: Message, number: int, place: Place) -> list[GeminiPar
     place.number = number
     if message.role is MessageRole.DEVELOPER:
         place.losses.approximate(f"input[{number}].role", "said as system")
-    _drop_name(message, number, place)
-    if place.is_own:
-        return emit_parts(message.parts, place)
-    for part, said in enumerate(message.parts):
-        if type(said) is not Text:
-            place.losses.drop(f"input[{number}].parts[{part}]", "system text is text alone")
-    return emit_parts([part for part in message.parts if type(part) is Text], place)
+    if not place.is_own and any(type(part) is not Text for part in message.parts):
+        for part, said in enumerate(message.parts):
+            if type(said) is not Text:
+                place.losses.drop(f"input[{number}].parts[{part}]", "system text is text alone")
+        message = replace(message, parts=tuple(part for part in message.parts if type(part) is Text))
+    return _message_parts(message, place)
 
 
-def _drop_name(message: Message, number: int, place: Place) -> None:
+def _message_parts(message: Message, place: Place) -> list[GeminiPart]:
+    if words := lone_words(message):
+        return [{"text": words}]
     if message.name:
-        place.losses.drop(f"input[{number}].name", "Gemini has no names of participants")
+        place.losses.drop(place.around(".name"), "Gemini has no names of participants")
+    return emit_parts(message.parts, place)
 
 
 class _Turns:
@@ -127,8 +131,7 @@ class _Turns:
             return
         place.number = number
         place.awaits_call = message.role is MessageRole.ASSISTANT
-        parts = emit_parts(message.parts, place)
-        _drop_name(message, number, place)
+        parts = _message_parts(message, place)
         if not parts:
             if not message.parts:
                 place.losses.drop(f"input[{number}]", "a message without content")

@@ -18,6 +18,7 @@ from omnillm.model.message import (
     Text,
     ToolCall,
     ToolResult,
+    lone_words,
 )
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.openai_responses import local_shell
@@ -67,6 +68,9 @@ class InputWriter:
             self._write_message(item)
 
     def _write_message(self, message: Message) -> None:
+        if words := lone_words(message):
+            self.items.append({"role": ROLE_WORDS[message.role], "content": words})
+            return
         place = self.place
         content: list[Item] = []
         for place.part, part in enumerate(message.parts):
