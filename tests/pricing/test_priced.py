@@ -211,6 +211,14 @@ def test_a_translated_call_is_weighed_by_what_its_targets_are_sent(protocol, spo
     assert both.tokens == max(alone.tokens, native.tokens)
 
 
+def test_a_member_in_odd_letters_is_refused_where_a_target_reads_the_clients_own_body():
+    """Where all of them are sent what we have written, nobody could read it differently, and it is told as lost."""
+    quoted(CHAT, targets=(MESSAGES,), Max_Tokens=5000)
+    for targets in ((MESSAGES, CHAT), (CHAT,)):
+        with pytest.raises(BadRequest, match="odd letters"):
+            quoted(CHAT, targets=targets, Max_Tokens=5000)
+
+
 def test_a_translated_call_is_bounded_by_the_longest_answer_that_a_target_is_asked_for():
     """Responses writes 16 tokens at least, and Messages needs a cap where the others have none: the order of the targets changes nothing."""
     for targets in ((MESSAGES, RESPONSES), (RESPONSES, MESSAGES)):
