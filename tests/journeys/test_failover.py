@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 from tests import soak
+from tests.in_turn import in_turn
 from tests.journeys.running import PRICES, Serve, configuration
 from tests.journeys.wire import DIALECTS, PROVIDERS, Reply, ask, ask_count, exchange
 
@@ -453,6 +454,36 @@ async def test_a_prompt_that_a_moderator_flags_is_its_callers_alone(serve: Serve
             assert (flagged.status, told in flagged.error["message"], b"our-" in flagged.body) == (400, True, False)
             assert (await exchange(gateway.port, ask("openai_chat", "hello"))).headers["x-omnillm-attempts"] == "1"
         assert {gateway.keys()[label].state for label in "ab"} == {"ready"}
+
+
+MISSING = {
+    "an environment": ("gemini_interactions", 404, {"environment": "env_none"}),
+    "a cache": ("gemini_interactions", 403, {"cached_content": "cachedContents/none"}),
+    "a file": ("gemini", 403, {"contents": [{"parts": [{"fileData": {"fileUri": "https://x.test/v1beta/files/none"}}]}]}),
+    "a film": ("gemini", 403, {"contents": [{"parts": [{"fileData": {"fileUri": "https://youtu.be/private"}}]}]}),
+    "an item": ("openai_responses", 404, {"input": [{"type": "item_reference", "id": "msg_none"}]}),
+    "a prompt": ("openai_responses", 404, {"prompt": {"id": "pmpt_none"}}),
+    "a document": (
+        "anthropic_messages",
+        404,
+        {"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "file", "file_id": "file_none"}}]}]},
+    ),
+}
+
+
+@in_turn("what", MISSING)
+async def test_who_names_what_is_not_there_keeps_nobody_from_the_model(serve: Serve, what: str) -> None:
+    """With whichever key: it was not the model that it found missing, or forbidden. Who names nothing finds that of the model."""
+    dialect, status, more = MISSING[what]
+    async with FakeProvider(keys={"a": Behaviour(), "b": Behaviour()}, prices=PRICES) as fake:
+        text = configuration(fake, keys=pool_of("ab"), queue="0s")
+        gateway = await serve(text.replace('[{name: everything, limit_usd: "1000", period: total, hard: true}]', "[]"))
+        fake.enqueue(*[Fault.status(status)] * 2)
+        assert (await exchange(gateway.port, ask(dialect, "hello", more=more))).status in {404, 503}
+        assert (await exchange(gateway.port, ask(dialect, "hello"))).headers["x-omnillm-attempts"] == "1"
+        fake.enqueue(Fault.status(status))
+        assert [(await exchange(gateway.port, ask(dialect, "hello"))).headers["x-omnillm-attempts"] for _ in "ab"] == ["2", "1"]
+        assert len(fake.log) == 6
 
 
 @pytest.mark.parametrize("name", ["status_401", "status_500", "html_in_200", "error_in_200", "empty_200", "reset_before_head"])

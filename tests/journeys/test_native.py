@@ -856,6 +856,15 @@ async def test_a_batch_of_geminis_runs_over_no_file_of_another(fake: FakeProvide
         assert (reply.status == 404 and "There is no file" in reply.body.decode()) == (status == 404)
 
 
+async def test_who_asks_for_what_is_gone_keeps_nobody_from_the_key(fake: FakeProvider, gateway: Running) -> None:
+    """Gemini answers 403 for a file that it has forgotten."""
+    made = (await upload(gateway)).json["id"]
+    fake.enqueue(Fault.status(403))
+    assert (await ask(gateway, "GET", f"{FILE}/{made}")).status == 503
+    assert (await upload(gateway, key=DORA)).status == 200
+    assert [logged.key for logged in fake.log] == ["sk-a"] * 3
+
+
 async def test_a_list_does_not_go_on_from_what_another_made(fake: FakeProvider, gateway: Running) -> None:
     """Nor tell that it is there."""
     made = (await upload(gateway)).json["id"]

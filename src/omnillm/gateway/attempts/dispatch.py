@@ -5,8 +5,9 @@ fault is hidden from the client that another key, another target or a retry can 
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -28,12 +29,14 @@ from omnillm.gateway.attempts.no_reply import (
 from omnillm.gateway.attempts.rounds import VISIBLE, DispatchSettings, Round, open_round
 from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.bridges.bridge import Bridged
+from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quotes.tool_calls import ToolCalls
 from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.replies.answer import Answer
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
+from omnillm.protocols.bound import COMPACTION, REASONING
 from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.paths import COUNT_TOKENS, REALTIME
@@ -247,6 +250,8 @@ class Dispatch:
 
 BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
 OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
+ADDRESS: Final = re.compile(rb'"(?:file_?[uU]ri|uri|skill_id)"\s*:\s*"|\\u00[2-7]')
+"""What names something by no id that is bound to a key: an address (somebody's film), a skill; or an escape, which may hide that."""
 OF_TIME = frozenset({Verdict.TIMEOUT, Verdict.NOT_SENT})
 
 
@@ -267,17 +272,28 @@ def _show(attempt: Attempt, answer: Answer, piece: bytes) -> Answer | Failure | 
 def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
     """What a failure means for the key. If a key may not embed, count or converse with a model, it may still generate with it.
 
-    A wrong key does not become right by waiting, so a hint in the reply is ignored. A caller whose own, shorter deadline is over counts as
-    one that has left.
+    If something is missing or forbidden where a call names more than a model, that says nothing either: any caller could keep all others
+    from the model. A wrong key does not become right by waiting, so a hint in the reply is ignored. A caller whose own, shorter deadline is
+    over counts as one that has left.
     """
     outcome, call = attempt.outcome_of(failure), case.call
     if call.is_hurried and failure.verdict in OF_TIME and _is_over(case, attempt, failure):
         return msgspec.structs.replace(outcome, verdict=Verdict.ABORTED)
     if failure.verdict is Verdict.KEY_DEAD and failure.status:
         return msgspec.structs.replace(outcome, retry_after_s=None)
-    if failure.verdict in OF_A_MODEL and (call.protocol.family or call.operation in BESIDE_GENERATION):
+    if failure.verdict in OF_A_MODEL and (
+        call.protocol.family or call.operation in BESIDE_GENERATION or not attempt.lease.model or _names_more(call)
+    ):
         return msgspec.structs.replace(outcome, verdict=Verdict.CALLER_FAULT)
     return outcome
+
+
+def _names_more(call: Call) -> bool:
+    """Whether a call names, beside its model, what may not be there. Reasoning comes whole, and is always there."""
+    text = call.outline or call
+    named = call.protocol.named_ids(text.members, text.body)
+    is_bound = any(kind not in {REASONING, COMPACTION} for kind, _ in named)
+    return is_bound or "prompt" in text.members or ADDRESS.search(text.body) is not None
 
 
 def _is_over(case: Case, attempt: Attempt, failure: Failure) -> bool:
