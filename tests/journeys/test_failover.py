@@ -456,6 +456,25 @@ async def test_a_prompt_that_a_moderator_flags_is_its_callers_alone(serve: Serve
         assert {gateway.keys()[label].state for label in "ab"} == {"ready"}
 
 
+TOO_LARGE = (
+    "Request too large for m in organization org-ours on tokens per min (TPM): Limit 30000, Requested 50000. The input must be reduced."
+)
+
+
+async def test_a_call_that_no_minute_is_large_enough_for_keeps_nobody_else_waiting(serve: Serve) -> None:
+    """OpenAI says so under a 429: another key may have a higher limit, and smaller calls go on with this one."""
+    async with FakeProvider(keys={"a": Behaviour(), "b": Behaviour()}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab"), queue="0s"))
+        told = {"error": {"message": TOO_LARGE, "type": "tokens", "param": None, "code": "rate_limit_exceeded"}}
+        fault = Fault(http_status=429, body=json.dumps(told).encode())
+        fake.enqueue(fault)
+        assert (await exchange(gateway.port, ask("openai_chat", "hello"))).headers["x-omnillm-attempts"] == "2"
+        fake.enqueue(fault, fault)
+        refused = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert (refused.status, len(fake.log), b"org-" in refused.body) == (429, 4, False)
+        assert (await exchange(gateway.port, ask("openai_chat", "hello"))).headers["x-omnillm-attempts"] == "1"
+
+
 MISSING = {
     "an environment": ("gemini_interactions", 404, {"environment": "env_none"}),
     "a cache": ("gemini_interactions", 403, {"cached_content": "cachedContents/none"}),

@@ -66,6 +66,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """The provider's text, cut to 2,000 characters; only for the same caller when it is the caller's fault."""
     retry_after_s: float | None = None
     usage: Usage | None = None
+    is_calls_own: bool = False
+    """It is about this very call, though its verdict is about the key: others may do well with that."""
 
 
 MALFORMED_EVENT: Final = Failure(

@@ -281,15 +281,20 @@ def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
         return msgspec.structs.replace(outcome, verdict=Verdict.ABORTED)
     if failure.verdict is Verdict.KEY_DEAD and failure.status:
         return msgspec.structs.replace(outcome, retry_after_s=None)
-    if failure.verdict in OF_A_MODEL and (
-        call.protocol.family or call.operation in BESIDE_GENERATION or not attempt.lease.model or _names_more(call)
-    ):
+    if _is_calls_own(call, attempt.lease.model, failure):
         return msgspec.structs.replace(outcome, verdict=Verdict.CALLER_FAULT)
     return outcome
 
 
-def _names_more(call: Call) -> bool:
-    """Whether a call names, beside its model, what may not be there. Reasoning comes whole, and is always there."""
+def _is_calls_own(call: Call, model: str, failure: Failure) -> bool:
+    """Whether a failure is this very call's, whatever its verdict: it is beside generation, or names what may be missing beside its model.
+
+    Reasoning comes whole, and is always there.
+    """
+    if failure.verdict not in OF_A_MODEL:
+        return failure.is_calls_own
+    if call.protocol.family or call.operation in BESIDE_GENERATION or not model:
+        return True
     text = call.outline or call
     named = call.protocol.named_ids(text.members, text.body)
     is_bound = any(kind not in {REASONING, COMPACTION} for kind, _ in named)

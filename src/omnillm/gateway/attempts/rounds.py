@@ -48,7 +48,7 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
         self.failure = failure
         self.provider = lease.provider
         key, tried = (lease.provider, lease.key), self.need.tried
-        if failure.verdict is Verdict.RATE_LIMITED and key not in self.limited:
+        if failure.verdict is Verdict.RATE_LIMITED and key not in self.limited and not failure.is_calls_own:
             # Its cooldown keeps the call away. If that ends within the queue time the call may come back to it, but only once.
             self.limited += (key,)
         else:

@@ -63,6 +63,8 @@ _VERDICT_OF_OPENING = (
 _GUIDELINES = re.compile(r"(Content violates usage guidelines\.)(?:.*(Failed check: \w+))?", re.DOTALL)
 """xAI's; between the two it names the team and the key."""
 
+_TOO_LARGE = "Request too large for "
+"""OpenAI, under a 429: larger than the whole minute's limit of that key, so waiting does not help; another key may have a higher one."""
 _NO_MONEY = "insufficient_quota"
 """Both the type and the code of an account without credit, by which clients know that waiting does not help."""
 _TYPES = {402: _NO_MONEY, 408: "timeout", 429: "requests"}
@@ -122,6 +124,7 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
         code=code_of(code or kind or _type_of(status), message, verdict),
         message=flagged or message,
         retry_after_s=retry_after_s,
+        is_calls_own=verdict is Verdict.RATE_LIMITED and message.startswith(_TOO_LARGE),
     )
 
 
