@@ -480,6 +480,11 @@ MISSING = {
     "a cache": ("gemini_interactions", 403, {"cached_content": "cachedContents/none"}),
     "a file": ("gemini", 403, {"contents": [{"parts": [{"fileData": {"fileUri": "https://x.test/v1beta/files/none"}}]}]}),
     "a film": ("gemini", 403, {"contents": [{"parts": [{"fileData": {"fileUri": "https://youtu.be/private"}}]}]}),
+    "a picture": (
+        "openai_chat",
+        403,
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x.test/private.png"}}]}]},
+    ),
     "an item": ("openai_responses", 404, {"input": [{"type": "item_reference", "id": "msg_none"}]}),
     "a prompt": ("openai_responses", 404, {"prompt": {"id": "pmpt_none"}}),
     "a document": (

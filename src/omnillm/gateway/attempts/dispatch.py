@@ -250,7 +250,7 @@ class Dispatch:
 
 BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
 OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
-ADDRESS: Final = re.compile(rb'"(?:file_?[uU]ri|uri|skill_id)"\s*:\s*"|\\u00[2-7]')
+ADDRESS: Final = re.compile(rb'"(?:file_?[uU]ri|uri|(?:image_)?url|skill_id)"\s*:\s*"|\\u00[2-7]')
 """What names something by no id that is bound to a key: an address (somebody's film), a skill; or an escape, which may hide that."""
 OF_TIME = frozenset({Verdict.TIMEOUT, Verdict.NOT_SENT})
 
