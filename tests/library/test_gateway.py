@@ -284,6 +284,24 @@ async def test_from_config(provider: FakeProvider, tmp_path: Path) -> None:
     assert (reply.model, reply.key) == ("fake-small", "a")
 
 
+async def test_what_is_left_is_of_the_budgets_that_its_calls_draw_on(provider: FakeProvider, tmp_path: Path) -> None:
+    """Not of one that only virtual keys name; of several the tightest says what may still be spent."""
+    (tmp_path / "omnillm.yaml").write_text(
+        f"providers: {{p: {{kind: openai, base_url: {provider.base_url}, keys: [{{label: a, key: key-a}}]}}}}\n"
+        "budgets:\n"
+        "  - {name: team-x, scope: named, limit_usd: 3, period: total}\n"
+        "  - {name: everything, limit_usd: 5, period: month}\n"
+        "  - {name: today, limit_usd: 2, period: day}\n"
+        "pricing: {overrides: {p/fake-small: {input: 0.4, output: 1.6}}}\n"
+        'store: {url: "memory://"}\n'
+    )
+    gateway = Gateway.from_config(tmp_path / "omnillm.yaml")
+    assert (gateway.budget_used_usd(), gateway.budget_remaining_usd()) == (0, 2)
+    async with gateway:
+        cost = Decimal((await gateway.primitive_call(PrimitiveRequest.json(CHAT, provider="p"))).cost_usd)
+        assert (gateway.budget_used_usd(), gateway.budget_remaining_usd()) == (cost, 2 - cost)
+
+
 async def test_a_body_for_a_named_provider_is_in_that_ones_words(provider: FakeProvider, tmp_path: Path) -> None:
     """Not in those of the first of the file."""
     kinds = ", ".join(

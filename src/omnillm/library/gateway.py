@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, overload
 
+from omnillm.admission.asks import BudgetSnapshot
 from omnillm.assemble import Program
 from omnillm.assemble.parts import make_caller
 from omnillm.clock import Clock
@@ -276,13 +277,17 @@ class Gateway:
         return [key_status(key, wall) for key in program.controller.keys(program.clock.now())]
 
     def budget_used_usd(self) -> Decimal:
-        """Settled in the current period of the gateway's budget; 0 without one."""
-        return sum((usd(budget.settled_nanousd) for budget in self._program.controller.budgets()[:1]), Decimal(0))
+        """Settled in the current period of the budget that its calls draw on, of several the first; 0 without one."""
+        return sum((usd(budget.settled_nanousd) for budget in self._budgets()[:1]), Decimal(0))
 
     def budget_remaining_usd(self) -> Decimal | None:
-        """Neither settled nor held by calls under way; None without a limit."""
-        budgets = self._program.controller.budgets()
-        return usd(budgets[0].left_nanousd) if budgets else None
+        """Neither settled nor held by calls under way, where several budgets limit them by the tightest; None without a limit."""
+        return min((usd(budget.left_nanousd) for budget in self._budgets()), default=None)
+
+    def _budgets(self) -> list[BudgetSnapshot]:
+        """Those of all calls, and none that only virtual keys name."""
+        names = make_caller(self._program.settings, None).budgets
+        return [budget for budget in self._program.controller.budgets() if budget.name in names]
 
     async def _serve(self, program: Program, call: Call) -> Relay | Replay:
         """Answer a call. Where an earlier call's error is its answer, that is raised again."""
