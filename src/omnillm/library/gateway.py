@@ -142,7 +142,7 @@ class Gateway:
         """
         await self._lifetime.begin()
         raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
-        relay = await self._serve_stream(self._program, self._calls.canonical(request, raw, is_stream=True))
+        relay = await self._serve_unkept(self._program, self._calls.canonical(request, raw, is_stream=True))
         with self._lifetime.reading(relay):
             yield read_events(relay)
 
@@ -170,8 +170,7 @@ class Gateway:
         if families.accepted(request) == "text/event-stream":
             raise BadRequest("The request asks for events: use api_stream.", code="wrong_stream_mode")
         written = families.write(request)
-        relay = await self._serve(self._program, self._calls.family(request, written, session, tags))
-        assert isinstance(relay, Relay), "only a call with an idempotency key is told a reply again"
+        relay = await self._serve_unkept(self._program, self._calls.family(request, written, session, tags))
         with self._lifetime.reading(relay):
             return await families.read_reply(relay, written)
 
@@ -184,8 +183,7 @@ class Gateway:
         await self._lifetime.begin()
         if not families.is_stream(request):
             raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")
-        relay = await self._serve(self._program, self._calls.family(request, families.write(request), session, tags))
-        assert isinstance(relay, Relay), "only a call with an idempotency key is told a reply again"
+        relay = await self._serve_unkept(self._program, self._calls.family(request, families.write(request), session, tags))
         with self._lifetime.reading(relay):
             yield families.pieces(relay)
 
@@ -228,7 +226,7 @@ class Gateway:
                     yield read_native_events(native)
                 return
             request = inference
-        relay = await self._serve_stream(self._primitives, await self._raw_calls.raw(request, is_stream=True))
+        relay = await self._serve_unkept(self._primitives, await self._raw_calls.raw(request, is_stream=True))
         with self._lifetime.reading(relay):
             yield read_raw(relay)
 
@@ -296,7 +294,8 @@ class Gateway:
             raise replay_error(served)
         return served
 
-    async def _serve_stream(self, program: Program, call: Call) -> Relay:
+    async def _serve_unkept(self, program: Program, call: Call) -> Relay:
+        """Answer a call whose reply nobody keeps: a stream, or one without an idempotency key."""
         relay = await self._serve(program, call)
-        assert isinstance(relay, Relay), "a stream was kept"
+        assert isinstance(relay, Relay), "a reply was kept"
         return relay
