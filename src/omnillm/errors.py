@@ -234,7 +234,8 @@ class Defect(OmniError):
     """An exception that nobody foresaw ended a call: whoever answers it logs the cause."""
 
     def __init__(self, request_id: str, attempts: int) -> None:
-        super().__init__(f"The gateway failed to answer. Its log tells more, under request id {request_id}.")
+        where = f"a server's log, under request id {request_id}, or in a program this error's `__cause__`"
+        super().__init__(f"The gateway failed to answer, by a defect of its own. More is told in {where}.")
         self.note_call(request_id, attempts)
 
 

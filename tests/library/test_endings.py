@@ -274,7 +274,7 @@ async def test_a_defect_in_a_stream_bears_the_id_of_its_call(
             await anext(events)
             provider.gate("later").set()
             monkeypatch.setattr(owner, verb, broken)
-            with pytest.raises(Defect) as raised:
+            with pytest.raises(Defect, match="this error's `__cause__`") as raised:
                 async for _ in events:
                     pass
         assert isinstance(raised.value.__cause__, KeyError)
