@@ -166,9 +166,26 @@ async def test_what_breaks_off_raises(provider: FakeProvider) -> None:
                     async for _ in session:
                         heard += 1
                 assert heard == 3 or fault.action
-                if error is UpstreamLost:
-                    with pytest.raises(UpstreamLost):
-                        await session.send(TURN)
+                with pytest.raises(UpstreamLost):
+                    await session.send(TURN)
+
+
+async def test_what_is_sent_after_the_end_is_told(provider: FakeProvider) -> None:
+    """Who only speaks, as a microphone does, would go on for ever."""
+    async with gateway_of(provider) as gateway:
+        provider.enqueue(Fault(close_code=1000, after=3))
+        async with gateway.primitive_realtime(ASK) as session:
+            with pytest.raises(TypeError, match="must be a mapping, a str or bytes, not a bytearray"):
+                await session.send(bytearray(b"{}"))
+            await session.send(TURN)
+            assert len([message async for message in session]) == 3
+            with pytest.raises(UpstreamLost, match="has ended the session with 1000") as told:
+                await session.send(TURN)
+            assert told.value.request_id == session.request_id
+        async with gateway.primitive_realtime(ASK) as session:
+            pass
+        with pytest.raises(RuntimeError, match="this session is closed"):
+            await session.send(TURN)
 
 
 async def test_a_budget_ends_it(provider: FakeProvider) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from omnillm.errors import BadRequest, Forbidden, ProviderError
+from omnillm.errors import BadRequest, Forbidden, ProviderError, UpstreamLost
 from omnillm.gateway.sessions.session import Session
-from omnillm.library.primitive import PrimitiveRequest, body_of
+from omnillm.library.primitive import PrimitiveRequest, body_of, check_kind, encoded
 from omnillm.library.streams import Turn
 from omnillm.money import format_usd
 from omnillm.protocols.sessions.gemini_live import read_setup
@@ -43,11 +43,16 @@ class RealtimeSession:
         self._turn = Turn()
 
     async def send(self, message: Mapping[str, Any] | str | bytes) -> None:
-        """A mapping goes as JSON, a text as it is, bytes as a binary message. Waits for room; raises what ended the session."""
+        """A mapping goes as JSON, a text as it is, bytes as a binary message. Waits for room; raises what ended the session.
+
+        UpstreamLost: the provider has ended it, however well; RuntimeError: it was closed here.
+        """
+        check_kind(message, Mapping | str | bytes, "a message must be a mapping, a str or bytes")
+        self._check_open()
         if isinstance(message, bytes):
             await self._session.send(Message(message, is_text=False))
         else:
-            await self._session.send(Message(message.encode() if isinstance(message, str) else msgspec.json.encode(message)))
+            await self._session.send(Message(message.encode() if isinstance(message, str) else encoded(message)))
 
     def __aiter__(self) -> "RealtimeSession":
         return self
@@ -63,6 +68,16 @@ class RealtimeSession:
     def close(self) -> None:
         """Hang up in good order; the session is settled at once. Idempotent."""
         self._session.close()
+
+    def _check_open(self) -> None:
+        session, ended = self._session, self._session.ended
+        if ended is None or session.failure is not None:  # which the session raises itself
+            return
+        if ended.is_ours:
+            raise RuntimeError("this session is closed")
+        error = UpstreamLost(f"The provider has ended the session with {ended.code}: nobody hears any more.")
+        error.note_call(self.request_id, self.attempts)
+        raise error
 
     def _check_farewell(self) -> None:
         session, ended = self._session, self._session.ended
