@@ -1,4 +1,4 @@
-"""Runs what the pages show after `$ `: our commands in this process, SQLite's backup by its library, others in a shell."""
+"""Runs what the pages show after `$ `: our commands in this process, SQLite's by its library, others in a shell."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,12 @@ from omnillm.cli.main import main
 
 
 def run(command: str) -> tuple[int, str]:
-    """Exit code, and what it tells: ours in this process, SQLite's backup by its library, others in a shell."""
+    """Exit code, and what it tells: ours in this process, SQLite's by its library, others in a shell."""
     words = [os.path.expandvars(word) for word in shlex.split(command)]
     if words[0] == "omnillm":
         return run_ours(words)
     if words[0] == "sqlite3":
-        return run_backup(words[1], words[2].removeprefix(".backup "))
+        return run_sql(words[1], words[2])
     return asyncio.run(run_shell(command))
 
 
@@ -35,9 +35,10 @@ def run_ours(words: list[str]) -> tuple[int, str]:
     return 0, raw.getvalue().decode()
 
 
-def run_backup(source: str, target: str) -> tuple[int, str]:
-    with contextlib.closing(sqlite3.connect(source)) as ledger, contextlib.closing(sqlite3.connect(target)) as copy:
-        ledger.backup(copy)
+def run_sql(database: str, statement: str) -> tuple[int, str]:
+    """No command of the shell's own: `.backup` begins anew whenever the gateway has written, and never ends where it writes much."""
+    with contextlib.closing(sqlite3.connect(database)) as ledger:
+        ledger.execute(statement)
     return 0, ""
 
 
