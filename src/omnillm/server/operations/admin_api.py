@@ -7,13 +7,14 @@ from starlette.responses import Response
 
 from omnillm.admission.asks import BudgetSnapshot
 from omnillm.money import format_usd
-from omnillm.records import UsageRow
 from omnillm.server.operations import reports
 from omnillm.server.operations.instruments import Instruments
 from omnillm.server.operations.replies import csv_reply, json_reply, missing, read_query
 
 
 class AdminApi:
+    """What may be long is written in a thread: calls go on meanwhile."""
+
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
 
@@ -34,8 +35,9 @@ class AdminApi:
         group_by = query.get("group_by", "model")
         since, until = reports.read_days(query.get("since", ""), query.get("until", ""))
         rows = await self._instruments.store.usage(group_by=group_by, since_day=since, until_day=until)
-        write = _usage_csv if query.get("format") == "csv" else _usage_json
-        return await asyncio.to_thread(write, group_by, rows)  # a line for each day and virtual key: calls go on meanwhile
+        if query.get("format") == "csv":
+            return csv_reply(await asyncio.to_thread(reports.usage_csv, group_by, rows))
+        return await asyncio.to_thread(lambda: json_reply(reports.usage_document(group_by, rows)))
 
     async def requests(self, request: Request) -> Response:
         query = read_query(request, "limit", "before", "format", *reports.REQUEST_FILTERS)
@@ -43,7 +45,7 @@ class AdminApi:
         only = reports.read_filter(query)
         rows = await self._instruments.store.requests(limit=limit + 1, before=query.get("before", ""), only=only)
         if query.get("format") == "csv":
-            return csv_reply(reports.requests_csv(rows[:limit]))
+            return csv_reply(await asyncio.to_thread(reports.requests_csv, rows[:limit]))
         return json_reply(reports.requests_document(rows, limit))
 
     async def request(self, request: Request) -> Response:
@@ -59,14 +61,6 @@ class AdminApi:
     async def reload(self, _: Request) -> Response:
         await self._instruments.reload()
         return json_reply({"status": "applied"})
-
-
-def _usage_csv(group_by: str, rows: list[UsageRow]) -> Response:
-    return csv_reply(reports.usage_csv(group_by, rows))
-
-
-def _usage_json(group_by: str, rows: list[UsageRow]) -> Response:
-    return json_reply(reports.usage_document(group_by, rows))
 
 
 def _budget(budget: BudgetSnapshot) -> dict[str, object]:
