@@ -132,6 +132,17 @@ def test_a_ledger_that_is_not_there_is_told_with_its_whole_path(run, tmp_path, m
     assert (code, error) == (1, f"omnillm: the ledger {tmp_path}/elsewhere/omnillm.db cannot be read: No such file or directory\n")
 
 
+@pytest.mark.parametrize("command", ["usage", "requests", "verify"])
+def test_a_report_without_a_configuration_is_told_of_the_other_way(run, tmp_path, command):
+    """Whoever is on call need not have the variables of the service."""
+    config = tmp_path / "omnillm.yaml"
+    config.write_text(CONFIG.format(url="${DATABASE}"))
+    code, _, error = run(command, "-c", str(config))
+    assert code == 2
+    assert "needs the environment variable DATABASE" in error
+    assert error.endswith("\n--ledger FILE_OR_URL reads a ledger without a configuration\n")
+
+
 @pytest.mark.parametrize("command", ["usage", "requests", "verify", "check", "serve"])
 def test_a_sqlite_that_is_too_old_is_told_by_every_command(run, ledger, tmp_path, monkeypatch, command):
     """Whoever opens the file, and whoever only looks whether it could be."""

@@ -10,6 +10,7 @@ import typer
 from omnillm.errors import ConfigError
 
 if TYPE_CHECKING:
+    from omnillm.config.settings import Settings
     from omnillm.pricing.catalog import Catalog
     from omnillm.secret import Secret
     from omnillm.stores.connection import Connection
@@ -26,7 +27,7 @@ def looking(config: Path, ledger: str | None) -> "AbstractContextManager[Connect
 
     if ledger is not None and "://" not in ledger:
         return sqlite.reading(Path(ledger))
-    url = _configured(config) if ledger is None else Secret(ledger)
+    url = _configured(config).store.url if ledger is None else Secret(ledger)
     text = url.reveal()
     if text.startswith("postgresql://"):
         return postgres.reading(url)
@@ -38,13 +39,15 @@ def looking(config: Path, ledger: str | None) -> "AbstractContextManager[Connect
 def prices(config: Path, ledger: str | None) -> "Catalog":
     """The built-in figures, and the configuration's own where one is read."""
     from omnillm.assemble.prices import make_catalog, read_catalog
-    from omnillm.config.load import load
     from omnillm.pricing.catalog import Catalog
 
-    return make_catalog(load(config, os.environ)) if ledger is None else Catalog({}, read_catalog)
+    return make_catalog(_configured(config)) if ledger is None else Catalog({}, read_catalog)
 
 
-def _configured(config: Path) -> "Secret":
+def _configured(config: Path) -> "Settings":
     from omnillm.config.load import load
 
-    return load(config, os.environ).store.url
+    try:
+        return load(config, os.environ)
+    except ConfigError as error:
+        raise ConfigError(f"{error}\n--ledger FILE_OR_URL reads a ledger without a configuration") from error
