@@ -12,7 +12,6 @@ from omnillm.errors import ConfigError
 if TYPE_CHECKING:
     from omnillm.config.settings import Settings
     from omnillm.pricing.catalog import Catalog
-    from omnillm.secret import Secret
     from omnillm.stores.connection import Connection
 
 CONFIG = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="Configuration file; its store.url names the ledger.")
