@@ -36,6 +36,20 @@ def test_rows_that_are_kept_for_less_than_a_day_are_told_in_hours() -> None:
     assert any(line.endswith("rows are kept for 1.5 hours") for line in describe(parse(text, {})))
 
 
+@in_turn(
+    ("limits", "told"),
+    [
+        ("body: 1MiB, buffered: 1MiB, upload: 1MiB, spooled: 1MiB", []),
+        ("buffered: 32MiB", ["limits.buffered is below limits.body: what is between them is allowed, and never finds room"]),
+        ("upload: 5GiB", ["limits.spooled is below limits.upload: what is between them is allowed, and never finds room"]),
+    ],
+)
+def test_bodies_for_which_there_is_never_room_are_told(limits: str, told: list[str]) -> None:
+    """They are refused as if there were room later."""
+    text = f"server: {{limits: {{{limits}}}}}\nproviders: {{p: {{kind: openai, keys: [{{label: a, key: sk-x}}]}}}}\n"
+    assert [line for line in describe(parse(text, {})) if line.startswith("limits.")] == told
+
+
 def test_that_a_start_waits_for_its_ledger_is_told() -> None:
     """And for how long; one that does not wait has no line of it."""
     text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\n"

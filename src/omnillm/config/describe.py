@@ -8,6 +8,7 @@ from omnillm.config.configured import endpoint_of, is_served, keys_of
 from omnillm.config.settings import (
     BudgetSettings,
     KeySettings,
+    LimitSettings,
     ModelSettings,
     ProviderSettings,
     ServerSettings,
@@ -46,6 +47,7 @@ def _server(settings: Settings) -> Iterator[str]:
     yield f"server on {server.host}:{server.port}{' with TLS' if server.tls else ''}, auth: {server.auth}"
     if server.admin is not None:
         yield f"admin on {server.admin.host}:{server.admin.port}"
+    yield from _never_room(server.limits)
     yield _stop(server, is_traced=settings.traces is not None)
     if server.auth == "required" and not (server.admin_key or settings.virtual_keys):
         yield "no virtual key and no admin_key to make one with: nobody can call"
@@ -58,6 +60,15 @@ def _server(settings: Settings) -> Iterator[str]:
     yield f"store {store.url.reveal().partition(':')[0]}, durability: {store.durability}, {kept}"
     if store.wait_s:
         yield f"a start waits up to {store.wait_s:g} s for a ledger that another process writes, or whose server is away"
+
+
+def _never_room(limits: LimitSettings) -> Iterator[str]:
+    for together, most, one, least in (
+        ("buffered", limits.buffered_bytes, "body", limits.body_bytes),
+        ("spooled", limits.spooled_bytes, "upload", limits.upload_bytes),
+    ):
+        if most < least:
+            yield f"limits.{together} is below limits.{one}: what is between them is allowed, and never finds room"
 
 
 def _sampled(permille: int) -> str:
