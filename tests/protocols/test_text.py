@@ -41,8 +41,16 @@ def test_members_that_configure_are_not_counted():
     assert text_bytes(body, frozenset({"model"})) == len('["hi"]')
 
 
+def with_escapes(body: object) -> dict[str, msgspec.Raw]:
+    """With the first letter of each word escaped by which media are known."""
+    text = json.dumps(body)
+    for word in (*KINDS[:-1], "source", "inlineData"):
+        text = text.replace(f'"{word}"', f'"\\u{ord(word[0]):04x}{word[1:]}"')
+    return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+
+
 def test_media_are_not_counted_as_text():
-    """The base64 of each protocol's spelling is left out, in a short conversation too; the words around it stay."""
+    """The base64 of each protocol's spelling is left out, in a short conversation too; the words around it stay. Nor can escapes hide it."""
     url = f"data:image/png;base64,{BASE64}"
     for protocol, conversation, parts, part in (
         ("openai_chat", "messages", "content", {"type": "image_url", "image_url": {"url": url}}),
@@ -60,10 +68,11 @@ def test_media_are_not_counted_as_text():
         ),
         ("gemini_generate_content", "contents", "parts", {"inlineData": {"mimeType": "image/png", "data": BASE64}}),
     ):
-        request = members({conversation: [{"role": "user", parts: [part, {"type": "text", "text": "x" * 50}]}]})
-        text, media = PROTOCOLS[protocol].weigh(request)
+        request = {conversation: [{"role": "user", parts: [part, {"type": "text", "text": "x" * 50}]}]}
+        text, media = PROTOCOLS[protocol].weigh(members(request))
         assert 50 < text < 400, part
         assert media.most > 200, part
+        assert PROTOCOLS[protocol].weigh(with_escapes(request))[1] == media, part
 
 
 @in_turn("protocol", ["openai_chat", "openai_responses"])

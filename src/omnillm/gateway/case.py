@@ -254,12 +254,11 @@ class Case(msgspec.Struct, eq=False):
         row = request_row(self, status, outcome, now)
         claims = () if self.claim is None else self._end_claim(self.claim, outcome)
         settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=claims))
-        ended = settlement.ended
-        ended.add(row)
+        settlement.ended.add(row)
         if self.attempts > 1 or outcome != SUCCESS:
-            ended.count_failures(self._rows)
-        if ended.trace is not None:
-            ended.trace(row, self._rows, self.call.trace)
+            settlement.ended.count_failures(self._rows)
+        if settlement.ended.trace is not None:
+            settlement.ended.trace(row, self._rows, self.call.trace)
 
     def _end_claim(self, claim: Claim, outcome: str) -> tuple[ClaimRow, ...]:
         """What became of the idempotency key. The ledger is told only if an attempt was begun, because only then it knows the key."""

@@ -58,7 +58,7 @@ class Settlement:
     def open(self, call: Call, plan: Plan, pin: Pin | None = None, claim: Claim | None = None) -> Case:
         """Raises whatever can be refused before anything is held: a body that cannot be translated, a model without a price."""
         bridge: Bridge | FamilyBridge | None = None
-        if plan.is_bridged or call.body.find(MARK) >= 0:  # `in` raises and clears a TypeError first
+        if plan.is_bridged or call.body.rfind(MARK) >= 0:  # less than half as dear as `in`
             plan, bridge = self._bridged(call, plan)
             if bridge is not None and pin is None:
                 pin = bridge.pin
@@ -98,11 +98,10 @@ class Settlement:
             queue_until=case.queue_until,
         )
         answer = self.admission.admit(ask, self.now())
+        if type(answer) is Wait:
+            answer = await self.admission.admitted(answer)
         if not isinstance(answer, Ticket):
-            if type(answer) is Wait:
-                answer = await self.admission.admitted(answer)
-            if not isinstance(answer, Ticket):
-                raise refusal_error(answer, case.call.model)
+            raise refusal_error(answer, case.call.model)
         case.ticket, case.periods = answer, answer.periods
 
     def make_id(self, wall: float) -> str:

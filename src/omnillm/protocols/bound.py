@@ -94,7 +94,8 @@ def files_named(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: AR
 
 
 def _files(body: bytes) -> tuple[Bound, ...]:
-    if not (_UNDERSCORE in body and b'"file_id' in body):  # one byte is found fifty times as fast as nine
+    # One byte is found fifty times as fast as nine, and nine more than twice as fast from behind.
+    if not (_UNDERSCORE in body and body.rfind(b'"file_id') >= 0):
         return ()
     listed = b",".join(match[1] for match in LISTS_OF_FILES.finditer(body))
     return _found(FILE, _FILE_ID, body) + (_found(FILE, _LISTED, listed) if listed else ())
@@ -111,9 +112,9 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
         tools = _spelt_out(bytes(members["tools"]))
         found += _found(CONTAINER, _CONTAINER, tools)
         found += _stores(tools)
-    if b'"id"' in body and "input" in members:
+    if body.rfind(b'"id"') >= 0 and "input" in members:
         found += _found(ITEM, REFERENCE, _spelt_out(bytes(members["input"])))
-    if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
+    if body.rfind(b'"encrypted_content"') >= 0 and MARK not in body:  # an envelope tells itself whose it is
         found += _found(REASONING, _REASONING_ID, body)[-MOST_REASONING:]
         found += _found(COMPACTION, _COMPACTION_ID, body)
     return found + _files(body)
@@ -124,7 +125,7 @@ def gemini_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     cached = (_member("cachedContent", members), _member("cached_content", members))
     found = tuple((CACHED_CONTENT, each) for each in cached if each) + stores_in(members)
     body = _spelt_out(body)
-    return found + (_found(FILE, _FILE_URI, body) if b'"fileUri"' in body or b'"file_uri"' in body else ())
+    return found + (_found(FILE, _FILE_URI, body) if body.rfind(b'"fileUri"') >= 0 or body.rfind(b'"file_uri"') >= 0 else ())
 
 
 def files_at(body: bytes) -> tuple[Bound, ...]:

@@ -6,7 +6,6 @@ import msgspec
 
 from omnillm.protocols.protocol import Members
 
-_BRACKET = ord("[")
 _FREE_FORM = frozenset(
     {"input", "args", "arguments", "response", "parameters", "parameters_json_schema", "parametersJsonSchema", "input_schema", "action"}
 )
@@ -26,13 +25,19 @@ def text_bytes(members: Members, skip: frozenset[str]) -> int:
     return total
 
 
+def may_hold(raw: bytes, *words: bytes) -> bool:
+    """Whether one of these words can stand in a JSON text, be it spelt with escapes."""
+    for word in words:
+        if raw.rfind(word) >= 0:  # which takes CPython less than half as long as `find` or `in`
+            return True
+    return raw.rfind(b"\\u00") >= 0
+
+
 def content_parts(conversation: msgspec.Raw) -> list[dict[str, Any]]:
     """Every object of a conversation that can be one of its items or content parts, in no order; none if it is not JSON.
 
     Objects inside free-form values (the input of a tool) are not parts: a model reads them as text.
     """
-    if _BRACKET not in bytes(conversation)[1:]:  # no array inside the outer array: every content is a string
-        return []
     try:
         items = msgspec.json.decode(conversation)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -39,7 +39,7 @@ def used(case: "Case", attempt: "Attempt", answer: "Answer") -> tuple[Usage, int
 def observed(case: "Case", attempt: "Attempt", outcome: Outcome) -> Outcome:
     """The outcome of an attempt that did not end well, with what its stream had told of its prompt if it was given up.
 
-    The attempt gets to know by what it is charged then.
+    What else its charge goes by is noted in the attempt: its price, the tools that it had shown, and when its client was gone.
     """
     is_abandoned, held = outcome.verdict is Verdict.ABORTED, case.held
     if is_abandoned:

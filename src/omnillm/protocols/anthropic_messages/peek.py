@@ -14,7 +14,7 @@ from omnillm.protocols.extras import Served
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model, require_array
 from omnillm.protocols.priced import MESSAGES_FREE, MESSAGES_PAID, MESSAGES_SEARCH, OPENROUTER
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
-from omnillm.protocols.text import text_bytes
+from omnillm.protocols.text import may_hold, text_bytes
 from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
@@ -157,7 +157,7 @@ def weigh(members: Members) -> tuple[int, Weight]:
 
 def _weigh_conversation(members: Members) -> tuple[int, Weight]:
     text, messages = text_bytes(members, _NOT_READ), members.get("messages")
-    if messages is None:
+    if messages is None or not may_hold(bytes(messages), b'"source"'):
         return text, WEIGHTLESS
     try:
         conversation = _CONVERSATION.decode(messages)

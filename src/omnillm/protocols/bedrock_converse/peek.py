@@ -11,7 +11,7 @@ from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, repeats_a_name, require_array
 from omnillm.protocols.priced_converse import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field
 from omnillm.protocols.protocol import NOT_A_REPLY, Members, ReplyPeek, RequestPeek, Weight
-from omnillm.protocols.text import text_bytes
+from omnillm.protocols.text import may_hold, text_bytes
 
 _NOT_READ = frozenset(
     {"inferenceConfig", "additionalModelResponseFieldPaths", "requestMetadata", "performanceConfig", "serviceTier", "guardrailConfig"}
@@ -84,11 +84,6 @@ def peek_reply(body: bytes) -> ReplyPeek:
         tier=tier_of(reply.service_tier),
         has_content=bool(reply.output.message.content),
     )
-
-
-def may_hold(raw: bytes, word: bytes) -> bool:
-    """Whether a name can stand in a JSON text, be it spelled with escapes."""
-    return word in raw or b"\\u00" in raw
 
 
 def weigh(members: Members) -> tuple[int, Weight]:

@@ -23,7 +23,7 @@ from omnillm.protocols.gemini_generate_content.wire import (
 from omnillm.protocols.members import read, require_array
 from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
-from omnillm.protocols.text import text_bytes
+from omnillm.protocols.text import may_hold, text_bytes
 from omnillm.usage import Usage
 
 _PRICED = frozenset({"serviceTier", "service_tier", "cachedContent", "cached_content", "continuationToken", "continuation_token"})
@@ -53,6 +53,8 @@ _USAGE = msgspec.json.Decoder(UsageMetadata)
 _text = msgspec.json.Decoder(str).decode
 _DEFAULTS = GenerationConfig()
 _QUOTE: Final = ord('"')
+_MEDIA: Final = (b'"inlineData"', b'"fileData"', b'"inline_data"', b'"file_data"')
+"""Names below which media stand."""
 
 
 def rename(members: Members, model: str) -> dict[str, bytes]:
@@ -199,7 +201,7 @@ def media_of(details: list[ModalityCount] | None) -> Media:
 
 def weigh(members: Members) -> tuple[int, Weight]:
     text, contents = text_bytes(members, _NOT_READ), members.get("contents")
-    if contents is None:
+    if contents is None or not may_hold(bytes(contents), *_MEDIA):
         return text, WEIGHTLESS
     try:
         conversation = _CONVERSATION.decode(contents)

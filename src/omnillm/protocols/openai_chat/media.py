@@ -1,10 +1,11 @@
 """What a request of either OpenAI protocol weighs: its text, and at most its images, audio and files."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from omnillm.protocols.protocol import WEIGHTLESS, Members, Weigh, Weight
-from omnillm.protocols.text import content_parts, text_bytes
+from omnillm.protocols.text import content_parts, may_hold, text_bytes
 
 _IMAGE_TOKENS = 48_169
 """gpt-4o-mini, eight tiles of 5,667 and a base of 2,833. Elsewhere an image weighs less: 10,000 patches at 2.46 at most."""
@@ -34,16 +35,24 @@ def weigher(skip: frozenset[str], conversation: str) -> Weigh:
     """Make what weighs a protocol's requests. `skip`: members that are not read; `conversation`: the one whose parts can be media."""
 
     def weigh(members: Members) -> tuple[int, Weight]:
-        text = text_bytes(members, skip)
-        parts = content_parts(members[conversation]) if conversation in members else ()
+        text, spoken = text_bytes(members, skip), members.get(conversation)
+        if spoken is None or not _may_hold_media(bytes(spoken)):
+            return text, WEIGHTLESS
         most = 0
-        for part in parts:
+        for part in content_parts(spoken):
             tokens, inline_bytes = _read_part(part)
             most += tokens
             text -= inline_bytes
         return text, Weight(most, most // _SHARE) if most else WEIGHTLESS
 
     return weigh
+
+
+def _may_hold_media(spoken: bytes) -> bool:
+    """Whether one of the types that are read here may stand in it: in most there is none, and to decode them takes six times as long."""
+    if spoken.find(b"[", 1) < 0:  # no array inside the outer array: every content is a string
+        return False
+    return _TYPED.search(spoken) is not None or may_hold(spoken)
 
 
 def _read_part(part: Part) -> tuple[int, int]:
@@ -116,3 +125,4 @@ _READERS: Final[Mapping[str, Callable[[Part], tuple[int, int]]]] = {
     "video_url": _film,
     "audio_url": _film,
 }
+_TYPED: Final = re.compile(rb'"type"\s*:\s*"(?:%b)"' % "|".join(_READERS).encode())
