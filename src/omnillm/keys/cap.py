@@ -1,7 +1,5 @@
 """How much is left by the provider's rate-limit headers: an upper bound besides our own windows, until the provider resets it."""
 
-from math import inf
-
 from omnillm.outcome import Headroom
 
 RESET_S = 60.0
@@ -16,12 +14,14 @@ class Cap:
     the end of a long stream, changes nothing.
     """
 
-    __slots__ = ("_requests_as_of", "_requests_until", "_tokens_as_of", "_tokens_until", "requests", "tokens")
+    __slots__ = ("_requests_as_of", "_requests_until", "_tokens_as_of", "_tokens_until", "requests", "tokens", "until")
 
     def __init__(self) -> None:
-        self.requests: float = inf
-        """How far the running total of requests may grow, as was said last, and `tokens` that of tokens; `holds_until` knows until when."""
-        self.tokens: float = inf
+        self.requests = 0
+        """How far the running total of requests may grow, and `tokens` that of tokens."""
+        self.tokens = 0
+        self.until = 0.0
+        """When neither holds any more."""
         self._requests_until = 0.0
         self._tokens_until = 0.0
         self._requests_as_of = -1.0
@@ -42,12 +42,9 @@ class Cap:
             ceiling, until = tokens_mark + left, at + (RESET_S if reset_s is None else _bounded(reset_s))
             is_looser = is_looser or (self._tokens_until > at and (ceiling > self.tokens or until < self._tokens_until))
             self._tokens_as_of, self.tokens, self._tokens_until = at, ceiling, until
+        of_requests, of_tokens = self._requests_until, self._tokens_until
+        self.until = of_requests if of_requests > of_tokens else of_tokens
         return is_looser
-
-    @property
-    def until(self) -> float:
-        """When neither holds any more."""
-        return max(self._requests_until, self._tokens_until)
 
     def holds_until(self, requests: int, tokens: int, now: float) -> float:
         """Until when the running totals may not grow to these; 0: they may."""

@@ -58,7 +58,9 @@ class ModelClass:
     def load(self, tokens: int, now: float) -> float:
         """Share of the tightest limit in use with one more request of `tokens`, 0 to 1; FULL: no room for it."""
         cap = self.cap
-        is_in_doubt = not self.is_well or self.requests_granted >= cap.requests or self.tokens_granted + tokens > cap.tokens
+        is_in_doubt = not self.is_well or (
+            now < cap.until and (self.requests_granted >= cap.requests or self.tokens_granted + tokens > cap.tokens)
+        )
         if is_in_doubt and self._is_barred(tokens, now):
             return FULL
         load = 0.0

@@ -38,7 +38,7 @@ def power_of_two(ready: Ready, model: str, tokens: int, passed: Collection[str],
     one, other = ready[first], ready[first - 1 - pair // count]
     if not passed:
         # The key that wins ties cannot lose if its load is on the lowest step. Then the other key's windows need not be read.
-        winner = one if (one.in_use, one.latency_s) <= (other.in_use, other.latency_s) else other
+        winner = one if _wins_tie(one, other) else other
         if winner.load(model, tokens, now) * LOAD_STEPS < 1.0:
             return winner
     one_load = one.load(model, tokens, now) if one.label not in passed else FULL
@@ -53,7 +53,12 @@ def power_of_two(ready: Ready, model: str, tokens: int, passed: Collection[str],
 def _is_lighter(one: Key, one_load: float, other: Key, other_load: float) -> bool:
     """Compare by the used share of the tightest limit, in coarse steps; then by calls in flight; then by latency."""
     ahead = int(other_load * LOAD_STEPS) - int(one_load * LOAD_STEPS)
-    return ahead > 0 if ahead else (one.in_use, one.latency_s) <= (other.in_use, other.latency_s)
+    return ahead > 0 if ahead else _wins_tie(one, other)
+
+
+def _wins_tie(one: Key, other: Key) -> bool:
+    ahead = other.in_use - one.in_use
+    return ahead > 0 if ahead else one.latency_s <= other.latency_s
 
 
 def random_first_fit(ready: Ready, model: str, tokens: int, passed: Collection[str], now: float, dice: Dice) -> Key | None:
