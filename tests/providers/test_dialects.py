@@ -70,13 +70,22 @@ def test_hosts_differ_in_what_an_assistant_may_have_thought(kind: str, base_url:
     assert (found.thoughts_member, found.needs_thoughts, found.id_length) == said
 
 
+def test_words_on_reasoning_are_of_openais_protocols() -> None:
+    """Claude's and Gemini's have rules of their own, and of a compatible host nothing is known."""
+    assert dialect("openai", "openai_responses", "gpt-4.1-mini").efforts == ()
+    assert dialect("openai", "openai_chat", "gpt-5.1").efforts == ("none", "low", "medium", "high")
+    assert dialect("openai_compatible", "openai_chat", "gpt-4.1-mini").efforts is None
+    assert dialect("anthropic", "anthropic_messages", "claude-opus-5").efforts is None
+
+
 @in_turn(
     ("kind", "model", "can_stop", "has_search"),
     [
         ("openai", "gpt-4.1-mini", False, False),
         ("openai", "o3", False, False),
         ("openai", "gpt-5", False, False),
-        ("openai", "gpt-5.1-codex", True, False),
+        ("openai", "gpt-5.1", True, False),
+        ("openai", "gpt-5.1-codex", False, False),
         ("openai", "gpt-4o-search-preview", False, True),
         ("openai_compatible", "gpt-5.1", False, False),
         ("openai_compatible", "deepseek-search", False, False),

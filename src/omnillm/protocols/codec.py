@@ -59,6 +59,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Responses: False on hosts that refuse members of OpenAI's which they do not know."""
     can_stop_thinking: bool = True
     """The model can be told not to reason. False: what asks for it is left out, because the model would refuse the call."""
+    efforts: tuple[str, ...] | None = None
+    """OpenAI's protocols: what the model takes of none, minimal, low, medium, high, xhigh, max; (): nothing; None: not known."""
     thinks_in_levels: bool = True
     """Gemini: 3 and later take thinkingLevel; earlier ones a budget."""
     counts_whole: bool = True

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import ToolChoice, ToolDefinition
@@ -23,6 +24,7 @@ from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.differences.custom_tools import custom_names, with_free_text
 from omnillm.protocols.differences.distinct_calls import with_distinct_calls
+from omnillm.protocols.differences.effort import is_off
 from omnillm.protocols.differences.tool_names import NAMES_OF_GEMINI, NameRule, rename
 from omnillm.protocols.gemini_generate_content.pieces import with_whole_texts
 from omnillm.protocols.loss import ConversionReport, Losses, LossReason, joined
@@ -78,6 +80,7 @@ def write_request(codec: Codec, request: LlmRequest, dialect: Dialect) -> tuple[
     if request.protocol != protocol:
         if request.protocol == "gemini_generate_content":
             request = with_whole_texts(request)
+        request = _with_taken_reasoning(request, dialect, losses)
         calls, natives = _calls_and_natives(request.input)
         if request.protocol and (request.vendor_extensions or request.previous_response_id or natives):
             _refuse_kept(request, natives)
@@ -115,6 +118,16 @@ def _calls_and_natives(items: tuple[RequestItem, ...]) -> tuple[list[ToolCall], 
             elif type(part) is Native:
                 natives.append(part)
     return calls, natives
+
+
+def _with_taken_reasoning(request: LlmRequest, dialect: Dialect, losses: Losses) -> LlmRequest:
+    """Ask nothing of a model's reasoning that would refuse to hear of it."""
+    reasoning = request.capabilities.reasoning
+    if reasoning is None or dialect.efforts != ():
+        return request
+    if not is_off(reasoning):
+        losses.drop("capabilities.reasoning", "the model takes no word on it")
+    return replace(request, capabilities=replace(request.capabilities, reasoning=None))
 
 
 def _refuse_kept(request: LlmRequest, natives: list[Native]) -> None:

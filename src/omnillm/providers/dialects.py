@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from omnillm.pricing.hosts import section_of
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT, OPENAI_CHAT
+from omnillm.providers.efforts import efforts_of
 from omnillm.providers.endpoint import Endpoint
 
 _CLAUDE = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](\d{1,2}))?(?![0-9])")
@@ -17,8 +18,6 @@ _ALWAYS_THINKS_SINCE = {"opus": (5, 5), "sonnet": (5, 5), "fable": (0, 0), "myth
 """From this generation on a Claude model refuses thinking.type disabled."""
 _USER_LAST_SINCE = {"opus": (4, 6), "sonnet": (4, 6), "haiku": (5, 0), "fable": (0, 0), "mythos": (0, 0)}
 """From this generation on a Claude model refuses a conversation that ends with its own words."""
-_GPT = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
-_EFFORT_NONE_SINCE = (5, 1)
 _GEMINI = re.compile(r"gemini-(\d+)")
 _GEMINI_LEVELS_SINCE = 3
 OPENAI_KINDS = frozenset({"openai", "azure_openai"})
@@ -41,6 +40,7 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
     own_cap = endpoint.chat_cap_member if protocol == OPENAI_CHAT else ""
     is_new_gemini = _is_new_gemini(model)
     vendor = section_of(endpoint.kind, urlsplit(endpoint.origin_url).hostname or "")
+    efforts = efforts_of(vendor, model) if protocol.startswith("openai") else None
     return Dialect(
         provider=provider,
         default_max_tokens=default_max_tokens,
@@ -54,7 +54,8 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
         is_openai=is_openai,
         has_web_search=is_openai and "search" in model,
         knows_all_members=not endpoint.is_narrow,
-        can_stop_thinking=_can_stop_thinking(protocol, model, is_openai=is_openai),
+        can_stop_thinking=_can_stop_thinking(protocol, model, efforts),
+        efforts=efforts,
         thinks_in_levels=is_new_gemini,
         counts_whole=endpoint.kind != "vertex_ai",
         joins_tools=is_new_gemini,
@@ -62,13 +63,12 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
     )
 
 
-def _can_stop_thinking(protocol: str, model: str, *, is_openai: bool) -> bool:
+def _can_stop_thinking(protocol: str, model: str, efforts: tuple[str, ...] | None) -> bool:
     if protocol == GEMINI_GENERATE_CONTENT:
         return "-pro" not in model  # Gemini's larger models refuse a budget of 0
     if not protocol.startswith("openai"):
         return not _is_claude_since(model, _ALWAYS_THINKS_SINCE)
-    found = _GPT.search(model)
-    return is_openai and found is not None and (int(found[1]), int(found[2] or 0)) >= _EFFORT_NONE_SINCE
+    return efforts is not None and "none" in efforts
 
 
 def _is_claude_since(model: str, since: dict[str, tuple[int, int]]) -> bool:

@@ -1,5 +1,9 @@
 """Reasoning said as an effort, as a budget of tokens, or not at all: a bridge that is always an approximation."""
 
+from collections.abc import Sequence
+
+from omnillm.model.capabilities import ReasoningCapability
+
 BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768}
 SMALLEST_BUDGET = 1024
 
@@ -16,3 +20,17 @@ def effort_of(budget_tokens: int) -> str:
     if budget_tokens < 0:
         return "medium"
     return next((effort for effort, budget in BUDGETS.items() if budget_tokens <= budget), "max")
+
+
+def nearest(effort: str, efforts: Sequence[str] | None) -> str:
+    """Return the one of `efforts` that is nearest to `effort`, the higher one of two; "": there is none. None: any is taken."""
+    if efforts is None or effort in efforts:
+        return effort
+    steps = list(BUDGETS)
+    near = [known for known in efforts if known in BUDGETS] if effort in BUDGETS else []
+    return min(near, key=lambda known: (abs(steps.index(known) - steps.index(effort)), -steps.index(known)), default="")
+
+
+def is_off(wanted: ReasoningCapability) -> bool:
+    """Tell whether no reasoning is asked for."""
+    return wanted.mode == "disabled" or wanted.effort == "none" or (wanted.budget_tokens == 0 and not wanted.effort)

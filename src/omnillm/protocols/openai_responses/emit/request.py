@@ -7,7 +7,7 @@ from omnillm.model.capabilities import NO_CAPABILITIES, Auto, CapabilitySet, Out
 from omnillm.model.message import RequestItem
 from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.differences.effort import effort_of
+from omnillm.protocols.differences.effort import effort_of, is_off, nearest
 from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.emit.items import InputWriter
@@ -161,11 +161,13 @@ def _effort(reasoning: ReasoningCapability, place: Place) -> str:
         return _no_effort(f"{path}.mode", place)
     if reasoning.mode:
         losses.approximate(f"{path}.mode", "the model reasons by its own rules")
-    if reasoning.effort == "none":
-        return _no_effort(f"{path}.effort", place)
-    if reasoning.effort:
-        return reasoning.effort
-    return "" if reasoning.budget_tokens is None else effort_of(reasoning.budget_tokens)
+    if is_off(reasoning):
+        return _no_effort(f"{path}.effort" if reasoning.effort else f"{path}.budget_tokens", place)
+    effort = reasoning.effort or ("" if reasoning.budget_tokens is None else effort_of(reasoning.budget_tokens))
+    known = effort if place.is_own else nearest(effort, place.dialect.efforts)
+    if known != effort and reasoning.effort:
+        losses.approximate(f"{path}.effort", "the nearest that the model knows, if it knows one")
+    return known
 
 
 def _no_effort(path: str, place: Place) -> str:
