@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.wire import ask, exchange
@@ -69,10 +70,20 @@ async def test_another_protocol(posing: tuple[FakeProvider, Running], ask_messag
     assert (cost, settled, held) == (fake.invoice.total_nanousd, fake.invoice.total_nanousd, 0)
 
 
+async def test_forced_calls_and_schemas(posing: tuple[FakeProvider, Running]) -> None:
+    """A client that knows nothing of a host's thoughts, and of what it holds answers to, is answered all the same."""
+    fake, gateway = posing
+    schema = {"type": "object", "properties": {"metres": {"type": "number"}}, "required": ["metres"], "additionalProperties": False}
+    asked = {"model": "host/fake-small", "max_tokens": 20, "messages": [{"role": "user", "content": "How deep is the lake?"}]}
+    async with AsyncAnthropic(base_url=gateway.base_url, api_key=VIRTUAL_KEY, max_retries=0) as client:
+        await client.messages.create(**asked, tools=[{"name": "sound", "input_schema": schema}], tool_choice={"type": "any"})
+        await client.messages.create(**asked, output_config={"format": {"type": "json_schema", "schema": schema}})
+    cost, settled, held = await gateway.books()
+    assert (cost, settled, held) == (fake.invoice.total_nanousd, fake.invoice.total_nanousd, 0)
+
+
 @pytest.fixture
 def ask_messages():
-    from anthropic import AsyncAnthropic
-
     def call(name: str) -> dict[str, object]:
         return {"type": "tool_use", "id": name, "name": "sound", "input": {}}
 

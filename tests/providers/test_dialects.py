@@ -70,6 +70,25 @@ def test_hosts_differ_in_what_an_assistant_may_have_thought(kind: str, base_url:
     assert (found.thoughts_member, found.needs_thoughts, found.id_length) == said
 
 
+@in_turn(
+    ("kind", "base_url", "protocol", "model", "said"),
+    [
+        ("deepseek", None, "openai_chat", "deepseek-flash", (True, False)),
+        ("deepseek", None, "openai_responses", "deepseek-flash", (True, True)),
+        ("openai_compatible", "https://api.moonshot.ai/v1", "openai_chat", "kimi-k2.6", (True, True)),
+        ("openai_compatible", "https://api.moonshot.ai/v1", "openai_chat", "kimi-k3", (False, True)),
+        ("openai", None, "openai_chat", "gpt-5", (False, True)),
+    ],
+)
+def test_hosts_whose_models_think_unless_they_are_told(
+    kind: str, base_url: str | None, protocol: str, model: str, said: tuple[bool, bool]
+) -> None:
+    """And DeepSeek's chat holds no answer to a schema."""
+    asked = endpoint(kind, base_url=Secret(base_url) if base_url else None)
+    found = dialect_of(asked, provider="p", protocol=protocol, model=model, default_max_tokens=100)
+    assert (found.switches_thoughts, found.takes_schemas) == said
+
+
 def test_words_on_reasoning_are_of_openais_protocols() -> None:
     """Claude's and Gemini's have rules of their own, and of a compatible host nothing is known."""
     assert dialect("openai", "openai_responses", "gpt-4.1-mini").efforts == ()

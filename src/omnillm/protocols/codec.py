@@ -47,6 +47,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Chat: where an assistant's message has what it thought; "": nowhere. With another name the host takes no other members, either."""
     needs_thoughts: bool = False
     """Chat: an assistant's message is refused without them."""
+    switches_thoughts: bool = False
+    """Chat: thinking.type disabled is how thinking stops, and it must stop before a call of a tool can be forced."""
+    takes_schemas: bool = True
+    """Chat: False on hosts that hold an answer to no schema, but to JSON."""
     id_length: int = 0
     """Chat: ids of calls are so many letters and digits; 0: at most OpenAI's 40, or whatever is."""
     output_cap_member: str = "max_completion_tokens"

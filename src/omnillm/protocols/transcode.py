@@ -22,6 +22,7 @@ from omnillm.protocols.anthropic_messages.threads import THREAD, goes_on
 from omnillm.protocols.codec import NO_NAMES, Codec, Dialect, ReplyContext
 from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.differences.asked_json import with_asked_json
 from omnillm.protocols.differences.custom_tools import custom_names, with_free_text
 from omnillm.protocols.differences.distinct_calls import with_distinct_calls
 from omnillm.protocols.differences.effort import is_off
@@ -31,6 +32,7 @@ from omnillm.protocols.loss import ConversionReport, Losses, LossReason, joined
 from omnillm.protocols.shapes import Unfit
 from omnillm.usage import Usage
 
+_OPENAI = frozenset({"openai_chat", "openai_responses"})
 _NAME_RULES = {
     "openai_chat": NameRule(64),
     "openai_responses": NameRule(64),
@@ -80,7 +82,7 @@ def write_request(codec: Codec, request: LlmRequest, dialect: Dialect) -> tuple[
     if request.protocol != protocol:
         if request.protocol == "gemini_generate_content":
             request = with_whole_texts(request)
-        request = _with_taken_reasoning(request, dialect, losses)
+        request = _as_taken(request, protocol, dialect, losses)
         calls, natives = _calls_and_natives(request.input)
         if request.protocol and (request.vendor_extensions or request.previous_response_id or natives):
             _refuse_kept(request, natives)
@@ -120,8 +122,11 @@ def _calls_and_natives(items: tuple[RequestItem, ...]) -> tuple[list[ToolCall], 
     return calls, natives
 
 
-def _with_taken_reasoning(request: LlmRequest, dialect: Dialect, losses: Losses) -> LlmRequest:
-    """Ask nothing of a model's reasoning that would refuse to hear of it."""
+def _as_taken(request: LlmRequest, protocol: str, dialect: Dialect, losses: Losses) -> LlmRequest:
+    """In OpenAI's protocols, ask for JSON in words where that is needed, and for no reasoning of a model that would refuse it."""
+    if protocol not in _OPENAI:
+        return request
+    request = with_asked_json(request, losses, takes_schemas=dialect.takes_schemas)
     reasoning = request.capabilities.reasoning
     if reasoning is None or dialect.efforts != ():
         return request

@@ -25,12 +25,14 @@ _SEES = re.compile(r"deepseek.*flash")
 """DeepSeek's models that are shown pictures, beside texts that are one string."""
 _OF_VENDOR: Final[Mapping[str, Mapping[str, Any]]] = {
     "cerebras": {"thoughts_member": "reasoning"},
-    "deepseek": {"needs_thoughts": True},
+    "deepseek": {"needs_thoughts": True, "takes_schemas": False},
     "groq": {"thoughts_member": "reasoning"},
     "mistral": {"thoughts_member": "", "id_length": 9},
     "moonshot": {"needs_thoughts": True},
 }
-"""Vendor of a host -> what it takes of an assistant's message in Chat, in the words of `Dialect`."""
+"""Vendor of a host -> what it takes in Chat, in the words of `Dialect`."""
+_SWITCHES: Final[Mapping[str, re.Pattern[str]]] = {"deepseek": re.compile(""), "moonshot": re.compile(r"kimi-k2[.-]?[56]")}
+"""Vendor of a host -> its models that think unless they are told not to, and meanwhile let no call of a tool be forced."""
 
 
 def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, default_max_tokens: int) -> Dialect:
@@ -59,7 +61,8 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
         thinks_in_levels=is_new_gemini,
         counts_whole=endpoint.kind != "vertex_ai",
         joins_tools=is_new_gemini,
-        **_OF_VENDOR.get(vendor, {}),
+        switches_thoughts=(found := _SWITCHES.get(vendor)) is not None and found.search(model) is not None,
+        **(_OF_VENDOR.get(vendor, {}) if protocol == OPENAI_CHAT else {}),
     )
 
 

@@ -55,6 +55,9 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     """Members of what the assistant said."""
     needs_thoughts: bool = False
     """What the assistant said must be there with what it thought."""
+    thinks_unless_told: bool = False
+    """No call of a tool can be forced while it thinks."""
+    takes_schemas: bool = True
     id_length: int = 0
     """Letters and digits of a call's id; 0: whatever is."""
     nobody: str = ""
@@ -102,6 +105,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         for name in body:
             if name in self.refused:
                 raise Malformed(f"body.{name}: Extra inputs are not permitted", EXTRA)
+        self._judge_wishes(body)
         for number, message in enumerate(body.get("messages") or ()):
             if message.get("role") not in self.roles:
                 raise Malformed(f"messages[{number}].role: unknown variant `{message.get('role')}`")
@@ -109,6 +113,16 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
                 raise Malformed(f"messages[{number}].content: expected a string")
             if message["role"] == "assistant":
                 self._judge_assistant(message, number)
+
+    def _judge_wishes(self, body: Json) -> None:
+        form = (body.get("response_format") or {}).get("type")
+        if form == "json_schema" and not self.takes_schemas:
+            raise Malformed("This response_format type is unavailable now")
+        if form == "json_object" and b"json" not in msgspec.json.encode(body.get("messages")).lower():
+            raise Malformed("Prompt must contain the word 'json' in some form to use 'response_format' of type 'json_object'.")
+        is_thinking = self.thinks_unless_told and body.get("thinking") != {"type": "disabled"}
+        if is_thinking and body.get("tool_choice", "auto") not in {"auto", "none"}:
+            raise Malformed("Thinking mode does not support this tool_choice")
 
     def _judge_assistant(self, message: Json, number: int) -> None:
         for name in sorted(self.refused_of_assistant.intersection(message)):
@@ -197,7 +211,15 @@ HOSTS: Final[Mapping[str, Host]] = {
         refusal_status=422,
         always_tells_usage=True,
     ),
-    "deepseek": Host(refused=OPENAI_ONLY | ONE_CAP, takes_parts=False, needs_thoughts=True, usage=_deepseek, comment=b": keep-alive\n\n"),
+    "deepseek": Host(
+        refused=OPENAI_ONLY | ONE_CAP,
+        takes_parts=False,
+        needs_thoughts=True,
+        thinks_unless_told=True,
+        takes_schemas=False,
+        usage=_deepseek,
+        comment=b": keep-alive\n\n",
+    ),
     "together": Host(refused=OPENAI_ONLY | ONE_CAP),
     "fireworks": Host(root="/inference/v1", refused=OPENAI_ONLY),
     "openrouter": Host(root="/api/v1", usage=_openrouter, comment=b": OPENROUTER PROCESSING\n\n", refused=OPENAI_ONLY),

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from omnillm.model.capabilities import StructuredOutputConfig
+from omnillm.protocols.differences.asked_json import ASKING, words_for
 
 _DEEPEST = 100
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
@@ -17,8 +18,6 @@ _CHOICES = (("anyOf", "anyOf"), ("oneOf", "anyOf"), ("allOf", "allOf"))
 """The first of them that is there is written, under the second name."""
 _PRIMITIVES = (str, int, float, bool, type(None))
 _AS_IT_IS = ("title", "description")
-_ASKING = "Answer with one JSON object and nothing else."
-_ASKING_FOR = "Answer with JSON of this schema and nothing else:\n"
 _encode = msgspec.json.encode
 Schema = dict[str, Any]
 
@@ -26,8 +25,8 @@ Schema = dict[str, Any]
 def asking_for(output: StructuredOutputConfig) -> str:
     """What asks for such an answer in the system text; "": it has a schema that can be held to."""
     if output.kind != "json_schema" or output.schema is None:
-        return _ASKING
-    return f"{_ASKING_FOR}{_encode(output.schema).decode()}" if _holds_maps(output.schema, 0) else ""
+        return ASKING
+    return words_for(output.schema) if _holds_maps(output.schema, 0) else ""
 
 
 def _holds_maps(schema: Any, depth: int) -> bool:

@@ -9,9 +9,13 @@ from omnillm.protocols.openai_chat.place import Place
 _PATH = "capabilities.reasoning"
 _EVERYWHERE = ("none", "low", "medium", "high")
 """Efforts that compatible hosts know."""
+_SWITCHED_OFF = {"type": "disabled"}
 
 
 def write_effort(wanted: ReasoningCapability, body: dict[str, Any], place: Place) -> None:
+    if _is_switched(place) and is_off(wanted):
+        body["thinking"] = _SWITCHED_OFF
+        return
     effort = "" if _is_always_on(wanted, place) else _effort(wanted, place)
     if effort:
         effort = _known_effort(effort, wanted, place)
@@ -23,6 +27,22 @@ def write_effort(wanted: ReasoningCapability, body: dict[str, Any], place: Place
         place.losses.drop(f"{_PATH}.include_thoughts", "Chat does not say whether reasoning is shown")
     for name in wanted.vendor_extensions:
         place.losses.drop(f"{_PATH}.vendor_extensions.{name}", "not a member of Chat's")
+
+
+def free_choice(wanted: ReasoningCapability | None, body: dict[str, Any], place: Place) -> None:
+    """Stop thoughts that let no call of a tool be forced; where the client wants them, nothing is forced."""
+    if not _is_switched(place) or body.get("tool_choice", "auto") in ("auto", "none"):
+        return
+    if wanted is None:
+        place.losses.default(_PATH, "switched off: a model that thinks cannot be forced to call a tool")
+        body["thinking"] = _SWITCHED_OFF
+    elif not is_off(wanted):
+        place.losses.approximate("capabilities.tool_choice", "a model that thinks cannot be forced to call a tool")
+        body["tool_choice"] = "auto"
+
+
+def _is_switched(place: Place) -> bool:
+    return place.dialect is not None and place.dialect.switches_thoughts and not place.is_native
 
 
 def _is_always_on(wanted: ReasoningCapability, place: Place) -> bool:

@@ -9,6 +9,7 @@ from omnillm.model.message import CacheControl
 from omnillm.protocols.differences.custom_tools import ARGUMENTS, nested_format
 from omnillm.protocols.differences.tool_choice import NOT_THERE, PATH, among_declared
 from omnillm.protocols.differences.tool_options import drop_options
+from omnillm.protocols.openai_chat.emit.effort import free_choice
 from omnillm.protocols.openai_chat.parse.tools import PLACE_MEMBERS, SEARCH_OPTIONS, WEB_SEARCH
 from omnillm.protocols.openai_chat.place import NAME, Place
 
@@ -29,6 +30,7 @@ def write_tools(capabilities: CapabilitySet, body: dict[str, Any], place: Place)
         return
     if choice is not None:
         _write_choice(choice, capabilities, body, place)
+        free_choice(capabilities.reasoning, body, place)
     if is_parallel is not None:
         body["parallel_tool_calls"] = is_parallel
 

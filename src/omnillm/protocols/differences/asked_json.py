@@ -1,0 +1,41 @@
+"""An answer in JSON that is asked for in words: beside the member that asks for it, or in the place of a schema."""
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.model.capabilities import StructuredOutputConfig
+from omnillm.model.message import Message, MessageRole, Text
+from omnillm.model.request import LlmRequest
+from omnillm.protocols.loss import Losses
+
+ASKING = "Answer with one JSON object and nothing else."
+_ASKING_FOR = "Answer with JSON of this schema and nothing else:\n"
+_PATH = "capabilities.structured_output"
+_encode = msgspec.json.encode
+
+
+def words_for(schema: dict[str, Any]) -> str:
+    return f"{_ASKING_FOR}{_encode(schema).decode()}"
+
+
+def with_asked_json(request: LlmRequest, losses: Losses, *, takes_schemas: bool) -> LlmRequest:
+    """Ask in OpenAI's protocols for what is refused otherwise: any JSON of a prompt without that word, and a schema, at some hosts."""
+    output = request.capabilities.structured_output
+    if output is None:
+        return request
+    if output.kind == "json_object":
+        if any(type(part) is Text and "json" in part.text.lower() for part in request.parts):
+            return request
+        losses.default(f"{_PATH}.kind", "asked for in the system text, too: a prompt without the word is refused")
+        return _told(request, ASKING)
+    if takes_schemas or output.schema is None:
+        return request
+    losses.approximate(f"{_PATH}.schema", "asked for in the system text: the host holds to none")
+    capabilities = replace(request.capabilities, structured_output=StructuredOutputConfig(kind="json_object"))
+    return replace(_told(request, words_for(output.schema)), capabilities=capabilities)
+
+
+def _told(request: LlmRequest, words: str) -> LlmRequest:
+    return replace(request, input=(Message.text(MessageRole.SYSTEM, words), *request.input))

@@ -1,0 +1,73 @@
+"""JSON that a host of OpenAI's protocols makes only when it is asked for in words."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.in_turn import in_turn
+
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.transcode import transcode_request
+
+SCHEMA = {"type": "object", "properties": {"metres": {"type": "number"}}, "required": ["metres"]}
+ANY = {"responseMimeType": "application/json"}
+
+
+def asked(target: str, dialect: Dialect, config: dict[str, Any], text: str) -> tuple[list[Any], dict[str, Any], list[str]]:
+    """Messages, what is asked of the answer, and the losses, for a client of Gemini's SDK."""
+    body = {"contents": [{"role": "user", "parts": [{"text": text}]}], "generationConfig": config}
+    report = transcode_request("gemini_generate_content", target, msgspec.json.encode(body), model="m", dialect=dialect)
+    sent = msgspec.json.decode(report.value)
+    losses = [f"{loss.kind}:{loss.path}" for loss in report.loss_reasons if "structured_output" in loss.path]
+    if target == "openai_chat":
+        return sent["messages"], sent["response_format"], losses
+    return sent["input"], sent["text"]["format"], losses
+
+
+@pytest.mark.parametrize("target", ["openai_chat", "openai_responses"])
+def test_any_json_is_asked_for_in_a_prompt_without_the_word(target: str) -> None:
+    """OpenAI refuses it; Gemini's clients do not know that. A prompt that has the word goes as it is."""
+    messages, wanted, losses = asked(target, Dialect(), ANY, "How deep is the lake?")
+    assert messages[0] == {"role": "system", "content": "Answer with one JSON object and nothing else."}
+    assert (wanted, losses) == ({"type": "json_object"}, ["defaulted:capabilities.structured_output.kind"])
+    messages, wanted, losses = asked(target, Dialect(), ANY, "How deep is the lake? As JSON.")
+    assert ([message["role"] for message in messages], wanted, losses) == (["user"], {"type": "json_object"}, [])
+
+
+def test_a_schema_is_asked_for_in_words_where_no_answer_is_held_to_one() -> None:
+    """DeepSeek's chat makes any JSON or none."""
+    config = {**ANY, "responseJsonSchema": SCHEMA}
+    messages, wanted, losses = asked("openai_chat", Dialect(is_openai=False, takes_schemas=False), config, "How deep is the lake?")
+    words = msgspec.json.encode(SCHEMA).decode()
+    assert messages[0] == {"role": "system", "content": f"Answer with JSON of this schema and nothing else:\n{words}"}
+    assert (wanted, losses) == ({"type": "json_object"}, ["approximated:capabilities.structured_output.schema"])
+    messages, wanted, _ = asked("openai_chat", Dialect(), config, "How deep is the lake?")
+    assert (len(messages), wanted["type"]) == (1, "json_schema")
+
+
+@in_turn(
+    ("choice", "thinking", "sent", "is_switched_off", "lost"),
+    [
+        ({"type": "any"}, None, "required", True, "defaulted:capabilities.reasoning"),
+        ({"type": "tool", "name": "f"}, None, {"type": "function", "function": {"name": "f"}}, True, "defaulted:capabilities.reasoning"),
+        ({"type": "any"}, {"type": "disabled"}, "required", True, ""),
+        ({"type": "any"}, {"type": "adaptive"}, "auto", False, "approximated:capabilities.tool_choice"),
+        ({"type": "auto"}, None, "auto", False, ""),
+        ({"type": "none"}, {"type": "disabled"}, "none", True, ""),
+        (None, {"type": "disabled"}, None, True, ""),
+    ],
+)
+def test_a_call_is_forced_of_a_model_that_has_stopped_thinking(
+    choice: dict[str, Any] | None, thinking: dict[str, Any] | None, sent: Any, is_switched_off: bool, lost: str
+) -> None:
+    """DeepSeek's and Kimi's think unless they are told not to, and refuse to be forced then; a client that wants thoughts gets those."""
+    body: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    body |= {"tools": [{"name": "f", "input_schema": {"type": "object"}}]}
+    body |= {} if choice is None else {"tool_choice": choice}
+    body |= {} if thinking is None else {"thinking": thinking}
+    host = Dialect(is_openai=False, can_stop_thinking=False, switches_thoughts=True)
+    report = transcode_request("anthropic_messages", "openai_chat", msgspec.json.encode(body), dialect=host)
+    said = msgspec.json.decode(report.value)
+    assert (said.get("tool_choice"), said.get("thinking")) == (sent, {"type": "disabled"} if is_switched_off else None)
+    losses = [f"{loss.kind}:{loss.path}" for loss in report.loss_reasons]
+    assert [loss for loss in losses if loss.endswith(("capabilities.reasoning", "tool_choice"))] == [lost] * bool(lost)
