@@ -41,7 +41,7 @@ _BACKSLASH = ord("\\")
 _BETAS = frozenset({b"anthropic-beta", b"openai-beta"})
 
 
-class Bridged(msgspec.Struct, frozen=True, kw_only=True):
+class Bridged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The request in one target's words."""
 
     protocol: Protocol
@@ -58,7 +58,7 @@ class Bridged(msgspec.Struct, frozen=True, kw_only=True):
         return f"Bridged({self.protocol.name})"
 
 
-class Bridge(msgspec.Struct, eq=False):
+class Bridge(msgspec.Struct, eq=False, gc=False):
     """One call, emitted for several targets. `plan` has those for which it can be."""
 
     _call: Call

@@ -14,7 +14,7 @@ _LONGEST_ID = 40
 """Of a tool call, at OpenAI's own host."""
 
 
-class Place(Position, msgspec.Struct, eq=False):
+class Place(Position, msgspec.Struct, eq=False, gc=False):
     losses: Losses
     protocol: str
     dialect: Dialect | None = None

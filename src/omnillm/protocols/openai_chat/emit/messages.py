@@ -39,7 +39,7 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
     return writer.messages if dialect.takes_parts else _as_strings(writer.messages, takes_pictures=dialect.takes_pictures, place=place)
 
 
-class _Writer(msgspec.Struct, eq=False):
+class _Writer(msgspec.Struct, eq=False, gc=False):
     _place: Place
     messages: list[dict[str, Any]] = []
     _calls: dict[str, ToolCall] = {}
