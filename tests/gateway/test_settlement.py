@@ -25,6 +25,7 @@ def settlement() -> Settlement:
         dice=Random(7),
         ended=NOTHING,
         tag_sets=NOTHING,
+        beside=NOTHING,
         queue_s=1.0,
     )
 

@@ -32,6 +32,7 @@ from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.dispatch import Dispatch
 from omnillm.gateway.attempts.upstream import Upstreams
+from omnillm.gateway.beside import Beside
 from omnillm.gateway.bindings import Bindings
 from omnillm.gateway.budgets.alerts import BudgetAlerts
 from omnillm.gateway.budgets.budget_calendar import BudgetCalendar
@@ -91,6 +92,7 @@ class Program:
         self.client = self._make_client(trust)
         self.exporter = Exporter(self._make_client(trust), self.clock, self.dice)
         self._export_to(make_destination(settings))
+        self._beside = Beside()
         self._room = Room(settings.server.limits.buffered_bytes)
         self.admission = Admission(configured.controller(settings), dice=self.dice, now=self.clock.now())
         self.controller = self.admission.controller
@@ -177,6 +179,7 @@ class Program:
             dice=self.dice,
             ended=self.ended,
             tag_sets=self._tag_sets,
+            beside=self._beside,
             queue_s=settings.calls.queue_s,
         )
         dispatch = Dispatch(

@@ -1,6 +1,7 @@
 """The open file of one call. What the call holds is given back when its case closes: once, synchronously, however the call ends."""
 
 from collections.abc import Coroutine
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import msgspec
 from omnillm.admission.asks import Lease, Ticket
 from omnillm.errors import Defect, OmniError, out_of_memory
 from omnillm.gateway.attempts.attempt import UNBILLED, Attempt
+from omnillm.gateway.beside import check_reply
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.bound_reasoning import readable
 from omnillm.gateway.bridges.bridge import Bridge, Bridged
@@ -273,6 +275,16 @@ class Case(msgspec.Struct, eq=False):
         """A pinned call that is not translated, without what this key cannot read. What is left out is noted as a loss."""
         call, self.losses = readable(self.call, pin, lease)
         return call
+
+    async def translate_long(self, bridged: Bridged, body: bytes, counted: Usage | None) -> bytes:
+        """A long reply in the client's words, made beside the event loop. `counted` is what was peeked of it. UpstreamLost: it cannot be read; ReplyTooLarge: of what is more work than anybody's reply."""
+        bridge, lease, settlement = self.bridge, self.last_lease, self.settlement
+        assert bridge is not None
+        check_reply(body)
+        work = partial(bridge.reply, bridged, lease, self.request_id, body, counted)
+        reply, lost = await settlement.beside.do(work, self.call.deadline - settlement.now())
+        self.losses = joined(bridged.reasons, lost)
+        return reply
 
     def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
         """The translator of a stream. What the request lost is noted now; what the stream loses is noted when it ends."""

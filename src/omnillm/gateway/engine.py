@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from omnillm.gateway.attempts.dispatch import Dispatch
+from omnillm.gateway.beside import LONG_BODY
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call, IdempotencyKey
 from omnillm.gateway.case import Case
@@ -50,11 +51,13 @@ class Engine:
         plan = self._plan(call)
         text = call.outline or call
         named = call.protocol.named_ids(text.members, text.body)
-        pin = await self._settlement.bindings.pin(call, named) if named else None
-        if pin is not None:
-            plan = pinned(plan, pin, call)
-        settlement = self._settlement
-        with settlement.open(call, plan, pin, claim) as case:
+        settlement, pin = self._settlement, None
+        if named:
+            pin = await settlement.bindings.pin(call, named)
+            if pin is not None:
+                plan = pinned(plan, pin, call)
+        is_short = len(call.body) <= LONG_BODY
+        with settlement.open(call, plan, pin, claim) if is_short else await settlement.open_long(call, plan, pin, claim) as case:
             await settlement.admit(case, is_free=not case.quote.amount_nanousd)
             try:
                 answer = await self._dispatch.send(case)

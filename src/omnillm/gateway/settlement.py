@@ -5,6 +5,7 @@ from random import Random
 from omnillm.admission.asks import Ask, Ticket, Wait
 from omnillm.clock import Clock, civil_day
 from omnillm.gateway.admission import Admission
+from omnillm.gateway.beside import LARGE_BODY, Beside, is_laborious
 from omnillm.gateway.bindings import Bindings, Pin
 from omnillm.gateway.bridges.bridge import Bridge, Bridges
 from omnillm.gateway.bridges.family_bridge import FamilyBridge
@@ -15,12 +16,16 @@ from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quotes.estimate import Estimate, estimate_call
 from omnillm.gateway.quotes.openings import Openings
+from omnillm.gateway.quotes.quote import Quote
 from omnillm.gateway.quotes.quoter import Quoter
+from omnillm.gateway.quotes.tariff import Pairs
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.tag_sets import TagSets
-from omnillm.protocols.envelope import MARK
 from omnillm.records import ID_RANDOM_BITS
 from omnillm.routing.target import Plan
+
+Worded = tuple[Bridge | FamilyBridge | None, Quote, Pairs]
+"""Of a call: its bridge, if it has one, its quote, and (provider, model) of the targets that may be tried."""
 
 
 class Settlement:
@@ -38,6 +43,7 @@ class Settlement:
         dice: Random,
         ended: EndedCalls,
         tag_sets: TagSets,
+        beside: Beside,
         queue_s: float,
     ) -> None:
         self.admission = admission
@@ -50,23 +56,39 @@ class Settlement:
         self.ended = ended
         self.openings = Openings()
         self._tag_sets = tag_sets
+        self.beside = beside
         self._queue_s = queue_s
         self._random_bits = dice.getrandbits
         self._last_id = 0
         self._day_number, self._day = 0, civil_day(0)
 
-    def open(self, call: Call, plan: Plan, pin: Pin | None = None, claim: Claim | None = None) -> Case:
-        """Raises whatever can be refused before anything is held: a body that cannot be translated, a model without a price."""
-        bridge: Bridge | FamilyBridge | None = None
-        if plan.is_bridged or call.body.rfind(MARK) >= 0:  # less than half as dear as `in`
-            plan, bridge = self._bridged(call, plan)
-            if bridge is not None and pin is None:
-                pin = bridge.pin
-        quote, targets = self.quoter.quote(call, plan, bridge)
+    def open(self, call: Call, plan: Plan, pin: Pin | None = None, claim: Claim | None = None, worded: "Worded | None" = None) -> Case:
+        """Raises whatever can be refused before anything is held: a body that cannot be translated, a model without a price.
+
+        `worded`: the call was translated and quoted already.
+        """
+        bridge, quote, targets = worded or self._word(call, plan)
+        if bridge is not None and pin is None:
+            pin = bridge.pin
         queue_until = call.started_at + self._queue_s
         if call.deadline < queue_until:
             queue_until = call.deadline
         return Case(self, call, self.make_id(call.wall), quote, targets, queue_until, pin, bridge, claim)
+
+    async def open_long(self, call: Call, plan: Plan, pin: Pin | None, claim: Claim | None) -> Case:
+        """As `open`, of a long body: what takes long is done beside the event loop. Also raises Unavailable: too many wait for that."""
+        if len(call.body) <= LARGE_BODY and not (self._bridges.is_needed(call, plan) and is_laborious(call.body)):
+            return self.open(call, plan, pin, claim)
+        worded = await self.beside.do(lambda: self._word(call, plan), call.deadline - self.now())
+        return self.open(call, plan, pin, claim, worded)
+
+    def _word(self, call: Call, plan: Plan) -> "Worded":
+        """Translate and quote. For a long body this runs in a thread, so it changes nothing that the event loop has."""
+        bridge: Bridge | FamilyBridge | None = None
+        if self._bridges.is_needed(call, plan):
+            plan, bridge = self._bridged(call, plan)
+        quote, targets = self.quoter.quote(call, plan, bridge)
+        return bridge, quote, targets
 
     def estimate(self, call: Call, plan: Plan) -> Estimate:
         """What the call would cost and take. Opens nothing. Raises what would be refused in any case."""

@@ -28,6 +28,7 @@ from omnillm.gateway.attempts.no_reply import (
 )
 from omnillm.gateway.attempts.rounds import VISIBLE, DispatchSettings, Round, open_round
 from omnillm.gateway.attempts.upstream import Upstream, Upstreams
+from omnillm.gateway.beside import LONG_BODY, is_laborious
 from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
@@ -130,7 +131,11 @@ class Dispatch:
             return answer
         body = await exchange.read_all(self.settings.buffered_bytes, self._room)
         attempt.exchange = None  # it is over, and nobody has to close it
-        return self._read_whole(case, exchange, upstream, bridged, body)
+        return (
+            self._read_whole(case, exchange, upstream, bridged, body)
+            if bridged is None or len(body) <= LONG_BODY
+            else await self._read_long(case, attempt, exchange, upstream, bridged, body)
+        )
 
     def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
         """What an error's body means, whatever the status that it came under."""
@@ -162,6 +167,30 @@ class Dispatch:
         answer = Answer(exchange=exchange, upstream=upstream, report=peek, body=reply, final=body)
         if peek.has_content:
             answer.seen = Sight.CONTENT
+        return answer
+
+    async def _read_long(
+        self, case: Case, attempt: Attempt, exchange: Exchange, upstream: Upstream, bridged: Bridged, body: bytes
+    ) -> Answer | Failure:
+        """As `_read_whole`, of what takes long to be translated. Its cost is known: also if its client leaves, or it is refused."""
+        if case.call.operation == COUNT_TOKENS or not is_laborious(body):
+            return self._read_whole(case, exchange, upstream, bridged, body)
+        peek = upstream.protocol.peek_reply(body)
+        if peek.failure is not None or not peek.is_complete:
+            return self._read_whole(case, exchange, upstream, None, body)
+        unread = msgspec.structs.replace(garbled(), usage=peek.usage)
+        case.served_under(attempt, peek.tier)
+        attempt.outcome = attempt.outcome_of(msgspec.structs.replace(unread, verdict=Verdict.ABORTED))
+        try:
+            value = await case.translate_long(bridged, body, peek.usage)
+        except UpstreamLost as error:
+            if isinstance(error, ReplyTooLarge):
+                raise
+            return unread
+        attempt.outcome = None
+        answer = self._read_whole(case, exchange, upstream, None, body)
+        if type(answer) is Answer:
+            answer.body = value
         return answer
 
     def _read_count(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes, bridged: Bridged | None) -> Answer | Failure:

@@ -207,6 +207,11 @@ class Bridges:
         self._dialect_of = dialect_of
         self._pepper = pepper
 
+    @staticmethod
+    def is_needed(call: Call, plan: Plan) -> bool:
+        """Whether `open` may make one."""
+        return plan.is_bridged or call.body.rfind(MARK) >= 0  # less than half as dear as `in`
+
     def open(self, call: Call, plan: Plan) -> tuple[Plan, Bridge | None]:
         """The plan with the targets for which the call can be emitted, and the bridge, if it needs one.
 

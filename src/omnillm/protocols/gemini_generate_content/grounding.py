@@ -1,7 +1,7 @@
 """`groundingMetadata`: sources, and which bytes of the answer each supports; citations at their texts elsewhere."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -10,6 +10,13 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import Grounding, GroundingChunk, Segment
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.places import Places
+
+_MOST_CITED: Final = 16 * 1024 * 1024
+"""Characters that the citations of one answer take, each at least `_CITATION`."""
+_CITATION: Final = 128
+_MOST_QUOTED: Final = 1024 * 1024
+"""Characters of an answer that its supports repeat."""
 
 
 class Cited(NamedTuple):
@@ -28,50 +35,59 @@ class Cites(NamedTuple):
 
 
 def read_citations(metadata: Any, texts: Sequence[str | None]) -> list[Cited]:
-    """Return the citations of an answer, given the text of each of its parts; what cannot be mapped is left to its own protocol."""
+    """Return the citations of an answer, given the text of each of its parts; what cannot be mapped is left to its own protocol.
+
+    So is what comes behind `_MOST_CITED`: an index of two bytes repeats an address of any length.
+    """
     try:
         grounding = msgspec.convert(metadata, Grounding)
     except UNREADABLE:
         return []
-    chunks = grounding.grounding_chunks or []
     found: list[Cited] = []
+    room = _MOST_CITED
+    for cited in _cited(grounding, texts):
+        room -= _CITATION + len(cited.citation.url) + len(cited.citation.title)
+        if room < 0:
+            break
+        found.append(cited)
+    return found
+
+
+def _cited(grounding: Grounding, texts: Sequence[str | None]) -> Iterator[Cited]:
+    chunks = grounding.grounding_chunks or []
+    spoken = [number for number, text in enumerate(texts) if text is not None]
+    places: dict[int, Places] = {}
     for support in grounding.grounding_supports or ():
         segment = support.segment or Segment()
-        part = _part_of(segment, texts)
+        part = _part_of(segment, texts, spoken)
         if part is None:
             continue
-        place = _characters(segment, texts[part] or "")
+        if part not in places:
+            places[part] = Places(texts[part] or "")
+        place = _characters(segment, places[part])
         if place is None:
             continue
         for number in support.grounding_chunk_indices or ():
             citation = _citation(chunks[number], *place) if 0 <= number < len(chunks) else None
             if citation is not None:
-                found.append(Cited(part, citation))
-    return found
+                yield Cited(part, citation)
 
 
-def _part_of(segment: Segment, texts: Sequence[str | None]) -> int | None:
-    """Thoughts before the answer are counted by some models and not by others."""
+def _part_of(segment: Segment, texts: Sequence[str | None], spoken: Sequence[int]) -> int | None:
+    """Thoughts before the answer are counted by some models and not by others. `spoken`: the parts that are texts."""
     number = segment.part_index or 0
     if 0 <= number < len(texts) and texts[number] is not None:
         return number
-    spoken = [number for number, text in enumerate(texts) if text is not None]
     return spoken[0] if len(spoken) == 1 else None
 
 
-def _characters(segment: Segment, text: str) -> tuple[int | None, int | None] | None:
+def _characters(segment: Segment, places: Places) -> tuple[int | None, int | None] | None:
     """Return where the segment begins and ends in characters; None: it is not in this text."""
     end = segment.end_index
     if end is None:
         return None, None
-    start = segment.start_index or 0
-    raw = text.encode()
-    if not 0 <= start <= end <= len(raw):
-        return None
-    try:
-        return len(raw[:start].decode()), len(raw[:end].decode())
-    except UnicodeDecodeError:
-        return None
+    first, last = places.character(segment.start_index or 0), places.character(end)
+    return None if first is None or last is None or first > last else (first, last)
 
 
 def _citation(chunk: GroundingChunk, start: int | None, end: int | None) -> Citation | None:
@@ -82,7 +98,9 @@ def _citation(chunk: GroundingChunk, start: int | None, end: int | None) -> Cita
 
 
 def write_grounding(cites: Sequence[Cites], losses: Losses, number: int) -> dict[str, Any] | None:
-    """Write citations of other protocols."""
+    """Write citations of other protocols. Of texts that are quoted again and again the last ones' places are told alone."""
+    places: dict[str, Places] = {}
+    room = _MOST_QUOTED
     chunks: list[dict[str, Any]] = []
     supports: list[dict[str, Any]] = []
     seen: dict[tuple[str, str], int] = {}
@@ -96,15 +114,14 @@ def write_grounding(cites: Sequence[Cites], losses: Losses, number: int) -> dict
         if source not in seen:
             seen[source] = len(chunks)
             chunks.append({"web": {"uri": citation.url, "title": citation.title} if citation.title else {"uri": citation.url}})
-        supports.append({"segment": _segment(part, text, offset, citation), "groundingChunkIndices": [seen[source]]})
+        if text not in places:
+            places[text] = Places(text)
+        segment = {"partIndex": part} if part else {}
+        start, end = citation.start or 0, citation.end
+        if end is not None and 0 <= start <= end <= len(text):
+            segment |= {"startIndex": offset + places[text].byte(start), "endIndex": offset + places[text].byte(end)}
+            room -= end - start
+            if room >= 0:
+                segment["text"] = text[start:end]
+        supports.append({"segment": segment, "groundingChunkIndices": [seen[source]]})
     return {"groundingChunks": chunks, "groundingSupports": supports} if chunks else None
-
-
-def _segment(part: int, text: str, offset: int, citation: Citation) -> dict[str, Any]:
-    segment: dict[str, Any] = {"partIndex": part} if part else {}
-    start, end = citation.start, citation.end
-    if end is None or not 0 <= (start or 0) <= end <= len(text):
-        return segment
-    before, cited = text[: start or 0].encode(), text[start or 0 : end]
-    begin = offset + len(before)
-    return {**segment, "startIndex": begin, "endIndex": begin + len(cited.encode()), "text": cited}

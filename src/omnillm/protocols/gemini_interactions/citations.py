@@ -1,9 +1,11 @@
 """`annotations` of a text: citations at their places, which are counted in bytes here and in characters in the canonical model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from omnillm.model.message import Citation
 from omnillm.protocols.gemini_interactions.place import NAME, Place
+from omnillm.protocols.places import Places
 from omnillm.protocols.shapes import mapping, optional_text
 
 _URL_MEMBERS = frozenset({"type", "url", "title", "start_index", "end_index"})
@@ -11,12 +13,14 @@ _URL_MEMBERS = frozenset({"type", "url", "title", "start_index", "end_index"})
 
 def read_annotations(annotations: list[Any], text: str) -> tuple[Citation, ...]:
     """Read the annotations of the whole text, or of what is there of it when they come."""
-    raw = text.encode("utf-8", "surrogatepass")
-    return tuple(_citation(mapping(each, f"annotations[{number}]"), raw) for number, each in enumerate(annotations))
+    if not annotations:
+        return ()
+    places = Places(text)
+    return tuple(_citation(mapping(each, f"annotations[{number}]"), places) for number, each in enumerate(annotations))
 
 
-def _citation(annotation: dict[str, Any], raw: bytes) -> Citation:
-    start, end = _place(annotation.get("start_index"), annotation.get("end_index"), raw)
+def _citation(annotation: dict[str, Any], places: Places) -> Citation:
+    start, end = _place(annotation.get("start_index"), annotation.get("end_index"), places)
     source = optional_text(annotation, "url", "annotations") or optional_text(annotation, "document_uri", "annotations")
     titles = (optional_text(annotation, name, "annotations") for name in ("title", "file_name", "name"))
     title = next(filter(None, titles), "")
@@ -25,26 +29,28 @@ def _citation(annotation: dict[str, Any], raw: bytes) -> Citation:
     return Citation(url=source, title=title, start=start, end=end, protocol=NAME, native=None if is_plain else annotation)
 
 
-def _place(start: Any, end: Any, raw: bytes) -> tuple[int | None, int | None]:
+def _place(start: Any, end: Any, places: Places) -> tuple[int | None, int | None]:
     """Return where it begins and ends in characters; None: it is not said, or not in this text."""
     if end is None:
-        return _characters(start, raw), None
-    begins, ends = _characters(0 if start is None else start, raw), _characters(end, raw)
+        return _character(start, places), None
+    begins, ends = _character(0 if start is None else start, places), _character(end, places)
     return (None, None) if begins is None or ends is None or begins > ends else (begins, ends)
 
 
-def _characters(index: Any, raw: bytes) -> int | None:
-    """Count the characters before a byte; None: no character begins there."""
-    if type(index) is not int or not 0 <= index <= len(raw):
-        return None
-    try:
-        return len(raw[:index].decode())
-    except UnicodeDecodeError:
-        return None
+def _character(index: Any, places: Places) -> int | None:
+    return places.character(index) if type(index) is int else None
 
 
-def write_annotation(citation: Citation, text: str, place: Place) -> dict[str, Any] | None:
-    """Write a citation of `text`; None: Interactions cannot say it."""
+def write_annotations(citations: Sequence[Citation], text: str, place: Place) -> list[dict[str, Any]]:
+    """Write the citations of `text` that Interactions can say."""
+    if not citations:
+        return []
+    places = Places(text)
+    written = [_annotation(citation, text, places, place) for citation in citations]
+    return [annotation for annotation in written if annotation is not None]
+
+
+def _annotation(citation: Citation, text: str, places: Places, place: Place) -> dict[str, Any] | None:
     if citation.protocol == NAME and type(citation.native) is dict:
         native: dict[str, Any] = citation.native
         return native
@@ -58,15 +64,15 @@ def write_annotation(citation: Citation, text: str, place: Place) -> dict[str, A
     written: dict[str, Any] = {"type": "url_citation", "url": citation.url}
     if citation.title:
         written["title"] = citation.title
-    return written | _written_place(citation, text, place)
+    return written | _written_place(citation, text, places, place)
 
 
-def _written_place(citation: Citation, text: str, place: Place) -> dict[str, int]:
+def _written_place(citation: Citation, text: str, places: Places, place: Place) -> dict[str, int]:
     start, end = citation.start, citation.end
     if not 0 <= (start or 0) <= (len(text) if end is None else end) <= len(text):
         place.drop(".citations.start", "it is no place in the text")
         return {}
     if start is None and end is None:
         return {}
-    written = {"start_index": len(text[: start or 0].encode())}
-    return written if end is None else {**written, "end_index": len(text[:end].encode())}
+    written = {"start_index": places.byte(start or 0)}
+    return written if end is None else {**written, "end_index": places.byte(end)}

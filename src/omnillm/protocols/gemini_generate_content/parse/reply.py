@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from omnillm.model.message import Issuer, Message, MessagePart, MessageRole, Reasoning, Text, ToolCall, VendorExtensions
+from omnillm.model.message import Citation, Issuer, Message, MessagePart, MessageRole, Reasoning, Text, ToolCall, VendorExtensions
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.gemini_generate_content.finish import read_finish
 from omnillm.protocols.gemini_generate_content.grounding import read_citations
@@ -119,8 +119,11 @@ def lone_signature(part: MessagePart) -> Any:
 
 def _cited(parts: list[MessagePart], metadata: Any) -> list[MessagePart]:
     cited = list(parts)
+    found: dict[int, list[Citation]] = {}
     for number, citation in read_citations(metadata, [part.text if type(part) is Text else None for part in parts]):
+        found.setdefault(number, []).append(citation)
+    for number, citations in found.items():
         part = cited[number]
         if type(part) is Text:
-            cited[number] = replace(part, citations=(*part.citations, citation))
+            cited[number] = replace(part, citations=(*part.citations, *citations))
     return cited

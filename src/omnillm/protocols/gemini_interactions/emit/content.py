@@ -9,7 +9,7 @@ from omnillm.protocols import base64_text
 from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.gemini_generate_content.function_results import text_of
 from omnillm.protocols.gemini_generate_content.media_types import type_of_format
-from omnillm.protocols.gemini_interactions.citations import write_annotation
+from omnillm.protocols.gemini_interactions.citations import write_annotations
 from omnillm.protocols.gemini_interactions.place import NAME, OF_CONTENT, Place
 
 Content = dict[str, Any]
@@ -34,8 +34,7 @@ def _text(part: Text, place: Place) -> Content | None:
     if part.citations and not place.is_reply:
         place.drop(".citations", "Gemini reads no citations")
     elif part.citations:
-        annotations = [write_annotation(citation, part.text, place) for citation in part.citations]
-        written["annotations"] = [annotation for annotation in annotations if annotation is not None]
+        written["annotations"] = write_annotations(part.citations, part.text, place)
     return written
 
 

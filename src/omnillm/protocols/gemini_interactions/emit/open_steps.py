@@ -10,7 +10,7 @@ from omnillm.model.message import Audio, Citation, ImageBase64, MessagePart, Nat
 from omnillm.protocols import base64_text, carrier
 from omnillm.protocols.differences.arguments import object_of
 from omnillm.protocols.gemini_generate_content.media_types import type_of_format
-from omnillm.protocols.gemini_interactions.citations import write_annotation
+from omnillm.protocols.gemini_interactions.citations import write_annotations
 from omnillm.protocols.gemini_interactions.emit.content import emit_content
 from omnillm.protocols.gemini_interactions.emit.frames import TEXT_TAIL, Wire, encode, text_head
 from omnillm.protocols.gemini_interactions.emit.results import emit_result
@@ -73,8 +73,7 @@ class _Text(OpenStep):
         if self._index < 0:
             self.say("")
         text = "".join(self._pieces)
-        written = [write_annotation(citation, text, self.place) for citation in self._citations]
-        if annotations := [annotation for annotation in written if annotation is not None]:
+        if annotations := write_annotations(self._citations, text, self.place):
             self.wire.grow(self._index, {"type": "text_annotation_delta", "annotations": annotations})
         self.wire.stop_step(self._index)
         if self.opaque is not None:
