@@ -6,13 +6,18 @@ from itertools import chain, islice, product
 from string import ascii_letters, digits
 from typing import Literal
 
+import pytest
 from tests.in_turn import in_turn
 
-from omnillm.model.message import Issuer, Opaque
+from omnillm.model.events import PartEnded, PartStarted, TextDelta
+from omnillm.model.message import Issuer, Opaque, Text
 from omnillm.protocols import carrier as interactions
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.differences.part_order import PartOrder
 from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
 from omnillm.protocols.openai_responses import carrier
-from omnillm.protocols.transcode import emit_request, parse_request
+from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.transcode import emit_request, parse_request, transcode_response
 
 CHAT, RESPONSES, MESSAGES, GEMINI, INTERACTIONS, CONVERSE = (
     "openai_chat",
@@ -157,3 +162,68 @@ def test_a_translation_takes_as_long_as_its_request_is(source: str, target: str,
     began = time.process_time()
     emit_request(target, parse_request(source, body.encode(), model="m", is_stream=False).value)
     assert time.process_time() - began < LONGEST_S
+
+
+CONTEXT = ReplyContext(id="id", created=1, model="m", request=None)
+TEXT = "\u00e4b" * 100_000
+SUPPORT = '{"segment":{"startIndex":150000,"endIndex":299997},"groundingChunkIndices":[0]}'
+ANNOTATION = '{"type":"url_citation","url":"u","start_index":150000,"end_index":299997}'
+
+
+def gemini(grounding: str, text: str = TEXT) -> str:
+    content = f'{{"role":"model","parts":[{{"text":"{text}"}}]}}'
+    return f'{{"candidates":[{{"content":{content},"finishReason":"STOP","groundingMetadata":{{{grounding}}}}}]}}'
+
+
+def supports(count: int) -> str:
+    return f'"groundingChunks":[{{"web":{{"uri":"u"}}}}],"groundingSupports":[{listed(count, SUPPORT)}]'
+
+
+def annotated(count: int) -> str:
+    text = f'{{"type":"text","text":"{TEXT}","annotations":[{listed(count, ANNOTATION)}]}}'
+    return f'{{"id":"i","model":"m","status":"completed","steps":[{{"type":"model_output","content":[{text}]}}]}}'
+
+
+SAID = {
+    "citations of one text": (GEMINI, CHAT, gemini(supports(15_000))),
+    "an address that each index repeats": (
+        GEMINI,
+        RESPONSES,
+        gemini(
+            f'"groundingChunks":[{{"web":{{"uri":"{"u" * 1_000_000}"}}}}],"groundingSupports":[{{"segment":{{"endIndex":1}},'
+            f'"groundingChunkIndices":[{listed(5_000, "0")}]}}]',
+            text="ab",
+        ),
+    ),
+    "annotations of one text": (INTERACTIONS, CHAT, annotated(10_000)),
+    "annotations that quote one text": (INTERACTIONS, GEMINI, annotated(10_000)),
+}
+
+
+@in_turn(("source", "target", "body"), SAID.values(), ids=SAID)
+def test_a_reply_takes_as_long_as_it_is(source: str, target: str, body: str) -> None:
+    """Of what a provider can say much of, and none of it repeats the text, or an address, as often as it is told."""
+    began = time.process_time()
+    transcode_response(source, target, body.encode(), context=CONTEXT)
+    assert time.process_time() - began < LONGEST_S
+
+
+def test_parts_that_wait_for_another_take_as_long_as_they_are() -> None:
+    """Of a stream that says all calls of tools in one event: all but the first wait for its end, which is the stream's."""
+    order, count = PartOrder(), 80_000
+    began = time.process_time()
+    for number in range(count):
+        assert len(list(order.feed(PartStarted(index=number, part=Text(text=""))))) == (number == 0)
+    for number in range(count):
+        list(order.feed(PartEnded(index=number)))
+    assert time.process_time() - began < LONGEST_S
+    assert list(order.finish()) == []
+
+
+def test_what_waits_for_another_part_is_bounded() -> None:
+    """A provider that never ends a part, and goes on with others, fills no memory: its stream is a broken one."""
+    order = PartOrder()
+    list(order.feed(PartStarted(index=0, part=Text(text=""))))
+    with pytest.raises(Unfit, match="parts that end"):
+        for _ in range(20):
+            list(order.feed(TextDelta(index=1, text="a" * 1024 * 1024)))

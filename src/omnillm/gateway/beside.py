@@ -5,34 +5,12 @@ import sys
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from omnillm.errors import ReplyTooLarge, Unavailable
+from omnillm.errors import Unavailable
 
 Done = TypeVar("Done")
-LONG_BODY: Final = 64 * 1024
-"""A shorter one takes no longer than a hop to a thread and back, or tens of milliseconds at the very worst."""
-LARGE_BODY: Final = 1024 * 1024
-MANY_OBJECTS: Final = 4_000
-"""In a body. To translate each takes 4 to 15 us."""
-
 SWITCH_S: Final = 0.0005
 """How long the event loop waits for the interpreter while a thread has it, before each callback. With CPython's 5 ms, of two thousand calls
 a second 150 were left."""
-MOST_REPLY_OBJECTS: Final = 2_000_000
-MOST_REPLY_VALUES: Final = 8_000_000
-
-
-def is_laborious(body: bytes) -> bool:
-    """Whether to translate a long body may take longer than everybody else should wait."""
-    return len(body) > LARGE_BODY or body.count(b"{") + body.count(b"[") > MANY_OBJECTS
-
-
-def check_reply(body: bytes) -> None:
-    """ReplyTooLarge: a provider's reply of more values than 64 MiB of log probabilities have; decoded, they would take gigabytes."""
-    if len(body) > LARGE_BODY and (body.count(b"{") + body.count(b"[") > MOST_REPLY_OBJECTS or body.count(b",") > MOST_REPLY_VALUES):
-        raise ReplyTooLarge(
-            f"The provider's reply has more than {MOST_REPLY_OBJECTS} objects and arrays, or {MOST_REPLY_VALUES} values, which is more "
-            "than is translated: ask for less."
-        )
 
 
 class Beside:
@@ -40,8 +18,8 @@ class Beside:
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
-        self._switch_s = 0.0
-        """As it was before."""
+        self._switch_s = sys.getswitchinterval()
+        """The interpreter's own, which is put back behind each piece of work."""
 
     async def do(self, work: Callable[[], Done], patience_s: float) -> Done:
         """What `work` returns or raises. Unavailable: its turn did not come in time.
@@ -54,7 +32,6 @@ class Beside:
                 await self._turn.acquire()
         except TimeoutError:
             raise Unavailable("Too many long bodies wait to be translated.", code="overloaded", retry_after_s=1.0) from None
-        self._switch_s = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_S)
         doing = asyncio.get_running_loop().run_in_executor(None, work)
         doing.add_done_callback(self._pass_on)

@@ -10,7 +10,6 @@ import msgspec
 from omnillm.admission.asks import Lease, Ticket
 from omnillm.errors import Defect, OmniError, out_of_memory
 from omnillm.gateway.attempts.attempt import UNBILLED, Attempt
-from omnillm.gateway.beside import check_reply
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.bound_reasoning import readable
 from omnillm.gateway.bridges.bridge import Bridge, Bridged
@@ -21,7 +20,8 @@ from omnillm.gateway.quotes.quote import Quote
 from omnillm.gateway.replies.reported import observed
 from omnillm.gateway.rows import entries_of, request_row
 from omnillm.outcome import Outcome, Verdict
-from omnillm.protocols.loss import LossReason
+from omnillm.protocols.bulk import check_reply
+from omnillm.protocols.loss import LossReason, joined
 from omnillm.protocols.protocol import Bound
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting
@@ -277,7 +277,10 @@ class Case(msgspec.Struct, eq=False):
         return call
 
     async def translate_long(self, bridged: Bridged, body: bytes, counted: Usage | None) -> bytes:
-        """A long reply in the client's words, made beside the event loop. `counted` is what was peeked of it. UpstreamLost: it cannot be read; ReplyTooLarge: of what is more work than anybody's reply."""
+        """A long reply in the client's words, made beside the event loop; `counted` is what was peeked of it.
+
+        UpstreamLost: it cannot be read. ReplyTooLarge: it is more work than any honest reply.
+        """
         bridge, lease, settlement = self.bridge, self.last_lease, self.settlement
         assert bridge is not None
         check_reply(body)

@@ -5,7 +5,6 @@ from collections.abc import Coroutine
 from typing import Any
 
 from omnillm.gateway.attempts.dispatch import Dispatch
-from omnillm.gateway.beside import LONG_BODY
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call, IdempotencyKey
 from omnillm.gateway.case import Case
@@ -16,6 +15,7 @@ from omnillm.gateway.replies.relay import Relay
 from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.sessions.session import Session
 from omnillm.gateway.settlement import Settlement
+from omnillm.protocols.bulk import LONG_BODY
 from omnillm.routing.router import Router
 from omnillm.routing.target import Plan
 

@@ -5,7 +5,7 @@ from random import Random
 from omnillm.admission.asks import Ask, Ticket, Wait
 from omnillm.clock import Clock, civil_day
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.beside import LARGE_BODY, Beside, is_laborious
+from omnillm.gateway.beside import Beside
 from omnillm.gateway.bindings import Bindings, Pin
 from omnillm.gateway.bridges.bridge import Bridge, Bridges
 from omnillm.gateway.bridges.family_bridge import FamilyBridge
@@ -21,6 +21,7 @@ from omnillm.gateway.quotes.quoter import Quoter
 from omnillm.gateway.quotes.tariff import Pairs
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.tag_sets import TagSets
+from omnillm.protocols.bulk import LARGE_BODY, is_laborious
 from omnillm.records import ID_RANDOM_BITS
 from omnillm.routing.target import Plan
 

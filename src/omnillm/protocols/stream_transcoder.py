@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from omnillm.framing.sse import Frame
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.message import Issuer
+from omnillm.protocols.bulk import LONG_BODY, check_event
 from omnillm.protocols.codec import ReplyContext, StreamDecoder, StreamEncoder
 from omnillm.protocols.codecs import CODECS, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
@@ -47,6 +48,8 @@ class StreamTranscoder:
 
     def feed_frame(self, frame: Frame) -> bytes:
         """Translate one event, framed already."""
+        if len(frame.data) > LONG_BODY:
+            check_event(frame.data)
         try:
             return self._emit(self._decoder.feed(frame))
         except (Unfit, *UNREADABLE) as error:

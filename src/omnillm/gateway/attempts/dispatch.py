@@ -28,7 +28,6 @@ from omnillm.gateway.attempts.no_reply import (
 )
 from omnillm.gateway.attempts.rounds import VISIBLE, DispatchSettings, Round, open_round
 from omnillm.gateway.attempts.upstream import Upstream, Upstreams
-from omnillm.gateway.beside import LONG_BODY, is_laborious
 from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
@@ -38,6 +37,7 @@ from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.replies.answer import Answer
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.bound import COMPACTION, REASONING
+from omnillm.protocols.bulk import LONG_BODY, is_laborious
 from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.paths import COUNT_TOKENS, REALTIME

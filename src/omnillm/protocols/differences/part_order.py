@@ -3,9 +3,11 @@
 Anthropic's blocks, OpenAI's items and Gemini's parts never interleave, and their clients rely on it.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from omnillm.model.events import (
     AudioDelta,
@@ -18,32 +20,45 @@ from omnillm.model.events import (
     TextDelta,
     ToolCallDelta,
 )
+from omnillm.protocols.shapes import Unfit
 
 PART_EVENTS = frozenset(
     {PartStarted, TextDelta, ReasoningDelta, ToolCallDelta, RefusalDelta, AudioDelta, OpaqueAdded, CitationAdded, PartEnded}
 )
 
+_MOST_WAITING: Final = 16 * 1024 * 1024
+"""Of one stream; all of it may fall due at once."""
+_encode = msgspec.json.Encoder().encode
+
 
 class PartOrder:
     """Holds back the events of all parts but the open one."""
 
-    __slots__ = ("_waiting", "open")
+    __slots__ = ("_waited_bytes", "_waiting", "open")
 
     def __init__(self) -> None:
         self.open: int | None = None
         """The number of the open part."""
-        self._waiting: dict[int, deque[Any]] = {}
+        self._waiting: OrderedDict[int, list[Any]] = OrderedDict()
         """Events of the other parts, by part, in the order of their start."""
+        self._waited_bytes = 0
+        """Of all events that had to wait, as JSON."""
 
     def feed(self, event: Any) -> Iterator[Any]:
         """Give the events whose turn it is; one of a part that was never begun has none."""
         if self.open is None and type(event) is not PartStarted:
             return
         if self.open is not None and event.index != self.open:
-            self._waiting.setdefault(event.index, deque()).append(event)
+            self._hold_back(event)
             return
         yield self._passed(event)
         yield from self._due()
+
+    def _hold_back(self, event: Any) -> None:
+        self._waited_bytes += len(_encode(event))
+        if self._waited_bytes > _MOST_WAITING:
+            raise Unfit("stream", f"of parts that end: {_MOST_WAITING} bytes of others had to wait")
+        self._waiting.setdefault(event.index, []).append(event)
 
     def finish(self) -> Iterator[Any]:
         """Give all that waits; a part without an end ends here."""
@@ -60,5 +75,5 @@ class PartOrder:
 
     def _due(self) -> Iterator[Any]:
         while self.open is None and self._waiting:
-            for event in self._waiting.pop(next(iter(self._waiting))):
+            for event in self._waiting.popitem(last=False)[1]:  # the first key of a plain dict is found by a search
                 yield self._passed(event)

@@ -116,7 +116,7 @@ def write_grounding(cites: Sequence[Cites], losses: Losses, number: int) -> dict
             chunks.append({"web": {"uri": citation.url, "title": citation.title} if citation.title else {"uri": citation.url}})
         if text not in places:
             places[text] = Places(text)
-        segment = {"partIndex": part} if part else {}
+        segment: dict[str, Any] = {"partIndex": part} if part else {}
         start, end = citation.start or 0, citation.end
         if end is not None and 0 <= start <= end <= len(text):
             segment |= {"startIndex": offset + places[text].byte(start), "endIndex": offset + places[text].byte(end)}

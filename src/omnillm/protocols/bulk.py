@@ -1,0 +1,42 @@
+"""How many values a body holds. That is what it costs to be decoded and translated, and its length does not tell it."""
+
+from typing import Final
+
+from omnillm.errors import ReplyTooLarge
+
+LONG_BODY: Final = 64 * 1024
+"""A shorter one is translated within tens of milliseconds whatever it holds."""
+LARGE_BODY: Final = 1024 * 1024
+MANY_OBJECTS: Final = 4_000
+"""In a body. To translate each takes 4 to 15 us."""
+MOST_REPLY_OBJECTS: Final = 2_000_000
+MOST_REPLY_VALUES: Final = 8_000_000
+"""64 MiB of log probabilities, the densest that is honest, have nearly as many of both."""
+MOST_EVENT_OBJECTS: Final = MOST_REPLY_OBJECTS // 4
+"""Of 16 MiB, the longest event."""
+
+
+def count_objects(body: bytes) -> int:
+    """How many objects and arrays it holds at most; brackets in its texts count, too."""
+    return body.count(b"{") + body.count(b"[")
+
+
+def is_laborious(body: bytes) -> bool:
+    """Whether to translate a long body may take longer than everybody else should wait."""
+    return len(body) > LARGE_BODY or count_objects(body) > MANY_OBJECTS
+
+
+def check_reply(body: bytes) -> None:
+    """ReplyTooLarge: a provider's reply would take gigabytes once it is decoded."""
+    if count_objects(body) > MOST_REPLY_OBJECTS or body.count(b",") > MOST_REPLY_VALUES:
+        raise _too_many("reply", MOST_REPLY_OBJECTS)
+
+
+def check_event(body: bytes) -> None:
+    """As `check_reply`, of one event of a provider's stream."""
+    if count_objects(body) > MOST_EVENT_OBJECTS:
+        raise _too_many("stream event", MOST_EVENT_OBJECTS)
+
+
+def _too_many(kind: str, most: int) -> ReplyTooLarge:
+    return ReplyTooLarge(f"The provider's {kind} holds more than {most} objects and arrays, or {4 * most} values: ask for less.")

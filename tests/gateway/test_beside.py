@@ -1,0 +1,39 @@
+"""Work beside the event loop: one piece at a time, given up at once, and never two of them at it."""
+
+import asyncio
+import sys
+from threading import Event
+
+import pytest
+
+from omnillm.gateway.beside import SWITCH_S, Beside
+
+
+async def test_who_gives_up_goes_at_once_and_the_next_begins_when_the_work_has_ended() -> None:
+    """So a crowd that asks and leaves has one piece of work alive, whatever it asked for."""
+    beside, began, may_end = Beside(), asyncio.Event(), Event()
+    loop, own_s = asyncio.get_running_loop(), sys.getswitchinterval()
+
+    def work() -> None:
+        loop.call_soon_threadsafe(began.set)
+        may_end.wait(20)
+
+    left = asyncio.create_task(beside.do(work, 60))
+    await began.wait()
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    following = asyncio.create_task(beside.do(may_end.is_set, 60))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    may_end.set()
+    assert await following is True
+    assert sys.getswitchinterval() == pytest.approx(own_s)
+
+
+async def test_an_error_is_told_to_who_asked_and_ends_the_turn() -> None:
+    beside = Beside()
+    with pytest.raises(ZeroDivisionError):
+        await beside.do(lambda: 1 // 0, 60)
+    assert await beside.do(lambda: "done", 60) == "done"
