@@ -155,6 +155,13 @@ def test_openais_own_replies_are_decoded_in_one_step():
             CODEC.own_reply.decode(msgspec.json.encode(more))
 
 
+def test_a_usage_that_cannot_be_decoded_is_the_providers_mistake():
+    """It stands apart from the rest of the reply until somebody reads it."""
+    body = msgspec.json.encode(answers({"content": "x"}) | {"usage": {"odd": 0}}).replace(b'"odd":0', b'"odd":1e999')
+    with pytest.raises(UpstreamLost, match="`usage` must be JSON"):
+        parse_response("openai_chat", body)
+
+
 @pytest.mark.parametrize(
     ("change", "path"), [({"id": 5}, "id"), ({"choices": [{"message": 5}]}, "choices[0].message"), ({"created": "now"}, "created")]
 )

@@ -67,7 +67,7 @@ class Quoter:
         if call.operation != GENERATE and not call.protocol.family:
             return self._quote_session(call, plan) if call.operation == REALTIME else (self._free, plan.pairs)
         budgets = call.caller.budgets
-        if (budgets or call.caller.models) and not (bridge is not None and bridge.rewrites_all) and has_ambiguous_body(call):
+        if (budgets or call.caller.models) and (bridge is None or not bridge.rewrites_all) and has_ambiguous_body(call):
             raise BadRequest("A member stands twice in the body, or in odd letters; what is asked must be sure.", code="repeated_member")
         if budgets and not self._apart_fields.isdisjoint(call.headers):
             raise self._paid_apart(call)

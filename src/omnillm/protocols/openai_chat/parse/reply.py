@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from omnillm.model.message import Issuer, Message, MessagePart, MessageRole, Opaque, Refusal, ToolCall, VendorExtensions
 from omnillm.model.response import Candidate, LlmResponse
+from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.finish import read_finish
 from omnillm.protocols.openai_chat.logprobs import read_logprobs
@@ -39,7 +40,7 @@ def parse_reply(
         reply = body
         extensions = {} if body.system_fingerprint is None else {"system_fingerprint": body.system_fingerprint}
         if counted is None:
-            raw_usage = msgspec.json.decode(body.usage)
+            raw_usage = _decoded(body.usage)
     else:
         reply = typed(body, _Reply)
         extensions = rest(body, _MEMBERS)
@@ -63,6 +64,13 @@ def parse_reply(
         protocol=NAME,
         vendor_extensions=extensions,
     )
+
+
+def _decoded(usage: msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(usage)
+    except UNREADABLE as error:
+        raise Unfit("usage", "JSON whose numbers a double can hold") from error
 
 
 class _Choice(msgspec.Struct, gc=False):
