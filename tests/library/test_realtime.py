@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from base64 import b64encode
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from omnillm import (
 )
 from omnillm.assemble import SystemClock
 from omnillm.testing import Behaviour, FakeProvider, Fault
+from omnillm.testing.live.openai_realtime import SENTENCE_BYTES
 
 PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
 PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
@@ -101,6 +103,39 @@ async def test_speaking_while_listening(provider: FakeProvider) -> None:
             session.close()
         assert session.cost_nanousd >= provider.invoice.total_nanousd
         assert [key.in_flight for key in gateway.pool_status()] == [0, 0]
+
+
+async def test_no_message_is_lost_to_a_reading_that_was_cancelled(provider: FakeProvider, tmp_path: Path) -> None:
+    """Also one that had come, while the money for what follows was being written down: the provider begins turns by itself."""
+    listening = {"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad"}}}}}
+    sentence = {"type": "input_audio_buffer.append", "audio": b64encode(bytes(SENTENCE_BYTES)).decode()}
+    prices = {"fake-small": PriceConfig(input="0.4", output="1.6", max_output=100)}
+
+    async def heard(*, steps: int) -> list[str]:
+        """What three turns at once say, and three more, where each message is first waited for during so many steps of the loop."""
+        kinds: list[str] = []
+        async with gateway.primitive_realtime(ASK) as session:
+            await session.send(listening)
+            for turns in (3, 6, 9):
+                for _ in range(3):
+                    await session.send(sentence)
+                while kinds.count("response.done") < turns:
+                    reading = asyncio.create_task(session.__anext__())
+                    for _ in range(steps):
+                        await asyncio.sleep(0)
+                    reading.cancel()
+                    try:
+                        message = await reading
+                    except asyncio.CancelledError:
+                        message = await anext(session)
+                    kinds.append(message.json()["type"])
+        return kinds
+
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS, prices=prices, budget_limit_usd=1, store=url) as gateway:
+        async with asyncio.timeout(10):
+            said = [await heard(steps=steps) for steps in (1, 2, 50)]
+    assert said[0] == said[1] == said[2]
 
 
 async def test_leaving_by_an_error_hangs_up(provider: FakeProvider) -> None:

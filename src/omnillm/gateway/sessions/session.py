@@ -38,6 +38,7 @@ class Session:
     __slots__ = (
         "_advance",
         "_deadlines",
+        "_heard",
         "_idle_s",
         "_is_retiring",
         "_is_settled",
@@ -64,6 +65,8 @@ class Session:
         self.protocol: SessionProtocol = SESSIONS[case.call.protocol.name]
         self.failure: OmniError | None = None
         self._waiting: Message | None = dialled.first
+        self._heard: Message | None = None
+        """Counted, and not handed on yet: whoever is cancelled while what follows is paid for asks for it again."""
         self._deadlines = deadlines
         provider = dialled.attempt.lease.provider
         self._meter = Meter(self.protocol.watch(), dialled.attempt.price, lambda model: case.quote.prices.find((provider, model)))
@@ -108,6 +111,17 @@ class Session:
             raise
 
     async def _receive(self) -> Message | None:
+        if self._heard is None:
+            self._heard = await self._hear()
+        if self._heard is not None and not self._is_settled:
+            await self._cover()
+            if self._is_retiring and not self._meter.open_turns:
+                self._fail(shutting_down(), Verdict.SUCCESS)
+        message, self._heard = self._heard, None
+        return message
+
+    async def _hear(self) -> Message | None:
+        """The next message, counted."""
         message, self._waiting = self._waiting, None
         if message is None:
             self._check()
@@ -119,9 +133,6 @@ class Session:
         self._note_time()
         if not self._is_settled:
             self._meter.from_provider(message.data)
-            await self._cover()
-            if self._is_retiring and not self._meter.open_turns:
-                self._fail(shutting_down(), Verdict.SUCCESS)
         return message
 
     @property
