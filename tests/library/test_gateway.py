@@ -285,13 +285,14 @@ async def test_from_config(provider: FakeProvider, tmp_path: Path) -> None:
 
 
 async def test_what_is_left_is_of_the_budgets_that_its_calls_draw_on(provider: FakeProvider, tmp_path: Path) -> None:
-    """Not of one that only virtual keys name; of several the tightest says what may still be spent."""
+    """Not of one that only virtual keys name; of several the tightest says what may still be spent, and a soft one not at all."""
     (tmp_path / "omnillm.yaml").write_text(
         f"providers: {{p: {{kind: openai, base_url: {provider.base_url}, keys: [{{label: a, key: key-a}}]}}}}\n"
         "budgets:\n"
         "  - {name: team-x, scope: named, limit_usd: 3, period: total}\n"
         "  - {name: everything, limit_usd: 5, period: month}\n"
         "  - {name: today, limit_usd: 2, period: day}\n"
+        "  - {name: warned, limit_usd: 1, period: day, hard: false}\n"
         "pricing: {overrides: {p/fake-small: {input: 0.4, output: 1.6}}}\n"
         'store: {url: "memory://"}\n'
     )

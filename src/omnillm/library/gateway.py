@@ -279,8 +279,8 @@ class Gateway:
         return sum((usd(budget.settled_nanousd) for budget in self._budgets()[:1]), Decimal(0))
 
     def budget_remaining_usd(self) -> Decimal | None:
-        """Neither settled nor held by calls under way, where several budgets limit them by the tightest; None without a limit."""
-        return min((usd(budget.left_nanousd) for budget in self._budgets()), default=None)
+        """Neither settled nor held by calls under way, of several budgets in the tightest; None without a hard one, which is a limit."""
+        return min((usd(budget.left_nanousd) for budget in self._budgets() if budget.is_hard), default=None)
 
     def _budgets(self) -> list[BudgetSnapshot]:
         """Those of all calls, and none that only virtual keys name."""
