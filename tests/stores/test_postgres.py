@@ -17,8 +17,10 @@ from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_UNFOLDED, SqlSu
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting, RequestFilter
 from omnillm.secret import Secret
-from omnillm.stores import writer
+from omnillm.stores import book, retirement, writer
 from omnillm.stores.migrations import scripts
+from omnillm.stores.postgres.connection import PostgresConnection
+from omnillm.stores.postgres.database import OF_THE_WRITER
 from omnillm.stores.postgres.schema import LOCK_CLASS
 from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.postgres.url import servers_of
@@ -272,6 +274,44 @@ async def test_report_that_fails_leaves_no_session_behind(postgres, schema, stor
             await store._read(broken)
     sessions = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{schema}'"
     await until(lambda: list(postgres.administer(sessions)[0]) == [1])
+
+
+async def test_what_is_done_while_calls_wait_reads_no_whole_table(postgres, schema, url, store):
+    """However little the server knows of the tables, as after a restore: what is retired, and that a run left nothing open, is looked up."""
+    await store.open()
+    for number in range(1, 601):
+        store.post(Posting(entries=(entry(number, EntryKind.RESERVE), *call(number).entries), request=call(number).request))
+    await store.aclose()
+
+    def read(act):
+        connection = PostgresConnection(url, patience_s=30.0, settings=OF_THE_WRITER)
+        connection.script("BEGIN")
+        act(connection)
+        rows = connection.execute("SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname <> 'epochs'")
+        connection.close()
+        return int(rows.fetchone()[0])
+
+    def retire(connection):
+        assert retirement.retire(connection, before="f", wall_ms=0, limit=5) == 5
+
+    assert await asyncio.to_thread(read, retire) < 300
+    assert await asyncio.to_thread(read, lambda connection: book._left_open(connection, below=2)) < 300
+
+
+async def test_a_start_may_take_longer_than_a_call_would_wait(postgres, schema, url):
+    """It reads all that a run reserved which was killed."""
+    killed = make(url)
+    await killed.open()
+    await killed.post_durably(reserve(1))
+    await killed.aclose()
+    postgres.administer("UPDATE epochs SET ended_wall_ms = NULL", schema)
+    store = make(url, patience_s=0.4)
+    with postgres.locked(schema, "entries"):
+        opening = asyncio.create_task(store.open())
+        await asyncio.sleep(0)
+        postgres.administer("SELECT pg_sleep(0.6)")
+    assert (await opening).epoch == 2
+    await store.aclose()
 
 
 async def test_calls_do_not_stand_in_line_behind_reports(postgres, schema, store):

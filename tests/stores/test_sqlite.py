@@ -270,6 +270,20 @@ async def test_what_was_retired_is_not_booked_anew_where_the_disk_fails_before(t
     await store.aclose()
 
 
+async def test_an_end_reads_no_more_than_it_left_open(tmp_path):
+    """A process that has served for months ends as fast as another, and its supervisor does not wait long."""
+    store = make(tmp_path)
+    await store.open()
+    for number in (1, 2):
+        await store.post_durably(Posting(entries=(entry(number, EntryKind.RESERVE),)))
+    await store.post_durably(call(1))
+    said = []
+    store._database._connection.set_trace_callback(said.append)
+    await store.aclose()
+    looked_up = [statement.partition(" WHERE ")[2] for statement in said if "FROM entries" in statement]
+    assert looked_up == [f"request_id = '{request_id(2)}'"]
+
+
 async def test_who_waits_for_old_rows_to_go_is_told_when_the_store_ends_without(tmp_path):
     """The disk stays dead: nobody waits for ever."""
     store = make(tmp_path, durability="relaxed")

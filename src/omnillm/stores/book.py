@@ -19,9 +19,10 @@ BOOKED = frozenset({int(EntryKind.SETTLE), int(EntryKind.ADJUST)})
 CLOSING: Final = frozenset({int(EntryKind.SETTLE), int(EntryKind.VOID)})
 UNSYNCED_S: Final = 0.5
 """After so long, what was committed without a sync is synced with the next commit, or in the first idle second."""
-OPEN_REQUESTS = """SELECT DISTINCT request_id FROM entries AS reserve WHERE kind = 0 AND epoch < ?
-    AND epoch IN (SELECT epoch FROM epochs WHERE ended_wall_ms IS NULL) AND NOT EXISTS (SELECT 1 FROM entries
+KILLED = "SELECT epoch FROM epochs WHERE ended_wall_ms IS NULL AND epoch < ?"
+OPEN_REQUESTS = """SELECT DISTINCT request_id FROM entries AS reserve WHERE kind = 0 AND epoch = ? AND NOT EXISTS (SELECT 1 FROM entries
     WHERE request_id = reserve.request_id AND attempt = reserve.attempt AND kind IN (1, 2) AND budget = reserve.budget)"""
+"""Of one run: it reads all reservations that the run has made, which may be millions."""
 
 
 class Rows:
@@ -69,6 +70,8 @@ class Book:
         self._epoch = 0
         self._roll_up = RollUp()
         self._unsynced_since: float | None = None
+        self._open: set[tuple[str, int, str]] = set()
+        """(request, attempt, budget) of each reservation that this run has written, or may have, and not closed."""
 
     def open(self, wall_ms: int) -> Opened:
         """Lock the database, create or migrate it, begin an epoch. Raises ConfigError for one that cannot be used as it is."""
@@ -108,7 +111,8 @@ class Book:
 
     def _end(self, wall_ms: int) -> None:
         with self._database.transaction(epoch=self._epoch, is_synced=True) as connection:
-            self._end_epochs(connection, below=self._epoch + 1, wall_ms=wall_ms)
+            left = sorted({request_id for request_id, _, _ in self._open})
+            self._end_epochs(connection, left, below=self._epoch + 1, wall_ms=wall_ms)
 
     def reopen(self) -> None:
         """A new connection, proven by a write."""
@@ -127,16 +131,29 @@ class Book:
         is_synced = is_awaited or self._is_overdue(now) or (self._is_strict and not all(map(_is_closing, postings)))
         rows = Rows(postings)
         try:
-            self._write(rows, is_synced=is_synced)
-        except ValueError as error:
-            if not self._roll_up.pause(error):
-                raise
-            self._write(rows, is_synced=is_synced)
+            try:
+                self._write(rows, is_synced=is_synced)
+            except ValueError as error:
+                if not self._roll_up.pause(error):
+                    raise
+                self._write(rows, is_synced=is_synced)
+        except CommitUnknown:
+            self._note(postings, is_known=False)
+            raise
+        self._note(postings, is_known=True)
         if is_synced:
             self._unsynced_since = None
         elif self._unsynced_since is None:
             self._unsynced_since = now
         return is_synced
+
+    def _note(self, postings: list[Posting], *, is_known: bool) -> None:
+        for posting in postings:
+            for entry in posting.entries:
+                if entry.kind == EntryKind.RESERVE:
+                    self._open.add((entry.request_id, entry.attempt, entry.budget))
+                elif is_known and entry.kind in CLOSING:
+                    self._open.discard((entry.request_id, entry.attempt, entry.budget))
 
     def _is_overdue(self, now: float) -> bool:
         return self._unsynced_since is not None and now - self._unsynced_since >= UNSYNCED_S
@@ -185,21 +202,24 @@ class Book:
     def _begin_epoch(self, wall_ms: int) -> Opened:
         with self._database.transaction(epoch=0, is_synced=True) as connection:
             [(self._epoch,)] = connection.execute(BEGIN_EPOCH, (wall_ms,)).fetchall()
-            self._end_epochs(connection, below=self._epoch, wall_ms=wall_ms)
+            self._end_epochs(connection, _left_open(connection, below=self._epoch), below=self._epoch, wall_ms=wall_ms)
             found = connection.execute("SELECT budget, period, settled_nanousd FROM balances ORDER BY budget, period").fetchall()
         balances = tuple(Balance(budget=budget, period=period, settled_nanousd=settled) for budget, period, settled in found)
         return Opened(epoch=self._epoch, balances=balances)
 
-    def _end_epochs(self, connection: Connection, *, below: int, wall_ms: int) -> None:
-        open_requests = connection.execute(OPEN_REQUESTS, (below,)).fetchall()
-        postings = [self._closing(connection, request_id, wall_ms) for (request_id,) in open_requests]
+    def _end_epochs(self, connection: Connection, left: list[str], *, below: int, wall_ms: int) -> None:
+        """`left`: the requests that may hold a reservation."""
+        postings = [self._closing(connection, request_id, wall_ms) for request_id in left]
         self._apply(connection, Rows(postings))
         connection.execute("UPDATE epochs SET ended_wall_ms = ? WHERE ended_wall_ms IS NULL AND epoch < ?", (wall_ms, below))
 
     def _closing(self, connection: Connection, request_id: str, wall_ms: int) -> Posting:
         where, which = " WHERE request_id = ?", (request_id,)
+        entries = ENTRIES.rows(connection.execute(ENTRIES.select + where, which))
+        if not orphans.open_reserves(entries):
+            return Posting()
         return orphans.closing(
-            ENTRIES.rows(connection.execute(ENTRIES.select + where, which)),
+            entries,
             ATTEMPTS.rows(connection.execute(ATTEMPTS.select + where, which)),
             has_request=connection.execute(REQUESTS.find, which).fetchone() is not None,
             epoch=self._epoch,
@@ -222,6 +242,12 @@ class Book:
             add(connection, ADD_TO_BALANCES, [(key, (amount,)) for key, amount in _booked(rows.entries).items()])
         except TypeError as error:
             raise ValueError(f"the ledger cannot hold a row: {error}") from error
+
+
+def _left_open(connection: Connection, *, below: int) -> list[str]:
+    """The requests that killed runs left with a reservation."""
+    killed = connection.execute(KILLED, (below,)).fetchall()
+    return [request_id for epoch in killed for (request_id,) in connection.execute(OPEN_REQUESTS, epoch)]
 
 
 def _is_closing(posting: Posting) -> bool:

@@ -12,8 +12,8 @@ ENDED: Final = "(SELECT epoch FROM epochs WHERE ended_wall_ms IS NOT NULL)"
 OLDEST: Final = """SELECT request_id FROM requests AS r WHERE request_id < ? AND NOT EXISTS (
     SELECT 1 FROM entries AS e WHERE e.request_id = r.request_id AND e.kind = 0
         AND NOT EXISTS (SELECT 1 FROM entries AS c WHERE c.request_id = e.request_id AND c.attempt = e.attempt AND c.budget = e.budget
-            AND c.kind IN (1, 2))) ORDER BY request_id LIMIT ?"""
-"""Requests that have ended and hold no reservation."""
+            AND c.kind IN (1, 2)) LIMIT 1 OFFSET 0) ORDER BY request_id LIMIT ?"""
+"""Requests that have ended and hold no reservation. Each is looked up: without OFFSET, PostgreSQL may read all reservations beforehand."""
 LEFT_BEHIND: Final = f"""SELECT request_id FROM (
     SELECT request_id FROM entries WHERE request_id < ? UNION SELECT request_id FROM attempts WHERE request_id < ?) AS old
     WHERE NOT EXISTS (SELECT 1 FROM requests WHERE request_id = old.request_id)

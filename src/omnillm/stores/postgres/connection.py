@@ -77,6 +77,8 @@ class PostgresConnection:
         self, url: Secret, *, patience_s: float, statement_s: float | None = None, settings: Mapping[str, str] = NO_SETTINGS
     ) -> None:
         """`patience_s`: for the connection, and for a statement if `statement_s` does not say otherwise. `settings`: for this session."""
+        self.longer_s: float | None = None
+        """For each statement from now on."""
         self._loop = uvloop.new_event_loop()
         try:
             self._connection = self._run(_connect(url, patience_s=patience_s, statement_s=statement_s or patience_s))
@@ -98,7 +100,7 @@ class PostgresConnection:
         numbered = _numbered(query)
         known = [_held(value) if isinstance(value, str) else value for value in values]
         if query.lstrip().startswith("SELECT") or "RETURNING" in query:
-            rows = self._run(self._connection.fetch(numbered, *known))
+            rows = self._run(self._connection.fetch(numbered, *known, timeout=self.longer_s))
             return FoundRows(rows, len(rows))
         return FoundRows((), _written(self._run(self._connection.execute(numbered, *known))))
 
