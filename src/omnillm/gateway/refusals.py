@@ -76,4 +76,6 @@ def budget_error(refusal: Refusal, what: str) -> BudgetExceeded:
 
 def _when(refusal: Refusal) -> str:
     wait_s = refusal.retry_after_s
-    return "" if wait_s is None else f" in {max(wait_s, 0.001):.3g} s" if wait_s < 99 else f" in {wait_s:.0f} s"
+    if wait_s is None:
+        return ""
+    return f" in {max(wait_s, 0.001):.3g} s" if wait_s < 99 else f" in {wait_s:.0f} s"

@@ -78,6 +78,7 @@ class Book:
         try:
             self._database.open()
             self._roll_up = RollUp()
+            self._open.clear()
             return self._begin_epoch(wall_ms)
         except BaseException:
             self._database.release()
