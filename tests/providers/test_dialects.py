@@ -35,6 +35,29 @@ def test_newer_claude_models_take_an_effort_and_no_sampling(model: str, is_adapt
 
 
 @in_turn(
+    ("model", "forces", "between"),
+    [
+        ("claude-opus-5", True, False),
+        ("claude-opus-5-5", False, False),
+        ("claude-sonnet-5", True, False),
+        ("claude-sonnet-5-5", False, True),
+        ("us.anthropic.claude-sonnet-5-5-v1:0", False, True),
+        ("claude-fable-5", True, False),
+        ("claude-fable-5-1", False, False),
+        ("claude-mythos-5-1", False, False),
+        ("claude-haiku-5-5", True, False),
+        ("my-own-name", True, False),
+    ],
+)
+def test_newest_claude_models_cannot_be_forced_to_call(model: str, forces: bool, between: bool) -> None:
+    """Sonnet thinks between calls of tools at least; Converse is not known to take the word for it."""
+    found = dialect("anthropic", "anthropic_messages", model)
+    assert (found.forces_calls, found.thinks_between_tools) == (forces, between)
+    converse = dialect("anthropic", "bedrock_converse", model)
+    assert (converse.forces_calls, converse.thinks_between_tools) == (forces, False)
+
+
+@in_turn(
     ("model", "takes_last_word"),
     [
         ("claude-opus-4-5-20251101", True),

@@ -33,6 +33,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Anthropic: False for models, and from API version 2026-10-21 on, that refuse temperature, top_p and top_k."""
     thinks_adaptively: bool = False
     """Anthropic: the model takes thinking.type adaptive with an effort, not a budget."""
+    thinks_between_tools: bool = False
+    """Anthropic: the model is told not to think by thinking.type between_tools, the least that it takes."""
+    forces_calls: bool = True
+    """Claude: a call of a tool can be forced."""
     takes_last_word: bool = True
     """Claude: the conversation may end with the assistant's own words, from which the model goes on."""
     accepts_system_messages: bool = False

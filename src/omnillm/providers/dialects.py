@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from omnillm.pricing.hosts import section_of
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT, OPENAI_CHAT
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT
 from omnillm.providers.efforts import efforts_of
 from omnillm.providers.endpoint import Endpoint
 
@@ -16,6 +16,10 @@ _ADAPTIVE_SINCE = {"opus": (4, 7), "sonnet": (5, 0), "haiku": (5, 0), "fable": (
 """From this generation on a Claude model takes no sampling parameters and no budget of thinking, but an effort."""
 _ALWAYS_THINKS_SINCE = {"opus": (5, 5), "sonnet": (5, 5), "fable": (0, 0), "mythos": (0, 0)}
 """From this generation on a Claude model refuses thinking.type disabled."""
+_BETWEEN_TOOLS_SINCE = {"sonnet": (5, 5)}
+"""From this generation on it takes between_tools in its place."""
+_NEVER_FORCED_SINCE = {"opus": (5, 5), "sonnet": (5, 5), "fable": (5, 1), "mythos": (5, 1)}
+"""From this generation on a Claude model refuses to be forced to call a tool."""
 _USER_LAST_SINCE = {"opus": (4, 6), "sonnet": (4, 6), "haiku": (5, 0), "fable": (0, 0), "mythos": (0, 0)}
 """From this generation on a Claude model refuses a conversation that ends with its own words."""
 _GEMINI = re.compile(r"gemini-(\d+)")
@@ -48,6 +52,8 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
         default_max_tokens=default_max_tokens,
         accepts_sampling=not is_adaptive,
         thinks_adaptively=is_adaptive,
+        thinks_between_tools=protocol == ANTHROPIC_MESSAGES and _is_claude_since(model, _BETWEEN_TOOLS_SINCE),
+        forces_calls=not _is_claude_since(model, _NEVER_FORCED_SINCE),
         takes_last_word=not _is_claude_since(model, _USER_LAST_SINCE),
         system_role=endpoint.system_role,
         takes_parts=endpoint.content == "parts",

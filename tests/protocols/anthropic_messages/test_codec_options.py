@@ -318,6 +318,29 @@ def test_model_that_always_thinks_is_not_told_to_stop(protocol):
     assert emit(request)[0]["thinking"] == {"type": "disabled"}
 
 
+@pytest.mark.parametrize("protocol", ["", P])
+def test_model_that_thinks_between_tools_at_least_is_told_to(protocol):
+    """It is what Anthropic's refusal names in the place of disabled; it is not thinking that sampling would be left out for."""
+    request = replace(able(reasoning=ReasoningCapability(mode="disabled", effort="low")), protocol=protocol)
+    body, lost = emit(request, Dialect(can_stop_thinking=False, thinks_adaptively=True, thinks_between_tools=True))
+    assert (body["thinking"], lost) == ({"type": "between_tools"}, {"capabilities.reasoning": "approximated"})
+
+
+@in_turn(
+    ("choice", "written", "lost"),
+    [
+        (ToolChoice(mode="required"), {"type": "auto"}, {"capabilities.tool_choice": "approximated"}),
+        (ToolChoice(mode="named", names=("f",)), {"type": "auto"}, {"capabilities.tool_choice": "approximated"}),
+        (ToolChoice(mode="none"), {"type": "none"}, {}),
+        (ToolChoice(mode="auto"), {"type": "auto"}, {}),
+    ],
+)
+def test_newest_models_are_not_forced_to_call(choice, written, lost):
+    """They refuse it, whether they were asked to think or not."""
+    body, found = emit(able(tools=(F,), tool_choice=choice), Dialect(forces_calls=False))
+    assert (body["tool_choice"], found) == (written, lost)
+
+
 def test_state_of_another_provider_cannot_be_translated():
     """A response that is kept elsewhere is unknown here."""
     with pytest.raises(ProtocolError, match="no state"):

@@ -303,6 +303,13 @@ def test_tool_choice_is_said(choice: ToolChoice, expected: dict[str, Any], lost:
     assert losses(request) == lost
 
 
+def test_newest_models_are_not_forced_to_call() -> None:
+    """They refuse it, thinking or not."""
+    request = asked(capabilities=CapabilitySet(tools=(SEARCH,), tool_choice=ToolChoice(mode="required")))
+    assert body(request, forces_calls=False)["toolConfig"]["toolChoice"] == {"auto": {}}
+    assert losses(request, forces_calls=False) == {"approximated:capabilities.tool_choice"}
+
+
 def said(*parts: Any) -> Message:
     return Message(role=MessageRole.ASSISTANT, parts=parts)
 

@@ -31,7 +31,7 @@ class Thinking(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_on(self) -> bool:
-        return self.thinking is not None and self.thinking["type"] != "disabled"
+        return self.thinking is not None and self.thinking["type"] not in {"disabled", "between_tools"}
 
 
 def parse_reasoning(body: dict[str, Any], extensions: VendorExtensions) -> ReasoningCapability | None:
@@ -73,13 +73,15 @@ def plan_thinking(reasoning: ReasoningCapability | None, dialect: Dialect, losse
         return _shown(reasoning, _adaptive(reasoning, losses), losses)
     if reasoning.mode == "disabled" and not dialect.can_stop_thinking:
         losses.approximate(_PATH, _ALWAYS_THINKS)
-        return Thinking(effort=reasoning.effort)
+        return msgspec.structs.replace(without_thinking(dialect), effort=reasoning.effort)
     return _own(reasoning, losses)
 
 
 def without_thinking(dialect: Dialect) -> Thinking:
     """Say that nothing is to be thought, unless the model refuses to hear it."""
-    return Thinking(thinking={"type": "disabled"}) if dialect.can_stop_thinking else Thinking()
+    if dialect.can_stop_thinking:
+        return Thinking(thinking={"type": "disabled"})
+    return Thinking(thinking={"type": "between_tools"}) if dialect.thinks_between_tools else Thinking()
 
 
 def _own(reasoning: ReasoningCapability, losses: Losses) -> Thinking:

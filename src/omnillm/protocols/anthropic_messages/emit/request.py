@@ -46,7 +46,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     body["messages"] = messages
     if tools:
         body["tools"] = tools
-    choice = emit_tool_choice(request, writer, has_tools=bool(tools), thinks_by_budget=plan.budget is not None)
+    choice = emit_tool_choice(request, writer, has_tools=bool(tools), can_force=plan.budget is None and dialect.forces_calls)
     if choice is not None:
         body["tool_choice"] = choice
     if plan.thinking is not None:

@@ -103,8 +103,8 @@ def _server_tool(tool: BuiltinTool, known: tuple[str, frozenset[str]], path: str
     return written
 
 
-def emit_tool_choice(request: LlmRequest, writer: BlockWriter, *, has_tools: bool, thinks_by_budget: bool) -> dict[str, Any] | None:
-    """Write the choice. `thinks_by_budget`: then no call can be forced."""
+def emit_tool_choice(request: LlmRequest, writer: BlockWriter, *, has_tools: bool, can_force: bool) -> dict[str, Any] | None:
+    """Write the choice. `can_force`: whether the model lets a call be forced."""
     capabilities, losses = request.capabilities, writer.losses
     choice, parallel = capabilities.tool_choice, capabilities.parallel_tool_calls
     if not has_tools and not writer.is_own:
@@ -112,7 +112,7 @@ def emit_tool_choice(request: LlmRequest, writer: BlockWriter, *, has_tools: boo
             losses.drop("capabilities.tool_choice", "there is no tool to choose")
         return None
     written = None if choice is None else _choice(choice, writer)
-    if thinks_by_budget and written is not None and written["type"] in {"any", "tool"}:
+    if not can_force and written is not None and written["type"] in {"any", "tool"}:
         losses.approximate("capabilities.tool_choice", "a model that thinks cannot be forced to call a tool")
         written = {"type": "auto"}
     if parallel is None or (written is None and parallel):

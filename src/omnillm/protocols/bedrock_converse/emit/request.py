@@ -41,7 +41,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     generation = request.generation
     plan = plan_fields(request.capabilities.reasoning, generation.max_output_tokens, dialect, writer, is_amid_turn=_is_amid_turn(messages))
     output_config = _output_config(request, plan, system, losses)
-    config = tool_config(request, tools, writer, thinks_by_budget=plan.thinking.budget is not None)
+    config = tool_config(request, tools, writer, can_force=plan.thinking.budget is None and dialect.forces_calls)
     inference = _inference(request, plan, dialect, losses)
     fields = plan.fields | top_k_fields(generation.top_k, plan, dialect, writer)
     taken_off = _place_points(request, writer, anchors, tools if config is not None else [], system)

@@ -54,8 +54,8 @@ def _spec(tool: ToolDefinition, path: str, writer: Writer) -> Block:
     return written
 
 
-def tool_config(request: LlmRequest, tools: list[Block], writer: Writer, *, thinks_by_budget: bool) -> dict[str, Any] | None:
-    """Write the toolConfig; None: there is none. `thinks_by_budget`: then no call can be forced."""
+def tool_config(request: LlmRequest, tools: list[Block], writer: Writer, *, can_force: bool) -> dict[str, Any] | None:
+    """Write the toolConfig; None: there is none. `can_force`: whether the model lets a call be forced."""
     capabilities, losses = request.capabilities, writer.losses
     choice = capabilities.tool_choice
     if capabilities.parallel_tool_calls is False and tools:
@@ -69,7 +69,7 @@ def tool_config(request: LlmRequest, tools: list[Block], writer: Writer, *, thin
     if not tools:
         return _called_before(choice, writer)
     written = None if choice is None else _choice(among_declared(choice, capabilities, losses), writer)
-    if thinks_by_budget and written is not None and "auto" not in written:
+    if not can_force and written is not None and "auto" not in written:
         losses.approximate(PATH, "a model that thinks cannot be forced to call a tool")
         written = {"auto": {}}
     return {"tools": tools} if written is None else {"tools": tools, "toolChoice": written}
