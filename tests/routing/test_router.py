@@ -4,6 +4,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, CallerFault, Forbidden, UnknownModel
 from omnillm.providers.kinds import endpoint
@@ -206,6 +207,34 @@ def test_the_clients_protocol_goes_upstream_where_it_is_spoken(router):
     assert router.protocol_for(openai, "openai_responses") == "openai_responses"
     assert router.protocol_for(openai, "anthropic_messages") == "openai_chat"
     assert router.protocol_for(anthropic, "openai_chat") == "anthropic_messages"
+
+
+@in_turn(
+    ("model", "protocol"),
+    [
+        ("gpt-4.1-mini", "openai_chat"),
+        ("gpt-35-turbo", "openai_chat"),
+        ("gpt-5-2025-08-07", "openai_chat"),
+        ("gpt-5.2", "openai_chat"),
+        ("o3", "openai_chat"),
+        ("my-promises", "openai_chat"),
+        ("gpt-5.4", "openai_responses"),
+        ("gpt-5.6-sol", "openai_responses"),
+        ("gpt-6.1-sol-2026-09-29", "openai_responses"),
+        ("gpt-5-codex", "openai_responses"),
+        ("gpt-5.2-pro", "openai_responses"),
+        ("o3-pro", "openai_responses"),
+        ("o4-mini-deep-research", "openai_responses"),
+    ],
+)
+def test_newer_models_of_openai_are_asked_in_responses(model: str, protocol: str) -> None:
+    """Chat refuses them, or functions beside their reasoning. Who speaks Chat is not translated, and a pinned protocol is asked in."""
+    endpoints = {"openai": endpoint("openai"), "pinned": endpoint("openai", protocol="openai_chat")}
+    router = Router({}, endpoints, dice=Random(7))
+    asked, pinned = Target(provider="openai", model=model), Target(provider="pinned", model=model)
+    assert router.protocol_for(asked, "anthropic_messages") == protocol
+    assert router.protocol_for(asked, "openai_chat") == "openai_chat"
+    assert router.protocol_for(pinned, "anthropic_messages") == "openai_chat"
 
 
 def test_the_list_of_models_has_names_and_concrete_targets_that_the_caller_may_use(router):

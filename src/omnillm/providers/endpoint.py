@@ -67,6 +67,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     protocols: tuple[str, ...]
     """Those that it speaks, the default first."""
+    in_responses: re.Pattern[str] | None = None
+    """Models for which the default is Responses: their hosts refuse them in Chat, or tools beside reasoning there."""
     pinnable: tuple[str, ...] = ()
     """Those that `protocol:` may pin; empty: `protocols`."""
     base_url: Secret
@@ -161,6 +163,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """Return those in which a model can be asked, the default first."""
         serves = self.serves
         return tuple(name for name in self.protocols if name not in serves or serves[name].search(model)) if serves else self.protocols
+
+    def default_for(self, model: str) -> str:
+        """The protocol in which a model is asked for a client who speaks none of the provider's."""
+        protocols = self.protocols_for(model)
+        is_answered = self.in_responses is not None and OPENAI_RESPONSES in protocols and self.in_responses.search(model)
+        return OPENAI_RESPONSES if is_answered else protocols[0]
 
     def speaks(self, protocol: str, operation: str = "generate", *, model: str = "") -> bool:
         if operation in FAMILIES:

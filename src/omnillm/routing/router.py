@@ -91,7 +91,7 @@ class Router:
             self._permit(f"{provider}/{name}", allowed)
 
     def protocol_for(self, target: Target, client_protocol: str, operation: str = GENERATE) -> str:
-        """Return what goes upstream: the client's own protocol where the provider speaks it, else the provider's first of the operation.
+        """Return what goes upstream: the client's own protocol where the provider speaks it, else the provider's default.
 
         "": the provider does not have this endpoint family, or does not count tokens.
         """
@@ -99,8 +99,8 @@ class Router:
             return self._endpoints[target.provider].format_for(client_protocol, operation, model=target.model)
         if operation == COUNT_TOKENS:
             return self._endpoints[target.provider].counts_in(client_protocol, model=target.model)
-        protocols = self._endpoints[target.provider].protocols_for(target.model)
-        return client_protocol if client_protocol in protocols else protocols[0]
+        endpoint = self._endpoints[target.provider]
+        return client_protocol if client_protocol in endpoint.protocols_for(target.model) else endpoint.default_for(target.model)
 
     def models(self, allowed: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Return the public names that can be listed: those configured, and provider/model of their targets."""

@@ -14,11 +14,13 @@ from omnillm.protocols.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.providers.auth_scheme import Header
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILY_PATHS, FORMATS_OF_KIND
+from omnillm.providers.profiles.openai import IN_RESPONSES
 from omnillm.secret import Secret
 
 AZURE_OPENAI: Final = Endpoint(
     kind="azure_openai",
     protocols=(OPENAI_CHAT, OPENAI_RESPONSES),
+    in_responses=IN_RESPONSES,
     base_url=Secret(""),
     version="openai/v1",
     auth=Header("api-key"),
@@ -53,4 +55,4 @@ def with_version(endpoint: Endpoint, version: str) -> Endpoint:
     versioned = Secret(f"{address}{'&' if '?' in address else '?'}api-version={version}")
     if not is_dated or endpoint.is_compat:
         return replace(endpoint, base_url=versioned)
-    return replace(endpoint, base_url=versioned, version="openai", paths=_BY_DEPLOYMENT, session_parameter="deployment")
+    return replace(endpoint, base_url=versioned, version="openai", paths=_BY_DEPLOYMENT, in_responses=None, session_parameter="deployment")
