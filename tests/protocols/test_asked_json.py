@@ -34,6 +34,13 @@ def test_any_json_is_asked_for_in_a_prompt_without_the_word(target: str) -> None
     assert ([message["role"] for message in messages], wanted, losses) == (["user"], {"type": "json_object"}, [])
 
 
+def test_instructions_have_the_word_too() -> None:
+    """A client of Responses, whose instructions become a message of the system."""
+    asked = {"model": "m", "instructions": "Answer in JSON.", "input": "How deep?", "text": {"format": {"type": "json_object"}}}
+    report = transcode_request("openai_responses", "openai_chat", msgspec.json.encode(asked), dialect=Dialect())
+    assert [message["content"] for message in msgspec.json.decode(report.value)["messages"]] == ["Answer in JSON.", "How deep?"]
+
+
 def test_a_schema_is_asked_for_in_words_where_no_answer_is_held_to_one() -> None:
     """DeepSeek's chat makes any JSON or none."""
     config = {**ANY, "responseJsonSchema": SCHEMA}

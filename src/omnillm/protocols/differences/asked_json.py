@@ -26,7 +26,8 @@ def with_asked_json(request: LlmRequest, losses: Losses, *, takes_schemas: bool)
     if output is None:
         return request
     if output.kind == "json_object":
-        if any(type(part) is Text and "json" in part.text.lower() for part in request.parts):
+        texts = (part.text for part in request.parts if type(part) is Text)
+        if any("json" in text.lower() for text in (request.instructions or "", *texts)):
             return request
         losses.default(f"{_PATH}.kind", "asked for in the system text, too: a prompt without the word is refused")
         return _told(request, ASKING)
