@@ -1,7 +1,7 @@
-"""Requests and replies of the families, whichever it is; and the families that a program calls in the canonical types themselves.
+"""Requests and replies of all families, and the formats for programs that call a family with its canonical types.
 
-A canonical format has the same place as `protocols/canonical.py`: the library's calls come in it, and no provider speaks it. Families with
-one wire format need none: they are called in that.
+A canonical format is to a family what `protocols/canonical.py` is to generation: the library's calls come in it, and no provider speaks it.
+A family with one wire format needs none; it is called in that.
 """
 
 from typing import Any, Final

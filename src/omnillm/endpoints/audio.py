@@ -1,4 +1,4 @@
-"""Audio: text spoken, and speech written down or translated: the canonical types, and how their streams are followed."""
+"""Speech and transcription: the canonical types, and the watch that follows their streams."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Literal

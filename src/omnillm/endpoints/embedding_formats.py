@@ -1,4 +1,4 @@
-"""The formats of embeddings, as the straight line and the translation need them."""
+"""The wire formats of embeddings: for each its `Protocol` and its codec."""
 
 from typing import Any, Final
 

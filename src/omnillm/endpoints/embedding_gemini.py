@@ -1,4 +1,4 @@
-"""Embeddings as Gemini says them: one text, or a batch of requests."""
+"""Embeddings in Gemini's words: one text, or a batch of requests."""
 
 from typing import Annotated, Any, Final
 

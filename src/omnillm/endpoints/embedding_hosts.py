@@ -1,4 +1,4 @@
-"""Embeddings as Cohere and Amazon Bedrock say them."""
+"""Embeddings in the words of Cohere and of Amazon Bedrock."""
 
 from typing import Annotated, Any, Final, Literal
 

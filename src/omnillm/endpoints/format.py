@@ -1,4 +1,4 @@
-"""What each wire format of an endpoint family supplies: for the straight line a `Protocol`, for translation a codec. Pure."""
+"""What each wire format of an endpoint family supplies: a `Protocol` for the gateway, and a codec for translation. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, NoReturn, TypeVar

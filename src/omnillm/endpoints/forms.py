@@ -1,4 +1,4 @@
-"""Uploads: forms whose fields are text, read as members like those of a JSON body, and whose files stay where they are."""
+"""Forms with files. Their fields are read as members, as of a JSON body; their files stay where they are."""
 
 from typing import Annotated, Any, Final, Literal
 

@@ -1,4 +1,4 @@
-"""The formats of images, OpenAI's: generations in JSON; edits and variations are uploads."""
+"""The wire formats of images, which are OpenAI's: generations come as JSON, edits and variations as forms."""
 
 import re
 from typing import Annotated, Final, Literal

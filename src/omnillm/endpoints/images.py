@@ -1,4 +1,4 @@
-"""Images: made of a prompt, edited, varied: the canonical types, and what OpenAI answers."""
+"""Images made from a prompt, edited or varied: the canonical types, and OpenAI's replies."""
 
 from base64 import b64decode, b64encode
 from typing import Any, Literal

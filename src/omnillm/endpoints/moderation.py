@@ -1,4 +1,4 @@
-"""Moderation: what is to be judged, and the judgement. One wire format, OpenAI's."""
+"""Moderation: what is to be judged, and the judgement. OpenAI's wire format is the only one."""
 
 from typing import Any, Final, Literal
 

@@ -1,4 +1,4 @@
-"""Rerank: documents put in order by what they have to do with a query. As OpenAI-compatible hosts, Cohere and Jina say it."""
+"""Rerank: documents are ordered by how well they answer a query. In the words of OpenAI-compatible hosts, of Cohere and of Jina."""
 
 from typing import Annotated, Any, Final
 

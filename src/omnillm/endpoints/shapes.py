@@ -1,4 +1,4 @@
-"""Requests read strictly, member by member: what does not fit is the caller's mistake, and told with the member's path."""
+"""Requests read strictly, member by member. If a member does not fit, that is the caller's mistake, and the error names its path."""
 
 import re
 from typing import Annotated, Any, Generic, TypeVar

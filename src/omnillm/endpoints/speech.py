@@ -1,4 +1,4 @@
-"""Speech: a text spoken. One wire format, OpenAI's."""
+"""Speech made from a text. OpenAI's wire format is the only one."""
 
 from typing import Any, Final, Literal
 

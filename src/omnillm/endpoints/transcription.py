@@ -1,4 +1,4 @@
-"""Transcription and translation: speech written down. One wire format, OpenAI's; what is heard is an upload."""
+"""Transcription and translation of speech. OpenAI's wire format is the only one; the audio is a file in a form."""
 
 from math import ceil, isfinite
 from typing import Annotated, Any, Final, Literal

@@ -1,6 +1,6 @@
-"""Ids that mean something to one provider key only: what a request names, and what a reply made.
+"""Ids that only one provider key knows: those that a request names, and those that a reply made.
 
-Found without decoding a body: only a request that has one of the few words is searched.
+They are found without decoding a body. Only a request that holds one of a few words is searched.
 """
 
 import json

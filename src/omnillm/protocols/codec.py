@@ -1,8 +1,8 @@
 """What every protocol supplies for translation, as a record of pure functions between JSON values and the canonical model.
 
-JSON values come decoded (dict, list, str, int, float, bool, None), or as a struct where the codec says how its own bodies are decoded to
-one, and leave ready to be encoded; `transcode.py` alone decodes and encodes. A function that meets a value which its protocol does not
-allow raises `shapes.Unfit`; one that cannot say what is required raises ProtocolError; nothing else is ever raised.
+Values come decoded from JSON (dict, list, str, int, float, bool, None), or as a struct if the codec has a decoder of its own. They leave
+ready to be encoded. Only `transcode.py` decodes and encodes. If a value is not allowed in its protocol, a function raises `shapes.Unfit`;
+if something required cannot be said, ProtocolError. Nothing else is ever raised.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,10 +23,10 @@ NO_NAMES: Mapping[str, str] = {}
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """What an emitter of requests must know of the host and model that it writes for."""
+    """What an emitter of requests must know about the host and the model that it writes for."""
 
     provider: str = ""
-    """Whose opaque values can be replayed; "": anybody's of the protocol."""
+    """The provider whose opaque values can be sent back; "": any provider of the protocol."""
     default_max_tokens: int = 4096
     """Anthropic needs an output cap: this one where the client gave none."""
     accepts_sampling: bool = True
@@ -78,7 +78,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplyContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an emitter of replies must know of the request that it answers."""
+    """What an emitter of replies must know about the request that it answers."""
 
     id: str
     """Ours, for a reply whose provider gave none; without a prefix."""
@@ -131,9 +131,9 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     decoder: Callable[[Issuer, Losses], StreamDecoder]
     encoder: Callable[[ReplyContext, Losses], StreamEncoder]
     own_request: msgspec.json.Decoder[Any] | None = None
-    """Decodes a request that has no members but those of the protocol's own clients, in one step; any other it refuses, and that comes
-    as a JSON object. `parse_request` takes both. None: it takes objects alone."""
+    """Decodes a request in one step if it has only members of the protocol's own clients. Any other request it refuses; that is given to
+    `parse_request` as a JSON object. None: `parse_request` takes only objects."""
     own_reply: msgspec.json.Decoder[Any] | None = None
-    """The same of a reply, and the protocol's own provider."""
+    """The same for a reply with only the members of the protocol's own provider."""
     reader: Callable[[], FrameReader] = SseReader
     """What cuts a provider's stream into frames."""

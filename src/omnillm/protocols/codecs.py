@@ -1,4 +1,4 @@
-"""The codecs by protocol name, and whose mistake it is when one of them finds a value unfit."""
+"""The codecs by protocol name, and whose mistake it is if one of them finds a value unfit."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,6 @@
-"""Counts that a provider reports: bounded while they are decoded, and when one of them lies, clamped and read again.
+"""Counts that a provider reports. They are bounded while they are decoded; a count that cannot be true is clamped and read again.
 
-A usage that cannot be read even so is left out: it is then unknown, and the rest of the reply is used.
+If a usage cannot be read even so, it is left out: the usage is unknown then, and the rest of the reply is used.
 """
 
 from contextlib import suppress

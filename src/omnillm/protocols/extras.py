@@ -1,4 +1,4 @@
-"""What a request asks for that is paid apart from its tokens, or brings in tokens that its body does not show."""
+"""What a request asks for that is paid apart from its tokens, or that adds tokens which its body does not show."""
 
 from typing import Any, Final, NamedTuple
 

@@ -1,6 +1,6 @@
-"""What providers say about waiting and about limits, in headers and in bodies, brought to seconds, counts and codes.
+"""What providers say about waiting and about limits, in headers and bodies, as seconds, counts and codes.
 
-Everything here reads text that a stranger wrote: whatever is negative, not a number, infinite or garbage is None, never an error.
+Everything here reads text that a stranger wrote. A value that is negative, not a number, infinite or garbage is None, never an error.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Names of members in another case: some hosts, written in Go, ignore the case and would read them."""
+"""Names of members in another case. Some hosts, written in Go, ignore the case and would read them."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What a translation could not carry, said by machine-readable reasons."""
+"""What a translation could not carry, as reasons that a program can read."""
 
 import re
 from collections.abc import Mapping

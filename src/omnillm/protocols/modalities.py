@@ -1,4 +1,4 @@
-"""Tokens of sound, pictures and film, taken out of the totals that they are part of, so that the parts always add up."""
+"""Tokens of sound, pictures and film are taken out of the totals that include them, so that the parts add up to the total."""
 
 from typing import NamedTuple
 

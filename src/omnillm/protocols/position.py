@@ -1,4 +1,4 @@
-"""Where in a canonical value an emitter stands, so that a loss can be told of."""
+"""The place in a canonical value where an emitter stands, so that a loss can name it."""
 
 from omnillm.protocols.loss import Losses
 

@@ -1,6 +1,6 @@
 """The extras of a request, read in each protocol's words.
 
-Read only where the peek named members that decide the price (`RequestPeek.price_members`).
+They are read only if the peek named members that decide the price (`RequestPeek.price_members`).
 """
 
 from collections.abc import Callable, Mapping

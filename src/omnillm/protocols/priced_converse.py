@@ -1,4 +1,4 @@
-"""What a call of Bedrock's Converse tells its model in the maker's own words, as far as its cost has a bound."""
+"""What a call of Bedrock's Converse tells its model in the vendor's own words, as far as its cost has a bound."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""What a request to Gemini asks for beside the tokens in its body: of generateContent, and of the Interactions API."""
+"""What a request to Gemini asks for besides the tokens in its body: for generateContent, and for the Interactions API."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""What every wire protocol supplies, as a record of plain functions. Bytes in, values out; nothing here waits or keeps time."""
+"""What every wire protocol supplies, as a record of plain functions from bytes to values. Nothing here waits or reads a clock."""
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, final
@@ -35,20 +35,20 @@ class RequestPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     wants_usage: bool = True
     """False: a stream whose usage must be asked for (chat without `stream_options.include_usage`)."""
     price_members: tuple[str, ...] = ()
-    """Names of the members present that decide the price: service_tier, speed, tools that the provider charges for."""
+    """Names of the members in the body that decide the price: service_tier, speed, tools that the provider charges for."""
 
 
 class ReplyPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a complete reply body said. `failure` is set when an error body came under a success status."""
+    """What a complete reply says. `failure` is set if it was an error under a success status."""
 
     usage: Usage | None
     is_complete: bool
     """False: not a reply of this protocol (HTML, truncated JSON, another shape)."""
     tier: Any = None
-    """The service tier that it was served under, in the provider's words, or `Served`; other values tell nothing."""
+    """The service tier that it was served under, in the provider's words, or a `Served`. Any other value means nothing."""
     failure: "Failure | None" = None
     has_content: bool = False
-    """Whether a reply whose usage counts no output says something all the same."""
+    """The reply says something, even if its usage counts no output."""
 
 
 NOT_A_REPLY: Final = ReplyPeek(usage=None, is_complete=False)
@@ -61,9 +61,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     status: int
     code: str
-    """A stable word: the provider's own code where it is one of the documented, else its type; never free text."""
+    """A stable word: the provider's own code if it is a documented one, else its type. Never free text."""
     message: str
-    """The provider's text, cut to 2,000 characters; only for the same caller when it is the caller's fault."""
+    """The provider's text, cut to 2,000 characters. If it is the caller's fault, only this caller may see it."""
     retry_after_s: float | None = None
     usage: Usage | None = None
     is_calls_own: bool = False
@@ -76,7 +76,7 @@ MALFORMED_EVENT: Final = Failure(
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """An error of the gateway's own, about to be written in the client's protocol."""
+    """An error of the gateway itself, to be written in the client's protocol."""
 
     status: int
     code: str
@@ -112,7 +112,7 @@ class StreamWatch(Interface):
 
     @property
     def opening(self) -> Usage | None:
-        """What was told of usage with the first word at the latest, in a protocol whose streams begin with it: the prompt, perhaps more."""
+        """The usage that was told before or with the first word, if the protocol's streams begin with it: of the prompt, perhaps more."""
         ...
 
     @property
@@ -138,20 +138,21 @@ class StreamWatch(Interface):
 
     @property
     def skims(self) -> Callable[[bytes], bool] | None:
-        """Whether a piece of server-sent events, at whose start none is open, is whole ones of which `see` would say nothing new.
+        """A function that tells whether a piece can be forwarded without looking at each event in it.
 
-        That is `NOTHING`, or `CONTENT` where it has said so before. What `see` would keep of them is then kept. False: perhaps not, and
-        `see` says of them what it would have said. None: the events of this protocol are seen one by one.
+        True: it is whole events, and `see` would say nothing new of them, that is `NOTHING`, or `CONTENT` after an earlier `CONTENT`. What
+        `see` would have kept of them is kept. False: give them to `see`. It may be called only while no event is open. None: events of this
+        protocol must be seen one by one.
         """
         ...
 
     def at_end_of_stream(self) -> bool:
-        """Tell, at EOF, whether the reply is complete (Gemini has no terminal event: a finishReason must have been seen)."""
+        """Tell, at the end of the bytes, whether the reply is complete. (Gemini has no terminal event: a finishReason must have come.)"""
         ...
 
 
 class Weight(msgspec.Struct, frozen=True, gc=False):
-    """Tokens of what is no text. Money is reserved for the most, a limit of tokens for the usual, and corrected by the reply's usage."""
+    """Tokens of media. Money is reserved for `most`, the token limits for `usual`; the reply's usage corrects both."""
 
     most: int = 0
     """By the provider's specification."""
@@ -184,12 +185,12 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """The member to inject when no cap was given."""
     read_headroom: Callable[[Mapping[bytes, bytes], float], Headroom | None]
     weigh: Weigh
-    """(UTF-8 bytes of the text that the model will read, an upper bound of its tokens; what images, audio and files weigh beside it).
+    """(UTF-8 bytes of the text that the model will read, an upper bound of its tokens; the weight of images, audio and files).
 
-    Found in one walk: whatever is weighed as media is not counted as text.
+    Both come from one walk: what is weighed as media is not counted as text.
     """
     overloaded_status: int = 503
-    """The status by which its clients know an overloaded provider."""
+    """The status that tells its clients of an overloaded provider."""
     named_ids: Callable[[Members, bytes], tuple[Bound, ...]] = no_ids
     """The ids in a request that are bound to a provider key. BadRequest: too many of them, or they cannot be read."""
     made_ids: Callable[[Members, bytes, StreamWatch | None], tuple[Bound, ...]] | None = None
@@ -198,24 +199,24 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     None: replies make nothing.
     """
     kept_as: str = "response"
-    """The kind of what a reply is kept as, where its provider goes on with it although its stream has broken off."""
+    """The kind of object that a reply is kept as, if its provider goes on writing it after its stream has broken off."""
     is_native_only: bool = False
-    """True: clients speak it at a provider's own paths alone, and nothing of theirs is translated into another."""
+    """Clients speak it only at a provider's own paths, and their calls are not translated into another protocol."""
     reader: Callable[[Mapping[bytes, bytes]], FrameReader | None] | None = None
-    """Makes the reader of a stream by its header fields; None: it is no stream, and so perhaps an error. Without `reader`: server-sent
-    events, or as the provider frames them."""
+    """Makes the reader of a stream from its header fields. It returns None if the reply is no stream, so perhaps an error. Without
+    `reader`: server-sent events, or the provider's own framing."""
     family: str = ""
     """The endpoint family that the format is of; "": a protocol of generations."""
     asks: Callable[[Members], Asked] | None = None
-    """Of an endpoint family: what a request asks for beside the tokens in its body; never raises. None: see `priced.py`."""
+    """For an endpoint family: what a request asks for besides the tokens in its body. Never raises. None: `priced.py` reads that."""
     write_fault_fields: Callable[[Fault], bytes] = no_fields
-    """Header fields of an error reply, each ended by CRLF, where the body alone does not tell its clients what it is."""
+    """Header fields of an error reply, each ended by CRLF, if clients cannot tell the error from its body alone."""
     shown_call: Callable[[bytes], Hashable] | None = None
-    """By the data of a stream's event: which call of a tool that the provider runs it shows, as the call begins; None: it shows none.
+    """Takes the data of a stream's event. Returns which call of a provider's own tool begins with it, or None.
 
-    Without it, streams do not show each call, or not before it is over.
+    Without it: the protocol's streams do not show each call, or only after it is over.
     """
     shows_results: bool = False
-    """Streams show what those tools gave the model to read, in no fewer bytes than it has tokens."""
+    """Streams show what those tools gave the model to read, in at least as many bytes as it has tokens."""
     rename: Callable[[Members, str], dict[str, bytes]] | None = None
-    """The members that name the model, changed to another, where that is not `model` alone, or its name is not all of it (Gemini)."""
+    """The members that name the model, with another name in them. Needed if that is not just `model` with the bare name (Gemini)."""

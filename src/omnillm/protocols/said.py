@@ -1,4 +1,4 @@
-"""Which of a value's fields say something. They are looked at together, in C: most requests say few of what can be said."""
+"""Which fields of a value are set. They are looked at together, in C, because most requests set few of the fields that there are."""
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter

@@ -1,4 +1,4 @@
-"""How much a model will read: bytes of text, an upper bound, and the parts of a conversation in which base64 may stand that is none."""
+"""How much a model will read: the bytes of text, which are an upper bound of its tokens; and where base64 can stand that is no text."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""A prompt that is longer than its model reads: hosts say so in words of their own, and clients look for those of their vendor.
+"""A prompt that is too long for its model. Hosts say so in words of their own, and clients look for the words of their vendor.
 
-They shorten the conversation then.
+Then the clients shorten the conversation.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Errors from one protocol to another: the same trouble under the name that the client's SDK knows."""
+"""Errors from one protocol to another: the same trouble, under the name that the client's SDK knows."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""From a request's wish and its fault to a reply. Pure."""
+"""Makes a reply from what the request asks for and the fault that it gets. Pure."""
 
 import math
 from email.utils import formatdate

@@ -1,4 +1,4 @@
-"""Which blocks a reply has: what the markers of the prompt ask for, as far as the cap lets it be said. Pure."""
+"""The blocks of a reply: those that the markers in the prompt ask for, as far as the output cap allows. Pure."""
 
 import re
 from typing import Literal, NamedTuple

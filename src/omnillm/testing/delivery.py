@@ -1,4 +1,4 @@
-"""From a reply and its fault to the bytes that go out, in order. Pure: `exchange.py` acts."""
+"""Makes the bytes of a reply, in order, with its fault. Pure: `exchange.py` sends them."""
 
 import zlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One request being answered: takes the steps of its delivery, and tells once how it ended."""
+"""One request that is being answered. It takes the steps of its delivery, and tells once how it ended."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What this provider would bill, by its own arithmetic from its own counts: never by what it told a client."""
+"""What the fake provider would bill: computed from its own counts, never from what it told a client."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a request gets: its fault, its reply, and what of it is billed. State is the script's and the memory's; no sockets."""
+"""What a request gets: its fault, its reply, and the part of it that is billed. It has state (script and memory), but no sockets."""
 
 from functools import lru_cache
 

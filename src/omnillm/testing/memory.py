@@ -1,4 +1,4 @@
-"""What a provider remembers of its own replies, and what it refuses because it does not. State, but no sockets."""
+"""What the fake provider remembers of its own replies, and what it refuses because it does not. State, but no sockets."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Which protocol and operation a request line asks for, and whose key it carries."""
+"""Which protocol and operation a request line asks for, and which key it carries."""
 
 import re
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""In what protocols differ, one difference a file, and how a translation says across it what one of them has and another has not."""
+"""The differences between protocols, one in each file, and how a translation says in one protocol what only the other one has."""

@@ -1,4 +1,4 @@
-"""A call's arguments between protocols that write them as text, and those that write them as an object."""
+"""The arguments of a call, between protocols that write them as text and those that write them as an object."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Custom tools, whose input is free text, over a protocol that knows functions only: said as a function of one argument; undone here."""
+"""Custom tools take free text. For a protocol that has only functions they become a function with one argument; undone in the reply."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reasoning said as an effort, as a budget of tokens, or not at all: a bridge that is always an approximation."""
+"""Reasoning as an effort, as a budget of tokens, or not at all. A translation between these is always an approximation."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Sampling, stops and tiers where a protocol has other words, or none: Claude's two protocols lack the same."""
+"""Sampling, stops and tiers for protocols that have other words for them, or none. Claude's two protocols lack the same ones."""
 
 from collections.abc import Mapping
 

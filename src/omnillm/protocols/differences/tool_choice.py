@@ -1,4 +1,4 @@
-"""A choice among the tools that the request declares: a provider's own tool, which another protocol has left out, is none of them."""
+"""A choice among the tools that the request declares. A provider's own tool that the other protocol left out is not among them."""
 
 from msgspec.structs import replace
 

@@ -1,4 +1,4 @@
-"""What a tool that a provider runs says of itself beyond the fields of `BuiltinTool`: none but its own protocol reads it."""
+"""What a tool that a provider runs has beyond the fields of `BuiltinTool`. Only its own protocol can read that."""
 
 from typing import Any
 
