@@ -2,9 +2,9 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import add
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from msgspec.structs import astuple
 
@@ -12,6 +12,7 @@ from omnillm.outcome import Verdict
 from omnillm.protocols.loss import kinds_in
 from omnillm.records import AttemptRow, RequestRow
 
+LabelsT = TypeVar("LabelsT", bound=tuple[str, ...])
 BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000)
 MAX_SERIES = 2_000
 """Models may be asked for by pattern, so their names are the callers' to choose: above this many series they are counted as "other".
@@ -152,34 +153,20 @@ class Counters:
                 self._lose(row)
         for (protocol, provider, model, outcome, caller, is_sent), lines in alike.items():
             sums = lines[0] if len(lines) == 1 else _sum(lines)
-            series = self.series.get((protocol, provider, model, outcome)) or self._new_series(protocol, provider, model, outcome)
+            series = self.series.get((protocol, provider, model, outcome))
+            if series is None:
+                # An outcome may be a provider's own word, and come from a stranger, too.
+                others = (protocol, provider, OTHER, outcome), (protocol, provider, OTHER, OTHER), (protocol, OTHER, OTHER, OTHER)
+                series = self.series.setdefault(_bounded(self.series, (protocol, provider, model, outcome), *others), Series())
             series.count(sums, lines)
             if is_sent:
-                (self.callers.get((caller, provider, model)) or self._new_caller(caller, provider, model)).add(sums)
+                tally = self.callers.get((caller, provider, model))
+                if tally is None:
+                    among = (caller, provider, OTHER), (OTHER, provider, OTHER), (OTHER, OTHER, OTHER)
+                    tally = self.callers.setdefault(_bounded(self.callers, (caller, provider, model), *among), Tally())
+                tally.add(sums)
             else:
                 self.refuse(outcome, len(lines))
-
-    def _new_series(self, protocol: str, provider: str, model: str, outcome: str) -> Series:
-        """The first calls of their kind; beyond the most, models count together, then outcomes, a provider's own words, then providers."""
-        known = self.series
-        if len(known) >= MAX_SERIES:
-            model = OTHER
-            if len(known) >= 2 * MAX_SERIES and (protocol, provider, OTHER, outcome) not in known:
-                outcome = OTHER
-                if len(known) >= 3 * MAX_SERIES and (protocol, provider, OTHER, OTHER) not in known:
-                    provider = OTHER
-        return known.setdefault((protocol, provider, model, outcome), Series())
-
-    def _new_caller(self, caller: str, provider: str, model: str) -> Tally:
-        """The first calls of a caller to a model; beyond the most, models count together, then callers, then providers."""
-        known = self.callers
-        if len(known) >= MAX_SERIES:
-            model = OTHER
-            if len(known) >= 2 * MAX_SERIES and (caller, provider, OTHER) not in known:
-                caller = OTHER
-                if len(known) >= 3 * MAX_SERIES and (OTHER, provider, OTHER) not in known:
-                    provider = OTHER
-        return known.setdefault((caller, provider, model), Tally())
 
     def _lose(self, row: RequestRow) -> None:
         for kind in kinds_in(row.loss):
@@ -190,3 +177,11 @@ class Counters:
 
     def refuse(self, code: str, calls: int = 1) -> None:
         self.refusals[code] = self.refusals.get(code, 0) + calls
+
+
+def _bounded(known: Mapping[LabelsT, object], *labels: LabelsT) -> LabelsT:
+    """The labels under which the first calls of their kind are counted: their own, or coarser ones the more series there are."""
+    for number, each in enumerate(labels, start=1):
+        if len(known) < number * MAX_SERIES or each in known:
+            return each
+    return labels[-1]

@@ -1,11 +1,10 @@
 """Calls of the endpoint families, in their canonical types or in bytes, and the exchanges that they would be with a provider."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -18,7 +17,7 @@ from omnillm.endpoints.format import FORM_OPERATIONS
 from omnillm.endpoints.forms import File
 from omnillm.endpoints.images import ImageRequest
 from omnillm.endpoints.registry import FORMATS
-from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
+from omnillm.errors import ProtocolError, UpstreamLost
 from omnillm.framing.multipart import Field, write_form
 from omnillm.gateway.form import Form
 from omnillm.gateway.replies.relay import Relay
@@ -31,11 +30,8 @@ from omnillm.protocols.members import read_members
 from omnillm.protocols.protocol import Members
 from omnillm.providers.families import FAMILY_PATHS
 from omnillm.replay import BinaryBody, JsonBody, TextBody, TransportRequest, TransportResponse
-from omnillm.transport.spool import Body
+from omnillm.transport.sending import slices_of
 from omnillm.usage import Usage
-
-SLICE_BYTES: Final = 256 * 1024
-
 
 ResponseT = TypeVar("ResponseT", bound=ApiResponse)
 
@@ -92,24 +88,13 @@ async def read(request: PrimitiveRequest, dice: Random) -> Written:
     """
     body, content_type = open_body(request.body, dice)
     if request.operation not in FORM_OPERATIONS:
-        read = b"".join([piece async for piece in _slices(body)])
+        read = b"".join([piece async for piece in slices_of(body)])
         return Written(wire_format=request.protocol, body=read, members=read_members(read))
     form = Form(request.wire_headers().get(b"content-type", content_type))
-    async for piece in _slices(body):
+    async for piece in slices_of(body):
         form += piece
     form.finish()
     return Written(wire_format=request.protocol, body=form.digest, members=form.members, form=form)
-
-
-async def _slices(body: Body) -> AsyncIterator[bytes]:
-    at = 0
-    while at < len(body):
-        piece = body[at : at + SLICE_BYTES] if isinstance(body, bytes) else body.read_at(at, SLICE_BYTES)
-        if not piece:
-            raise BadRequest("The file became shorter while it was read.", code="unreadable_file")
-        at += len(piece)
-        yield piece
-        await asyncio.sleep(0)
 
 
 def accepted(request: ApiRequest) -> str:

@@ -1,8 +1,10 @@
-"""A large body on its way out."""
+"""A large body, slice by slice: on its way out, or read here."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Final
 
+from omnillm.errors import BadRequest
 from omnillm.transport.spool import Body, Unsent
 
 SLICE_BYTES: Final = 262_144
@@ -59,3 +61,14 @@ class Sending:
             self._transport.writelines((head, piece))
         else:
             self._transport.write(head or piece)
+
+
+async def slices_of(body: Body) -> AsyncIterator[bytes]:
+    """A body that is read here, not sent. Others have their turn of the loop after each slice. BadRequest: its file became shorter."""
+    rest = Unsent(body)
+    while not rest.is_empty:
+        piece = rest.take(SLICE_BYTES)
+        if not piece:
+            raise BadRequest("The file became shorter while it was read.", code="unreadable_file")
+        yield bytes(piece)
+        await asyncio.sleep(0)

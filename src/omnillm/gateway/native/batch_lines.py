@@ -1,6 +1,5 @@
 """The requests of a batch, line by line, in the file that a client uploads for it."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Final
@@ -14,9 +13,9 @@ from omnillm.framing.sse import MAX_EVENT_BYTES
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.members import has_repeated_members, read_members
 from omnillm.protocols.protocol import Members
+from omnillm.transport.sending import slices_of
 from omnillm.transport.spool import Body
 
-SLICE_BYTES: Final = 256 * 1024
 LONGEST_LINE: Final = MAX_EVENT_BYTES
 LONGEST_PURPOSE: Final = 1024
 """Bytes; what is longer is none, and not kept."""
@@ -70,22 +69,10 @@ async def purpose_of(body: Body, content_type: bytes) -> bytes:
 
 async def _events(body: Body, content_type: bytes) -> AsyncIterator[Event]:
     form = MultipartReader(read_boundary(content_type.decode("latin-1")))
-    async for piece in _pieces(body):
+    async for piece in slices_of(body):
         for event in form.feed(piece):
             yield event
     form.finish()
-
-
-async def _pieces(body: Body) -> AsyncIterator[bytes]:
-    """The loop has a turn at every one."""
-    at = 0
-    while at < len(body):
-        piece = body[at : at + SLICE_BYTES] if isinstance(body, bytes) else body.read_at(at, SLICE_BYTES)
-        if not piece:
-            raise BadRequest("The file became shorter while it was read.")
-        at += len(piece)
-        yield piece
-        await asyncio.sleep(0)
 
 
 def _line(line: bytes) -> Line:
