@@ -5,9 +5,8 @@ fault is hidden from the client that another key, another target or a retry can 
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +14,7 @@ from omnillm.admission.asks import Lease, Wait
 from omnillm.errors import ReplyTooLarge, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.attempt import Attempt
+from omnillm.gateway.attempts.blame import SHORTEST_ATTEMPT_S, outcome_for_key
 from omnillm.gateway.attempts.credentials import authenticate, renewed
 from omnillm.gateway.attempts.no_reply import (
     ERROR_BODY_LIMIT,
@@ -29,23 +29,19 @@ from omnillm.gateway.attempts.no_reply import (
 from omnillm.gateway.attempts.rounds import VISIBLE, DispatchSettings, Round, open_round
 from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.bridges.bridge import Bridged
-from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quotes.tool_calls import ToolCalls
 from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.replies.answer import Answer
-from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
-from omnillm.protocols.bound import COMPACTION, REASONING
+from omnillm.outcome import FAILOVERS, RETRIES, Verdict
 from omnillm.protocols.bulk import LONG_BODY, is_laborious
 from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
-from omnillm.providers.paths import COUNT_TOKENS, REALTIME
+from omnillm.providers.paths import COUNT_TOKENS
 from omnillm.transport.client import Exchange, HttpClient
 from omnillm.transport.room import Room
 
-SHORTEST_ATTEMPT_S = 0.005
-"""With less time left no other attempt is begun. (Timers may fire a little early.)"""
 AnswerT = TypeVar("AnswerT")
 
 
@@ -250,7 +246,7 @@ class Dispatch:
     def _after_failure(self, round_: Round, attempt: Attempt, failure: Failure, *, is_repeatable: bool) -> Lease | None:
         """The lease for the next attempt, None: a new one. Raises the caller's error if no other attempt may hide the failure."""
         case, lease, verdict = round_.case, attempt.lease, failure.verdict
-        case.end(_outcome(case, attempt, failure), status=failure.status, error=failure.code)
+        case.end(outcome_for_key(case, attempt, failure), status=failure.status, error=failure.code)
         if verdict is Verdict.STALE:  # a dead reused connection, or an expired token: a row each
             case.is_wary = True
             self._cover(case)
@@ -277,13 +273,6 @@ class Dispatch:
                 raise budget_error(refusal, "another attempt after one that may be billed")
 
 
-BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
-OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
-ADDRESS: Final = re.compile(rb'"(?:file_?[uU]ri|uri|(?:image_)?url|skill_id)"\s*:\s*"|\\u00[2-7]')
-"""What names something by no id that is bound to a key: an address (somebody's film), a skill; or an escape, which may hide that."""
-OF_TIME = frozenset({Verdict.TIMEOUT, Verdict.NOT_SENT})
-
-
 def _show(attempt: Attempt, answer: Answer, piece: bytes) -> Answer | Failure | None:
     """What a stream turns out to be with its next piece (b"": its end); None: it has shown nothing yet."""
     seen = answer.feed(piece)
@@ -296,41 +285,3 @@ def _show(attempt: Attempt, answer: Answer, piece: bytes) -> Answer | Failure | 
     if not piece:
         return answer if answer.is_ended_well else cut()
     return None
-
-
-def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
-    """What a failure means for the key. If a key may not embed, count or converse with a model, it may still generate with it.
-
-    If something is missing or forbidden where a call names more than a model, that says nothing either: any caller could keep all others
-    from the model. A wrong key does not become right by waiting, so a hint in the reply is ignored. A caller whose own, shorter deadline is
-    over counts as one that has left.
-    """
-    outcome, call = attempt.outcome_of(failure), case.call
-    if call.is_hurried and failure.verdict in OF_TIME and _is_over(case, attempt, failure):
-        return msgspec.structs.replace(outcome, verdict=Verdict.ABORTED)
-    if failure.verdict is Verdict.KEY_DEAD and failure.status:
-        return msgspec.structs.replace(outcome, retry_after_s=None)
-    if _is_calls_own(call, attempt.lease.model, failure):
-        return msgspec.structs.replace(outcome, verdict=Verdict.CALLER_FAULT)
-    return outcome
-
-
-def _is_calls_own(call: Call, model: str, failure: Failure) -> bool:
-    """Whether a failure is this very call's, whatever its verdict: it is beside generation, or names what may be missing beside its model.
-
-    Reasoning comes whole, and is always there.
-    """
-    if failure.verdict not in OF_A_MODEL:
-        return failure.is_calls_own
-    if call.protocol.family or call.operation in BESIDE_GENERATION or not model:
-        return True
-    text = call.outline or call
-    named = call.protocol.named_ids(text.members, text.body)
-    is_bound = any(kind not in {REASONING, COMPACTION} for kind, _ in named)
-    return is_bound or "prompt" in text.members or ADDRESS.search(text.body) is not None
-
-
-def _is_over(case: Case, attempt: Attempt, failure: Failure) -> bool:
-    """The call's time is over. An attempt that had begun and provably did not leave stays NOT_SENT: nothing of it counts."""
-    is_unsent = failure.verdict is Verdict.NOT_SENT and attempt.has_begun
-    return not is_unsent and case.settlement.now() >= case.call.deadline - SHORTEST_ATTEMPT_S

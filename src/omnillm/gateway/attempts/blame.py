@@ -1,0 +1,60 @@
+"""What a failed attempt says of its key: nothing, where another caller may do well with it."""
+
+import re
+from typing import Final
+
+from msgspec.structs import replace
+
+from omnillm.gateway.attempts.attempt import Attempt
+from omnillm.gateway.call import Call
+from omnillm.gateway.case import Case
+from omnillm.outcome import Outcome, Verdict
+from omnillm.protocols.bound import COMPACTION, REASONING
+from omnillm.protocols.protocol import Failure
+from omnillm.providers.paths import COUNT_TOKENS, REALTIME
+
+SHORTEST_ATTEMPT_S = 0.005
+"""With less time left no other attempt is begun. (Timers may fire a little early.)"""
+BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
+OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
+ADDRESS: Final = re.compile(rb'"(?:file_?[uU]ri|uri|(?:image_)?url|skill_id)"\s*:\s*"|\\u00[2-7]')
+"""What names something by no id that is bound to a key: an address (somebody's film), a skill; or an escape, which may hide that."""
+OF_TIME = frozenset({Verdict.TIMEOUT, Verdict.NOT_SENT})
+
+
+def outcome_for_key(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
+    """What a failure means for the key. If a key may not embed, count or converse with a model, it may still generate with it.
+
+    If something is missing or forbidden where a call names more than a model, that says nothing either: any caller could keep all others
+    from the model. A wrong key does not become right by waiting, so a hint in the reply is ignored. A caller whose own, shorter deadline is
+    over counts as one that has left.
+    """
+    outcome, call = attempt.outcome_of(failure), case.call
+    if call.is_hurried and failure.verdict in OF_TIME and _is_over(case, attempt, failure):
+        return replace(outcome, verdict=Verdict.ABORTED)
+    if failure.verdict is Verdict.KEY_DEAD and failure.status:
+        return replace(outcome, retry_after_s=None)
+    if _is_calls_own(call, attempt.lease.model, failure):
+        return replace(outcome, verdict=Verdict.CALLER_FAULT)
+    return outcome
+
+
+def _is_calls_own(call: Call, model: str, failure: Failure) -> bool:
+    """Whether a failure is this very call's, whatever its verdict: it is beside generation, or names what may be missing beside its model.
+
+    Reasoning comes whole, and is always there.
+    """
+    if failure.verdict not in OF_A_MODEL:
+        return failure.is_calls_own
+    if call.protocol.family or call.operation in BESIDE_GENERATION or not model:
+        return True
+    text = call.outline or call
+    named = call.protocol.named_ids(text.members, text.body)
+    is_bound = any(kind not in {REASONING, COMPACTION} for kind, _ in named)
+    return is_bound or "prompt" in text.members or ADDRESS.search(text.body) is not None
+
+
+def _is_over(case: Case, attempt: Attempt, failure: Failure) -> bool:
+    """The call's time is over. An attempt that had begun and provably did not leave stays NOT_SENT: nothing of it counts."""
+    is_unsent = failure.verdict is Verdict.NOT_SENT and attempt.has_begun
+    return not is_unsent and case.settlement.now() >= case.call.deadline - SHORTEST_ATTEMPT_S
