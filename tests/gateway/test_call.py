@@ -11,16 +11,8 @@ from omnillm.errors import BadRequest, TooLarge
 from omnillm.gateway.attempts.wording import Rewording, Wording, splice
 from omnillm.gateway.call import AFFINITY_PREFIX_BYTES, Call, Caller, affinity_of
 from omnillm.gateway.quotes.quote import Quote
-from omnillm.protocols.members import (
-    LARGE_BODY,
-    MOST_MEMBERS,
-    MOST_OBJECTS,
-    MOST_VALUES,
-    check_shape,
-    emit,
-    has_repeated_members,
-    read_members,
-)
+from omnillm.protocols.bulk import LARGE_BODY, MOST_OBJECTS, MOST_VALUES, check_shape
+from omnillm.protocols.members import MOST_MEMBERS, emit, has_repeated_members, read_members
 from omnillm.protocols.registry import PROTOCOLS
 
 values = st.recursive(

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import sqlite3
 import weakref
 from pathlib import Path
@@ -192,6 +193,20 @@ async def test_a_model_follows_the_file(serve: Serve, provider: FakeProvider) ->
     await reload(gateway, configuration(provider).replace("fast:", "quick:"))
     assert (await exchange(gateway.port, ask("openai_chat", "Hello", model="quick"))).status == 200
     assert (await exchange(gateway.port, ask("openai_chat", "Hello", model="fast"))).status == 404
+
+
+async def test_a_file_that_takes_long_to_be_read_holds_nobody_up(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """Calls are served by the old one meanwhile."""
+    text = configuration(provider)
+    gateway, pipe = await serve(text), tmp_path / "omnillm.yaml"
+    os.mkfifo(pipe)
+    gateway.service._read_settings = lambda: parse(pipe.read_text(), {})
+    reloading = asyncio.create_task(gateway.service.reload())
+    assert (await exchange(gateway.port, ask("openai_chat", "hi"))).status == 200
+    assert not reloading.done()
+    await asyncio.to_thread(pipe.write_text, text.replace("fast:", "quick:"))
+    await reloading
+    assert (await exchange(gateway.port, ask("openai_chat", "hi", model="quick"))).status == 200
 
 
 @pytest.mark.parametrize("admin", ["", ", admin: {host: localhost, port: 0}"], ids=["one door", "two doors"])

@@ -1,5 +1,6 @@
 """A program with a server in front of it."""
 
+import asyncio
 import logging
 import os
 import secrets
@@ -176,7 +177,7 @@ class Service:
     async def reload(self) -> None:
         """Apply the configuration as it is now; a ConfigError changes nothing."""
         async with self.keyring.changing:
-            self._apply(self._read_settings())
+            self._apply(await asyncio.to_thread(self._read_settings))  # 10,000 keys take half a second, and a file can be far away
         log.info("the changed configuration is applied")
 
     def _apply(self, settings: Settings) -> None:

@@ -51,14 +51,17 @@ class Engine:
         plan = self._plan(call)
         text = call.outline or call
         named = call.protocol.named_ids(text.members, text.body)
-        settlement, pin = self._settlement, None
+        pin = None
         if named:
-            pin = await settlement.bindings.pin(call, named)
+            pin = await self._settlement.bindings.pin(call, named)
             if pin is not None:
                 plan = pinned(plan, pin, call)
-        is_short = len(call.body) <= LONG_BODY
-        with settlement.open(call, plan, pin, claim) if is_short else await settlement.open_long(call, plan, pin, claim) as case:
-            await settlement.admit(case, is_free=not case.quote.amount_nanousd)
+        with (
+            await self._settlement.open_long(call, plan, pin, claim)
+            if len(call.body) > LONG_BODY
+            else self._settlement.open(call, plan, pin, claim)
+        ) as case:
+            await self._settlement.admit(case, is_free=not case.quote.amount_nanousd)
             try:
                 answer = await self._dispatch.send(case)
             except asyncio.CancelledError:

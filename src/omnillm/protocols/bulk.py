@@ -2,11 +2,15 @@
 
 from typing import Final
 
-from omnillm.errors import ReplyTooLarge
+from omnillm.errors import ReplyTooLarge, TooLarge
 
 LONG_BODY: Final = 64 * 1024
 """A shorter one is translated within tens of milliseconds whatever it holds."""
 LARGE_BODY: Final = 1024 * 1024
+"""A smaller one cannot hold many more values than are allowed anyway."""
+MOST_OBJECTS: Final = 300_000
+"""The most objects and arrays in a large body. Anthropic takes 100,000 messages; large bodies are so for pictures or long texts."""
+MOST_VALUES: Final = 4_000_000
 MANY_OBJECTS: Final = 4_000
 """In a body. To translate each takes 4 to 15 us."""
 MOST_REPLY_OBJECTS: Final = 2_000_000
@@ -24,6 +28,12 @@ def count_objects(body: bytes) -> int:
 def is_laborious(body: bytes) -> bool:
     """Whether to translate a long body may take longer than everybody else should wait."""
     return len(body) > LARGE_BODY or count_objects(body) > MANY_OBJECTS
+
+
+def check_shape(body: bytes) -> None:
+    """TooLarge: a large body of so many small values that decoding it would stop the loop for seconds, and take gigabytes."""
+    if len(body) > LARGE_BODY and (count_objects(body) > MOST_OBJECTS or body.count(b",") > MOST_VALUES):
+        raise TooLarge(f"A body of more than {LARGE_BODY} bytes may not hold more than {MOST_OBJECTS} objects and arrays.")
 
 
 def check_reply(body: bytes) -> None:

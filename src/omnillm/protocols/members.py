@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from omnillm.errors import BadRequest, TooLarge
+from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Members
 
@@ -22,11 +22,6 @@ _MODEL = msgspec.json.Decoder(Annotated[str, msgspec.Meta(min_length=1, max_leng
 FLAG = msgspec.json.Decoder(bool | None)
 MOST_MEMBERS: Final = 1024
 """The most members of a body. Each takes up to fifteen times the memory of its text, as long as its call lasts."""
-LARGE_BODY: Final = 1024 * 1024
-"""A smaller one cannot hold many more values than are allowed anyway."""
-MOST_OBJECTS: Final = 300_000
-"""The most objects and arrays in a large body. Anthropic takes 100,000 messages; large bodies are so for pictures or long texts."""
-MOST_VALUES: Final = 4_000_000
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _MEMBER = re.compile(rb'[ \t\r\n]*[{,][ \t\r\n]*"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*')
 """What stands before a value: brace or comma, a name without escapes, a colon."""
@@ -54,12 +49,6 @@ def read_members(body: bytes) -> Members:
     if len(members) > MOST_MEMBERS:
         raise BadRequest(f"The request body has more than {MOST_MEMBERS} members.", code="invalid_json")
     return members
-
-
-def check_shape(body: bytes) -> None:
-    """TooLarge: a body of so many small values that decoding it would stop the loop for seconds, and take gigabytes."""
-    if len(body) > LARGE_BODY and (body.count(b"{") + body.count(b"[") > MOST_OBJECTS or body.count(b",") > MOST_VALUES):
-        raise TooLarge(f"A body of more than {LARGE_BODY} bytes may not hold more than {MOST_OBJECTS} objects and arrays.")
 
 
 def with_model(members: Members, model: str) -> Members:

@@ -13,7 +13,8 @@ from omnillm.gateway.call import Call, Caller, IdempotencyKey, affinity_of, read
 from omnillm.gateway.faults import client_status, fault_of, report_defect
 from omnillm.gateway.form import Form
 from omnillm.gateway.replies.relay import Relay
-from omnillm.protocols.members import check_shape, read_members, with_model
+from omnillm.protocols.bulk import LARGE_BODY, check_shape
+from omnillm.protocols.members import read_members, with_model
 from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.passing import Fields, tellable
@@ -116,7 +117,8 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
     now = clock.now()
     call, body = head.call, request.body
     if call.form is None:
-        check_shape(body)
+        if len(body) > LARGE_BODY:  # asked here, too, because a call of a function costs more
+            check_shape(body)
         try:
             members = read_members(body)
         except BadRequest:

@@ -22,8 +22,9 @@ from omnillm.gateway.quotes.quoter import Quoter
 from omnillm.pricing.cost import MAX_COST_NANOUSD
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.bound import COMPACTION
+from omnillm.protocols.bulk import check_shape
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.members import check_shape, has_repeated_members, read_members
+from omnillm.protocols.members import has_repeated_members, read_members
 from omnillm.protocols.protocol import Members
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
 from omnillm.protocols.registry import PROTOCOLS
