@@ -125,14 +125,16 @@ async def test_who_hangs_up_while_its_request_waits_to_be_translated_holds_nothi
 
 async def test_who_hangs_up_while_its_reply_waits_to_be_translated_pays_what_that_reports(serve: Serve, provider: FakeProvider) -> None:
     """At once and once, however long the translation of another one takes."""
-    async with answering(json.dumps(ANSWER).encode(), "application/json") as host:
+    told = json.dumps(ANSWER).encode()
+    async with answering(told, "application/json") as host:
         gateway = await serve(configuration(provider).replace(provider.base_url, host))
         async with occupied(gateway):
             line = await Line.open(gateway.port, ask("anthropic_messages", "hi", model="fast"))
             await until_waiting(gateway)
-            assert gateway.in_flight == 1
+            assert (gateway.in_flight, gateway.program._room.held_bytes) == (1, len(told))
             line.reset()
             await until(lambda: gateway.in_flight == 0)
+            assert gateway.program._room.held_bytes == 0
             assert await gateway.books() == (COST_NANOUSD, COST_NANOUSD, 0)
         request, [attempt] = await gateway.last()
     assert (request.status, request.outcome, attempt.verdict) == (499, "aborted", "aborted")

@@ -9,6 +9,8 @@ from typing import Literal
 import pytest
 from tests.in_turn import in_turn
 
+from omnillm.errors import ReplyTooLarge
+from omnillm.framing.sse import Frame
 from omnillm.model.events import PartEnded, PartStarted, TextDelta
 from omnillm.model.message import Issuer, Opaque, Text
 from omnillm.protocols import carrier as interactions
@@ -17,6 +19,7 @@ from omnillm.protocols.differences.part_order import PartOrder
 from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
 from omnillm.protocols.openai_responses import carrier
 from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, parse_request, transcode_response
 
 CHAT, RESPONSES, MESSAGES, GEMINI, INTERACTIONS, CONVERSE = (
@@ -227,3 +230,10 @@ def test_what_waits_for_another_part_is_bounded() -> None:
     with pytest.raises(Unfit, match="parts that end"):
         for _ in range(20):
             list(order.feed(TextDelta(index=1, text="a" * 1024 * 1024)))
+
+
+def test_an_event_that_would_take_half_a_gigabyte_is_refused_unread() -> None:
+    """Of a stream that is translated, which is done in one turn of the event loop."""
+    stream = StreamTranscoder(CHAT, MESSAGES, context=CONTEXT)
+    with pytest.raises(ReplyTooLarge, match="stream event holds more than 500000 objects"):
+        stream.feed_frame(Frame(b"", b'{"choices":[],"x":[%b[]]}' % (b"[]," * 500_000)))

@@ -1,7 +1,6 @@
 """The open file of one call. What the call holds is given back when its case closes: once, synchronously, however the call ends."""
 
 from collections.abc import Coroutine
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,7 @@ from omnillm.gateway.quotes.quote import Quote
 from omnillm.gateway.replies.reported import observed
 from omnillm.gateway.rows import entries_of, request_row
 from omnillm.outcome import Outcome, Verdict
-from omnillm.protocols.bulk import check_reply
-from omnillm.protocols.loss import LossReason, joined
+from omnillm.protocols.loss import LossReason
 from omnillm.protocols.protocol import Bound
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting
@@ -275,19 +273,6 @@ class Case(msgspec.Struct, eq=False):
         """A pinned call that is not translated, without what this key cannot read. What is left out is noted as a loss."""
         call, self.losses = readable(self.call, pin, lease)
         return call
-
-    async def translate_long(self, bridged: Bridged, body: bytes, counted: Usage | None) -> bytes:
-        """A long reply in the client's words, made beside the event loop; `counted` is what was peeked of it.
-
-        UpstreamLost: it cannot be read. ReplyTooLarge: it is more work than any honest reply.
-        """
-        bridge, lease, settlement = self.bridge, self.last_lease, self.settlement
-        assert bridge is not None
-        check_reply(body)
-        work = partial(bridge.reply, bridged, lease, self.request_id, body, counted)
-        reply, lost = await settlement.beside.do(work, self.call.deadline - settlement.now())
-        self.losses = joined(bridged.reasons, lost)
-        return reply
 
     def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
         """The translator of a stream. What the request lost is noted now; what the stream loses is noted when it ends."""

@@ -16,6 +16,7 @@ from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.blame import SHORTEST_ATTEMPT_S, outcome_for_key
 from omnillm.gateway.attempts.credentials import authenticate, renewed
+from omnillm.gateway.attempts.long_reply import translated
 from omnillm.gateway.attempts.no_reply import (
     ERROR_BODY_LIMIT,
     cut,
@@ -168,22 +169,15 @@ class Dispatch:
     async def _read_long(
         self, case: Case, attempt: Attempt, exchange: Exchange, upstream: Upstream, bridged: Bridged, body: bytes
     ) -> Answer | Failure:
-        """As `_read_whole`, of what takes long to be translated. Its cost is known: also if its client leaves, or it is refused."""
+        """As `_read_whole`, of what may take long to be translated."""
         if case.call.operation == COUNT_TOKENS or not is_laborious(body):
             return self._read_whole(case, exchange, upstream, bridged, body)
         peek = upstream.protocol.peek_reply(body)
         if peek.failure is not None or not peek.is_complete:
             return self._read_whole(case, exchange, upstream, None, body)
-        unread = msgspec.structs.replace(garbled(), usage=peek.usage)
-        case.served_under(attempt, peek.tier)
-        attempt.outcome = attempt.outcome_of(msgspec.structs.replace(unread, verdict=Verdict.ABORTED))
-        try:
-            value = await case.translate_long(bridged, body, peek.usage)
-        except UpstreamLost as error:
-            if isinstance(error, ReplyTooLarge):
-                raise
-            return unread
-        attempt.outcome = None
+        value = await translated(case, attempt, bridged, body, peek, self._room)
+        if type(value) is Failure:
+            return value
         answer = self._read_whole(case, exchange, upstream, None, body)
         if type(answer) is Answer:
             answer.body = value
