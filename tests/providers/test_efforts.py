@@ -2,7 +2,7 @@
 
 from tests.in_turn import in_turn
 
-from omnillm.providers.efforts import efforts_of
+from omnillm.providers.efforts import efforts_of, rests
 
 _USUAL = ("low", "medium", "high")
 
@@ -70,3 +70,25 @@ def test_models_of_openai_differ_by_generation(model: str, efforts: tuple[str, .
 def test_hosts_take_words_of_their_own(vendor: str, model: str, efforts: tuple[str, ...] | None) -> None:
     """Of a host that refuses none nothing is known, whatever its models are called."""
     assert efforts_of(vendor, model) == efforts
+
+
+@in_turn(
+    ("model", "rested"),
+    [
+        ("gpt-4.1", None),
+        ("gpt-5-chat-latest", None),
+        ("gpt-oss-20b", None),
+        ("my-own-deployment", None),
+        ("gpt-5", False),
+        ("o3", False),
+        ("gpt-5.1-codex", False),
+        ("gpt-5.1", True),
+        ("gpt-5.4-mini", True),
+        ("gpt-5.5", False),
+        ("gpt-6-sol", False),
+    ],
+)
+def test_some_models_of_openai_reason_only_when_asked(model: str, rested: bool | None) -> None:
+    """Another vendor's models take sampling while they reason."""
+    assert rests("openai", model) is rests("azure_openai", model) is rested
+    assert rests("xai", model) is None

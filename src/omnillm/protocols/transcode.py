@@ -26,6 +26,7 @@ from omnillm.protocols.differences.asked_json import with_asked_json
 from omnillm.protocols.differences.custom_tools import custom_names, with_free_text
 from omnillm.protocols.differences.distinct_calls import with_distinct_calls
 from omnillm.protocols.differences.effort import is_off
+from omnillm.protocols.differences.sampling import takes_sampling, without_sampling
 from omnillm.protocols.differences.tool_names import NAMES_OF_GEMINI, NameRule, rename
 from omnillm.protocols.gemini_generate_content.pieces import with_whole_texts
 from omnillm.protocols.loss import ConversionReport, Losses, LossReason, joined
@@ -123,11 +124,13 @@ def _calls_and_natives(items: tuple[RequestItem, ...]) -> tuple[list[ToolCall], 
 
 
 def _as_taken(request: LlmRequest, protocol: str, dialect: Dialect, losses: Losses) -> LlmRequest:
-    """In OpenAI's protocols, ask for JSON in words where that is needed, and for no reasoning of a model that would refuse it."""
+    """In OpenAI's protocols, ask for JSON in words where that is needed, and for no reasoning or sampling that would be refused."""
     if protocol not in _OPENAI:
         return request
     request = with_asked_json(request, losses, takes_schemas=dialect.takes_schemas)
     reasoning = request.capabilities.reasoning
+    if not takes_sampling(reasoning, dialect):
+        request = replace(request, generation=without_sampling(request.generation, losses))
     if reasoning is None or dialect.efforts != ():
         return request
     if not is_off(reasoning):

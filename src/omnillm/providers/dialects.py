@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from omnillm.pricing.hosts import section_of
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT
-from omnillm.providers.efforts import efforts_of
+from omnillm.providers.efforts import efforts_of, rests
 from omnillm.providers.endpoint import Endpoint
 
 _CLAUDE = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](\d{1,2}))?(?![0-9])")
@@ -64,6 +64,7 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
         knows_all_members=not endpoint.is_narrow,
         can_stop_thinking=_can_stop_thinking(protocol, model, efforts),
         efforts=efforts,
+        rests=rests(vendor, model),
         thinks_in_levels=is_new_gemini,
         counts_whole=endpoint.kind != "vertex_ai",
         joins_tools=is_new_gemini,

@@ -9,6 +9,7 @@ _NOTHING: _Efforts = ()
 _USUAL = ("low", "medium", "high")
 _UP_TO_XHIGH = (*_USUAL, "xhigh")
 _GPT = re.compile(r"gpt-(3(?=5)|\d+)(?:[.-](\d{1,2})(?!\d))?")
+_REASONS_UNASKED_SINCE = (5, 5)
 _O_SERIES = re.compile(r"(?:^|[/:])o[134](?:-|$)")
 _CHATS = re.compile(r"chatgpt-4|gpt-(?:audio|realtime|4o)|search-(?:api|preview)|davinci|babbage")
 _GROK = re.compile(r"grok-(\d+)[.-](\d{1,2})(?!\d)")
@@ -19,6 +20,15 @@ def efforts_of(vendor: str, model: str) -> _Efforts | None:
     """Return what the model takes; (): no word at all; None: not known, of this host or this model."""
     find = _OF_VENDOR.get(vendor)
     return None if find is None else find(model)
+
+
+def rests(vendor: str, model: str) -> bool | None:
+    """Tell whether a model of OpenAI's reasons only if it is asked to; None: it never does, or another's takes sampling all the same."""
+    efforts = _of_openai(model) if _OF_VENDOR.get(vendor) is _of_openai else None
+    if not efforts or "gpt-oss" in model:
+        return None
+    found = _GPT.search(model)
+    return "none" in efforts and found is not None and (int(found[1]), int(found[2] or 0)) < _REASONS_UNASKED_SINCE
 
 
 def _of_openai(model: str) -> _Efforts | None:
