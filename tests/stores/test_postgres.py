@@ -20,8 +20,8 @@ from omnillm.secret import Secret
 from omnillm.stores import book, retirement, writer
 from omnillm.stores.migrations import scripts
 from omnillm.stores.postgres.connection import PostgresConnection
-from omnillm.stores.postgres.database import OF_THE_WRITER
-from omnillm.stores.postgres.schema import LOCK_CLASS
+from omnillm.stores.postgres.database import OF_THE_WRITER, PostgresDatabase
+from omnillm.stores.postgres.schema import LOCK_CLASS, STEP_S
 from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.postgres.url import servers_of
 from omnillm.testing.clock import ManualClock
@@ -298,20 +298,21 @@ async def test_what_is_done_while_calls_wait_reads_no_whole_table(postgres, sche
     assert await asyncio.to_thread(read, lambda connection: book._left_open(connection, below=2)) < 300
 
 
-async def test_a_start_may_take_longer_than_a_call_would_wait(postgres, schema, url):
-    """It reads all that a run reserved which was killed."""
-    killed = make(url)
-    await killed.open()
-    await killed.post_durably(reserve(1))
-    await killed.aclose()
-    postgres.administer("UPDATE epochs SET ended_wall_ms = NULL", schema)
-    store = make(url, patience_s=0.4)
-    with postgres.locked(schema, "entries"):
-        opening = asyncio.create_task(store.open())
-        await asyncio.sleep(0)
-        postgres.administer("SELECT pg_sleep(0.6)")
-    assert (await opening).epoch == 2
-    await store.aclose()
+async def test_a_start_may_take_longer_than_a_call_would_wait(url):
+    """It reads all that a run reserved which was killed. Afterwards nothing may."""
+
+    def act():
+        database = PostgresDatabase(url, patience_s=30.0)
+        connection = database.open()
+        with database.transaction(epoch=0, is_synced=True):
+            connection.execute("INSERT INTO epochs (epoch, started_wall_ms) VALUES (1, 0)")
+            told = [connection.longer_s, *next(iter(connection.execute("SELECT current_setting('enable_hashjoin')")))]
+        with database.transaction(epoch=1, is_synced=True):
+            told += [connection.longer_s, *next(iter(connection.execute("SELECT current_setting('enable_hashjoin')")))]
+        database.release()
+        return told
+
+    assert await asyncio.to_thread(act) == [STEP_S, "on", None, "off"]
 
 
 async def test_calls_do_not_stand_in_line_behind_reports(postgres, schema, store):
