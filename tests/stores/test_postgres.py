@@ -315,6 +315,16 @@ async def test_a_start_may_take_longer_than_a_call_would_wait(url):
     assert await asyncio.to_thread(act) == [STEP_S, "on", None, "off"]
 
 
+async def test_a_call_waits_no_longer_to_look_something_up_than_to_write(url, postgres, schema):
+    """Somebody holds a lock on a table: that is an outage, which is told, and not a call that hangs."""
+    store = make(url, patience_s=0.4)
+    await opened(store)
+    with postgres.locked(schema, "claims"), pytest.raises(LedgerUnavailable, match="cannot be read"):
+        async with asyncio.timeout(10):
+            await store.claim("of a call")
+    await store.aclose()
+
+
 async def test_calls_do_not_stand_in_line_behind_reports(postgres, schema, store):
     """A report may take minutes, and people ask for many; a call with an idempotency key looks that up before it is sent."""
     await store.open()

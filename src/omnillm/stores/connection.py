@@ -84,8 +84,8 @@ class Database(Protocol):
         """For an idle second. True: all that was committed is now on disk. Raises LedgerUnavailable."""
         ...
 
-    def reading(self) -> AbstractContextManager[Connection]:
-        """A connection that sees one state of it, beside the one that writes. Raises LedgerUnavailable."""
+    def reading(self, *, is_report: bool = True) -> AbstractContextManager[Connection]:
+        """A connection that sees one state of it, beside the one that writes. Only a report may take long. Raises LedgerUnavailable."""
         ...
 
     def pepper(self) -> bytes:

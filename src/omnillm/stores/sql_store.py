@@ -115,7 +115,7 @@ class SqlStore:
         return found if found is not None and found.expires_wall_ms > self._wall_ms() else None
 
     async def open_bills(self, *, since_wall_ms: int) -> list[Binding]:
-        return await self._read(lambda db: reports.open_bills(db, since_wall_ms=since_wall_ms))
+        return await self._sum_up(lambda db: reports.open_bills(db, since_wall_ms=since_wall_ms))
 
     async def claim(self, scope: str) -> ClaimRow | None:
         return await self._read(lambda db: claims.find(db, scope, self._wall_ms()))
@@ -132,15 +132,15 @@ class SqlStore:
         return await asyncio.get_running_loop().run_in_executor(self._reporters, self._report, report)
 
     async def _read(self, report: Callable[[Connection], Found]) -> Found:
-        return await asyncio.to_thread(self._report, report)
+        return await asyncio.to_thread(self._report, report, is_report=False)
 
-    def _report(self, report: Callable[[Connection], Found]) -> Found:
+    def _report(self, report: Callable[[Connection], Found], *, is_report: bool = True) -> Found:
         """While the database answers neither reports nor the writer, only one report at a time waits for it."""
         is_trial = bool(self._silence) and not self.is_healthy
         if is_trial and not self._trial.acquire(blocking=False):
             raise LedgerUnavailable(self._silence, retry_after_s=1.0)
         try:
-            with self._database.reading() as connection:
+            with self._database.reading(is_report=is_report) as connection:
                 found = report(connection)
         except LedgerUnavailable as error:
             self._silence = error.message

@@ -73,15 +73,13 @@ class FoundRows:
 class PostgresConnection:
     """A `Connection`. Raises one of `REFUSALS`; then it may be in the middle of anything, and only `terminate` is sure to work."""
 
-    def __init__(
-        self, url: Secret, *, patience_s: float, statement_s: float | None = None, settings: Mapping[str, str] = NO_SETTINGS
-    ) -> None:
-        """`patience_s`: for the connection, and for a statement if `statement_s` does not say otherwise. `settings`: for this session."""
+    def __init__(self, url: Secret, *, patience_s: float, settings: Mapping[str, str] = NO_SETTINGS) -> None:
+        """`patience_s`: for the connection, and for a statement if `longer_s` does not say otherwise. `settings`: for this session."""
         self.longer_s: float | None = None
-        """For each statement from now on."""
+        """For each statement from now on that finds rows."""
         self._loop = uvloop.new_event_loop()
         try:
-            self._connection = self._run(_connect(url, patience_s=patience_s, statement_s=statement_s or patience_s))
+            self._connection = self._run(_connect(url, patience_s=patience_s))
         except BaseException:
             self._loop.close()
             raise
@@ -133,7 +131,7 @@ async def _nothing() -> None:
     pass
 
 
-async def _connect(url: Secret, *, patience_s: float, statement_s: float) -> asyncpg.Connection:
+async def _connect(url: Secret, *, patience_s: float) -> asyncpg.Connection:
     """To the server; of several to the first that takes writes, each with its share of the patience.
 
     The driver would ask one after the other too, but with all of it for the first: a machine that is gone would keep it from the next.
@@ -142,7 +140,7 @@ async def _connect(url: Secret, *, patience_s: float, statement_s: float) -> asy
     name = {} if "application_name=" in text else {"application_name": "omnillm"}
     servers = servers_of(url)
     if not servers:
-        return await asyncpg.connect(text, timeout=patience_s, command_timeout=statement_s, server_settings=name)
+        return await asyncpg.connect(text, timeout=patience_s, command_timeout=patience_s, server_settings=name)
     wanted = None if "target_session_attrs=" in text else "read-write"
     refusals: dict[str, Exception] = {}
     for host, port in servers:
@@ -153,7 +151,7 @@ async def _connect(url: Secret, *, patience_s: float, statement_s: float) -> asy
                 port=port,
                 target_session_attrs=wanted,
                 timeout=patience_s / len(servers),
-                command_timeout=statement_s,
+                command_timeout=patience_s,
                 server_settings=name,
             )
         except REFUSALS as error:

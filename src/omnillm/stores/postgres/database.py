@@ -131,8 +131,9 @@ class PostgresDatabase:
         return False
 
     @contextmanager
-    def reading(self) -> Iterator[PostgresConnection]:
+    def reading(self, *, is_report: bool = True) -> Iterator[PostgresConnection]:
         connection = self._reader()
+        connection.longer_s = REPORT_S if is_report else None
         try:
             yield connection
             connection.script("COMMIT")
@@ -159,7 +160,7 @@ class PostgresDatabase:
             else:
                 return connection
         try:
-            connection = PostgresConnection(self._url, patience_s=self._patience_s, statement_s=REPORT_S)
+            connection = PostgresConnection(self._url, patience_s=self._patience_s)
         except NO_CONNECTION as error:
             raise self._unreadable(error) if self._is_open else self._refused(error, "read") from error
         try:

@@ -155,7 +155,7 @@ class SqliteDatabase:
         return self._is_log_moved
 
     @contextmanager
-    def reading(self) -> Iterator[SqliteConnection]:
+    def reading(self, *, is_report: bool = True) -> Iterator[SqliteConnection]:  # noqa: ARG002 - nobody locks a table here
         connection = connect_to_read(self._path)
         try:
             yield connection
