@@ -143,11 +143,11 @@ async def test_who_hangs_up_while_its_reply_waits_to_be_translated_pays_what_tha
 
 async def test_a_reply_that_would_take_gigabytes_is_refused_and_paid(serve: Serve, provider: FakeProvider) -> None:
     """Only to a client of another protocol: others get its bytes."""
-    told = json.dumps({**ANSWER, "more": [[]] * 2_100_000}).encode()
+    told = json.dumps({**ANSWER, "more": [[]] * 2_500_000}).encode()
     async with answering(told, "application/json") as host:
         gateway = await serve(configuration(provider).replace(provider.base_url, host))
         refused = await exchange(gateway.port, ask("anthropic_messages", "hi", model="fast"))
         assert refused.status == 502
-        assert refused.json["error"]["message"].startswith("The provider's reply holds more than 2000000 objects and arrays")
+        assert refused.json["error"]["message"].startswith("The provider's reply holds more than 2400000 objects and arrays")
         assert (await gateway.books())[0] == COST_NANOUSD
         assert (await exchange(gateway.port, ask("openai_chat", "hi"))).body == told

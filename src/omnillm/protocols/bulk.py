@@ -13,9 +13,9 @@ MOST_OBJECTS: Final = 300_000
 MOST_VALUES: Final = 4_000_000
 MANY_OBJECTS: Final = 4_000
 """In a body. To translate each takes 4 to 15 us."""
-MOST_REPLY_OBJECTS: Final = 2_000_000
-MOST_REPLY_VALUES: Final = 8_000_000
-"""64 MiB of log probabilities, the densest that is honest, have nearly as many of both."""
+MOST_REPLY_OBJECTS: Final = 2_400_000
+MOST_REPLY_VALUES: Final = 4 * MOST_REPLY_OBJECTS
+"""64 MiB of log probabilities, the densest that is honest, have 2.1 and 6.2 million."""
 MOST_EVENT_OBJECTS: Final = MOST_REPLY_OBJECTS // 4
 """Of 16 MiB, the longest event."""
 
