@@ -9,7 +9,7 @@ from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
-from tests.journeys.running import Running, Serve, configuration, until
+from tests.journeys.running import PRICES, Running, Serve, configuration, until
 from tests.journeys.test_native import answering
 from tests.journeys.wire import Line, ask, exchange
 
@@ -151,3 +151,18 @@ async def test_a_reply_that_would_take_gigabytes_is_refused_and_paid(serve: Serv
         assert refused.json["error"]["message"].startswith("The provider's reply holds more than 2400000 objects and arrays")
         assert (await gateway.books())[0] == COST_NANOUSD
         assert (await exchange(gateway.port, ask("openai_chat", "hi"))).body == told
+
+
+async def test_an_event_that_would_take_too_long_is_refused_and_not_asked_for_again(serve: Serve, provider: FakeProvider) -> None:
+    """It is what its caller has asked for: no key rests for it, and it is paid by what came."""
+    told = b'data: {"id":"c","choices":[],"more":[%b[]]}\n\n' % (b"[]," * 600_000)
+    async with answering(told, "text/event-stream") as host:
+        gateway = await serve(configuration(provider).replace(provider.base_url, host))
+        refused = await exchange(gateway.port, ask("anthropic_messages", "hi", model="fast", is_stream=True, cap=10_000_000))
+    assert (refused.status, refused.json["error"]["details"]["error_code"]) == (502, "upstream_too_large")
+    ledger, settled, reserved = await gateway.books()
+    assert (ledger, reserved) == (settled, 0)
+    assert ledger > len(told) * PRICES["fake-small"]["output"] // 1_000_000
+    request, [attempt] = await gateway.last()
+    assert (request.attempts, attempt.verdict) == (1, "aborted")
+    assert gateway.keys()["good"].state == "ready"

@@ -18,7 +18,6 @@ from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PartOrder
 from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
 from omnillm.protocols.openai_responses import carrier
-from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, parse_request, transcode_response
 
@@ -224,10 +223,10 @@ def test_parts_that_wait_for_another_take_as_long_as_they_are() -> None:
 
 
 def test_what_waits_for_another_part_is_bounded() -> None:
-    """A provider that never ends a part, and goes on with others, fills no memory: its stream is a broken one."""
+    """A provider that never ends a part, and goes on with others, fills no memory."""
     order = PartOrder()
     list(order.feed(PartStarted(index=0, part=Text(text=""))))
-    with pytest.raises(Unfit, match="parts that end"):
+    with pytest.raises(ReplyTooLarge, match="wait for another part to end"):
         for _ in range(20):
             list(order.feed(TextDelta(index=1, text="a" * 1024 * 1024)))
 

@@ -269,8 +269,8 @@ class Dispatch:
 
 def _show(attempt: Attempt, answer: Answer, piece: bytes) -> Answer | Failure | None:
     """What a stream turns out to be with its next piece (b"": its end); None: it has shown nothing yet."""
-    seen = answer.feed(piece)
     attempt.observed_bytes += len(piece)
+    seen = answer.feed(piece)
     if seen & Sight.FAILED:
         attempt.has_content = bool(answer.seen & Sight.CONTENT)
         return answer.failure()

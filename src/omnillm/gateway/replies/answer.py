@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from omnillm.errors import UpstreamLost
+from omnillm.errors import ReplyTooLarge, UpstreamLost
 from omnillm.framing.sse import Frame, FrameReader, SseReader
 from omnillm.gateway.attempts.upstream import Upstream
 from omnillm.gateway.quotes.tool_calls import ToolCalls
@@ -118,6 +118,8 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
                     self.hold(translator.finish())
                     self.is_ended_well = True
                     break
+            except ReplyTooLarge:  # which its caller has asked for: no key is to rest for it, nor is it to be paid again
+                raise
             except UpstreamLost as error:
                 self._garbled = Failure(verdict=Verdict.SERVER_FAULT, status=200, code=error.code, message=error.message)
                 seen |= _FAILED

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from omnillm.errors import ReplyTooLarge
 from omnillm.model.events import (
     AudioDelta,
     CitationAdded,
@@ -20,7 +21,6 @@ from omnillm.model.events import (
     TextDelta,
     ToolCallDelta,
 )
-from omnillm.protocols.shapes import Unfit
 
 PART_EVENTS = frozenset(
     {PartStarted, TextDelta, ReasoningDelta, ToolCallDelta, RefusalDelta, AudioDelta, OpaqueAdded, CitationAdded, PartEnded}
@@ -57,7 +57,7 @@ class PartOrder:
     def _hold_back(self, event: Any) -> None:
         self._waited_bytes += len(_encode(event))
         if self._waited_bytes > _MOST_WAITING:
-            raise Unfit("stream", f"of parts that end: {_MOST_WAITING} bytes of others had to wait")
+            raise ReplyTooLarge(f"In the provider's stream more than {_MOST_WAITING} bytes wait for another part to end: ask for less.")
         self._waiting.setdefault(event.index, []).append(event)
 
     def finish(self) -> Iterator[Any]:
