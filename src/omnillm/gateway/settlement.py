@@ -21,7 +21,7 @@ from omnillm.gateway.quotes.quoter import Quoter
 from omnillm.gateway.quotes.tariff import Pairs
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.tag_sets import TagSets
-from omnillm.protocols.bulk import LARGE_BODY, is_laborious
+from omnillm.protocols.bulk import is_laborious, is_laborious_to_weigh
 from omnillm.records import ID_RANDOM_BITS
 from omnillm.routing.target import Plan
 
@@ -78,7 +78,8 @@ class Settlement:
 
     async def open_long(self, call: Call, plan: Plan, pin: Pin | None, claim: Claim | None) -> Case:
         """As `open`, of a long body: what takes long is done beside the event loop. Also raises Unavailable: too many wait for that."""
-        if len(call.body) <= LARGE_BODY and not (self._bridges.is_needed(call, plan) and is_laborious(call.body)):
+        takes_long = is_laborious if self._bridges.is_needed(call, plan) else is_laborious_to_weigh
+        if not takes_long(call.body):
             return self.open(call, plan, pin, claim)
         worded = await self.beside.do(lambda: self._word(call, plan), call.deadline - self.now())
         return self.open(call, plan, pin, claim, worded)

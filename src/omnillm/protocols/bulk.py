@@ -27,7 +27,12 @@ def count_objects(body: bytes) -> int:
 
 def is_laborious(body: bytes) -> bool:
     """Whether to translate a long body may take longer than everybody else should wait."""
-    return len(body) > LARGE_BODY or count_objects(body) > MANY_OBJECTS
+    return len(body) > 4 * LARGE_BODY or count_objects(body) > MANY_OBJECTS
+
+
+def is_laborious_to_weigh(body: bytes) -> bool:
+    """As `is_laborious`, of what is not translated: only its parts are looked at."""
+    return len(body) > LARGE_BODY and count_objects(body) > 5 * MANY_OBJECTS
 
 
 def check_shape(body: bytes) -> None:
