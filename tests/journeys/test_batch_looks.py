@@ -61,8 +61,8 @@ async def settlements(program: Gateway) -> list[int]:
 
 async def ticked(program: Gateway) -> None:
     """Whatever was due has been told so."""
-    enough = program._program._ticks + 2
-    await until(lambda: program._program._ticks >= enough)
+    enough = program._program.ticker.ticks + 2
+    await until(lambda: program._program.ticker.ticks >= enough)
 
 
 async def swept(program: Gateway, clock: ManualClock, seconds: float) -> None:

@@ -32,11 +32,12 @@ from omnillm import (
 from omnillm.config.prices import PricingSettings
 from omnillm.gateway.native import batch_bounds, batch_money
 from omnillm.gateway.native.batch_bounds import MOST_BYTES
-from omnillm.gateway.native.batch_lines import LONGEST_LINE, SLICE_BYTES, uploaded_lines
+from omnillm.gateway.native.batch_lines import LONGEST_LINE, uploaded_lines
 from omnillm.gateway.native.batch_results import Results
 from omnillm.library.prices import price_settings
 from omnillm.providers.kinds import KINDS
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.transport.sending import SLICE_BYTES
 from omnillm.transport.spool import FileBody
 
 KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]

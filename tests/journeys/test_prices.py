@@ -122,8 +122,8 @@ async def test_an_announced_price_is_charged_from_its_day_on(serve: Serve) -> No
         assert (await exchange(gateway.port, question)).status == 200
         _, [before] = await gateway.last()
         clock.advance(60)
-        ticks = gateway.program._ticks + 2
-        await until(lambda: gateway.program._ticks >= ticks)
+        ticks = gateway.program.ticker.ticks + 2
+        await until(lambda: gateway.program.ticker.ticks >= ticks)
         assert (await exchange(gateway.port, question)).status == 200
         _, [after] = await gateway.last()
         await gateway.books()

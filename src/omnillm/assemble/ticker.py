@@ -14,7 +14,8 @@ class Ticker:
 
     def __init__(self) -> None:
         self._acts: list[tuple[Callable[[], object], int]] = []
-        self._ticks = 0
+        self.ticks = 0
+        """So many so far."""
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, *acts: Callable[[], object], every: int = 1) -> None:
@@ -28,8 +29,8 @@ class Ticker:
     def tick(self) -> None:
         """Now, and from now on every `TICK_S`."""
         self._timer = asyncio.get_running_loop().call_later(TICK_S, self.tick)
-        self._ticks += 1
-        do_all([act for act, every in self._acts if not self._ticks % every])
+        self.ticks += 1
+        do_all([act for act, every in self._acts if not self.ticks % every])
 
     def close(self) -> None:
         if self._timer is not None:

@@ -67,8 +67,8 @@ async def test_b8_no_clock_renews_a_budget_before_its_time(serve: Serve, fake: F
     assert (await exchange(gateway.port, question)).is_answer
     for move in moves:
         clock.step_wall(move)
-        ticks = gateway.program._ticks
-        await until(lambda ticks=ticks: gateway.program._ticks > ticks + 1)
+        ticks = gateway.program.ticker.ticks
+        await until(lambda ticks=ticks: gateway.program.ticker.ticks > ticks + 1)
     assert (await exchange(gateway.port, question)).status == (200 if is_renewed else 402)
 
 
