@@ -6,8 +6,10 @@ import msgspec
 import pytest
 from tests.in_turn import in_turn
 
+from omnillm.model.capabilities import CapabilitySet, StructuredOutputConfig
+from omnillm.model.request import LlmRequest, user
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.transcode import transcode_request
+from omnillm.protocols.transcode import emit_request, transcode_request
 
 SCHEMA = {"type": "object", "properties": {"metres": {"type": "number"}}, "required": ["metres"]}
 ANY = {"responseMimeType": "application/json"}
@@ -28,17 +30,27 @@ def asked(target: str, dialect: Dialect, config: dict[str, Any], text: str) -> t
 def test_any_json_is_asked_for_in_a_prompt_without_the_word(target: str) -> None:
     """OpenAI refuses it; Gemini's clients do not know that. A prompt that has the word goes as it is."""
     messages, wanted, losses = asked(target, Dialect(), ANY, "How deep is the lake?")
-    assert messages[0] == {"role": "system", "content": "Answer with one JSON object and nothing else."}
+    assert (messages[0]["role"], messages[0]["content"]) == ("system", "Answer with one JSON object and nothing else.")
     assert (wanted, losses) == ({"type": "json_object"}, ["defaulted:capabilities.structured_output.kind"])
     messages, wanted, losses = asked(target, Dialect(), ANY, "How deep is the lake? As JSON.")
     assert ([message["role"] for message in messages], wanted, losses) == (["user"], {"type": "json_object"}, [])
 
 
-def test_instructions_have_the_word_too() -> None:
-    """A client of Responses, whose instructions become a message of the system."""
-    asked = {"model": "m", "instructions": "Answer in JSON.", "input": "How deep?", "text": {"format": {"type": "json_object"}}}
-    report = transcode_request("openai_responses", "openai_chat", msgspec.json.encode(asked), dialect=Dialect())
-    assert [message["content"] for message in msgspec.json.decode(report.value)["messages"]] == ["Answer in JSON.", "How deep?"]
+def test_the_word_counts_in_instructions_that_are_a_message() -> None:
+    """Chat's are; those of Responses stand beside the input, in which alone OpenAI looks for the word."""
+    asks_any = CapabilitySet(structured_output=StructuredOutputConfig(kind="json_object"))
+    request = LlmRequest(model="m", instructions="Answer in JSON.", input=(user("How deep?"),), capabilities=asks_any)
+    sent = msgspec.json.decode(emit_request("openai_chat", request).value)
+    assert [message["content"] for message in sent["messages"]] == ["Answer in JSON.", "How deep?"]
+    sent = msgspec.json.decode(emit_request("openai_responses", request).value)
+    assert [item["content"] for item in sent["input"]] == ["Answer with one JSON object and nothing else.", "How deep?"]
+
+
+def test_what_is_lost_beside_such_words_has_the_number_that_the_client_gave_it() -> None:
+    contents = [("user", {"text": "Hi"}), ("model", {"text": "Hm", "thought": True}), ("user", {"text": "So?"})]
+    body = {"contents": [{"role": role, "parts": [part]} for role, part in contents], "generationConfig": ANY}
+    report = transcode_request("gemini_generate_content", "openai_chat", msgspec.json.encode(body), model="m")
+    assert "input[1].parts[0]" in [loss.path for loss in report.loss_reasons]
 
 
 def test_a_schema_is_asked_for_in_words_where_no_answer_is_held_to_one() -> None:

@@ -22,7 +22,7 @@ from omnillm.protocols.anthropic_messages.threads import THREAD, goes_on
 from omnillm.protocols.codec import NO_NAMES, Codec, Dialect, ReplyContext
 from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.differences.asked_json import with_asked_json
+from omnillm.protocols.differences.asked_json import tell, with_asked_json
 from omnillm.protocols.differences.custom_tools import custom_names, with_free_text
 from omnillm.protocols.differences.distinct_calls import with_distinct_calls
 from omnillm.protocols.differences.effort import is_off
@@ -77,13 +77,12 @@ def write_request(codec: Codec, request: LlmRequest, dialect: Dialect) -> tuple[
     """As `emit_request`: the body, what was lost, and the functions that had to be renamed."""
     losses = Losses()
     names = NO_NAMES
+    words = ""
     protocol = codec.name
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
     if request.protocol != protocol:
-        if request.protocol == "gemini_generate_content":
-            request = with_whole_texts(request)
-        request = _as_taken(request, protocol, dialect, losses)
+        request, words = _as_taken(request, protocol, dialect, losses)
         calls, natives = _calls_and_natives(request.input)
         if request.protocol and (request.vendor_extensions or request.previous_response_id or natives):
             _refuse_kept(request, natives)
@@ -93,7 +92,10 @@ def write_request(codec: Codec, request: LlmRequest, dialect: Dialect) -> tuple[
             names = {name: own for own, name in sent.items()}
             request = _renamed(request, sent)
     try:
-        body = msgspec.json.encode(codec.emit_request(request, dialect, losses))
+        written = codec.emit_request(request, dialect, losses)
+        if words:
+            tell(words, written, protocol)
+        body = msgspec.json.encode(written)
     except RecursionError as error:
         raise client_mistake(error) from error
     return body, losses.reasons if losses else (), names
@@ -123,19 +125,23 @@ def _calls_and_natives(items: tuple[RequestItem, ...]) -> tuple[list[ToolCall], 
     return calls, natives
 
 
-def _as_taken(request: LlmRequest, protocol: str, dialect: Dialect, losses: Losses) -> LlmRequest:
-    """In OpenAI's protocols, ask for JSON in words where that is needed, and for no reasoning or sampling that would be refused."""
+def _as_taken(request: LlmRequest, protocol: str, dialect: Dialect, losses: Losses) -> tuple[LlmRequest, str]:
+    """Join pieces of texts; ask nothing that OpenAI's protocols refuse. Returns the words, too, in which JSON must be asked for."""
+    if request.protocol == "gemini_generate_content":
+        request = with_whole_texts(request)
     if protocol not in _OPENAI:
-        return request
-    request = with_asked_json(request, losses, takes_schemas=dialect.takes_schemas)
+        return request, ""
+    # Chat's instructions are a message; those of Responses do not count.
+    hears = protocol == "openai_chat"
+    request, words = with_asked_json(request, losses, takes_schemas=dialect.takes_schemas, hears_instructions=hears)
     reasoning = request.capabilities.reasoning
     if not takes_sampling(reasoning, dialect):
         request = replace(request, generation=without_sampling(request.generation, losses))
     if reasoning is None or dialect.efforts != ():
-        return request
+        return request, words
     if not is_off(reasoning):
         losses.drop("capabilities.reasoning", "the model takes no word on it")
-    return replace(request, capabilities=replace(request.capabilities, reasoning=None))
+    return replace(request, capabilities=replace(request.capabilities, reasoning=None)), words
 
 
 def _refuse_kept(request: LlmRequest, natives: list[Native]) -> None:

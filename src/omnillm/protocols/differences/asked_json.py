@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from omnillm.model.capabilities import StructuredOutputConfig
-from omnillm.model.message import Message, MessageRole, Text
+from omnillm.model.message import Text
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import Losses
 
@@ -20,23 +20,32 @@ def words_for(schema: dict[str, Any]) -> str:
     return f"{_ASKING_FOR}{_encode(schema).decode()}"
 
 
-def with_asked_json(request: LlmRequest, losses: Losses, *, takes_schemas: bool) -> LlmRequest:
-    """Ask in OpenAI's protocols for what is refused otherwise: any JSON of a prompt without that word, and a schema, at some hosts."""
+def with_asked_json(request: LlmRequest, losses: Losses, *, takes_schemas: bool, hears_instructions: bool) -> tuple[LlmRequest, str]:
+    """Ask in OpenAI's protocols for what is refused otherwise: any JSON of a prompt without that word, and a schema, at some hosts.
+
+    Returns the request, and the words for `tell`. `hears_instructions`: the word counts there, too.
+    """
     output = request.capabilities.structured_output
     if output is None:
-        return request
+        return request, ""
     if output.kind == "json_object":
-        texts = (part.text for part in request.parts if type(part) is Text)
-        if any("json" in text.lower() for text in (request.instructions or "", *texts)):
-            return request
+        texts = [part.text for part in request.parts if type(part) is Text]
+        if hears_instructions and request.instructions:
+            texts.append(request.instructions)
+        if any("json" in text.lower() for text in texts):
+            return request, ""
         losses.default(f"{_PATH}.kind", "asked for in the system text, too: a prompt without the word is refused")
-        return _told(request, ASKING)
+        return request, ASKING
     if takes_schemas or output.schema is None:
-        return request
+        return request, ""
     losses.approximate(f"{_PATH}.schema", "asked for in the system text: the host holds to none")
     capabilities = replace(request.capabilities, structured_output=StructuredOutputConfig(kind="json_object"))
-    return replace(_told(request, words_for(output.schema)), capabilities=capabilities)
+    return replace(request, capabilities=capabilities), words_for(output.schema)
 
 
-def _told(request: LlmRequest, words: str) -> LlmRequest:
-    return replace(request, input=(Message.text(MessageRole.SYSTEM, words), *request.input))
+def tell(words: str, body: dict[str, Any], protocol: str) -> None:
+    """Say it first in a body that is written. Said in the request, it would shift the numbers by which what is lost there is told."""
+    if protocol == "openai_chat":
+        body["messages"].insert(0, {"role": "system", "content": words})
+    else:
+        body.setdefault("input", []).insert(0, {"type": "message", "role": "system", "content": words})
