@@ -72,6 +72,8 @@ class Book:
         self._unsynced_since: float | None = None
         self._open: set[tuple[str, int, str]] = set()
         """(request, attempt, budget) of each reservation that this run has written, or may have, and not closed."""
+        self._may_be_forgotten = False
+        """The database has failed while some of it was not synced, so it may have forgotten that a reservation was closed."""
 
     def open(self, wall_ms: int) -> Opened:
         """Lock the database, create or migrate it, begin an epoch. Raises ConfigError for one that cannot be used as it is."""
@@ -79,6 +81,7 @@ class Book:
             self._database.open()
             self._roll_up = RollUp()
             self._open.clear()
+            self._may_be_forgotten = False
             return self._begin_epoch(wall_ms)
         except BaseException:
             self._database.release()
@@ -112,8 +115,11 @@ class Book:
 
     def _end(self, wall_ms: int) -> None:
         with self._database.transaction(epoch=self._epoch, is_synced=True) as connection:
-            left = sorted({request_id for request_id, _, _ in self._open})
-            self._end_epochs(connection, left, below=self._epoch + 1, wall_ms=wall_ms)
+            below = self._epoch + 1
+            left = (
+                _left_open(connection, below=below) if self._may_be_forgotten else sorted({request_id for request_id, _, _ in self._open})
+            )
+            self._end_epochs(connection, left, below=below, wall_ms=wall_ms)
 
     def reopen(self) -> None:
         """A new connection, proven by a write."""
@@ -122,6 +128,7 @@ class Book:
 
     def _reopen(self) -> None:
         self._roll_up.doubt()
+        self._may_be_forgotten |= self._unsynced_since is not None
         self._database.reopen(epoch=self._epoch)
 
     def write(self, postings: list[Posting], *, is_awaited: bool, now: float) -> bool:
@@ -246,7 +253,7 @@ class Book:
 
 
 def _left_open(connection: Connection, *, below: int) -> list[str]:
-    """The requests that killed runs left with a reservation."""
+    """The requests that runs which have not ended have left with a reservation."""
     killed = connection.execute(KILLED, (below,)).fetchall()
     return [request_id for epoch in killed for (request_id,) in connection.execute(OPEN_REQUESTS, epoch)]
 
