@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
@@ -13,10 +14,13 @@ async def test_who_gives_up_goes_at_once_and_the_next_begins_when_the_work_has_e
     """So a crowd that asks and leaves has one piece of work alive, whatever it asked for."""
     beside, began, may_end = Beside(), asyncio.Event(), Event()
     loop, own_s = asyncio.get_running_loop(), sys.getswitchinterval()
+    logged: list[object] = []
+    loop.set_exception_handler(lambda _, context: logged.append(context))
 
     def work() -> None:
         loop.call_soon_threadsafe(began.set)
         may_end.wait(20)
+        raise ZeroDivisionError
 
     left = asyncio.create_task(beside.do(work, 60))
     await began.wait()
@@ -30,6 +34,7 @@ async def test_who_gives_up_goes_at_once_and_the_next_begins_when_the_work_has_e
     may_end.set()
     assert await following is True
     assert sys.getswitchinterval() == pytest.approx(own_s)
+    assert logged == [], "nobody is there who could be told of it"
 
 
 async def test_an_error_is_told_to_who_asked_and_ends_the_turn() -> None:
@@ -37,3 +42,15 @@ async def test_an_error_is_told_to_who_asked_and_ends_the_turn() -> None:
     with pytest.raises(ZeroDivisionError):
         await beside.do(lambda: 1 // 0, 60)
     assert await beside.do(lambda: "done", 60) == "done"
+
+
+async def test_a_system_that_gives_no_thread_does_not_end_the_turns() -> None:
+    beside, own_s = Beside(), sys.getswitchinterval()
+    loop, closed = asyncio.get_running_loop(), ThreadPoolExecutor()
+    closed.shutdown()
+    loop.set_default_executor(closed)
+    with pytest.raises(RuntimeError):
+        await beside.do(lambda: "done", 60)
+    assert sys.getswitchinterval() == pytest.approx(own_s)
+    loop.set_default_executor(ThreadPoolExecutor())
+    assert await beside.do(lambda: "done", 1) == "done"

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from omnillm.errors import Unavailable
 
@@ -33,13 +33,19 @@ class Beside:
         except TimeoutError:
             raise Unavailable("Too many long bodies wait to be translated.", code="overloaded", retry_after_s=1.0) from None
         sys.setswitchinterval(SWITCH_S)
-        doing = asyncio.get_running_loop().run_in_executor(None, work)
+        try:
+            doing = asyncio.get_running_loop().run_in_executor(None, work)
+        except BaseException:  # the system gives no thread
+            self._pass_on()
+            raise
         doing.add_done_callback(self._pass_on)
         try:
             return await asyncio.shield(doing)
         finally:
             del doing  # its error, that error's traceback and this frame would be a cycle, and hold the body until a collection
 
-    def _pass_on(self, _: object) -> None:
+    def _pass_on(self, done: asyncio.Future[Any] | None = None) -> None:
         sys.setswitchinterval(self._switch_s)
         self._turn.release()
+        if done is not None and not done.cancelled():
+            done.exception()  # asked for, so that asyncio does not log it where nobody waits for it any more
