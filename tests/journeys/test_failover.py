@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
+from msgspec.structs import replace
 from tests import soak
 from tests.in_turn import in_turn
 from tests.journeys.running import PRICES, Serve, configuration
@@ -508,6 +509,25 @@ async def test_who_names_what_is_not_there_keeps_nobody_from_the_model(serve: Se
         fake.enqueue(Fault.status(status))
         assert [(await exchange(gateway.port, ask(dialect, "hello"))).headers["x-omnillm-attempts"] for _ in "ab"] == ["2", "1"]
         assert len(fake.log) == 6
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+WHOLE = {
+    "a picture that it holds": {"messages": [{"role": "user", "content": [PICTURE]}]},
+    "what Go and .NET escape": {"messages": [{"role": "user", "content": "a ESCAPE b"}]},
+}
+
+
+@in_turn("what", WHOLE)
+async def test_a_model_that_is_denied_is_found_out_by_who_sends_nothing_but_what_it_holds(serve: Serve, what: str) -> None:
+    """Else a key that may not use the model would be tried by every call of an agent that looks at a screen, or is written in Go."""
+    async with FakeProvider(keys={"a": Behaviour(), "b": Behaviour()}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab"), queue="0s"))
+        fake.enqueue(*[Fault.status(403)] * 2)
+        asked = ask("openai_chat", "hello", more=WHOLE[what])
+        asked = replace(asked, raw=asked.raw.replace(b"ESCAPE", rb"\u003c"))
+        assert [(await exchange(gateway.port, asked)).status for _ in range(2)] == [503, 503]
+        assert len(fake.log) == 2
 
 
 @pytest.mark.parametrize("name", ["status_401", "status_500", "html_in_200", "error_in_200", "empty_200", "reset_before_head"])

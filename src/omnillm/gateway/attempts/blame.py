@@ -17,8 +17,10 @@ SHORTEST_ATTEMPT_S = 0.005
 """With less time left no other attempt is begun. (Timers may fire a little early.)"""
 BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
 OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
-ADDRESS: Final = re.compile(rb'"(?:file_?[uU]ri|uri|(?:image_)?url|skill_id)"\s*:\s*"|\\u00[2-7]')
-"""What names something by no id that is bound to a key: an address (somebody's film), a skill; or an escape, which may hide that."""
+ADDRESS: Final = re.compile(rb'"(?:file_?[uU]ri|uri|(?:image_)?url|skill_id)"\s*:\s*"(?!data:)|\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF])')
+"""What names something by no id that is bound to a key: an address (somebody's film), a skill; or an escaped letter, which may hide that.
+
+A picture that the body itself holds is no address, and the signs that Go and .NET escape are in no name."""
 OF_TIME = frozenset({Verdict.TIMEOUT, Verdict.NOT_SENT})
 
 
