@@ -156,7 +156,7 @@ async def test_calls_go_on_while_the_budgets_of_many_are_scraped(gateway: Runnin
 
 @pytest.mark.parametrize("form", ["json", "csv"])
 async def test_calls_go_on_while_a_long_report_is_written(serve: Serve, provider: FakeProvider, tmp_path: Path, form: str) -> None:
-    """Who spent what on each day, for a hundred virtual keys over a month."""
+    """Who spent what on each day, for 150 virtual keys over 20 days."""
     gateway = await serve(configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db"))
     counts = ", ".join(["1"] * len(COUNT_COLUMNS))
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as ledger, ledger:

@@ -1,4 +1,4 @@
-"""The body of a native call, ready to be sent: bytes, a file on disk, or a form around a file."""
+"""The body of a raw call, ready to be sent: bytes, a file on disk, or a form around a file."""
 
 from pathlib import Path
 from random import Random

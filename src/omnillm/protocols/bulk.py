@@ -44,14 +44,14 @@ def check_shape(body: bytes) -> None:
 def check_reply(body: bytes) -> None:
     """ReplyTooLarge: a provider's reply would take gigabytes once it is decoded."""
     if count_objects(body) > MOST_REPLY_OBJECTS or body.count(b",") > MOST_REPLY_VALUES:
-        raise _too_many("reply", MOST_REPLY_OBJECTS)
+        raise _too_many("reply", f"{MOST_REPLY_OBJECTS} objects and arrays, or {MOST_REPLY_VALUES} values")
 
 
 def check_event(body: bytes) -> None:
     """As `check_reply`, of one event of a provider's stream."""
     if count_objects(body) > MOST_EVENT_OBJECTS:
-        raise _too_many("stream event", MOST_EVENT_OBJECTS)
+        raise _too_many("stream event", f"{MOST_EVENT_OBJECTS} objects and arrays")
 
 
-def _too_many(kind: str, most: int) -> ReplyTooLarge:
-    return ReplyTooLarge(f"The provider's {kind} holds more than {most} objects and arrays, or {4 * most} values: ask for less.")
+def _too_many(kind: str, most: str) -> ReplyTooLarge:
+    return ReplyTooLarge(f"The provider's {kind} holds more than {most}: ask for less.")

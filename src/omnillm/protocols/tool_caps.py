@@ -1,6 +1,6 @@
 """A cap on the calls of a provider's own tools, for a request that sets none, in its protocol's own member.
 
-Calls that are paid one by one have no bound until the provider is told one; then the provider keeps it.
+Calls that are paid one by one have no bound until the provider is told one; then the provider keeps to it.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Which path speaks which protocol: one table, which each request is looked up in once."""
+"""Which path speaks which protocol: one table, in which each request is looked up once."""
 
 import re
 

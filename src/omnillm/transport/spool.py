@@ -1,4 +1,4 @@
-"""Bodies that are too large for memory. Up to a mebibyte they stay in memory, then they lie in a file without a name.
+"""Bodies that may be large. Up to a mebibyte they stay in memory; longer ones lie in a file without a name.
 
 They can be read from any offset, any number of times. A file of the caller's own is sent from where it lies.
 """

@@ -1,7 +1,7 @@
 """Native calls: files, batches and all else that a provider offers beside inference, under the same limits, keys and ledger.
 
-The bytes of request and reply pass unchanged. Ids are bound to the key that made them, as in inference. A virtual key finds only what it
-has made itself.
+Nothing is translated: bytes pass as they come, except in lists (`lists`, `shared`) and for a public model name (`routed`). Ids are bound to
+the key that made them, as in inference. A virtual key finds only what it has made itself.
 """
 
 from collections.abc import Mapping
