@@ -56,3 +56,15 @@ def test_stops_and_probabilities_are_refused_as_well() -> None:
     body, losses = asked("openai_chat", Dialect(rests=False), stopSequences=["END"], responseLogprobs=True, logprobs=2, topP=0.5)
     assert not body.keys() & {"stop", "logprobs", "top_logprobs", "top_p"}
     assert losses == {f"dropped:generation.{name}" for name in ("stop", "logprobs", "top_logprobs", "top_p")}
+
+
+@pytest.mark.parametrize(("model", "effort"), [("gpt-5.2", "medium"), ("gpt-5.6-sol", None)])
+def test_a_model_that_reasons_only_if_it_is_asked_to_is_told_how_much(model: str, effort: str | None) -> None:
+    """A client of the Messages API switches thinking on, and says no more: the model would not think at all."""
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}], "thinking": {"type": "adaptive"}}
+    for target in ("openai_chat", "openai_responses"):
+        dialect = dialect_of(endpoint("openai"), provider="p", protocol=target, model=model, default_max_tokens=9)
+        report = transcode_request("anthropic_messages", target, msgspec.json.encode(body), model="m", dialect=dialect)
+        sent = msgspec.json.decode(report.value)
+        said = sent.get("reasoning_effort") if target == "openai_chat" else sent["reasoning"].get("effort")
+        assert (said, "capabilities.reasoning.effort" in [loss.path for loss in report.loss_reasons]) == (effort, effort is not None)

@@ -25,7 +25,7 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.differences.asked_json import tell, with_asked_json
 from omnillm.protocols.differences.custom_tools import custom_names, with_free_text
 from omnillm.protocols.differences.distinct_calls import with_distinct_calls
-from omnillm.protocols.differences.effort import is_off
+from omnillm.protocols.differences.effort import as_taken
 from omnillm.protocols.differences.sampling import takes_sampling, without_sampling
 from omnillm.protocols.differences.tool_names import NAMES_OF_GEMINI, NameRule, rename
 from omnillm.protocols.gemini_generate_content.pieces import with_whole_texts
@@ -137,11 +137,9 @@ def _as_taken(request: LlmRequest, protocol: str, dialect: Dialect, losses: Loss
     reasoning = request.capabilities.reasoning
     if not takes_sampling(reasoning, dialect):
         request = replace(request, generation=without_sampling(request.generation, losses))
-    if reasoning is None or dialect.efforts != ():
-        return request, words
-    if not is_off(reasoning):
-        losses.drop("capabilities.reasoning", "the model takes no word on it")
-    return replace(request, capabilities=replace(request.capabilities, reasoning=None)), words
+    if reasoning is not None and (taken := as_taken(reasoning, dialect, losses)) is not reasoning:
+        request = replace(request, capabilities=replace(request.capabilities, reasoning=taken))
+    return request, words
 
 
 def _refuse_kept(request: LlmRequest, natives: list[Native]) -> None:

@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from omnillm.model.capabilities import ReasoningCapability
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.loss import Losses
 
 BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768}
 SMALLEST_BUDGET = 1024
@@ -34,3 +38,15 @@ def nearest(effort: str, efforts: Sequence[str] | None) -> str:
 def is_off(wanted: ReasoningCapability) -> bool:
     """Tell whether no reasoning is asked for."""
     return wanted.mode == "disabled" or wanted.effort == "none" or (wanted.budget_tokens == 0 and not wanted.effort)
+
+
+def as_taken(wanted: ReasoningCapability, dialect: Dialect, losses: Losses) -> ReasoningCapability | None:
+    """Return what is said to a model in OpenAI's protocols; None: nothing."""
+    if dialect.efforts == ():
+        if not is_off(wanted):
+            losses.drop("capabilities.reasoning", "the model takes no word on it")
+        return None
+    if dialect.rests and wanted.mode not in {"", "disabled"} and not wanted.effort and wanted.budget_tokens is None:
+        losses.default("capabilities.reasoning.effort", "the model reasons only if it is told how much")
+        return replace(wanted, effort="medium")
+    return wanted
