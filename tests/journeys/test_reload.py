@@ -196,16 +196,22 @@ async def test_a_model_follows_the_file(serve: Serve, provider: FakeProvider) ->
 
 
 async def test_a_file_that_takes_long_to_be_read_holds_nobody_up(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
-    """Calls are served by the old one meanwhile."""
+    """Calls are served by the old one meanwhile; and what is asked for while it is read is done behind it."""
     text = configuration(provider)
     gateway, pipe = await serve(text), tmp_path / "omnillm.yaml"
     os.mkfifo(pipe)
-    gateway.service._read_settings = lambda: parse(pipe.read_text(), {})
-    reloading = asyncio.create_task(gateway.service.reload())
+    later = tmp_path / "later.yaml"
+    later.write_text(text.replace("fast:", "quick:"))
+    files = iter((pipe, later))
+    gateway.service._read_settings = lambda: parse(next(files).read_text(), {})
+    server = gateway.service.server
+    server._begin_reload()
+    assert server._reloading is not None
     assert (await exchange(gateway.port, ask("openai_chat", "hi"))).status == 200
-    assert not reloading.done()
-    await asyncio.to_thread(pipe.write_text, text.replace("fast:", "quick:"))
-    await reloading
+    assert not server._reloading.done()
+    server._begin_reload()  # the file has changed again, behind what is being read
+    await asyncio.to_thread(pipe.write_text, text)
+    await server._reloading
     assert (await exchange(gateway.port, ask("openai_chat", "hi", model="quick"))).status == 200
 
 

@@ -99,8 +99,8 @@ class Server:
 
     async def catch_up(self) -> None:
         """Do what SIGHUP has asked for meanwhile."""
-        is_stale, self._is_stale = self._is_stale, False
-        if is_stale:
+        while self._is_stale:
+            self._is_stale = False
             await self._apply()
 
     def _note_reload(self) -> None:
@@ -126,8 +126,11 @@ class Server:
         await self.drain()
 
     def _begin_reload(self) -> None:
-        if not self.is_draining and (self._reloading is None or self._reloading.done()):
-            self._reloading = asyncio.get_running_loop().create_task(self._apply())
+        if self.is_draining:
+            return
+        self._is_stale = True  # also while the file is read: it may have changed behind that
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self.catch_up())
 
     async def _apply(self) -> None:
         try:
