@@ -40,8 +40,8 @@ def test_rows_that_are_kept_for_less_than_a_day_are_told_in_hours() -> None:
     ("limits", "told"),
     [
         ("body: 1MiB, buffered: 1MiB, upload: 1MiB, spooled: 1MiB", []),
-        ("buffered: 32MiB", ["limits.buffered is below limits.body: what is between them is allowed, and never finds room"]),
-        ("upload: 5GiB", ["limits.spooled is below limits.upload: what is between them is allowed, and never finds room"]),
+        ("buffered: 32MiB", ["limits.buffered is below limits.body: a request above limits.buffered is always refused"]),
+        ("upload: 5GiB", ["limits.spooled is below limits.upload: a request above limits.spooled is always refused"]),
     ],
 )
 def test_bodies_for_which_there_is_never_room_are_told(limits: str, told: list[str]) -> None:

@@ -68,7 +68,7 @@ def _never_room(limits: LimitSettings) -> Iterator[str]:
         ("spooled", limits.spooled_bytes, "upload", limits.upload_bytes),
     ):
         if most < least:
-            yield f"limits.{together} is below limits.{one}: what is between them is allowed, and never finds room"
+            yield f"limits.{together} is below limits.{one}: a request above limits.{together} is always refused"
 
 
 def _sampled(permille: int) -> str:

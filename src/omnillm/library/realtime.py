@@ -75,7 +75,7 @@ class RealtimeSession:
             return
         if ended.is_ours:
             raise RuntimeError("this session is closed")
-        error = UpstreamLost(f"The provider has ended the session with {ended.code}: nobody hears any more.")
+        error = UpstreamLost(f"The provider has ended the session with {ended.code}: nothing can be sent any more.")
         error.note_call(self.request_id, self.attempts)
         raise error
 

@@ -1,4 +1,4 @@
-"""What stands in the writer's queue, and how those who wait for it are told: done, or refused."""
+"""What stands in the writer's queue: what of it is written again after a failure, and how those who wait are told (done, or refused)."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """The thread that owns the ledger's only read-write connection, and the queue before it.
 
-The event loop appends to a deque and goes on; it wakes the thread only if that sleeps. After a time without work the thread commits at
-once. Otherwise it lets postings gather between two transactions, because a commit costs as much as a dozen postings: for a short time if
-somebody waits for one of them, for longer if nobody does.
+The event loop appends to a deque and goes on; it wakes the thread only if that sleeps. The thread commits at once after a time without
+work, or if somebody waits for a posting and no other came meanwhile. Otherwise it lets postings gather between two transactions, because a
+commit costs as much as a dozen postings: for a short time if somebody waits for one of them, for longer if nobody does.
 """
 
 import asyncio
