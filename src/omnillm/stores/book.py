@@ -72,8 +72,8 @@ class Book:
         self._unsynced_since: float | None = None
         self._open: set[tuple[str, int, str]] = set()
         """(request, attempt, budget) of each reservation that this run has written, or may have, and not closed."""
-        self._may_be_forgotten = False
-        """The database has failed while some of it was not synced, so it may have forgotten that a reservation was closed."""
+        self._closed: set[tuple[str, int, str]] = set()
+        """What has been closed since the last sync: a database that fails may forget that."""
 
     def open(self, wall_ms: int) -> Opened:
         """Lock the database, create or migrate it, begin an epoch. Raises ConfigError for one that cannot be used as it is."""
@@ -81,7 +81,7 @@ class Book:
             self._database.open()
             self._roll_up = RollUp()
             self._open.clear()
-            self._may_be_forgotten = False
+            self._closed.clear()
             return self._begin_epoch(wall_ms)
         except BaseException:
             self._database.release()
@@ -115,11 +115,8 @@ class Book:
 
     def _end(self, wall_ms: int) -> None:
         with self._database.transaction(epoch=self._epoch, is_synced=True) as connection:
-            below = self._epoch + 1
-            left = (
-                _left_open(connection, below=below) if self._may_be_forgotten else sorted({request_id for request_id, _, _ in self._open})
-            )
-            self._end_epochs(connection, left, below=below, wall_ms=wall_ms)
+            left = sorted({request_id for request_id, _, _ in self._open - self._closed})
+            self._end_epochs(connection, left, below=self._epoch + 1, wall_ms=wall_ms)
 
     def reopen(self) -> None:
         """A new connection, proven by a write."""
@@ -128,7 +125,7 @@ class Book:
 
     def _reopen(self) -> None:
         self._roll_up.doubt()
-        self._may_be_forgotten |= self._unsynced_since is not None
+        self._closed.clear()
         self._database.reopen(epoch=self._epoch)
 
     def write(self, postings: list[Posting], *, is_awaited: bool, now: float) -> bool:
@@ -150,7 +147,7 @@ class Book:
             raise
         self._note(postings, is_known=True)
         if is_synced:
-            self._unsynced_since = None
+            self._synced()
         elif self._unsynced_since is None:
             self._unsynced_since = now
         return is_synced
@@ -161,7 +158,12 @@ class Book:
                 if entry.kind == EntryKind.RESERVE:
                     self._open.add((entry.request_id, entry.attempt, entry.budget))
                 elif is_known and entry.kind in CLOSING:
-                    self._open.discard((entry.request_id, entry.attempt, entry.budget))
+                    self._closed.add((entry.request_id, entry.attempt, entry.budget))
+
+    def _synced(self) -> None:
+        self._unsynced_since = None
+        self._open -= self._closed
+        self._closed.clear()
 
     def _is_overdue(self, now: float) -> bool:
         return self._unsynced_since is not None and now - self._unsynced_since >= UNSYNCED_S
@@ -199,13 +201,13 @@ class Book:
         """For an idle second: all that was written is on disk afterwards."""
         if not self._database.rest() and self._unsynced_since is not None:
             self.sync()
-        self._unsynced_since = None
+        self._synced()
 
     def sync(self) -> None:
         """All that was written is on disk afterwards."""
         with self._database.transaction(epoch=self._epoch, is_synced=True):
             pass
-        self._unsynced_since = None
+        self._synced()
 
     def _begin_epoch(self, wall_ms: int) -> Opened:
         with self._database.transaction(epoch=0, is_synced=True) as connection:
@@ -253,7 +255,7 @@ class Book:
 
 
 def _left_open(connection: Connection, *, below: int) -> list[str]:
-    """The requests that runs which have not ended have left with a reservation."""
+    """The requests that killed runs left with a reservation."""
     killed = connection.execute(KILLED, (below,)).fetchall()
     return [request_id for epoch in killed for (request_id,) in connection.execute(OPEN_REQUESTS, epoch)]
 
