@@ -5,7 +5,7 @@ import json
 import shutil
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WAIT_S = 60
+
+
+class Refused(Exception):
+    """The browser has no answer: while a page makes way for another, nothing can be asked of it."""
 
 
 class Tab:
@@ -29,6 +33,8 @@ class Tab:
         while True:
             message = json.loads(await self._connection.recv())
             if message.get("id") == self._asked:
+                if "error" in message:
+                    raise Refused(message["error"]["message"])
                 return message["result"]
             if message["method"] in {"Runtime.exceptionThrown", "Log.entryAdded"}:
                 self.complaints.append(json.dumps(message["params"]))
@@ -39,9 +45,11 @@ class Tab:
 
     async def until(self, script: str) -> Any:
         """Ask until the expression is something."""
-        while not (value := await self.run(script)):
+        while True:
+            with suppress(Refused):
+                if value := await self.run(script):
+                    return value
             await asyncio.sleep(0.02)
-        return value
 
 
 @asynccontextmanager
