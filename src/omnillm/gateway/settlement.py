@@ -63,7 +63,7 @@ class Settlement:
         self._last_id = 0
         self._day_number, self._day = 0, civil_day(0)
 
-    def open(self, call: Call, plan: Plan, pin: Pin | None = None, claim: Claim | None = None, worded: "Worded | None" = None) -> Case:
+    def open(self, call: Call, plan: Plan, pin: Pin | None = None, claim: Claim | None = None, worded: Worded | None = None) -> Case:
         """Raises whatever can be refused before anything is held: a body that cannot be translated, a model without a price.
 
         `worded`: the call was translated and quoted already.
@@ -84,7 +84,7 @@ class Settlement:
         worded = await self.beside.do(lambda: self._word(call, plan), call.deadline - self.now())
         return self.open(call, plan, pin, claim, worded)
 
-    def _word(self, call: Call, plan: Plan) -> "Worded":
+    def _word(self, call: Call, plan: Plan) -> Worded:
         """Translate and quote. For a long body this runs in a thread, so it changes nothing that the event loop has."""
         bridge: Bridge | FamilyBridge | None = None
         if self._bridges.is_needed(call, plan):

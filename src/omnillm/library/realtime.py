@@ -8,7 +8,7 @@ import msgspec
 from omnillm.errors import BadRequest, Forbidden, ProviderError, UpstreamLost
 from omnillm.gateway.sessions.session import Session
 from omnillm.library.primitive import PrimitiveRequest, body_of, check_kind, encoded
-from omnillm.library.streams import Turn
+from omnillm.library.streams import OneReader
 from omnillm.money import format_usd
 from omnillm.protocols.sessions.gemini_live import read_setup
 from omnillm.protocols.sessions.registry import SESSIONS
@@ -40,7 +40,7 @@ class RealtimeSession:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._turn = Turn()
+        self._one_reader = OneReader()
 
     async def send(self, message: Mapping[str, Any] | str | bytes) -> None:
         """A mapping goes as JSON, a text as it is, bytes as a binary message. Waits for room; raises what ended the session.
@@ -58,7 +58,7 @@ class RealtimeSession:
         return self
 
     async def __anext__(self) -> RealtimeMessage:
-        with self._turn:
+        with self._one_reader:
             message = await self._session.receive()
         if message is None:
             self._check_farewell()

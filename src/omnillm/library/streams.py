@@ -13,7 +13,7 @@ EventT = TypeVar("EventT")
 RawEvent = StreamFrame | BinaryChunk | StreamUsage | Completed
 
 
-class Turn:
+class OneReader:
     """Of one task at a time: another would miss what the first one reads, or wait for ever."""
 
     def __init__(self) -> None:
@@ -38,13 +38,13 @@ class Stream(Generic[EventT]):
         self._decode = decode
         self._ready: Iterator[EventT] = iter(())
         self._is_over = False
-        self._turn = Turn()
+        self._one_reader = OneReader()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> EventT:
-        with self._turn:
+        with self._one_reader:
             try:
                 while (event := next(self._ready, None)) is None and not self._is_over:
                     piece = await self._read()

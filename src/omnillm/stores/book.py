@@ -9,6 +9,7 @@ from omnillm.records import AttemptRow, Balance, Binding, ClaimRow, Entry, Entry
 from omnillm.stores import claims, orphans, retirement, virtual_keys
 from omnillm.stores.connection import CommitUnknown, Connection, Database, TakenOver
 from omnillm.stores.daily import Daily
+from omnillm.stores.open_reservations import CLOSING, OpenReservations
 from omnillm.stores.rollup import RollUp
 from omnillm.stores.store import Opened
 from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY_TAGS, ATTEMPTS, BINDINGS, ENTRIES, REQUESTS, Row, Table, add
@@ -16,7 +17,6 @@ from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY_TAGS, ATTEMPTS, 
 BEGIN_EPOCH = """INSERT INTO epochs (epoch, started_wall_ms) SELECT coalesce(max(epoch), 0) + 1, CAST(? AS bigint) FROM epochs
     RETURNING epoch"""
 BOOKED = frozenset({int(EntryKind.SETTLE), int(EntryKind.ADJUST)})
-CLOSING: Final = frozenset({int(EntryKind.SETTLE), int(EntryKind.VOID)})
 UNSYNCED_S: Final = 0.5
 """After so long, what was committed without a sync is synced with the next commit, or in the first idle second."""
 KILLED = "SELECT epoch FROM epochs WHERE ended_wall_ms IS NULL AND epoch < ?"
@@ -70,18 +70,14 @@ class Book:
         self._epoch = 0
         self._roll_up = RollUp()
         self._unsynced_since: float | None = None
-        self._open: set[tuple[str, int, str]] = set()
-        """(request, attempt, budget) of each reservation that this run has written, or may have, and not closed."""
-        self._closed: set[tuple[str, int, str]] = set()
-        """What has been closed since the last sync: a database that fails may forget that."""
+        self._reservations = OpenReservations()
 
     def open(self, wall_ms: int) -> Opened:
         """Lock the database, create or migrate it, begin an epoch. Raises ConfigError for one that cannot be used as it is."""
         try:
             self._database.open()
             self._roll_up = RollUp()
-            self._open.clear()
-            self._closed.clear()
+            self._reservations = OpenReservations()
             return self._begin_epoch(wall_ms)
         except BaseException:
             self._database.release()
@@ -115,8 +111,7 @@ class Book:
 
     def _end(self, wall_ms: int) -> None:
         with self._database.transaction(epoch=self._epoch, is_synced=True) as connection:
-            left = sorted({request_id for request_id, _, _ in self._open - self._closed})
-            self._end_epochs(connection, left, below=self._epoch + 1, wall_ms=wall_ms)
+            self._end_epochs(connection, self._reservations.requests(), below=self._epoch + 1, wall_ms=wall_ms)
 
     def reopen(self) -> None:
         """A new connection, proven by a write."""
@@ -125,7 +120,7 @@ class Book:
 
     def _reopen(self) -> None:
         self._roll_up.doubt()
-        self._closed.clear()
+        self._reservations.doubt()
         self._database.reopen(epoch=self._epoch)
 
     def write(self, postings: list[Posting], *, is_awaited: bool, now: float) -> bool:
@@ -143,27 +138,18 @@ class Book:
                     raise
                 self._write(rows, is_synced=is_synced)
         except CommitUnknown:
-            self._note(postings, is_known=False)
+            self._reservations.note(postings, is_known=False)
             raise
-        self._note(postings, is_known=True)
+        self._reservations.note(postings, is_known=True)
         if is_synced:
             self._synced()
         elif self._unsynced_since is None:
             self._unsynced_since = now
         return is_synced
 
-    def _note(self, postings: list[Posting], *, is_known: bool) -> None:
-        for posting in postings:
-            for entry in posting.entries:
-                if entry.kind == EntryKind.RESERVE:
-                    self._open.add((entry.request_id, entry.attempt, entry.budget))
-                elif is_known and entry.kind in CLOSING:
-                    self._closed.add((entry.request_id, entry.attempt, entry.budget))
-
     def _synced(self) -> None:
         self._unsynced_since = None
-        self._open -= self._closed
-        self._closed.clear()
+        self._reservations.synced()
 
     def _is_overdue(self, now: float) -> bool:
         return self._unsynced_since is not None and now - self._unsynced_since >= UNSYNCED_S

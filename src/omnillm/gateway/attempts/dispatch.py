@@ -172,16 +172,8 @@ class Dispatch:
         """As `_read_whole`, of what may take long to be translated."""
         if case.call.operation == COUNT_TOKENS or not is_laborious(body):
             return self._read_whole(case, exchange, upstream, bridged, body)
-        peek = upstream.protocol.peek_reply(body)
-        if peek.failure is not None or not peek.is_complete:
-            return self._read_whole(case, exchange, upstream, None, body)
-        value = await translated(case, attempt, bridged, body, peek, self._room)
-        if type(value) is Failure:
-            return value
         answer = self._read_whole(case, exchange, upstream, None, body)
-        if type(answer) is Answer:
-            answer.body = value
-        return answer
+        return await translated(case, attempt, bridged, answer, self._room) if type(answer) is Answer else answer
 
     def _read_count(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes, bridged: Bridged | None) -> Answer | Failure:
         """A count of tokens, in the client's words."""

@@ -9,32 +9,34 @@ from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.no_reply import garbled
 from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.case import Case
+from omnillm.gateway.replies.answer import Answer
 from omnillm.outcome import Verdict
 from omnillm.protocols.bulk import check_reply
 from omnillm.protocols.loss import joined
-from omnillm.protocols.protocol import Failure, ReplyPeek
+from omnillm.protocols.protocol import Failure
 from omnillm.transport.room import Room
 
 
-async def translated(case: Case, attempt: Attempt, bridged: Bridged, body: bytes, peek: ReplyPeek, room: Room) -> bytes | Failure:
-    """It in the client's words. Its cost is known by now: whoever leaves meanwhile, or is refused, pays what it reports.
+async def translated(case: Case, attempt: Attempt, bridged: Bridged, answer: Answer, room: Room) -> Answer | Failure:
+    """The answer in the client's words. Its cost is known by now: whoever leaves meanwhile, or is refused, pays what it reports.
 
     While it waits it takes of the `room` of all replies. ReplyTooLarge: it holds more than is translated. Unavailable: too many wait.
     """
-    bridge, settlement = case.bridge, case.settlement
+    bridge, settlement, report, body = case.bridge, case.settlement, answer.report, answer.body
     assert bridge is not None
-    unread = replace(garbled(), usage=peek.usage)
-    case.served_under(attempt, peek.tier)
+    assert body is not None
+    unread = replace(garbled(), usage=report.usage)
+    case.served_under(attempt, report.tier)
     attempt.outcome = attempt.outcome_of(replace(unread, verdict=Verdict.ABORTED))
     check_reply(body)
-    work = partial(bridge.reply, bridged, attempt.lease, case.request_id, body, peek.usage)
+    work = partial(bridge.reply, bridged, attempt.lease, case.request_id, body, report.usage)
     try:
         room.take(len(body))
-        reply, lost = await settlement.beside.do(work, case.call.deadline - settlement.now())
+        answer.body, lost = await settlement.beside.do(work, case.call.deadline - settlement.now())
     except UpstreamLost:
         return unread
     finally:
         room.give_back(len(body))
     attempt.outcome = None
     case.losses = joined(bridged.reasons, lost)
-    return reply
+    return answer
