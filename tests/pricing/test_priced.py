@@ -22,8 +22,9 @@ from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.extras import Asked
 from omnillm.protocols.outline import outline
-from omnillm.protocols.priced import ANTHROPIC_TURNS, read_asked
+from omnillm.protocols.priced import read_asked
 from omnillm.protocols.priced_gemini import GEMINI_CALLS
+from omnillm.protocols.priced_messages import ANTHROPIC_TURNS
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage

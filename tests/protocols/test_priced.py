@@ -6,8 +6,9 @@ from typing import Any
 from tests.in_turn import in_turn
 
 from omnillm.protocols.members import read_members
-from omnillm.protocols.priced import ANTHROPIC_TURNS, read_asked
+from omnillm.protocols.priced import read_asked
 from omnillm.protocols.priced_gemini import GEMINI_CALLS
+from omnillm.protocols.priced_messages import ANTHROPIC_TURNS
 from omnillm.protocols.registry import PROTOCOLS
 
 COMPACTED = {"context_management": [{"type": "compaction", "compact_threshold": 1000}]}

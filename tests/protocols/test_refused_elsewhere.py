@@ -9,7 +9,8 @@ from tests.in_turn import in_turn
 from omnillm.errors import ProtocolError
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.members import read_members
-from omnillm.protocols.priced import THREAD_REFUSED, read_asked
+from omnillm.protocols.priced import read_asked
+from omnillm.protocols.priced_messages import THREAD_REFUSED
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.transcode import transcode_request
 

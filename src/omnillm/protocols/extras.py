@@ -16,6 +16,10 @@ class Served(NamedTuple):
     place: str
 
 
+def is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
 class Asked(msgspec.Struct, kw_only=True, gc=False):
     """The extras of one request."""
 
@@ -56,6 +60,11 @@ class Asked(msgspec.Struct, kw_only=True, gc=False):
     """Why the output has no bound, unless the model's own is known."""
     unbounded_audio: str = ""
     """Why `audio_ms` is no bound, where audio is paid by its length."""
+
+    def compact(self) -> None:
+        """The provider may shorten the conversation first, by a turn of its own, and read on from what came of that."""
+        self.compactions += 1
+        self.has_unseen_input = True
 
     def refuse(self, member: str, hint: str = "") -> None:
         self.unbounded = self.unbounded or member + (f" ({hint})" if hint else "")

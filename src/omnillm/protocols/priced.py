@@ -8,19 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from omnillm.protocols.extras import UNCAPPED_TOOL, Asked
+from omnillm.protocols.extras import UNCAPPED_TOOL, Asked, is_count
 from omnillm.protocols.members import repeats_a_name
-from omnillm.protocols.priced_converse import MODEL_FIELDS, TOOL_CONFIG, read_guardrail, read_model_fields, read_tools
+from omnillm.protocols.priced_converse import MODEL_FIELDS, TOOL_CONFIG, read_guardrail, read_model_fields, read_tool_config
 from omnillm.protocols.priced_gemini import read_agent, read_environment, read_generate_content_tools, read_interaction_tools
+from omnillm.protocols.priced_messages import read_edits, read_mcp_servers, read_thread, read_tools
 from omnillm.protocols.protocol import Members
 
-ANTHROPIC_TURNS: Final = 11
-"""Anthropic's loop of server tools ends after ten rounds (`pause_turn`), and a last one writes the answer."""
-MESSAGES_SEARCH: Final = "web_search_"
-MCP_TOOLSET: Final = "mcp_toolset"
-MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", MCP_TOOLSET, "browser_toolset")
-"""Tools without a fee: they cost the further turns that they cause."""
-MESSAGES_PAID: Final = ("advisor_", "openrouter:")
 OPENROUTER: Final = frozenset({"models", "plugins", "provider", "stop_server_tools_when"})
 """OpenRouter's, in each protocol: another model or host at its own price, what is paid apart, and more turns than the caps allow."""
 
@@ -51,10 +45,6 @@ def read_asked(protocol: str, members: Members, price_members: tuple[str, ...], 
 def _value(members: Members, name: str) -> Any:
     raw = members.get(name)
     return None if raw is None else msgspec.json.decode(raw)
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 0
 
 
 Reader = Callable[[Asked, Any, Members], None]
@@ -155,7 +145,7 @@ def _responses_tools(asked: Asked, value: Any, members: Members) -> None:
             asked.tools.add(name)
         elif tool["type"] not in RESPONSES_OWN:
             asked.refuse(f"the tool {tool['type']}", UNCAPPED_TOOL)
-    if asked.tools and not _is_count(most):
+    if asked.tools and not is_count(most):
         asked.refuse("tools", "max_tool_calls bounds them")
     elif asked.tools:
         asked.calls = most
@@ -168,7 +158,7 @@ def _prompt(asked: Asked, value: Any, members: Members) -> None:
         return
     asked.has_unseen_input = True
     most = _value(members, "max_tool_calls")
-    if not _is_count(most):
+    if not is_count(most):
         asked.refuse("prompt", "max_tool_calls bounds the tools that it may have")
     else:
         asked.calls, asked.turns = max(asked.calls, most), max(asked.turns, most + 1)
@@ -187,52 +177,7 @@ RESPONSES_OWN: Final = frozenset(
 
 def _compaction(asked: Asked, value: Any, _: Members) -> None:
     if value:
-        asked.compactions += 1
-        asked.has_unseen_input = True
-
-
-# Anthropic Messages
-
-
-def _messages_tools(asked: Asked, value: Any, _: Members) -> None:
-    for tool in value or ():
-        kind = tool.get("type") or ""
-        if kind.startswith(MESSAGES_SEARCH):
-            asked.tools.add("web_search")
-            if _is_count(tool.get("max_uses")):
-                asked.calls += tool["max_uses"]
-            else:
-                asked.refuse(f"the tool {kind}", "max_uses bounds it")
-        elif not kind.startswith(MESSAGES_FREE):
-            if kind.startswith(MESSAGES_PAID):
-                asked.refuse(f"the tool {kind}", UNCAPPED_TOOL)
-            continue
-        asked.turns = asked.output_turns = ANTHROPIC_TURNS
-        asked.has_unseen_input = asked.has_unseen_input or kind == MCP_TOOLSET
-
-
-def _edits(asked: Asked, value: Any, members: Members) -> None:
-    """What is cleared from a prompt only shortens it; Claude Code asks for that in every call. Any other edit may be a compaction."""
-    if value and not (value.keys() == {"edits"} and all(edit["type"].startswith("clear_") for edit in value["edits"])):
-        _compaction(asked, value, members)
-
-
-def _mcp_servers(asked: Asked, value: Any, _: Members) -> None:
-    """Their tools are described in the prompt, and called without a fee: only the further turns cost."""
-    if value:
-        asked.turns = asked.output_turns = ANTHROPIC_TURNS
-        asked.has_unseen_input = True
-
-
-def _thread(asked: Asked, value: Any, _: Members) -> None:
-    """A thread keeps the conversation, and tools that the provider runs."""
-    if value is not None and value["type"] != "create":
-        asked.refuse("thread", "send the whole conversation without it")
-        asked.unbounded_code = asked.unbounded_code or THREAD_REFUSED
-
-
-THREAD_REFUSED: Final = "thread_unsupported_request"
-"""The code by which Anthropic's SDK knows that it must send the whole conversation."""
+        asked.compact()
 
 
 def _refuse_repeated(asked: Asked, name: str, members: Members) -> None:
@@ -246,12 +191,12 @@ _MESSAGES: Final[Mapping[str, Reader]] = {
     "service_tier": _tier(frozenset({"", "auto", "standard_only", "standard"})),
     "speed": _tier(frozenset({"", "standard"})),
     "inference_geo": _place,
-    "tools": _messages_tools,
-    "mcp_servers": _mcp_servers,
+    "tools": read_tools,
+    "mcp_servers": read_mcp_servers,
     "container": _harmless,
-    "context_management": _edits,
+    "context_management": read_edits,
     "compaction": _compaction,
-    "thread": _thread,
+    "thread": read_thread,
 }
 _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
     "openai_chat": {
@@ -302,7 +247,7 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "performanceConfig": _tier_under("latency", frozenset({"", "standard"})),
         "guardrailConfig": read_guardrail,
         MODEL_FIELDS: read_model_fields,
-        TOOL_CONFIG: read_tools,
+        TOOL_CONFIG: read_tool_config,
     },
 }
 """Protocol -> member -> what it adds. A member that has no reader (fallbacks, plugins, another model's price) is unbounded."""

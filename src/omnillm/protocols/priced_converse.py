@@ -40,7 +40,7 @@ def read_guardrail(asked: Asked, value: Any, _: Members) -> None:
         asked.untold_calls += 1
 
 
-def read_tools(asked: Asked, value: Any, _: Members) -> None:
+def read_tool_config(asked: Asked, value: Any, _: Members) -> None:
     for tool in (value or {}).get("tools") or ():
         if "systemTool" in tool:
             asked.refuse("the tool systemTool", UNCAPPED_TOOL)

@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from omnillm.protocols.priced import MESSAGES_SEARCH, RESPONSES_PAID
+from omnillm.protocols.priced import RESPONSES_PAID
+from omnillm.protocols.priced_messages import MESSAGES_SEARCH
 from omnillm.protocols.protocol import Members
 
 

@@ -12,7 +12,8 @@ from omnillm.protocols.claude_media import IMAGE, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
 from omnillm.protocols.extras import Served
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model, require_array
-from omnillm.protocols.priced import MESSAGES_FREE, MESSAGES_PAID, MESSAGES_SEARCH, OPENROUTER
+from omnillm.protocols.priced import OPENROUTER
+from omnillm.protocols.priced_messages import MESSAGES_FREE, MESSAGES_PAID, MESSAGES_SEARCH
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import may_hold, text_bytes
 from omnillm.usage import Usage

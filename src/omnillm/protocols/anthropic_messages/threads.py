@@ -1,7 +1,7 @@
 """What Anthropic keeps between two calls: threads, and the containers in which it runs code.
 
 A thread is a conversation under the id of each reply, so that the next call brings the new turn alone. Anthropic's SDK makes them by
-itself where it runs an application's tools, and does without where one is refused as `priced.THREAD_REFUSED`.
+itself where it runs an application's tools, and does without where one is refused as `priced_messages.THREAD_REFUSED`.
 """
 
 from typing import Any
