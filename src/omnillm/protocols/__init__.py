@@ -6,7 +6,7 @@ The straight line (a body goes through as it came; the gateway peeks at it):
     outline       a long request without its prose; `text`: how much text is in it; `claude_media`: what weighs more than its text
     bulk          how many values a body holds, and how many it may
     bound         ids that mean something to one provider key only
-    priced        what costs beside tokens (`extras`), in each protocol's words; parts: `priced_messages`, `priced_gemini`, `priced_converse`
+    priced        what costs beside tokens (`extras`), in each protocol's words: `priced_messages`, `priced_gemini`, `priced_converse`
     tool_caps     a cap on tools that are paid, in each protocol's words
     counts        numbers of tokens in a reply; `modalities`: those of sound and pictures; `token_counts`: replies to "how many?"
     hints         what providers say about waiting and limits
