@@ -11,7 +11,7 @@ Writing, in a thread of its own:
     tables        the structs of `records.py` as rows; `insert`: the statements that write many at once; `migrations/`: the schemas
     rollup        the sums of a day, which usage reports are made of; `daily`: the same in memory
     claims        idempotency keys; `virtual_keys`: virtual keys, and `pepper`: the secret of their digests
-    orphans       what a run left open when it ended
+    orphans       what a run left open when it ended; `open_reservations`: what this one has open
     retirement    the deletion of old rows
 
 Reading:
