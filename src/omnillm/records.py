@@ -65,6 +65,8 @@ class AttemptRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     error: str
     """A code, never a provider's text."""
     epoch: int
+    upstream_request_id: str = ""
+    """The provider's own id of it, "" if its reply told none."""
 
 
 class RequestRow(msgspec.Struct, frozen=True, array_like=True, gc=False):

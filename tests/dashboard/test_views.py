@@ -175,7 +175,7 @@ def test_one_call_shows_its_attempts_its_losses_and_its_money(views: Views) -> N
     assert said[said.index("lost (dropped)") + 1] == "top_k: no such"
     assert said[said.index("cost") + 1] == "$0.0000328, estimated"
     attempt, reserved, voided = rows(tree)
-    assert attempt == ["1", "openai/gpt-4.1-mini", "prod-2", "rate_limited 429", "rate_limit_exceeded", "5 ms", "-", "0", "0", "$0"]
+    assert attempt == ["1", "openai/gpt-4.1-mini", "prod-2", "rate_limited 429", "rate_limit_exceeded", "5 ms", "-", "0", "0", "$0", "-"]
     assert reserved == ["1", "reserved", "team", "2026-11", "$0.001614"]
     assert voided[1] == "voided"
 

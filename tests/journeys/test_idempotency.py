@@ -66,6 +66,7 @@ async def test_b11_reply_that_is_kept_is_told_again(serve: Serve, provider: Fake
     assert again.headers["x-omnillm-cost-usd"] == "0"
     original = first.headers["x-omnillm-request-id"]
     assert again.headers["x-omnillm-request-id"] == again.headers["x-omnillm-original-request-id"] == original
+    assert again.headers["request-id" if dialect == "anthropic_messages" else "x-request-id"] == original
     assert "x-omnillm-idempotent-replay" not in first.headers
     assert [row.request_id for row in await gateway.program.store.requests(limit=9, before="")] == [original]
     await check_once(gateway, provider)

@@ -616,8 +616,10 @@ async def test_fields_of_a_native_call(fake: FakeProvider, gateway: Running) -> 
     assert not (dropped | hop).keys() & sent.keys()
     assert sent["authorization"] == "Bearer sk-a"
     assert sent["accept-encoding"] == "identity"
-    assert not {"set-cookie", "openai-organization", "openai-project", "server", "x-request-id"} & reply.headers.keys()
-    assert {"x-omnillm-request-id", "x-omnillm-provider", "x-omnillm-key"} <= reply.headers.keys()
+    assert not {"set-cookie", "openai-organization", "openai-project", "server"} & reply.headers.keys()
+    assert {"x-omnillm-provider", "x-omnillm-key"} <= reply.headers.keys()
+    assert reply.headers["x-request-id"] == reply.headers["x-omnillm-request-id"]
+    assert reply.headers["x-omnillm-upstream-request-id"] == "req_fake000000000001"
 
 
 async def test_a_query_goes_through_without_its_key(fake: FakeProvider, gateway: Running) -> None:

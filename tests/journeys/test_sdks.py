@@ -103,6 +103,25 @@ async def test_messages_stream(anthropic_client, gateway: Running, provider: Fak
     assert (await gateway.books())[0] == provider.invoice.total_nanousd > 0
 
 
+async def test_a_call_is_known_by_its_id_here_and_by_the_providers(openai_client, anthropic_client, gateway: Running) -> None:
+    """SDKs show the id under which log and ledger have the call, and every attempt keeps the id that the provider's support asks for."""
+    raw = await openai_client.chat.completions.with_raw_response.create(model="fast", messages=MESSAGES)
+    request, [attempt] = await gateway.last()
+    assert raw.request_id == raw.parse()._request_id == raw.headers["x-omnillm-request-id"] == request.request_id
+    assert raw.headers["x-omnillm-upstream-request-id"] == attempt.upstream_request_id == "req_fake000000000001"
+
+    message = await anthropic_client.messages.create(model="claude", max_tokens=50, messages=MESSAGES)
+    request, [attempt] = await gateway.last()
+    assert (message._request_id, attempt.upstream_request_id) == (request.request_id, "req_fake000000000002")
+
+    failing = [{"role": "user", "content": "[[fault:status_500]]"}]
+    with pytest.raises(openai.InternalServerError) as raised:
+        await openai_client.chat.completions.create(model="fast", messages=failing)
+    request, attempts = await gateway.last()
+    assert raised.value.request_id == request.request_id
+    assert [each.upstream_request_id for each in attempts] == [f"req_fake{3 + number:012}" for number in range(len(attempts))]
+
+
 @pytest.mark.parametrize("version", ["v1", "v1beta"])
 async def test_gemini(gateway: Running, provider: FakeProvider, version: str) -> None:
     """google-genai: plain, streamed and counting, under both API versions."""

@@ -6,7 +6,7 @@ from tests.in_turn import in_turn
 
 from omnillm.errors import ConfigError
 from omnillm.providers.auth_scheme import Bearer, Header, Query
-from omnillm.providers.heads import MOST_LINES, RequestLines, Sender, reply_fields
+from omnillm.providers.heads import MOST_LINES, RequestLines, Sender, reply_fields, request_id_of
 from omnillm.providers.kinds import endpoint
 from omnillm.providers.passing import Fields
 from omnillm.secret import Secret
@@ -171,7 +171,7 @@ def test_an_auth_scheme_that_cannot_be_written_is_refused(auth):
 
 
 def test_replies_keep_only_what_a_client_may_see():
-    """No cookie, organisation, rate limit of the key, request id or server name."""
+    """No cookie, organisation, rate limit of the key or server name, and the request id under a name of ours."""
     kept = reply_fields(
         {
             b"content-type": b"text/event-stream",
@@ -181,14 +181,24 @@ def test_replies_keep_only_what_a_client_may_see():
                 (b"set-cookie", b"openai-organization", b"openai-project", b"anthropic-organization-id", b"cf-ray", b"server", b"via"),
                 b"canary",
             ),
-            **dict.fromkeys(
-                (b"x-ratelimit-remaining-tokens", b"anthropic-ratelimit-tokens-limit", b"x-request-id", b"request-id"), b"canary"
-            ),
+            b"x-request-id": b"req_1",
+            **dict.fromkeys((b"x-ratelimit-remaining-tokens", b"anthropic-ratelimit-tokens-limit"), b"canary"),
             **dict.fromkeys((b"retry-after", b"content-length", b"transfer-encoding", b"content-encoding", b"connection"), b"canary"),
         },
     )
-    assert kept == b"content-type: text/event-stream\r\nopenai-processing-ms: 12\r\nopenai-version: 2020-10-01\r\n"
+    assert kept == (
+        b"content-type: text/event-stream\r\nopenai-processing-ms: 12\r\nopenai-version: 2020-10-01\r\n"
+        b"x-omnillm-upstream-request-id: req_1\r\n"
+    )
     assert reply_fields({}) == b""
+
+
+def test_a_providers_request_id_is_kept_as_it_is_or_not_at_all():
+    """Whatever it is called; the ledger holds neither a flood nor what no text is."""
+    for name in (b"x-request-id", b"request-id", b"x-amzn-requestid"):
+        assert request_id_of({name: b"req_1"}) == "req_1"
+    assert [request_id_of({b"request-id": odd}) for odd in (b"r" * 129, b"r\xff", b"")] == ["", "", ""]
+    assert request_id_of({}) == ""
 
 
 @given(

@@ -37,11 +37,12 @@ def media_call(number):
     return replace(posting, attempts=attempts, request=replace(posting.request, usage=MEDIA))
 
 
-WITHOUT_UNFOLDED = f"""INSERT INTO daily ({", ".join(KEY_COLUMNS + COUNT_COLUMNS)})
+WITHOUT_LATER_STEPS = f"""INSERT INTO daily ({", ".join(KEY_COLUMNS + COUNT_COLUMNS)})
     SELECT {", ".join(KEY_COLUMNS)}, {", ".join(f"CAST(sum({column}) AS bigint)" for column in COUNT_COLUMNS)} FROM daily_lines
     GROUP BY {", ".join(KEY_COLUMNS)};
-    DROP VIEW daily_lines; DROP TABLE unfolded;"""
-"""Makes of a ledger of which nothing is folded yet one of before anything waited to be."""
+    DROP VIEW daily_lines; DROP TABLE unfolded;
+    ALTER TABLE attempts DROP COLUMN upstream_request_id;"""
+"""Makes of a ledger of which nothing is folded yet one of before anything waited to be, and providers' request ids were kept."""
 
 
 async def until(condition):

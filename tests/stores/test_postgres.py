@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tests.in_turn import in_turn
 from tests.postgres import GUARDED, PASSWORD
 from tests.stores.postgres_wire import AS_STANDBY, Loss, Wire
-from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_UNFOLDED, SqlSuite, media_call, until
+from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_LATER_STEPS, SqlSuite, media_call, until
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting, RequestFilter
@@ -666,7 +666,7 @@ async def test_a_ledger_of_before_media_were_told_apart_is_brought_up_to_date(po
     await post_all(store, replace(call(1), request=replace(call(1).request, tags="team=a")), call(2))
     before = await store.usage(group_by="total", since_day="", until_day="")
     await store.aclose()
-    postgres.administer(WITHOUT_UNFOLDED, schema)
+    postgres.administer(WITHOUT_LATER_STEPS, schema)
     for table in ("daily", "daily_tags"):
         dropped = ", ".join(f"DROP COLUMN {column}" for column in MEDIA_COLUMNS)
         postgres.administer(f"ALTER TABLE {table} {dropped}", schema)

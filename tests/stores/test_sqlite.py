@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_UNFOLDED, SqlSuite, media_call, until
+from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_LATER_STEPS, SqlSuite, media_call, until
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
@@ -104,10 +104,10 @@ async def test_newer_schema_is_refused(store, tmp_path):
     await store.open()
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
-        db.execute("PRAGMA user_version = 10")
+        db.execute("PRAGMA user_version = 11")
     db.close()
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"has schema 10, this omnillm knows 9"):
+        with pytest.raises(ConfigError, match=r"has schema 11, this omnillm knows 10"):
             await store.open()
 
 
@@ -541,7 +541,7 @@ async def test_an_older_ledger_gets_its_reports_by_tag(tmp_path):
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
         db.executescript(
-            WITHOUT_UNFOLDED
+            WITHOUT_LATER_STEPS
             + "DROP TABLE daily_tags; DROP TABLE retired_balances; DROP TABLE retired_days; DROP TABLE claims; "
             + "".join(f"ALTER TABLE daily DROP COLUMN {column}; " for column in ("characters", "audio_ms", *MEDIA_COLUMNS))
             + "PRAGMA user_version = 3;"
@@ -566,7 +566,7 @@ async def test_a_ledger_of_before_media_were_told_apart_is_brought_up_to_date(st
     before = await store.usage(group_by="total", since_day="", until_day="")
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
-        db.executescript(WITHOUT_UNFOLDED)
+        db.executescript(WITHOUT_LATER_STEPS)
         for table in ("daily", "daily_tags"):
             db.executescript("".join(f"ALTER TABLE {table} DROP COLUMN {column}; " for column in MEDIA_COLUMNS))
         db.execute("PRAGMA user_version = 6")

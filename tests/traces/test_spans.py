@@ -22,8 +22,10 @@ ROW = RequestRow(
     *(ID, 1000, "2026-11-25", 812, "team-a", "openai_chat", "generate", "fast", "anthropic", "claude", "prod-2", 200, "success", True),
     *(2, USAGE, 345, True, "team=a", "s-1", "tools.x: dropped", 1),
 )
-FAILED = AttemptRow(ID, 1, "openai", "gpt", "prod-1", "rate_limited", 429, 1001, 20, -1, Usage(), False, 0, False, "v", "rate_limit", 1)
-GOOD = AttemptRow(ID, 3, "anthropic", "claude", "prod-2", "success", 200, 1025, 780, 310, USAGE, True, 345, True, "v", "", 1)
+FAILED = AttemptRow(
+    ID, 1, "openai", "gpt", "prod-1", "rate_limited", 429, 1001, 20, -1, Usage(), False, 0, False, "v", "rate_limit", 1, "req_7"
+)
+GOOD = AttemptRow(ID, 3, "anthropic", "claude", "prod-2", "success", 200, 1025, 780, 310, USAGE, True, 345, True, "v", "", 1, "req_8")
 PLACES = {"anthropic": Place(provider="anthropic", host="api.anthropic.com", port=443)}
 
 
@@ -91,6 +93,7 @@ def test_attributes_are_the_conventions_own():
         "gen_ai.request.model": "gpt",
         "http.response.status_code": 429,
         "error.type": "rate_limit",
+        "omnillm.upstream_request_id": "req_7",
         "omnillm.provider": "openai",
         "omnillm.key": "prod-1",
         "omnillm.attempt": 1,
@@ -110,6 +113,7 @@ def test_attributes_are_the_conventions_own():
         "http.response.status_code": 200,
         "server.address": "api.anthropic.com",
         "server.port": 443,
+        "omnillm.upstream_request_id": "req_8",
         "omnillm.provider": "anthropic",
         "omnillm.key": "prod-2",
         "omnillm.attempt": 3,

@@ -189,6 +189,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
 
     Both come from one walk: what is weighed as media is not counted as text.
     """
+    request_id_field: str = "x-request-id"
+    """The header field in which its SDKs look for a reply's request id."""
     overloaded_status: int = 503
     """The status that tells its clients of an overloaded provider."""
     named_ids: Callable[[Members, bytes], tuple[Bound, ...]] = no_ids

@@ -2,7 +2,7 @@
 
 Upstream a client's field passes only when `passing.py` names it (or it begins with `x-stainless-`): never its credential, cookie or
 forwarding headers. Downstream only `RETURNED` passes: never a provider's cookie, organisation or project id, rate limits of its key,
-request id, `server`, `via` or `cf-*`.
+`server`, `via` or `cf-*`. Its request id passes under a name of ours.
 """
 
 from collections.abc import Mapping
@@ -50,11 +50,18 @@ NATIVE_RETURNED: Final = (
 )
 """Of a reply to a native call, beside `RETURNED`."""
 
+MOST_ID_BYTES: Final = 128
+
 LineKey = tuple[str, str, str, bool, str]
 """What decides a request line: protocol, operation, model, whether it streams, and a cloud's API version as its client chose it."""
 
-_RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
-_NATIVE_RETURNED = _RETURNED + tuple((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED)
+_UPSTREAM_ID = b"x-omnillm-upstream-request-id: "
+_RETURNED = (*((name.encode(), f"{name}: ".encode()) for name in RETURNED), (b"x-request-id", _UPSTREAM_ID), (b"request-id", _UPSTREAM_ID))
+_NATIVE_RETURNED = (
+    *_RETURNED,
+    (b"x-amzn-requestid", _UPSTREAM_ID),
+    *((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED),
+)
 
 
 def check_field(name: str, value: Secret, *, auth: AuthScheme | None = None) -> None:
@@ -171,6 +178,12 @@ class Sender:
 
     def _authenticated(self, target: bytes) -> bytes:
         return target + (b"&" if b"?" in target else b"?") + self._auth_query
+
+
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """The provider's own id of a request, in ASCII, for which its support asks; "" if the reply's head tells none, or an odd one."""
+    told = headers.get(b"x-request-id") or headers.get(b"request-id") or headers.get(b"x-amzn-requestid")
+    return "" if told is None or len(told) > MOST_ID_BYTES or not told.isascii() else told.decode()
 
 
 def reply_fields(headers: Mapping[bytes, bytes], *, is_native: bool = False) -> bytes:

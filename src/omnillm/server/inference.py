@@ -165,7 +165,7 @@ async def respond(call: Call, wiring: Wiring, reply: Reply) -> None:
     """Serve one call. The relay is closed however this ends; a client that hangs up cancels the task that runs this."""
     relay = await wiring.engine.serve(call)
     if not isinstance(relay, Relay):  # asked for the usual case: isinstance against another Struct is ten times as slow when it is false
-        reply.send(relay.status, replay_fields(relay), relay.body)
+        reply.send(relay.status, replay_fields(relay, call.protocol), relay.body)
         return
     try:
         if relay.whole is not None:

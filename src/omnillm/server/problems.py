@@ -19,7 +19,8 @@ UNKNOWN_WAIT_S = 1.0
 def render_problem(error: OmniError, protocol: Protocol, request_id: str) -> Rendered:
     status = client_status(error, protocol)
     fields = b"content-type: application/json\r\n" + protocol.write_fault_fields(fault_of(error, status, request_id))
-    fields += "".join([f"{name}: {value}\r\n" for name, value in problem_fields(error, request_id).items()]).encode()
+    own = {protocol.request_id_field: request_id, **problem_fields(error, request_id)}
+    fields += "".join([f"{name}: {value}\r\n" for name, value in own.items()]).encode()
     return Rendered(status=status, fields=fields, body=error_body(error, protocol, request_id))
 
 

@@ -11,6 +11,7 @@ from omnillm.gateway.replies.relay import Relay
 from omnillm.gateway.sessions.session import Session
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
+from omnillm.protocols.protocol import Protocol
 from omnillm.providers.heads import reply_fields
 
 
@@ -18,9 +19,10 @@ def call_fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes
     """Of an inference call, behind what its client may see of the provider's own. `with_cost`: of a plain reply, whose cost is known."""
     case = relay.case
     call, ticket, lease = case.call, case.ticket, case.last_lease
+    protocol, request_id = call.protocol, case.request_id
     own = (
-        f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
-        f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n"
+        f"{protocol.request_id_field}: {request_id}\r\nx-omnillm-request-id: {request_id}\r\nx-omnillm-provider: {lease.provider}\r\n"
+        f"x-omnillm-model: {lease.model}\r\nx-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n"
     )
     if with_cost:
         own += f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n"
@@ -30,18 +32,15 @@ def call_fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes
         own += f"x-omnillm-budget-warning: {warned}\r\n"
     if ticket is not None and (ticket.requests_limit or ticket.tokens_limit):
         own += _left(ticket)
-    if call.protocol.is_native_only:
-        own += f"x-amzn-requestid: {case.request_id}\r\n"
-        return reply_fields(relay.upstream_headers, is_native=True) + own.encode()
-    return reply_fields(relay.upstream_headers) + own.encode()
+    return reply_fields(relay.upstream_headers, is_native=protocol.is_native_only) + own.encode()
 
 
-def replay_fields(replay: Replay) -> bytes:
+def replay_fields(replay: Replay, protocol: Protocol) -> bytes:
     """Of a reply that is told again."""
     retry = "x-should-retry: false\r\n" if replay.status >= 400 else ""
     content_type = f"content-type: {replay.content_type}\r\n" if replay.content_type else ""
     return (
-        f"{content_type}{retry}x-omnillm-request-id: {replay.request_id}\r\n"
+        f"{content_type}{retry}{_names(protocol, replay.request_id)}"
         f"x-omnillm-original-request-id: {replay.request_id}\r\nx-omnillm-idempotent-replay: true\r\nx-omnillm-cost-usd: 0\r\n"
     ).encode()
 
@@ -50,7 +49,7 @@ def native_fields(case: Case, alerts: BudgetAlerts) -> bytes:
     """Of a native call, without the provider's own fields."""
     lease = case.last_lease
     own = (
-        f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-key: {lease.key}\r\n"
+        f"{_names(case.call.protocol, case.request_id)}x-omnillm-provider: {lease.provider}\r\nx-omnillm-key: {lease.key}\r\n"
         f"x-omnillm-attempts: {case.attempts}\r\n"
     )
     if case.is_closed:
@@ -65,6 +64,11 @@ def session_fields(session: Session, alerts: BudgetAlerts) -> bytes:
         f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
         f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n" + _of_caller(case, alerts)
     ).encode()
+
+
+def _names(protocol: Protocol, request_id: str) -> str:
+    """The call's id where SDKs look for it, and where everybody does."""
+    return f"{protocol.request_id_field}: {request_id}\r\nx-omnillm-request-id: {request_id}\r\n"
 
 
 def _of_caller(case: Case, alerts: BudgetAlerts) -> str:

@@ -144,6 +144,7 @@ def _of_attempt(attempt: AttemptRow, row: RequestRow, operation: str, place: Pla
         "gen_ai.request.stream": row.is_stream,
         "gen_ai.conversation.id": row.session,
         "omnillm.request_id": row.request_id,
+        "omnillm.upstream_request_id": attempt.upstream_request_id,
         "omnillm.caller": row.caller,
         "omnillm.provider": attempt.provider,
         "omnillm.key": attempt.key,

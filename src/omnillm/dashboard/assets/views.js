@@ -169,12 +169,12 @@ export function request({ id, request: row, attempts, entries }) {
     "tr", {},
     ["td", {}, String(one.attempt)], text(`${one.provider}/${one.model}`), text(one.key), ["td", {}, one.verdict + (one.status ? ` ${one.status}` : "")],
     text(one.error || "-"), number(seconds(one.duration_ms / 1000)), number(one.first_byte_ms < 0 ? "-" : seconds(one.first_byte_ms / 1000)),
-    number(count(sumOf(one.usage, READ))), number(count(sumOf(one.usage, WRITTEN))), number(`$${one.cost_usd}`),
+    number(count(sumOf(one.usage, READ))), number(count(sumOf(one.usage, WRITTEN))), number(`$${one.cost_usd}`), text(one.upstream_request_id || "-"),
   ]);
   const moved = entries.map((one) => ["tr", {}, ["td", {}, String(one.attempt)], ["td", {}, ENTRIES[one.kind]], text(one.budget), ["td", {}, one.period], number(`$${one.amount_usd}`)]);
   return [
     "div", {}, ["h2", {}, id], ["dl", {}, ...facts.flatMap(([name, value]) => [["dt", {}, name], ["dd", {}, value]])],
-    ["h2", {}, "Attempts"], table(["", "target", "key", "verdict", "error", ">took", ">first byte", ">read", ">written", ">cost"], tried, "No attempt is on record."),
+    ["h2", {}, "Attempts"], table(["", "target", "key", "verdict", "error", ">took", ">first byte", ">read", ">written", ">cost", "provider's id"], tried, "No attempt is on record."),
     ["h2", {}, "In the budgets"], table(["attempt", "", "budget", "period", ">amount"], moved, "It drew on no budget."),
   ];
 }

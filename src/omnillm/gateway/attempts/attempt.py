@@ -9,6 +9,7 @@ from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import Price, bound, bound_behind, cost
 from omnillm.pricing.reference import bounded, bounded_behind
 from omnillm.protocols.protocol import Failure
+from omnillm.providers.heads import request_id_of
 from omnillm.records import AttemptRow
 from omnillm.transport.client import Exchange
 from omnillm.usage import NO_USAGE, Usage
@@ -46,7 +47,7 @@ class Attempt(msgspec.Struct, eq=False):
     """Whether a byte may have left."""
     first_byte_s: float | None = None
     exchange: Exchange | None = None
-    """While it is open."""
+    """Once the reply's head has come."""
     has_content: bool = False
     """A stream failed after it had generated something."""
     observed_bytes: int = -1
@@ -121,7 +122,7 @@ class Attempt(msgspec.Struct, eq=False):
 
     def row(self, request_id: str, outcome: Outcome, *, status: int, error: str, now: float, epoch: int) -> AttemptRow:
         """What the ledger keeps of the attempt, once it is charged."""
-        lease, first_byte_s, charged = self.lease, self.first_byte_s, self.charged
+        lease, first_byte_s, charged, exchange = self.lease, self.first_byte_s, self.charged, self.exchange
         assert charged is not None
         return AttemptRow(
             request_id,
@@ -141,6 +142,7 @@ class Attempt(msgspec.Struct, eq=False):
             price_version=self.price_version,
             error=error,
             epoch=epoch,
+            upstream_request_id="" if exchange is None else request_id_of(exchange.headers),
         )
 
 

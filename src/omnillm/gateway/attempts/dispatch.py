@@ -127,7 +127,6 @@ class Dispatch:
                 self._admission.prove(lease.lease_id, self._upstreams.now())
             return answer
         body = await exchange.read_all(self.settings.buffered_bytes, self._room)
-        attempt.exchange = None  # it is over, and nobody has to close it
         return (
             self._read_whole(case, exchange, upstream, bridged, body)
             if bridged is None or len(body) <= LONG_BODY

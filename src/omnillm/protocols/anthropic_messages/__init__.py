@@ -29,6 +29,7 @@ PROTOCOL = Protocol(
     output_cap_member="max_tokens",
     read_headroom=read_headroom,
     weigh=weigh,
+    request_id_field="request-id",
     overloaded_status=529,
     named_ids=messages_named,
     made_ids=message_made,

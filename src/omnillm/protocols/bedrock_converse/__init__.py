@@ -25,6 +25,7 @@ PROTOCOL = Protocol(
     write_fault=write_fault,
     write_stream_fault=write_stream_fault,
     write_fault_fields=write_fault_fields,
+    request_id_field="x-amzn-requestid",
     output_cap_member="inferenceConfig.maxTokens",
     read_headroom=read_headroom,
     weigh=weigh,

@@ -141,7 +141,7 @@ def write_fault(fault: Fault) -> bytes:
 def write_fault_fields(fault: Fault) -> bytes:
     """What names the error, for AWS's SDKs look there before they look at the body's `code`, which is ours; and when to come again."""
     wait = "" if fault.retry_after_s is None else f"{_RETRY_AFTER}: {max(ceil(fault.retry_after_s * 1000), 1)}\r\n"
-    return f"x-amzn-errortype: {error_type(fault)}\r\nx-amzn-requestid: {fault.request_id}\r\n{wait}".encode("ascii", "replace")
+    return f"x-amzn-errortype: {error_type(fault)}\r\n{wait}".encode("ascii", "replace")
 
 
 def error_type(fault: Fault) -> str:

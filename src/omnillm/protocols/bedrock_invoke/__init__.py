@@ -15,6 +15,7 @@ PROTOCOL = Protocol(
     read_failure=CONVERSE.read_failure,
     write_fault=CONVERSE.write_fault,
     write_fault_fields=CONVERSE.write_fault_fields,
+    request_id_field=CONVERSE.request_id_field,
     write_stream_fault=CONVERSE.write_stream_fault,
     output_cap_member=MESSAGES.output_cap_member,
     read_headroom=CONVERSE.read_headroom,
