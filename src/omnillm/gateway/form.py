@@ -24,20 +24,11 @@ LIST: Final = "[]"
 class Form:
     """`+=` takes what arrives. After `finish`, and not before, `members`, `digest` and `body` can be asked."""
 
+    # fmt: off
     __slots__ = (
-        "_digest",
-        "_fields",
-        "_head",
-        "_opening",
-        "_places",
-        "_reader",
-        "_room",
-        "_spool",
-        "_text",
-        "content_type",
-        "digest",
-        "members",
+        "_digest", "_fields", "_head", "_opening", "_places", "_reader", "_room", "_spool", "_text", "content_type", "digest", "members",
     )
+    # fmt: on
 
     def __init__(self, content_type: bytes) -> None:
         """BadRequest: it is no multipart/form-data."""

@@ -31,30 +31,13 @@ class Denial(Circuit):
 class Key:
     """Identified by its label; the secret itself is never here."""
 
+    # fmt: off
     __slots__ = (
-        "_serves",
-        "breaker",
-        "class_by_model",
-        "dead",
-        "denials",
-        "group",
-        "in_use",
-        "is_choosy",
-        "is_failing",
-        "is_ready",
-        "is_removed",
-        "label",
-        "latency_s",
-        "max_concurrency",
-        "models",
-        "rank",
-        "salt",
-        "secret_id",
-        "seen_in",
-        "tokens_in_flight",
-        "weight",
+        "_serves", "breaker", "class_by_model", "dead", "denials", "group", "in_use", "is_choosy", "is_failing", "is_ready", "is_removed",
+        "label", "latency_s", "max_concurrency", "models", "rank", "salt", "secret_id", "seen_in", "tokens_in_flight", "weight",
         "witnesses",
     )
+    # fmt: on
 
     def __init__(self, terms: KeyConfigured, breaker: BreakerConfigured, group: Group, rank: int) -> None:
         self.label = terms.label

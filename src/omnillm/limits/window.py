@@ -30,18 +30,12 @@ class Window:
     A correction may exceed a limit: debt blocks.
     """
 
+    # fmt: off
     __slots__ = (
-        "_past",
-        "_requests_elsewhere",
-        "_span_s",
-        "_tokens_elsewhere",
-        "_width_s",
-        "ends",
-        "requests",
-        "requests_limit",
-        "tokens",
+        "_past", "_requests_elsewhere", "_span_s", "_tokens_elsewhere", "_width_s", "ends", "requests", "requests_limit", "tokens",
         "tokens_limit",
     )
+    # fmt: on
 
     def __init__(self, requests_limit: float, tokens_limit: float, *, buckets: int = MINUTE_BUCKETS, width_s: int = 1) -> None:
         self.requests_limit = requests_limit

@@ -33,22 +33,12 @@ class Arrived(msgspec.Struct):
 class Connection(asyncio.Protocol):
     """Answers its requests one after the other. End-of-file from the client is a hang-up."""
 
+    # fmt: off
     __slots__ = (
-        "_answer",
-        "_body",
-        "_drained",
-        "_exchange",
-        "_headers",
-        "_live",
-        "_on_lost",
-        "_on_made",
-        "_parser",
-        "_target",
-        "_transport",
-        "_upgrades",
-        "_waiting",
-        "number",
+        "_answer", "_body", "_drained", "_exchange", "_headers", "_live", "_on_lost", "_on_made", "_parser", "_target", "_transport",
+        "_upgrades", "_waiting", "number",
     )
+    # fmt: on
 
     def __init__(
         self,

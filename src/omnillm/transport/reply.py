@@ -19,26 +19,12 @@ VERSIONS = ("1.1", "1.0")
 class ReplyReader:
     """The parser of one connection. It lives as long: llhttp starts anew after each complete message."""
 
+    # fmt: off
     __slots__ = (
-        "_bodiless",
-        "_fields",
-        "_is_interim",
-        "_is_upgrade",
-        "_limits",
-        "_parser",
-        "_received",
-        "_repeats",
-        "has_head",
-        "has_surplus",
-        "headers",
-        "is_close_delimited",
-        "is_complete",
-        "is_keep_alive",
-        "on_body",
-        "pieces",
-        "status",
-        "surplus",
+        "_bodiless", "_fields", "_is_interim", "_is_upgrade", "_limits", "_parser", "_received", "_repeats", "has_head", "has_surplus",
+        "headers", "is_close_delimited", "is_complete", "is_keep_alive", "on_body", "pieces", "status", "surplus",
     )
+    # fmt: on
 
     def __init__(self, limits: TransportLimits) -> None:
         self.pieces: list[bytes] = []

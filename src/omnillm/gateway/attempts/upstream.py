@@ -53,21 +53,12 @@ class Credential(Interface):
 class Upstream:
     """One provider key, ready to be sent with, in one protocol."""
 
+    # fmt: off
     __slots__ = (
-        "_check_body",
-        "_endpoint",
-        "_has_own_bodies",
-        "_own_body",
-        "_plain_timeouts",
-        "_stream_timeouts",
-        "credential",
-        "native_timeouts",
-        "origin",
-        "protocol",
-        "sender",
-        "streaming",
-        "wording",
+        "_check_body", "_endpoint", "_has_own_bodies", "_own_body", "_plain_timeouts", "_stream_timeouts", "credential", "native_timeouts",
+        "origin", "protocol", "sender", "streaming", "wording",
     )
+    # fmt: on
 
     def __init__(  # noqa: PLR0913  the wiring of assemble/, once a key
         self,

@@ -39,24 +39,12 @@ _scan: Final = json.JSONDecoder().raw_decode
 class NativeRelay:
     """`whole` is a reply that was read to its end; any other is read piece by piece. Whoever opens a relay closes it."""
 
+    # fmt: off
     __slots__ = (
-        "_asked",
-        "_done",
-        "_endpoint",
-        "_exchange",
-        "_given_up",
-        "_held",
-        "_is_settled",
-        "_results",
-        "_tail",
-        "_watch",
-        "case",
-        "headers",
-        "lease",
-        "made",
-        "status",
-        "whole",
+        "_asked", "_done", "_endpoint", "_exchange", "_given_up", "_held", "_is_settled", "_results", "_tail", "_watch", "case", "headers",
+        "lease", "made", "status", "whole",
     )
+    # fmt: on
 
     def __init__(self, case: Case, asked: PathAsk, endpoint: Endpoint, exchange: Exchange) -> None:
         assert case.attempt is not None

@@ -35,26 +35,12 @@ class Dialled(msgspec.Struct, frozen=True, kw_only=True):
 class Session:
     """Whoever opens it closes it. `due` and `expire` are for its idle and its total limit."""
 
+    # fmt: off
     __slots__ = (
-        "_advance",
-        "_deadlines",
-        "_heard",
-        "_idle_s",
-        "_is_retiring",
-        "_is_settled",
-        "_meter",
-        "_now",
-        "_quiet_at",
-        "_seen_at",
-        "_total_due",
-        "_waiting",
-        "attempt",
-        "case",
-        "due",
-        "failure",
-        "protocol",
-        "socket",
+        "_advance", "_deadlines", "_heard", "_idle_s", "_is_retiring", "_is_settled", "_meter", "_now", "_quiet_at", "_seen_at",
+        "_total_due", "_waiting", "attempt", "case", "due", "failure", "protocol", "socket",
     )
+    # fmt: on
 
     def __init__(self, case: Case, dialled: Dialled, *, deadlines: Deadlines) -> None:
         settlement = case.settlement
