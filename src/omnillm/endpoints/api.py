@@ -20,23 +20,13 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import WEIGHTLESS, Members, RequestPeek
 
+# fmt: off
 __all__ = [
-    "ApiRequest",
-    "ApiResponse",
-    "EmbeddingRequest",
-    "EmbeddingResponse",
-    "ImageRequest",
-    "ImageResponse",
-    "ModerationRequest",
-    "ModerationResponse",
-    "RerankRequest",
-    "RerankResponse",
-    "SpeechRequest",
-    "SpeechResponse",
-    "TranscriptionRequest",
-    "TranscriptionResponse",
-    "called_in",
+    "ApiRequest", "ApiResponse", "EmbeddingRequest", "EmbeddingResponse", "ImageRequest", "ImageResponse", "ModerationRequest",
+    "ModerationResponse", "RerankRequest", "RerankResponse", "SpeechRequest", "SpeechResponse", "TranscriptionRequest",
+    "TranscriptionResponse", "called_in",
 ]
+# fmt: on
 
 ApiRequest = EmbeddingRequest | ModerationRequest | RerankRequest | ImageRequest | SpeechRequest | TranscriptionRequest
 ApiResponse = EmbeddingResponse | ModerationResponse | RerankResponse | ImageResponse | SpeechResponse | TranscriptionResponse

@@ -10,15 +10,8 @@ from omnillm.testing.log import Logged
 from omnillm.testing.script import Behaviour
 from omnillm.testing.threaded import ThreadedFakeProvider
 
+# fmt: off
 __all__ = [
-    "FAULTS",
-    "Behaviour",
-    "FakeProvider",
-    "Fault",
-    "Hint",
-    "Invoice",
-    "InvoiceLine",
-    "Logged",
-    "ManualClock",
-    "ThreadedFakeProvider",
+    "FAULTS", "Behaviour", "FakeProvider", "Fault", "Hint", "Invoice", "InvoiceLine", "Logged", "ManualClock", "ThreadedFakeProvider",
 ]
+# fmt: on

@@ -14,21 +14,12 @@ from omnillm.testing.retention_suite import RetentionSuite
 from omnillm.testing.rows import COST, WALL_MS, WALL_S, attempt_row, binding, call, entry, post_all, request_id, request_row
 from omnillm.testing.virtual_key_suite import VirtualKeySuite
 
+# fmt: off
 __all__ = [
-    "COST",
-    "WALL_MS",
-    "WALL_S",
-    "StoreSuite",
-    "attempt_row",
-    "balances",
-    "binding",
-    "call",
-    "entry",
-    "post_all",
-    "request_id",
-    "request_row",
-    "usage",
+    "COST", "WALL_MS", "WALL_S", "StoreSuite", "attempt_row", "balances", "binding", "call", "entry", "post_all", "request_id",
+    "request_row", "usage",
 ]
+# fmt: on
 
 
 async def balances(store: Store) -> dict[tuple[str, str], int]:
