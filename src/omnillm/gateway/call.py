@@ -46,13 +46,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     caller: Caller
     model: str
     """As asked for."""
-    is_stream: bool
+    is_stream: bool = False
     peek: RequestPeek
-    members: Members
-    body: bytes
+    members: Members = {}
+    body: bytes = b""
     outline: Outline | None = None
     """Of a long conversation: to be looked through for ids and media in the place of members and body."""
-    headers: Mapping[bytes, bytes]
+    headers: Mapping[bytes, bytes] = {}
     started_at: float
     """Monotonic seconds."""
     wall: float

@@ -153,8 +153,6 @@ class NativeCalls:
             model=place.provider,
             is_stream=is_stream,
             peek=RequestPeek(model=asked.model),
-            members={},
-            body=b"",
             headers=headers,
             started_at=now,
             wall=program.clock.wall(),

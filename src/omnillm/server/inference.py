@@ -96,8 +96,6 @@ def _call(route: Route, headers: Fields, session: str, affinity: str, tags: str)
         model=route.model,
         is_stream=route.is_stream,
         peek=UNREAD,
-        members={},
-        body=b"",
         headers=headers,
         started_at=0.0,
         wall=0.0,

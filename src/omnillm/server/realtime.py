@@ -66,7 +66,6 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             model=f"{provider}/{model}" if provider else model,
             is_stream=True,
             peek=RequestPeek(model=model, is_stream=True),
-            members={},
             body=body,
             headers=headers,
             started_at=now,
