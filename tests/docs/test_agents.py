@@ -11,7 +11,8 @@ from tests.docs.pages import ROOT, blocks, names, rows
 
 from omnillm.server.paths import inference_route
 from omnillm.testing import FAULTS
-from omnillm.testing.replies.speaker import Wanted, markers_in
+from omnillm.testing.replies.reading import markers_in
+from omnillm.testing.replies.speaker import Wanted
 
 PAGE = ROOT / "docs/agents.md"
 TEXT = PAGE.read_text()

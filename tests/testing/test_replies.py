@@ -5,7 +5,8 @@ from tests.in_turn import in_turn
 from omnillm.testing import Fault
 from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.testing.replies.openai import duration
-from omnillm.testing.replies.speaker import Standing, Trouble, Wanted, markers_in
+from omnillm.testing.replies.reading import markers_in
+from omnillm.testing.replies.speaker import Standing, Trouble, Wanted
 
 SPEAKERS = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT)
 

@@ -26,7 +26,8 @@ from omnillm.testing.replies import (
 from omnillm.testing.replies.anthropic_messages import read_count
 from omnillm.testing.replies.counting import judge_count
 from omnillm.testing.replies.gemini_interactions import finished
-from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Standing, json_object
+from omnillm.testing.replies.reading import json_object
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Standing
 from omnillm.testing.routes import Route, key_of, route
 from omnillm.testing.script import WINDOW_S, Behaviour, Script
 from omnillm.testing.shelves import HANDLERS, Request, Shelves

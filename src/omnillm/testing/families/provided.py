@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from omnillm.testing.replies.speaker import Json, Piece, json_object
+from omnillm.testing.replies.reading import json_object
+from omnillm.testing.replies.speaker import Json, Piece
 from omnillm.usage import NO_USAGE, Usage
 
 

@@ -13,7 +13,8 @@ from omnillm.testing.families.form import field, read_form
 from omnillm.testing.families.provided import Provided, Wanted, in_json
 from omnillm.testing.generation import count_tokens
 from omnillm.testing.replies.openai import sse
-from omnillm.testing.replies.speaker import EVENT_STREAM, Malformed, demand
+from omnillm.testing.replies.reading import demand
+from omnillm.testing.replies.speaker import EVENT_STREAM, Malformed
 from omnillm.usage import Usage
 
 BYTES_A_CHARACTER = 100

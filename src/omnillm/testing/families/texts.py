@@ -2,7 +2,7 @@
 
 from omnillm.testing.families.provided import Provided, Wanted, in_json
 from omnillm.testing.generation import count_tokens
-from omnillm.testing.replies.speaker import demand
+from omnillm.testing.replies.reading import demand
 from omnillm.usage import Usage
 
 CATEGORIES = (

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from omnillm.testing.families.provided import Provided, Wanted, in_json
 from omnillm.testing.generation import count_tokens
-from omnillm.testing.replies.speaker import Json, Malformed, demand
+from omnillm.testing.replies.reading import demand
+from omnillm.testing.replies.speaker import Json, Malformed
 from omnillm.usage import Usage
 
 DIMENSIONS = 8

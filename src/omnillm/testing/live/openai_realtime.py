@@ -8,7 +8,7 @@ import msgspec
 
 from omnillm.testing.generation import count_tokens, words_for
 from omnillm.testing.live.speaker import PCM_IN_BYTES, PCM_OUT, Ear, Said
-from omnillm.testing.replies.speaker import texts_in
+from omnillm.testing.replies.reading import texts_in
 from omnillm.testing.script import Behaviour
 from omnillm.usage import Usage
 

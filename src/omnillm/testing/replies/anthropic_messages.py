@@ -7,24 +7,8 @@ import msgspec
 
 from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies.conversation import judge_messages
-from omnillm.testing.replies.speaker import (
-    Asked,
-    Json,
-    Piece,
-    Speaker,
-    Standing,
-    Trouble,
-    cap,
-    demand,
-    last_user_text,
-    markers_in,
-    must_call,
-    objects,
-    pictured,
-    strings,
-    texts_in,
-    within,
-)
+from omnillm.testing.replies.reading import cap, demand, last_user_text, markers_in, must_call, objects, pictured, strings, texts_in, within
+from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Standing, Trouble
 from omnillm.usage import Usage
 
 STOP = {"end": "end_turn", "length": "max_tokens", "tool": "tool_use", "refusal": "refusal", "stop": "stop_sequence"}

@@ -6,15 +6,7 @@ import msgspec
 
 from omnillm.framing.eventstream import event, exception
 from omnillm.testing.generation import Block, Generation
-from omnillm.testing.replies.speaker import (
-    Asked,
-    Json,
-    Malformed,
-    Piece,
-    Sealed,
-    Speaker,
-    Standing,
-    Trouble,
+from omnillm.testing.replies.reading import (
     cap,
     demand,
     last_user_text,
@@ -26,6 +18,7 @@ from omnillm.testing.replies.speaker import (
     texts_in,
     within,
 )
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Sealed, Speaker, Standing, Trouble
 from omnillm.usage import Usage
 
 STREAM_TYPE = "application/vnd.amazon.eventstream"

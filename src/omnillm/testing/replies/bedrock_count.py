@@ -6,7 +6,8 @@ import msgspec
 from msgspec.structs import replace
 
 from omnillm.testing.replies import bedrock_converse, bedrock_invoke
-from omnillm.testing.replies.speaker import Asked, Json, Malformed, demand
+from omnillm.testing.replies.reading import demand
+from omnillm.testing.replies.speaker import Asked, Json, Malformed
 
 COUNTED_MEMBERS = frozenset({"messages", "system", "toolConfig", "additionalModelRequestFields"})
 

@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from omnillm.testing.generation import Generation
 from omnillm.testing.replies import bedrock_invoke
 from omnillm.testing.replies.bedrock_invoke import METRICS, chunk, metrics
-from omnillm.testing.replies.speaker import Asked, Json, Piece, cap, demand, markers_in
+from omnillm.testing.replies.reading import cap, demand, markers_in
+from omnillm.testing.replies.speaker import Asked, Json, Piece
 
 STOP = {"length": "length"}
 

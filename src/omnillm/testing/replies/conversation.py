@@ -6,7 +6,8 @@ Which seals were issued is not in the request: `memory.py` knows.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from omnillm.testing.replies.speaker import Json, Malformed, Sealed, within
+from omnillm.testing.replies.reading import within
+from omnillm.testing.replies.speaker import Json, Malformed, Sealed
 
 NO_CALLS = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
 NO_CALL = "Invalid parameter: 'tool_call_id' of '{}' not found in 'tool_calls' of previous message."

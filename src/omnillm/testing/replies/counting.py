@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from omnillm.testing.replies.speaker import Json, Malformed, within
+from omnillm.testing.replies.reading import within
+from omnillm.testing.replies.speaker import Json, Malformed
 
 RESPONSES = frozenset(
     {"model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text", "truncation"}

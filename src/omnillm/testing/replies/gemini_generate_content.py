@@ -8,23 +8,8 @@ import msgspec
 
 from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies.conversation import judge_contents, unsigned
-from omnillm.testing.replies.speaker import (
-    Asked,
-    Json,
-    Piece,
-    Speaker,
-    Standing,
-    Trouble,
-    cap,
-    demand,
-    last_user_text,
-    markers_in,
-    objects,
-    one_object,
-    pictured,
-    strings,
-    texts_in,
-)
+from omnillm.testing.replies.reading import cap, demand, last_user_text, markers_in, objects, one_object, pictured, strings, texts_in
+from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Standing, Trouble
 from omnillm.usage import Usage
 
 FINISH = {"end": "STOP", "length": "MAX_TOKENS", "tool": "STOP", "refusal": "SAFETY", "stop": "STOP"}

@@ -8,23 +8,8 @@ from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies import gemini_generate_content
 from omnillm.testing.replies.conversation import judge_steps
 from omnillm.testing.replies.gemini_generate_content import fields, models
-from omnillm.testing.replies.speaker import (
-    Asked,
-    Json,
-    Malformed,
-    Part,
-    Piece,
-    Speaker,
-    Trouble,
-    cap,
-    markers_in,
-    objects,
-    one_object,
-    pictured,
-    strings,
-    texts_in,
-    within,
-)
+from omnillm.testing.replies.reading import cap, markers_in, objects, one_object, pictured, strings, texts_in, within
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Part, Piece, Speaker, Trouble
 from omnillm.usage import Usage
 
 TIME = "2026-11-01T00:00:00Z"

@@ -7,12 +7,7 @@ from typing import Any
 from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies.conversation import judge_chat
 from omnillm.testing.replies.openai import error, fields, models, sse
-from omnillm.testing.replies.speaker import (
-    Asked,
-    Json,
-    Piece,
-    Speaker,
-    Trouble,
+from omnillm.testing.replies.reading import (
     cap,
     demand,
     last_user_text,
@@ -25,6 +20,7 @@ from omnillm.testing.replies.speaker import (
     texts_in,
     within,
 )
+from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Trouble
 from omnillm.usage import Usage
 
 FINISH = {"end": "stop", "length": "length", "tool": "tool_calls", "refusal": "stop", "stop": "stop"}

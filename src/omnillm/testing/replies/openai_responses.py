@@ -6,24 +6,8 @@ from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies.conversation import judge_input
 from omnillm.testing.replies.openai import error, error_of, fields, models
 from omnillm.testing.replies.openai_chat import counted
-from omnillm.testing.replies.speaker import (
-    Asked,
-    Json,
-    Malformed,
-    Part,
-    Piece,
-    Speaker,
-    Trouble,
-    cap,
-    demand,
-    last_user_text,
-    markers_in,
-    must_call,
-    objects,
-    pictured,
-    texts_in,
-    within,
-)
+from omnillm.testing.replies.reading import cap, demand, last_user_text, markers_in, must_call, objects, pictured, texts_in, within
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Part, Piece, Speaker, Trouble
 from omnillm.usage import Usage
 
 LOGPROBS: dict[str, Json] = {"response.output_text.delta": {"logprobs": []}}

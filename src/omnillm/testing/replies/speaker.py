@@ -1,14 +1,11 @@
 """What each protocol supplies to the fake provider, and the values that its functions exchange."""
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from omnillm.testing.generation import Generation
-from omnillm.testing.images import NoImage, images_in
 
 Json = dict[str, Any]
 EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
@@ -147,140 +144,3 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True):
     """The content type of a stream."""
     tells_media: bool = False
     """Its usage tells tokens of sound and pictures from those of text."""
-
-
-TEXT_MEMBERS = (
-    "text",
-    "content",
-    "parts",
-    "input",
-    "output",
-    "response",
-    "result",
-    "arguments",
-    "args",
-    "functionCall",
-    "functionResponse",
-)
-
-
-def texts_in(node: object) -> Iterator[str]:
-    """Every text that stands in a message's members, in order; other media are skipped."""
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, list):
-        for element in node:
-            yield from texts_in(element)
-    elif isinstance(node, dict):
-        for name in TEXT_MEMBERS:
-            if name in node:
-                yield from texts_in(node[name])
-
-
-def last_user_text(messages: object) -> str:
-    """The text of the last message that a user wrote, "" without one; a lone string is one."""
-    if isinstance(messages, str):
-        return messages
-    if isinstance(messages, list):
-        for message in reversed(messages):
-            if isinstance(message, dict) and message.get("role", "user") == "user":
-                return " ".join(texts_in(message))
-    return ""
-
-
-WORDS = re.compile(r"\[\[(tools?|think|redacted|refuse|json|stop)\]\]")
-CALL = re.compile(r"\[\[call:([^\s\]{]+)(?:\]\]| *(?=(\{)))")
-JSON = json.JSONDecoder()
-
-
-def markers_in(text: str) -> Markers:
-    """What the prompt asks of the model, as `[[think]]` or `[[call:search {"query": "heron"}]]`."""
-    return Markers(frozenset(WORDS.findall(text)), tuple(_calls_in(text)) if "[[call:" in text else ())
-
-
-def _calls_in(text: str) -> Iterator[Wanted]:
-    """In their order; a marker within the arguments of another is theirs, and what is no JSON is no marker."""
-    end = 0
-    while found := CALL.search(text, end):
-        end = found.end()
-        arguments: Json = {}
-        if found[2]:
-            try:
-                arguments, end = JSON.raw_decode(text, end)
-            except ValueError:
-                continue
-            if not text.startswith("]]", end):
-                continue
-        yield Wanted(found[1], arguments)
-
-
-def must_call(choice: object, any_of: str = "required") -> str | None:
-    """A tool choice as OpenAI and Anthropic say it."""
-    if choice == any_of or within(choice, "type") == any_of:
-        return ""
-    name = within(choice, "name") or within(choice, "function", "name")
-    return name if isinstance(name, str) else None
-
-
-def json_object(raw: bytes) -> Json:
-    """A body. Raises Malformed."""
-    try:
-        body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as broken:
-        raise Malformed("We could not parse the JSON body of your request.") from broken
-    if not isinstance(body, dict):
-        raise Malformed("The body is not a JSON object.")
-    return body
-
-
-def pictured(messages: object) -> tuple[str, ...]:
-    try:
-        return tuple(images_in(messages))
-    except NoImage as broken:
-        raise Malformed(str(broken)) from broken
-
-
-def strings(value: object) -> tuple[str, ...]:
-    """A string or a list of them; anything else counts as nothing."""
-    listed = value if isinstance(value, list) else [value]
-    return tuple([each for each in listed if isinstance(each, str) and each])
-
-
-def within(node: object, *names: str) -> Any:
-    """The member of a member, None where the way ends."""
-    for name in names:
-        node = node.get(name) if isinstance(node, dict) else None
-    return node
-
-
-def demand(body: Json, name: str, kind: type) -> Any:
-    """A member that must be there and be of that kind."""
-    value = body.get(name)
-    if not isinstance(value, kind) or value in ("", []):
-        raise Malformed(f"{name}: Field required" if name not in body else f"{name}: not a valid {kind.__name__}")
-    return value
-
-
-def objects(value: object, name: str) -> list[Json]:
-    """An optional list of objects."""
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(element, dict) for element in value):
-        raise Malformed(f"{name}: not a list of objects")
-    return value
-
-
-def one_object(value: object, name: str) -> Json:
-    """An optional object; {} when it is absent."""
-    if value is not None and not isinstance(value, dict):
-        raise Malformed(f"{name}: not an object")
-    return value or {}
-
-
-def cap(value: object, name: str, most: int = 1 << 31) -> int | None:
-    """An optional count from 1 to `most`."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise Malformed(f"{name}: must be an integer from 1 to {most}")
-    return value
