@@ -3,9 +3,7 @@
 from omnillm.testing.replies import (
     anthropic_messages,
     bedrock_converse,
-    bedrock_count,
     bedrock_invoke,
-    bedrock_llama,
     gemini_generate_content,
     gemini_interactions,
     openai_chat,
@@ -20,9 +18,9 @@ ANTHROPIC_MESSAGES = anthropic_messages.SPEAKER
 GEMINI_GENERATE_CONTENT = gemini_generate_content.SPEAKER
 GEMINI_INTERACTIONS = gemini_interactions.SPEAKER
 BEDROCK_CONVERSE = bedrock_converse.SPEAKER
-BEDROCK_COUNTED = bedrock_count.SPEAKER
-BEDROCK_INVOKED = bedrock_invoke.SPEAKER
-BEDROCK_LLAMA = bedrock_llama.LLAMA
+BEDROCK_COUNTED = bedrock_invoke.COUNTED
+BEDROCK_INVOKED = bedrock_invoke.CLAUDE
+BEDROCK_LLAMA = bedrock_invoke.LLAMA
 BEDROCK = (BEDROCK_CONVERSE, BEDROCK_COUNTED, BEDROCK_INVOKED, BEDROCK_LLAMA)
 VERTEX_CLAUDE = vertex_ai.CLAUDE
 VERTEX_COUNTED = vertex_ai.COUNTED

@@ -1,4 +1,4 @@
-"""Claude by InvokeModel on Bedrock: the Messages API, its events in the chunks of an AWS event stream."""
+"""Bedrock beside Converse: InvokeModel in the words of Claude, which are the Messages API's, and of Llama; and its count of tokens."""
 
 import base64
 
@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from omnillm.testing.generation import Generation
 from omnillm.testing.replies import anthropic_messages, bedrock_converse
 from omnillm.testing.replies.bedrock_converse import framed
+from omnillm.testing.replies.reading import cap, demand, markers_in
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece
 
 METRICS = "amazon-bedrock-invocationMetrics"
@@ -19,6 +20,8 @@ DASHED = {
 }
 VERSIONS = frozenset({"bedrock-2023-05-31", "2026-10-21"})
 """The second is what newer SDKs say to newer models."""
+COUNTED_MEMBERS = frozenset({"messages", "system", "toolConfig", "additionalModelRequestFields"})
+LLAMAS_STOP = {"length": "length"}
 
 
 def metrics(generation: Generation) -> Json:
@@ -36,6 +39,9 @@ def metrics(generation: Generation) -> Json:
 
 def counted_fields(generation: Generation) -> dict[str, str]:
     return {f"x-amzn-bedrock-{DASHED[name]}": str(count) for name, count in metrics(generation).items()}
+
+
+# Claude
 
 
 def read(body: Json) -> Asked:
@@ -63,7 +69,7 @@ def chunk(said: Json) -> bytes:
     return framed("chunk", {"bytes": base64.b64encode(msgspec.json.encode(said)).decode()})
 
 
-SPEAKER = replace(
+CLAUDE = replace(
     bedrock_converse.SPEAKER,
     protocol="anthropic_messages",
     read=read,
@@ -71,3 +77,47 @@ SPEAKER = replace(
     stream=stream,
     reply_fields=counted_fields,
 )
+
+
+# a count of tokens
+
+
+def read_count(body: Json) -> Asked:
+    """A question for the tokens of a prompt: a body of Converse, or one of InvokeModel in base64."""
+    asked = demand(body, "input", dict)
+    if isinstance(conversation := asked.get("converse"), dict):
+        if unknown := conversation.keys() - COUNTED_MEMBERS:
+            raise Malformed(f"#/input/converse: extraneous key {sorted(unknown)} is not permitted")
+        return bedrock_converse.read(conversation)
+    return read(msgspec.json.decode(base64.b64decode(demand(demand(asked, "invokeModel", dict), "body", str))))
+
+
+COUNTED = replace(bedrock_converse.SPEAKER, read=read_count)
+
+# Llama, whose words are nobody else's
+
+
+def read_llama(body: Json) -> Asked:
+    prompt = demand(body, "prompt", str)
+    most = cap(body.get("max_gen_len"), "max_gen_len")
+    return Asked(model="", prompt=prompt, texts=(prompt,), max_output=most, markers=markers_in(prompt))
+
+
+def _said(generation: Generation, text: str) -> Json:
+    usage = generation.told
+    counts = {"prompt_token_count": usage.prompt_tokens, "generation_token_count": usage.completion_tokens} if usage else {}
+    return {"generation": text, **counts, "stop_reason": LLAMAS_STOP.get(generation.finish, "stop")}
+
+
+def whole_llama(generation: Generation) -> Json:
+    return _said(generation, generation.text_of("text"))
+
+
+def stream_llama(generation: Generation) -> list[Piece]:
+    words = [word for block in generation.of("text") for word in block.words]
+    pieces = [Piece(chunk({"generation": word}), generation.after(number)) for number, word in enumerate(words, start=1)]
+    last = {**_said(generation, ""), METRICS: metrics(generation)}
+    return [*pieces, Piece(chunk(last), generation.after(len(words)), "terminal")]
+
+
+LLAMA = replace(CLAUDE, protocol="bedrock_converse", read=read_llama, whole=whole_llama, stream=stream_llama)
