@@ -2,7 +2,7 @@
 
 from tests.in_turn import in_turn
 
-from omnillm.server.tags import merge_tags
+from omnillm.server.request_fields import merge_tags
 
 
 @in_turn(

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
+from omnillm.config.checks import MAX_TAGS_BYTES
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import Caller
-from omnillm.server.tags import merge_tags
 
+SEPARATOR: Final = ","
+"""Of tags."""
 LONGEST: Final = 1024
 """Bytes that are read of a field."""
 SESSION_FIELDS: Final = (b"x-omnillm-session", b"x-claude-code-session-id", b"session-id", b"x-session-id")
@@ -38,3 +40,24 @@ def tags_of(headers: Mapping[bytes, bytes], caller: Caller) -> str:
 
 def _text(value: bytes) -> str:
     return value[:LONGEST].decode("latin-1")
+
+
+def merge_tags(own: str, keys: str) -> str:
+    """`own` as it was written, then what only the virtual key says ("team=a,env=prod"), as far as the ledger's indexes take it."""
+    if not own or not keys:
+        return own or keys
+    named = {_name(tag) for tag in own.split(SEPARATOR)}
+    merged, left = [own], MAX_TAGS_BYTES - len(own.encode())
+    for tag in keys.split(SEPARATOR):
+        left -= len(tag.encode()) + len(SEPARATOR)
+        if left < 0:
+            break
+        if _name(tag) not in named:
+            merged.append(tag)
+    return SEPARATOR.join(merged)
+
+
+def _name(tag: str) -> str:
+    """What is no `name=value` is no tag, and takes the place of none."""
+    name, equals, _ = tag.partition("=")
+    return name.strip() if equals else ""

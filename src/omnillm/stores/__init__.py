@@ -15,6 +15,6 @@ Writing, in a thread of its own:
     retirement    the deletion of old rows
 
 Reading:
-    reports       requests, usage, budgets; `grouping`: what usage is grouped by; `tags`: tags in a row
+    reports       requests, usage, budgets; `grouping`: what usage is grouped by, tags too
     verification  the proof that the sums are those of the rows; `costs`: that each cost is that of its usage and its price
 """

@@ -1,4 +1,4 @@
-"""How the groups of a usage report are written: "model", "tag:team", "day", "day,model"."""
+"""How the groups of a usage report are written: "model", "tag:team", "day", "day,model"; and the tags of a call: "team=a,env=prod"."""
 
 import msgspec
 
@@ -31,3 +31,12 @@ class Grouping(msgspec.Struct, frozen=True, kw_only=True):
                 f"(day,model); not by {text[:100]!r}"
             )
         return cls(name=name, by_day=by_day)
+
+
+def tag_value(tags: str, name: str) -> str | None:
+    """The value of the first tag of that name; None: there is none. What is no `name=value` is no tag."""
+    for tag in tags.split(","):
+        key, equals, value = tag.partition("=")
+        if equals and key.strip() == name:
+            return value.strip()
+    return None

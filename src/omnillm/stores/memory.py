@@ -27,13 +27,12 @@ from omnillm.records import (
 from omnillm.stores import orphans, retirement, verification
 from omnillm.stores.claims import MemoryClaims
 from omnillm.stores.daily import NOTHING, Daily, Sums, rest_of, usage_row
-from omnillm.stores.grouping import TAG, TOTAL, Grouping
+from omnillm.stores.grouping import TAG, TOTAL, Grouping, tag_value
 from omnillm.stores.migrations import scripts
 from omnillm.stores.reports import LAST_DAY
 from omnillm.stores.sqlite.database import SqliteConnection
 from omnillm.stores.store import Opened
 from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
-from omnillm.stores.tags import tag_value
 from omnillm.stores.virtual_keys import MemoryVirtualKeys
 
 HISTORY: Final = 10_000

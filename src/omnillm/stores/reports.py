@@ -3,9 +3,8 @@
 from omnillm.records import BATCH_BILL, EVERY_REQUEST, AttemptRow, Binding, Entry, RequestFilter, RequestRow, UsageRow, first_id
 from omnillm.stores.connection import Connection, Found
 from omnillm.stores.daily import COUNT_COLUMNS, NOTHING, Sums, rest_of, usage_row
-from omnillm.stores.grouping import DAY, TAG, TOTAL, Grouping
+from omnillm.stores.grouping import DAY, TAG, TOTAL, Grouping, tag_value
 from omnillm.stores.tables import ATTEMPTS, BINDINGS, ENTRIES, REQUESTS
-from omnillm.stores.tags import tag_value
 
 LAST_DAY = "9999-12-31"
 NO_DAY = "''"
