@@ -224,9 +224,8 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a usage report, or its total."""
 
-    day: str = ""
-    """Of a report by day and something else."""
-    group: str
+    groups: tuple[str, ...] = ()
+    """In the order in which the report was asked for; none: the total."""
     requests: int
     attempts: int
     cost_nanousd: int

@@ -190,7 +190,7 @@ def test_one_request_opens_up(run, ledger):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("usage", "--by", "colour"), "usage is grouped by one of virtual_key"),
+        (("usage", "--by", "colour"), "usage is grouped by day, virtual_key"),
         (("usage", "--since", "yesterday"), "must be days"),
         (("usage", "--since", "2026-11-30", "--until", "2026-11-29"), "until must not be before since"),
         (("requests", "--since", "2026-11-30T08:00:00Z", "--until", "2026-11-29"), "until must not be before since"),

@@ -139,7 +139,7 @@ async def test_in_a_browser(gateway: Running, tmp_path: Path) -> None:
         await page.run(
             "document.querySelector('[name=group_by]').value = 'nonsense'; document.querySelector('#spending-asked').requestSubmit()"
         )
-        assert "grouped by one of" in await page.until("document.querySelector('#notice').textContent")
+        assert "grouped by day" in await page.until("document.querySelector('#notice').textContent")
 
         await page.tell("Page.reload")
         await page.until("document.querySelector('[data-do=leave]') && !document.querySelector('[data-do=leave]').hidden")

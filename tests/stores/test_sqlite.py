@@ -549,7 +549,7 @@ async def test_an_older_ledger_gets_its_reports_by_tag(tmp_path):
     db.close()
     await store.open()
     rows = await store.usage(group_by="tag:team", since_day="", until_day="")
-    assert [(row.group, row.requests, row.attempts, row.cost_nanousd) for row in rows] == [
+    assert [(*row.groups, row.requests, row.attempts, row.cost_nanousd) for row in rows] == [
         ("", 1, 1, COST),
         ("a", 2, 2, 2 * COST),
         ("b", 1, 1, COST),

@@ -19,7 +19,7 @@ def usage(  # noqa: PLR0913, PLR0917  a command line's options
     by: str = typer.Option(
         "model",
         "--by",
-        help="virtual_key, model, provider, provider_key, tag:NAME, day or total; or by day and one of these: day,model.",
+        help="day, virtual_key, model, provider, provider_key or several of them (virtual_key,model); tag:NAME; day,tag:NAME; total.",
     ),
     since: str = typer.Option("", "--since", help="First day, such as 2026-11-01 (UTC)."),
     until: str = typer.Option("", "--until", help="Last day."),
@@ -42,8 +42,8 @@ def usage(  # noqa: PLR0913, PLR0917  a command line's options
         typer.echo(written.usage_csv(by, rows).encode(), nl=False)
     else:
         names = by.split(",")
-        lines = [] if by == "total" else [_line((row.day, row.group)[-len(names) :], row) for row in rows]
-        show(_heads(names), [*lines, _line(["total", " "][: len(names)], total_of(rows))], names=len(names))
+        lines = [] if by == "total" else [_line(row.groups, row) for row in rows]
+        show(_heads(names), [*lines, _line(["total", *" " * (len(names) - 1)], total_of(rows))], names=len(names))
 
 
 def _heads(names: Sequence[str]) -> tuple[str, ...]:

@@ -89,34 +89,39 @@ class Daily:
 
 
 def rest_of(totals: Iterable[UsageRow], rows: Iterable[UsageRow]) -> list[UsageRow]:
-    """`rows`, and for each day a group "" with what is in its total and in none of them, so that the rows add up to the totals."""
-    left, groups = Sums[TagKey](), Sums[TagKey]()
+    """`rows`, and for each total a last group "" with what is in it and in none of them, so that the rows add up to the totals."""
+    left, groups = Sums[tuple[str, ...]](), Sums[tuple[str, ...]]()
     for total in totals:
-        left.add((total.day, ""), _counts(total))
+        left.add((*total.groups, ""), counts_of(total))
     for row in rows:
-        groups.add((row.day, row.group), _counts(row))
-        left.add((row.day, ""), tuple(-count for count in _counts(row)))
+        groups.add(row.groups, counts_of(row))
+        left.add((*row.groups[:-1], ""), tuple(-count for count in counts_of(row)))
     for key, counts in left.lines().items():
         if any(counts):
             groups.add(key, counts)
-    return [usage_row(group, counts, day=day) for (day, group), counts in sorted(groups.lines().items())]
+    return usage_rows(groups)
 
 
 def total_of(rows: Iterable[UsageRow]) -> UsageRow:
     """What the rows of a report add up to."""
-    sums = Sums[str]()
-    sums.add("total", NOTHING)
+    sums = Sums[tuple[str, ...]]()
+    sums.add((), NOTHING)
     for row in rows:
-        sums.add("total", _counts(row))
-    return usage_row("total", sums.lines()["total"])
+        sums.add((), counts_of(row))
+    return usage_rows(sums)[0]
 
 
-def _counts(row: UsageRow) -> Line:
+def counts_of(row: UsageRow) -> Line:
     return (row.requests, row.attempts, row.cost_nanousd, *astuple(row.usage))
 
 
-def usage_row(group: str, counts: Iterable[int], *, day: str = "") -> UsageRow:
+def usage_rows(sums: Sums[tuple[str, ...]]) -> list[UsageRow]:
+    """Lines of a report, in the order of their groups."""
+    return [usage_row(groups, counts) for groups, counts in sorted(sums.lines().items())]
+
+
+def usage_row(groups: tuple[str, ...], counts: Iterable[int]) -> UsageRow:
     """Counts in the order of `COUNT_COLUMNS` as one line of a report."""
     requests, attempts, cost_nanousd, *usage = counts
     fields = dict(zip(Usage.__struct_fields__, usage, strict=True))
-    return UsageRow(day=day, group=group, requests=requests, attempts=attempts, cost_nanousd=cost_nanousd, usage=Usage(**fields))
+    return UsageRow(groups=groups, requests=requests, attempts=attempts, cost_nanousd=cost_nanousd, usage=Usage(**fields))

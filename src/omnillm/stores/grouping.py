@@ -1,36 +1,34 @@
-"""How the groups of a usage report are written: "model", "tag:team", "day", "day,model"; and the tags of a call: "team=a,env=prod"."""
+"""How the groups of a usage report are written: "model", "day,virtual_key", "tag:team", "total"; and a call's tags: "team=a,env=prod"."""
 
 import msgspec
 
 from omnillm.errors import BadRequest
 
-COLUMNS = ("virtual_key", "model", "provider", "provider_key")
 DAY, TOTAL, TAG = "day", "total", "tag"
-GROUPS = (*COLUMNS, DAY, TOTAL)
+COLUMNS = (DAY, "virtual_key", "model", "provider", "provider_key")
 
 
-class Grouping(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    """One of `GROUPS`, or "tag"."""
+class Grouping(msgspec.Struct, frozen=True):
+    columns: tuple[str, ...]
+    """Of `COLUMNS`, as they were asked for. None: everything is one group."""
     tag: str = ""
-    """The tag's name."""
-    by_day: bool = False
-    """Each group day by day."""
+    """Name of the tag whose values are groups, too; "": of none."""
 
     @classmethod
     def parse(cls, text: str) -> "Grouping":
         """Raises BadRequest that names what there is."""
-        day, comma, rest = text.partition(",")
-        by_day = bool(comma) and day == DAY
-        name, colon, tag = (rest if by_day else text).partition(":")
-        if tag and name == TAG and "," not in tag:
-            return cls(name=TAG, tag=tag, by_day=by_day)
-        if colon or name not in (COLUMNS if by_day else GROUPS):
+        if text == TOTAL:
+            return cls(())
+        *before, last = columns = tuple(text.split(","))
+        name, _, tag = last.partition(":")
+        if tag and name == TAG and before in ([], [DAY]):
+            return cls(tuple(before), tag)
+        if not set(COLUMNS).issuperset(columns) or len(set(columns)) < len(columns):
             raise BadRequest(
-                f"usage is grouped by one of {', '.join(GROUPS)}, or by a tag (tag:team), or by day and one of the first four or a tag "
-                f"(day,model); not by {text[:100]!r}"
+                f"usage is grouped by {', '.join(COLUMNS)} or several of them (virtual_key,model), by a tag (tag:team), also day by day "
+                f"(day,tag:team), or not at all ({TOTAL}); not by {text[:100]!r}"
             )
-        return cls(name=name, by_day=by_day)
+        return cls(columns)
 
 
 def tag_value(tags: str, name: str) -> str | None:

@@ -3,9 +3,8 @@
 import sqlite3
 from collections.abc import Callable
 from functools import cache
+from operator import itemgetter
 from typing import Final
-
-from msgspec.structs import replace
 
 from omnillm.clock import Clock
 from omnillm.records import (
@@ -26,8 +25,8 @@ from omnillm.records import (
 )
 from omnillm.stores import orphans, retirement, verification
 from omnillm.stores.claims import MemoryClaims
-from omnillm.stores.daily import NOTHING, Daily, Sums, rest_of, usage_row
-from omnillm.stores.grouping import TAG, TOTAL, Grouping, tag_value
+from omnillm.stores.daily import NOTHING, Daily, Key, Sums, rest_of, usage_rows
+from omnillm.stores.grouping import Grouping, tag_value
 from omnillm.stores.migrations import scripts
 from omnillm.stores.reports import LAST_DAY
 from omnillm.stores.sqlite.database import SqliteConnection
@@ -38,13 +37,12 @@ from omnillm.stores.virtual_keys import MemoryVirtualKeys
 HISTORY: Final = 10_000
 Booked = dict[tuple[str, str], int]
 
-GROUPS: Final[dict[str, Callable[[str, str, str, str, str], str]]] = {
-    "virtual_key": lambda _day, caller, _model, _provider, _key: caller,
-    "model": lambda _day, _caller, model, _provider, _key: model,
-    "provider": lambda _day, _caller, _model, provider, _key: provider,
-    "provider_key": lambda _day, _caller, _model, provider, key: f"{provider}/{key}" if provider or key else "",
-    "day": lambda day, _caller, _model, _provider, _key: day,
-    "total": lambda *_key: "total",
+GROUPS: Final[dict[str, Callable[[Key], str]]] = {
+    "day": itemgetter(0),
+    "virtual_key": itemgetter(1),
+    "model": itemgetter(2),
+    "provider": itemgetter(3),
+    "provider_key": lambda key: f"{key[3]}/{key[4]}" if key[3] or key[4] else "",
 }
 
 
@@ -164,21 +162,20 @@ class MemoryStore:
 
     async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
         grouping, daily, until_day = Grouping.parse(group_by), self._all_days(), until_day or LAST_DAY
-        groups = Sums[tuple[str, str]]()
-        if grouping.name == TAG:
-            for (day, tags), counts in daily.tags.lines().items():
-                value = tag_value(tags, grouping.tag)
-                if since_day <= day <= until_day and value is not None:
-                    groups.add((day if grouping.by_day else "", value), counts)
-            totals = await self.usage(group_by="day", since_day=since_day, until_day=until_day)
-            return rest_of([replace(row, day=row.group if grouping.by_day else "", group="") for row in totals], _rows(groups))
-        if grouping.name == TOTAL:
-            groups.add(("", TOTAL), NOTHING)
-        group_of = GROUPS[grouping.name]
+        totals, tagged = Sums[tuple[str, ...]](), Sums[tuple[str, ...]]()
+        if not grouping.columns:
+            totals.add((), NOTHING)
+        columns = [GROUPS[column] for column in grouping.columns]
         for key, counts in daily.keys.lines().items():
             if since_day <= key[0] <= until_day:
-                groups.add((key[0] if grouping.by_day else "", group_of(*key)), counts)
-        return _rows(groups)
+                totals.add(tuple(column(key) for column in columns), counts)
+        if not grouping.tag:
+            return usage_rows(totals)
+        for (day, tags), counts in daily.tags.lines().items():
+            value = tag_value(tags, grouping.tag)
+            if since_day <= day <= until_day and value is not None:
+                tagged.add((day, value) if grouping.columns else (value,), counts)
+        return rest_of(usage_rows(totals), usage_rows(tagged))
 
     async def requests(self, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:
         found = (row for row in self._requests.values() if (not before or row.request_id < before) and _meets(row, only))
@@ -259,10 +256,6 @@ def _blank() -> bytes:
         return ledger.serialize()
     finally:
         ledger.close()
-
-
-def _rows(groups: Sums[tuple[str, str]]) -> list[UsageRow]:
-    return [usage_row(group, counts, day=day) for (day, group), counts in sorted(groups.lines().items())]
 
 
 def _roll_up(daily: Daily, request: RequestRow, attempts: dict[int, AttemptRow]) -> None:

@@ -1,61 +1,43 @@
 """What people read from the ledger. Each function gets a connection that only reads, and sees one state of the ledger."""
 
 from omnillm.records import BATCH_BILL, EVERY_REQUEST, AttemptRow, Binding, Entry, RequestFilter, RequestRow, UsageRow, first_id
-from omnillm.stores.connection import Connection, Found
-from omnillm.stores.daily import COUNT_COLUMNS, NOTHING, Sums, rest_of, usage_row
-from omnillm.stores.grouping import DAY, TAG, TOTAL, Grouping, tag_value
+from omnillm.stores.connection import Connection
+from omnillm.stores.daily import COUNT_COLUMNS, Sums, counts_of, rest_of, usage_row, usage_rows
+from omnillm.stores.grouping import Grouping, tag_value
 from omnillm.stores.tables import ATTEMPTS, BINDINGS, ENTRIES, REQUESTS
 
 LAST_DAY = "9999-12-31"
-NO_DAY = "''"
 
-GROUP_SQL = {
-    "virtual_key": "caller",
-    "model": "model",
-    "provider": "provider",
-    "provider_key": "CASE WHEN provider = '' AND key = '' THEN '' ELSE provider || '/' || key END",
-    "day": "day",
-    "total": "'total'",
-}
+WRITTEN = {"virtual_key": "caller", "provider_key": "CASE WHEN provider = '' AND key = '' THEN '' ELSE provider || '/' || key END"}
+"""Columns of a report whose SQL is not their name."""
 LAST_DIGITS = " ".join(f"WHEN '{digit}' THEN '{int(digit, 16) ^ 1:x}'" for digit in "0123456789abcdef")
 SETTLEMENT_ID = f"substr(bill.caller, 1, 31) || CASE substr(bill.caller, 32, 1) {LAST_DIGITS} END"
 """As `records.settlement_id`."""
 OPEN_BILLS = f"""{BINDINGS.select} AS bill WHERE kind = ? AND caller >= ? AND EXISTS (SELECT 1 FROM requests WHERE request_id = bill.caller)
     AND NOT EXISTS (SELECT 1 FROM requests WHERE request_id = {SETTLEMENT_ID}) ORDER BY caller DESC LIMIT ?"""
 MOST_BILLS = 10_000
-SUMS = ", ".join(f"CAST(sum({column}) AS bigint)" for column in COUNT_COLUMNS)
+SUMS = ", ".join(f"CAST(coalesce(sum({column}), 0) AS bigint)" for column in COUNT_COLUMNS)
 
 
 def usage(connection: Connection, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
     grouping, days = Grouping.parse(group_by), (since_day, until_day or LAST_DAY)
-    of_day = DAY if grouping.by_day else NO_DAY
-    if grouping.name == TAG:
-        return _usage_by_tag(connection, grouping.tag, of_day, days)
-    rows = _usage(connection, "daily_lines", (of_day, GROUP_SQL[grouping.name]), days)
-    return rows or ([usage_row(TOTAL, NOTHING)] if grouping.name == TOTAL else [])
+    totals = _usage(connection, "daily_lines", grouping.columns, days)
+    if not grouping.tag:
+        return totals
+    tagged = Sums[tuple[str, ...]]()
+    for row in _usage(connection, "daily_tags", (*grouping.columns, "tags"), days):
+        *groups, tags = row.groups
+        if (value := tag_value(tags, grouping.tag)) is not None:
+            tagged.add((*groups, value), counts_of(row))
+    return rest_of(totals, usage_rows(tagged))
 
 
-def _usage(connection: Connection, table: str, groups: tuple[str, str], days: tuple[str, str]) -> list[UsageRow]:
-    return [usage_row(group, counts, day=day) for day, group, *counts in _sums(connection, table, groups, days)]
-
-
-def _sums(connection: Connection, table: str, groups: tuple[str, str], days: tuple[str, str]) -> Found:
-    of_day, group = groups
-    return connection.execute(
-        f"""SELECT {of_day} AS of_day, {group} AS grouped, {SUMS} FROM {table} WHERE day BETWEEN ? AND ?
-            GROUP BY of_day, grouped ORDER BY of_day, grouped""",
-        days,
-    )
-
-
-def _usage_by_tag(connection: Connection, tag: str, of_day: str, days: tuple[str, str]) -> list[UsageRow]:
-    tagged = Sums[tuple[str, str]]()
-    for day, tags, *counts in _sums(connection, "daily_tags", (of_day, "tags"), days):
-        value = tag_value(tags, tag)
-        if value is not None:
-            tagged.add((day, value), tuple(counts))
-    rows = [usage_row(group, counts, day=day) for (day, group), counts in tagged.lines().items()]
-    return rest_of(_usage(connection, "daily_lines", (of_day, "''"), days), rows)
+def _usage(connection: Connection, table: str, columns: tuple[str, ...], days: tuple[str, str]) -> list[UsageRow]:
+    aliases = [f"group_{number}" for number in range(len(columns))]
+    groups = [f"{WRITTEN.get(column, column)} AS {alias}" for column, alias in zip(columns, aliases, strict=True)]
+    order = f"GROUP BY {', '.join(aliases)} ORDER BY {', '.join(aliases)}" if aliases else ""
+    found = connection.execute(f"SELECT {', '.join((*groups, SUMS))} FROM {table} WHERE day BETWEEN ? AND ? {order}", days)
+    return [usage_row(tuple(row[: len(columns)]), row[len(columns) :]) for row in found]
 
 
 def requests(connection: Connection, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:

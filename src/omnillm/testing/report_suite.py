@@ -11,18 +11,19 @@ LOSS = '[{"path":"generation.seed","kind":"dropped","detail":"Anthropic has no s
 
 
 class ReportSuite:
-    async def test_usage_is_grouped_by_day_and_something_else(self, store: Store) -> None:
-        """Each group day by day, in the order of the days."""
+    async def test_usage_is_grouped_by_several_things(self, store: Store) -> None:
+        """In the order in which they are asked for, and so sorted; one that a call has not is ""."""
         await store.open()
         await post_all(store, call(1, caller="b"), call(2, day="2026-11-24"), call(3), call(4, caller="b"))
-        rows = await store.usage(group_by="day,virtual_key", since_day="", until_day="")
-        assert [(row.day, row.group, row.requests) for row in rows] == [
-            ("2026-11-24", "team-a", 1),
-            ("2026-11-25", "b", 2),
-            ("2026-11-25", "team-a", 1),
-        ]
+        for group_by, due in (
+            ("day,virtual_key", [("2026-11-24", "team-a", 1), ("2026-11-25", "b", 2), ("2026-11-25", "team-a", 1)]),
+            ("virtual_key,day", [("b", "2026-11-25", 2), ("team-a", "2026-11-24", 1), ("team-a", "2026-11-25", 1)]),
+            ("provider_key,virtual_key,model", [("openai/prod-1", "b", "fast", 2), ("openai/prod-1", "team-a", "fast", 2)]),
+        ):
+            rows = await store.usage(group_by=group_by, since_day="", until_day="")
+            assert [(*row.groups, row.requests) for row in rows] == due
         [row] = await store.usage(group_by="day,provider_key", since_day="2026-11-25", until_day="")
-        assert (row.day, row.group, row.requests, row.cost_nanousd) == ("2026-11-25", "openai/prod-1", 3, 3 * COST)
+        assert (*row.groups, row.requests, row.cost_nanousd) == ("2026-11-25", "openai/prod-1", 3, 3 * COST)
 
     async def test_unknown_groups_are_refused(self, store: Store) -> None:
         """Also a known one at a place where it says nothing."""
@@ -33,8 +34,10 @@ class ReportSuite:
             "day,",
             "day,day",
             "day,total",
-            "model,day",
-            "day,model,provider",
+            "model,model",
+            "total,day",
+            "tag:a,day",
+            "model,tag:a",
             "Model",
             "tag:",
             "tag",
@@ -111,19 +114,19 @@ class ReportSuite:
         tags = ("team=a,env=prod", "team=b", " env = dev , team = a", "", "team=a,team=z", "noise,teams=x")
         await post_all(store, *(tagged(call(number, day=f"2026-11-2{number % 2}"), text) for number, text in enumerate(tags)))
         by_team = await store.usage(group_by="tag:team", since_day="", until_day="")
-        assert [(row.group, row.requests, row.attempts, row.cost_nanousd) for row in by_team] == [
+        assert [(*row.groups, row.requests, row.attempts, row.cost_nanousd) for row in by_team] == [
             (group, count, count, count * COST) for group, count in (("", 2), ("a", 3), ("b", 1))
         ]
         by_day = await store.usage(group_by="day,tag:env", since_day="", until_day="")
-        assert [(row.day, row.group, row.requests) for row in by_day] == [
+        assert [(*row.groups, row.requests) for row in by_day] == [
             ("2026-11-20", "", 1),
             ("2026-11-20", "dev", 1),
             ("2026-11-20", "prod", 1),
             ("2026-11-21", "", 3),
         ]
         since = await store.usage(group_by="tag:env", since_day="2026-11-21", until_day="")
-        assert [(row.group, row.requests) for row in since] == [("", 3)]
-        assert [(row.group, row.requests) for row in await store.usage(group_by="tag:none", since_day="", until_day="")] == [("", 6)]
+        assert [(*row.groups, row.requests) for row in since] == [("", 3)]
+        assert [(*row.groups, row.requests) for row in await store.usage(group_by="tag:none", since_day="", until_day="")] == [("", 6)]
         assert await store.verify() == []
 
     async def test_tags_are_counted_once_over_repeats_and_restarts(self, store: Store) -> None:
@@ -136,5 +139,5 @@ class ReportSuite:
         await store.aclose()
         await store.open()
         [row] = await store.usage(group_by="tag:team", since_day="", until_day="")
-        assert (row.group, row.requests, row.attempts, row.usage) == ("a", 3, 3, USAGE + USAGE + USAGE)
+        assert (*row.groups, row.requests, row.attempts, row.usage) == ("a", 3, 3, USAGE + USAGE + USAGE)
         assert await store.verify() == []

@@ -31,8 +31,8 @@ async def balances(store: Store) -> dict[tuple[str, str], int]:
 
 async def usage(store: Store, group_by: str, since: str = "", until: str = "") -> dict[str, UsageRow]:
     rows = await store.usage(group_by=group_by, since_day=since, until_day=until)
-    assert [row.group for row in rows] == sorted(row.group for row in rows)
-    return {row.group: row for row in rows}
+    assert [row.groups for row in rows] == sorted(row.groups for row in rows)
+    return {",".join(row.groups or ("total",)): row for row in rows}
 
 
 class StoreSuite(BindingSuite, ClaimSuite, ReportSuite, RetentionSuite, VirtualKeySuite):
@@ -40,9 +40,7 @@ class StoreSuite(BindingSuite, ClaimSuite, ReportSuite, RetentionSuite, VirtualK
         """Totals of nothing are zero, lists are empty, and there is no problem."""
         opened = await store.open()
         assert (opened.epoch, opened.balances) == (1, ())
-        assert await store.usage(group_by="total", since_day="", until_day="") == [
-            UsageRow(group="total", requests=0, attempts=0, cost_nanousd=0)
-        ]
+        assert await store.usage(group_by="total", since_day="", until_day="") == [UsageRow(requests=0, attempts=0, cost_nanousd=0)]
         assert await store.usage(group_by="model", since_day="", until_day="") == []
         assert await store.requests(limit=10, before="") == []
         assert await store.verify() == []
@@ -136,7 +134,7 @@ class StoreSuite(BindingSuite, ClaimSuite, ReportSuite, RetentionSuite, VirtualK
         assert {group: row.requests for group, row in (await usage(store, "virtual_key")).items()} == {"team-a": 2, "team-b": 1}
         assert {group: row.requests for group, row in (await usage(store, "day")).items()} == {"2026-11-25": 2, "2026-11-26": 1}
         for group_by, group in (("model", "fast"), ("provider", "openai"), ("provider_key", "openai/prod-1")):
-            assert await usage(store, group_by) == {group: replace(total, group=group)}
+            assert await usage(store, group_by) == {group: replace(total, groups=(group,))}
 
     async def test_usage_covers_the_days_asked_for(self, store: Store) -> None:
         """Both days are included, and an empty one is no bound."""
@@ -151,7 +149,7 @@ class StoreSuite(BindingSuite, ClaimSuite, ReportSuite, RetentionSuite, VirtualK
         attempts = (attempt_row(1, provider="anthropic", cost=100), attempt_row(1, attempt=1, cost=50))
         await post_all(store, Posting(attempts=attempts, request=request_row(1, attempts=2, cost=150)))
         rows = await usage(store, "provider")
-        assert [(row.group, row.requests, row.attempts, row.cost_nanousd) for row in rows.values()] == [
+        assert [(*row.groups, row.requests, row.attempts, row.cost_nanousd) for row in rows.values()] == [
             ("anthropic", 0, 1, 100),
             ("openai", 1, 1, 50),
         ]

@@ -99,11 +99,7 @@ def usage_document(group_by: str, rows: Sequence[UsageRow]) -> dict[str, object]
     """The total of a report by anything is that of its rows; one by total has no others."""
     names = group_by.split(",")
     shown = [] if group_by == TOTAL else rows
-    return {"total": _counts(total_of(rows)), "rows": [{**_group(names, row), **_counts(row)} for row in shown]}
-
-
-def _group(names: Sequence[str], row: UsageRow) -> dict[str, str]:
-    return {names[0]: row.group} if len(names) == 1 else {names[0]: row.day, names[1]: row.group}
+    return {"total": _counts(total_of(rows)), "rows": [{**dict(zip(names, row.groups, strict=True)), **_counts(row)} for row in shown]}
 
 
 def _counts(row: UsageRow) -> dict[str, object]:
@@ -114,8 +110,7 @@ def usage_csv(group_by: str, rows: Iterable[UsageRow]) -> str:
     names = group_by.split(",")
     heads = (*names, "cost_usd", "requests", "attempts", *Usage.__struct_fields__)
     lines = (
-        (*_group(names, row).values(), format_usd(row.cost_nanousd), row.requests, row.attempts, *asdict(row.usage).values())
-        for row in rows
+        (*(row.groups or names), format_usd(row.cost_nanousd), row.requests, row.attempts, *asdict(row.usage).values()) for row in rows
     )
     return _csv(heads, lines)
 
