@@ -1,15 +1,15 @@
 """A gateway in a script, behind synchronous code, in a web application, in forked workers. `python examples/in_your_program.py`.
 
-A gateway belongs to one event loop of one process. It is made once and used by everybody there; `async with` or `aclose()` ends it. Limits
-and budgets are its own: processes that have to share them share an `omnillm serve` instead.
+A gateway belongs to one event loop of one process. It is made once and used by everybody there; `async with` or `aclose()` ends it.
+Synchronous code asks a `SyncGateway`, which has such a loop in a thread. Limits and budgets are a gateway's own: processes that have to
+share them share an `omnillm serve` instead.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from multiprocessing import get_context
-from threading import Thread
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from omnillm import Gateway, KeyConfig, LlmRequest, ProviderEndpoint, user
+from omnillm import Gateway, KeyConfig, LlmRequest, ProviderEndpoint, SyncGateway, user
 from omnillm.testing import FakeProvider, ThreadedFakeProvider
 
 
@@ -34,26 +34,6 @@ async def script(url: str, topic: str) -> str:
     """A script, a notebook's cell, a command: `asyncio.run(script(...))`, or `await` where a loop runs already."""
     async with make_gateway(url) as gateway:
         return (await gateway.call(about(topic))).content_text
-
-
-@contextmanager
-def blocking(url: str) -> Iterator[Callable[[str], str]]:
-    """For synchronous code: a loop in a thread of its own, asked from any other thread."""
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    gateway = make_gateway(url)
-
-    async def ask(topic: str) -> str:
-        return (await gateway.call(about(topic))).content_text
-
-    try:
-        yield lambda topic: asyncio.run_coroutine_threadsafe(ask(topic), loop).result()
-    finally:
-        asyncio.run_coroutine_threadsafe(gateway.aclose(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def web_application(url: str) -> Starlette:
@@ -96,8 +76,9 @@ def main() -> None:
     with get_context("fork").Pool(2) as workers, ThreadedFakeProvider(FakeProvider()) as provider:
         url = provider.base_url
         print("script: ", asyncio.run(script(url, "scripts")))
-        with blocking(url) as ask, ThreadPoolExecutor(2) as threads:
-            print("threads:", *threads.map(ask, ["one thread", "another"]), sep="\n  ")
+        with SyncGateway(lambda: make_gateway(url)) as gateway, ThreadPoolExecutor(2) as threads:
+            replies = threads.map(gateway.call, [about("one thread"), about("another")])
+            print("threads:", *(reply.content_text for reply in replies), sep="\n  ")
         print("web:    ", asyncio.run(ask_web(web_application(url), "/word/lakes")))
         print("workers:", *workers.starmap(work, [(url, "one process"), (url, "another")]), sep="\n  ")
 

@@ -12,6 +12,7 @@ def test_the_face_is_pinned() -> None:
     assert omnillm.__all__ == [
         *(
             "Gateway",
+            "SyncGateway",
             "KeyConfig",
             "PoolConfig",
             "PriceConfig",

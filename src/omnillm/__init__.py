@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveForm, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
     from omnillm.library.realtime import RealtimeMessage, RealtimeSession
     from omnillm.library.response import GatewayResponse
+    from omnillm.library.synchronous import SyncGateway
     from omnillm.model import (
         CapabilitySet,
         FinishReason,
@@ -121,7 +122,8 @@ __version__ = "0.1.0"
 # fmt: off
 __all__ = [  # noqa: RUF022  grouped by what they are for
     # the gateway
-    "Gateway", "KeyConfig", "PoolConfig", "PriceConfig", "ProviderEndpoint", "AuthScheme", "Bearer", "Entra", "Header", "Query", "Secret",
+    "Gateway", "SyncGateway", "KeyConfig", "PoolConfig", "PriceConfig", "ProviderEndpoint",
+    "AuthScheme", "Bearer", "Entra", "Header", "Query", "Secret",
     # calls and replies in the canonical model; every part and event: `omnillm.model`
     "LlmRequest", "LlmResponse", "GatewayResponse", "LlmStreamEvent", "Message", "MessagePart", "MessageRole", "RequestItem",
     "CapabilitySet", "ToolDefinition", "GenerationConfig", "FinishReason", "PromptCachePolicy", "PromptLayoutBuilder", "TokenUsage", "user",
@@ -152,6 +154,7 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
 
 _HOMES = {
     "omnillm.library.gateway": ("Gateway",),
+    "omnillm.library.synchronous": ("SyncGateway",),
     "omnillm.library.endpoints": ("ProviderEndpoint",),
     "omnillm.library.pool": ("KeyConfig", "PoolConfig", "KeyStatus", "ModelHealth"),
     "omnillm.library.prices": ("PriceConfig",),

@@ -130,5 +130,5 @@ class Lifetime:
         elif self._loop is not running:
             raise RuntimeError(
                 "this gateway was started on another event loop, and serves that one alone: make one for each loop (each asyncio.run "
-                "has its own), or hand that loop its calls with asyncio.run_coroutine_threadsafe"
+                "has its own), or hand that loop its calls with asyncio.run_coroutine_threadsafe; code without a loop uses SyncGateway"
             )

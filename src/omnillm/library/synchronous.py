@@ -1,0 +1,202 @@
+"""`SyncGateway`: the gateway for code without an event loop. It lives on one of its own in a thread, which any thread may ask."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from decimal import Decimal
+from functools import partial, wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from weakref import ref
+
+from omnillm.library.gateway import Gateway
+from omnillm.library.pool import KeyStatus
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Home:
+    """A gateway, and the thread whose event loop it lives on."""
+
+    def __init__(self, make: Callable[[], Gateway], timeout_s: float | None) -> None:
+        """Raises what `make` raises, or the beginning of what it made."""
+        self.process = os.getpid()
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._is_over = False
+        begun = Future[Gateway]()
+        self._thread = threading.Thread(target=self._run, args=(make, begun), name="omnillm", daemon=True)
+        self._thread.start()
+        try:
+            self.gateway = begun.result()
+        except BaseException:
+            begun.cancel()  # who is interrupted meanwhile has none
+            raise
+        # `atexit` is too late: the executors have ended by then, and the ledger is closed in one.
+        threading._register_atexit(partial(_end, ref(self)))  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def _run(self, make: Callable[[], Gateway], begun: Future[Gateway]) -> None:
+        try:
+            asyncio.run(self._live(make, begun))
+        except BaseException as error:
+            if begun.done():
+                raise
+            begun.set_exception(error)
+
+    async def _live(self, make: Callable[[], Gateway], begun: Future[Gateway]) -> None:
+        async with make() as gateway:
+            self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+            if begun.set_running_or_notify_cancel():
+                begun.set_result(gateway)
+                await self._end.wait()
+
+    def ask(self, question: Coroutine[Any, Any, T]) -> T:
+        """Wait for the answer; who is interrupted meanwhile hangs up."""
+        with self._lock:
+            if self._is_over:
+                question.close()
+                raise RuntimeError("this gateway is closed")
+            answer = asyncio.run_coroutine_threadsafe(question, self._loop)
+        try:
+            return answer.result(self._timeout_s)
+        except BaseException:
+            answer.cancel()
+            raise
+
+    def each(self, events: AsyncIterator[T]) -> Iterator[T]:
+        async def step() -> T | None:
+            return await anext(events, None)
+
+        while (event := self.ask(step())) is not None:
+            yield event
+
+    def leave(self, opened: AbstractAsyncContextManager[Any]) -> None:
+        """Close a stream, if the gateway's own end has not."""
+        if self._is_over:
+            return
+        closing = opened.__aexit__(None, None, None)
+        if threading.current_thread() is self._thread:  # which collected a reader that was dropped, and must not wait for itself
+            asyncio.run_coroutine_threadsafe(closing, self._loop)
+        else:
+            self.ask(closing)
+
+    def end(self) -> None:
+        """Whoever waits for an answer is told `shutting_down`. Idempotent; in a forked process nothing."""
+        if self.process != os.getpid():
+            return
+        with self._lock:
+            if not self._is_over:
+                self._is_over = True
+                self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+
+
+def _end(home: "ref[Home]") -> None:
+    left = home()
+    if left is not None:
+        left.end()
+
+
+def _blocking(method: Callable[Concatenate[Gateway, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate["SyncGateway", P], T]:
+    @wraps(method)
+    def call(gateway: "SyncGateway", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        home = gateway.begin()
+        return home.ask(method(home.gateway, *args, **kwargs))
+
+    call.__doc__ = _blocked(method.__doc__)
+    return call
+
+
+def _streaming(
+    method: Callable[Concatenate[Gateway, P], AbstractAsyncContextManager[AsyncIterator[T]]],
+) -> Callable[Concatenate["SyncGateway", P], AbstractContextManager[Iterator[T]]]:
+    @wraps(method)
+    @contextmanager
+    def stream(gateway: "SyncGateway", /, *args: P.args, **kwargs: P.kwargs) -> Generator[Iterator[T]]:
+        home = gateway.begin()
+        opened = method(home.gateway, *args, **kwargs)
+        events = home.ask(opened.__aenter__())
+        try:
+            yield home.each(events)
+        finally:
+            home.leave(opened)
+
+    stream.__doc__ = _blocked(method.__doc__)
+    return stream
+
+
+def _blocked(text: str | None) -> str | None:
+    """A method's description, as it is without an event loop."""
+    return text and text.replace("async ", "")
+
+
+class SyncGateway:
+    """`Gateway`'s methods, blocking: `with SyncGateway(make) as gateway: gateway.call(request)`. Threads may share it.
+
+    `make` makes the gateway, such as `lambda: Gateway.from_config("omnillm.yaml")`. It is called in the process that asks first, and again
+    in each that is forked later: a module may hold a `SyncGateway` before a server forks its workers. It is closed with its block, or at
+    the process's end. `timeout_s` is how long a call, or the next event of a stream, is waited for before it is given up with TimeoutError.
+    Live sessions (`Gateway.primitive_realtime`) need an event loop of your own.
+    """
+
+    def __init__(self, make: Callable[[], Gateway], *, timeout_s: float | None = None) -> None:
+        self._make = make
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._home: Home | None = None
+        self._is_closed = False
+
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def begin(self) -> Home:
+        """Make the gateway and open its ledger now, instead of with the first call. Raises what that raises."""
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("this gateway is closed")
+            if self._home is None or self._home.process != os.getpid():
+                self._home = Home(self._make, self._timeout_s)
+            return self._home
+
+    def close(self) -> None:
+        """Close the gateway for good: calls under way are told Unavailable `shutting_down`, and settled. Idempotent."""
+        with self._lock:
+            self._is_closed = True
+            if self._home is not None:
+                self._home.end()
+
+    call = _blocking(Gateway.call)
+    stream = _streaming(Gateway.stream)
+    api_call = _blocking(Gateway.api_call)
+    api_stream = _streaming(Gateway.api_stream)
+    primitive_call = _blocking(Gateway.primitive_call)
+    primitive_stream = _streaming(Gateway.primitive_stream)
+    primitive_async_job = _blocking(Gateway.primitive_async_job)
+    estimate = _blocking(Gateway.estimate)
+
+    def pool_status(self) -> list[KeyStatus]:
+        """Every provider key now."""
+        return self._told(Gateway.pool_status)
+
+    def budget_used_usd(self) -> Decimal:
+        """As `Gateway.budget_used_usd`."""
+        return self._told(Gateway.budget_used_usd)
+
+    def budget_remaining_usd(self) -> Decimal | None:
+        """As `Gateway.budget_remaining_usd`."""
+        return self._told(Gateway.budget_remaining_usd)
+
+    def _told(self, tell: Callable[[Gateway], T]) -> T:
+        async def told() -> T:
+            return tell(home.gateway)
+
+        home = self.begin()
+        return home.ask(told())
