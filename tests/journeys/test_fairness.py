@@ -9,6 +9,7 @@ from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from tests.journeys.running import PRICES, Running, Serve, configuration, until
 from tests.journeys.test_native import answering
 from tests.journeys.wire import Line, ask, exchange
@@ -123,9 +124,12 @@ async def test_who_hangs_up_while_its_request_waits_to_be_translated_holds_nothi
     assert await gateway.agrees_with(provider)
 
 
-async def test_who_hangs_up_while_its_reply_waits_to_be_translated_pays_what_that_reports(serve: Serve, provider: FakeProvider) -> None:
-    """At once and once, however long the translation of another one takes."""
-    told = json.dumps(ANSWER).encode()
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_who_hangs_up_while_its_reply_waits_to_be_translated_pays_what_that_reports(
+    serve: Serve, provider: FakeProvider, is_told: bool
+) -> None:
+    """At once and once, however long the translation of another one takes. What nobody believes is no report: of no token at all."""
+    told = json.dumps(ANSWER if is_told else ANSWER | {"usage": dict.fromkeys(ANSWER["usage"], 0)}).encode()  # type: ignore[call-overload]
     async with answering(told, "application/json") as host:
         gateway = await serve(configuration(provider).replace(provider.base_url, host))
         async with occupied(gateway):
@@ -135,10 +139,12 @@ async def test_who_hangs_up_while_its_reply_waits_to_be_translated_pays_what_tha
             line.reset()
             await until(lambda: gateway.in_flight == 0)
             assert gateway.program._room.held_bytes == 0
-            assert await gateway.books() == (COST_NANOUSD, COST_NANOUSD, 0)
+            ledger, settled, reserved = await gateway.books()
         request, [attempt] = await gateway.last()
+    assert (ledger, reserved) == (settled, 0)
+    assert ledger == COST_NANOUSD if is_told else ledger > 0
     assert (request.status, request.outcome, attempt.verdict) == (499, "aborted", "aborted")
-    assert (attempt.is_usage_known, attempt.is_estimated) == (True, False)
+    assert (attempt.is_usage_known, attempt.is_estimated) == (is_told, not is_told)
 
 
 async def test_a_reply_that_would_take_gigabytes_is_refused_and_paid(serve: Serve, provider: FakeProvider) -> None:

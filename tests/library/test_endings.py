@@ -1,12 +1,16 @@
 """Every way out of a call gives back what it held, and charges what it cost: no more where that is known."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
+from tests.journeys.test_fairness import ANSWER, COST_NANOUSD
+from tests.journeys.test_native import answering
 
 from omnillm import (
     Gateway,
@@ -188,6 +192,31 @@ async def test_a_gateway_closes_under_a_stream_that_nobody_reads(provider: FakeP
                 pass
         assert raised.value.code == "shutting_down"
         assert books(gateway) == (settled, 0, 0)
+
+
+LONG = LlmRequest(model="fake-small", input=(user("Hello"),) * 5_000, generation=GenerationConfig(max_output_tokens=4000))
+
+
+@pytest.mark.parametrize(("asked", "told"), [(ASKED, [("shutting_down", COST_NANOUSD)]), (LONG, [])])
+async def test_a_gateway_closes_under_what_waits_to_be_translated(tmp_path: Path, asked: LlmRequest, told: list[tuple[str, int]]) -> None:
+    """A long reply, which is paid by what it reports, or a long request, which nobody has got. Neither keeps the end waiting."""
+    async with answering(json.dumps(ANSWER).encode(), "application/json") as host:
+        store, done = f"sqlite:///{tmp_path}/ledger.db", Event()
+        gateway = Gateway(ProviderEndpoint.openai(host), keys=[KeyConfig(label="a", key="key-a")], prices=PRICE, store=store)
+        async with gateway:
+            beside = gateway._program.settlement.beside
+            others = asyncio.create_task(beside.do(done.wait, 60))
+            await asyncio.sleep(0)
+            call = asyncio.create_task(gateway.call(asked))
+            while not beside._turn._waiters:
+                await asyncio.sleep(0)
+        done.set()
+        with pytest.raises(Unavailable) as raised:
+            await call
+        await others
+    assert raised.value.code == "shutting_down"
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as ledger:
+        assert ledger.execute("SELECT outcome, cost_nanousd FROM requests").fetchall() == told
 
 
 AT_ONCE = (

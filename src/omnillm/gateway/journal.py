@@ -92,7 +92,7 @@ class Journal:
             self._ledger.post(Posting(claims=posting.claims))
             return
         try:
-            await self._until_closed(self._ledger.post_durably(posting))
+            await self.until_closed(self._ledger.post_durably(posting))
         except LedgerUnavailable as error:
             if renumbered is None or not self._allows_outage:
                 raise unwritable(error.retry_after_s) from error
@@ -105,21 +105,21 @@ class Journal:
         """
         try:
             if is_behind:
-                await self._until_closed(self._ledger.flush())
-            return await self._until_closed(self._ledger.claim(scope))
+                await self.until_closed(self._ledger.flush())
+            return await self.until_closed(self._ledger.claim(scope))
         except LedgerUnavailable as error:
             if self._allows_outage:
                 return None
             raise unwritable(error.retry_after_s) from error
 
     def close(self) -> None:
-        """No call waits for the ledger any more. Those that wait are told `shutting_down`; their cases give back what they had written."""
+        """No call waits any more. Those in `until_closed` are told `shutting_down`; their cases give back what they had written."""
         self._is_closed = True
         told, self._waiting = self._waiting, set()
         for task in told:
             task.cancel()
 
-    async def _until_closed(self, answer: Coroutine[Any, Any, T]) -> T:
+    async def until_closed(self, answer: Coroutine[Any, Any, T]) -> T:
         """Wait, but not beyond `close`. It does what `asyncio.timeout` does in a fifth of its time, which each strict call pays."""
         if self._is_closed:
             answer.close()

@@ -1,11 +1,13 @@
 """Opens the cases of calls, has them admitted, and knows whatever a case needs when it closes."""
 
+from collections.abc import Callable, Coroutine
 from random import Random
+from typing import Any
 
 from omnillm.admission.asks import Ask, Ticket, Wait
 from omnillm.clock import Clock, civil_day
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.beside import Beside
+from omnillm.gateway.beside import Beside, Done
 from omnillm.gateway.bindings import Bindings, Pin
 from omnillm.gateway.bridges.bridge import Bridge, Bridges
 from omnillm.gateway.bridges.family_bridge import FamilyBridge
@@ -81,8 +83,12 @@ class Settlement:
         takes_long = is_laborious if self._bridges.is_needed(call, plan) else is_laborious_to_weigh
         if not takes_long(call.body):
             return self.open(call, plan, pin, claim)
-        worded = await self.beside.do(lambda: self._word(call, plan), call.deadline - self.now())
+        worded = await self.do_beside(lambda: self._word(call, plan), call.deadline)
         return self.open(call, plan, pin, claim, worded)
+
+    def do_beside(self, work: Callable[[], Done], deadline: float) -> Coroutine[Any, Any, Done]:
+        """Do long work in a thread, and wait for it until the gateway ends. Unavailable: its turn did not come before the deadline."""
+        return self.journal.until_closed(self.beside.do(work, deadline - self.now()))
 
     def _word(self, call: Call, plan: Plan) -> Worded:
         """Translate and quote. For a long body this runs in a thread, so it changes nothing that the event loop has."""

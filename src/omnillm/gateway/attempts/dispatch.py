@@ -16,7 +16,7 @@ from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.blame import SHORTEST_ATTEMPT_S, outcome_for_key
 from omnillm.gateway.attempts.credentials import authenticate, renewed
-from omnillm.gateway.attempts.long_reply import translated
+from omnillm.gateway.attempts.long_reply import translated, unreadable
 from omnillm.gateway.attempts.no_reply import (
     ERROR_BODY_LIMIT,
     cut,
@@ -150,19 +150,17 @@ class Dispatch:
             return self._judge(case, exchange, upstream, body)
         if not peek.is_complete or (exchange.is_close_delimited and not tells_its_end(body)):
             return garbled()
-        reply = body
+        answer = Answer(exchange=exchange, upstream=upstream, report=peek, body=body, final=body)
+        if peek.has_content:
+            answer.seen = Sight.CONTENT
         if bridged is not None:
             try:
                 assert case.bridge is not None
-                reply, lost = case.bridge.reply(bridged, case.last_lease, case.request_id, body, peek.usage)
+                answer.body, lost = case.bridge.reply(bridged, case.last_lease, case.request_id, body, peek.usage)
                 case.losses = joined(bridged.reasons, lost)
             except UpstreamLost:
                 assert case.attempt is not None
-                case.served_under(case.attempt, peek.tier)
-                return msgspec.structs.replace(garbled(), usage=peek.usage)
-        answer = Answer(exchange=exchange, upstream=upstream, report=peek, body=reply, final=body)
-        if peek.has_content:
-            answer.seen = Sight.CONTENT
+                return unreadable(case, case.attempt, answer)
         return answer
 
     async def _read_long(

@@ -10,6 +10,7 @@ from omnillm.gateway.attempts.no_reply import garbled
 from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.case import Case
 from omnillm.gateway.replies.answer import Answer
+from omnillm.gateway.replies.reported import used
 from omnillm.outcome import Verdict
 from omnillm.protocols.bulk import check_reply
 from omnillm.protocols.loss import joined
@@ -22,17 +23,16 @@ async def translated(case: Case, attempt: Attempt, bridged: Bridged, answer: Ans
 
     While it waits it takes of the `room` of all replies. ReplyTooLarge: it holds more than is translated. Unavailable: too many wait.
     """
-    bridge, settlement, report, body = case.bridge, case.settlement, answer.report, answer.body
+    bridge, body = case.bridge, answer.body
     assert bridge is not None
     assert body is not None
-    unread = replace(garbled(), usage=report.usage)
-    case.served_under(attempt, report.tier)
+    unread = unreadable(case, attempt, answer)
     attempt.outcome = attempt.outcome_of(replace(unread, verdict=Verdict.ABORTED))
     check_reply(body)
-    work = partial(bridge.reply, bridged, attempt.lease, case.request_id, body, report.usage)
+    work = partial(bridge.reply, bridged, attempt.lease, case.request_id, body, answer.report.usage)
     try:
         room.take(len(body))
-        answer.body, lost = await settlement.beside.do(work, case.call.deadline - settlement.now())
+        answer.body, lost = await case.settlement.do_beside(work, case.call.deadline)
     except UpstreamLost:
         return unread
     finally:
@@ -40,3 +40,9 @@ async def translated(case: Case, attempt: Attempt, bridged: Bridged, answer: Ans
     attempt.outcome = None
     case.losses = joined(bridged.reasons, lost)
     return answer
+
+
+def unreadable(case: Case, attempt: Attempt, answer: Answer) -> Failure:
+    """A whole reply that cannot be translated. Its provider bills it as any other."""
+    usage, tokens = used(case, attempt, answer)
+    return garbled() if tokens is None else replace(garbled(), usage=usage)
