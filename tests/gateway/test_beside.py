@@ -25,6 +25,7 @@ async def test_who_gives_up_goes_at_once_and_the_next_begins_when_the_work_has_e
     left = asyncio.create_task(beside.do(work, 60))
     await began.wait()
     assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+    elsewhere = Beside()
     left.cancel()
     with pytest.raises(asyncio.CancelledError):
         await left
@@ -33,6 +34,7 @@ async def test_who_gives_up_goes_at_once_and_the_next_begins_when_the_work_has_e
         await asyncio.sleep(0)
     may_end.set()
     assert await following is True
+    await elsewhere.do(may_end.is_set, 60)
     assert sys.getswitchinterval() == pytest.approx(own_s)
     assert logged == [], "nobody is there who could be told of it"
 

@@ -11,6 +11,8 @@ Done = TypeVar("Done")
 SWITCH_S: Final = 0.0005
 """How long the event loop waits for the interpreter while a thread has it, before each callback. With CPython's 5 ms, of two thousand calls
 a second 150 were left."""
+OWN_SWITCH_S: Final = sys.getswitchinterval()
+"""The interpreter's, put back behind each piece of work. Read once: a gateway may be made while another one is at work."""
 
 
 class Beside:
@@ -18,8 +20,6 @@ class Beside:
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
-        self._switch_s = sys.getswitchinterval()
-        """The interpreter's own, which is put back behind each piece of work."""
 
     async def do(self, work: Callable[[], Done], patience_s: float) -> Done:
         """What `work` returns or raises. Unavailable: its turn did not come in time.
@@ -45,7 +45,7 @@ class Beside:
             del doing  # its error, that error's traceback and this frame would be a cycle, and hold the body until a collection
 
     def _pass_on(self, done: asyncio.Future[Any] | None = None) -> None:
-        sys.setswitchinterval(self._switch_s)
+        sys.setswitchinterval(OWN_SWITCH_S)
         self._turn.release()
         if done is not None and not done.cancelled():
             done.exception()  # asked for, so that asyncio does not log it where nobody waits for it any more
