@@ -476,6 +476,21 @@ async def test_a_call_that_no_minute_is_large_enough_for_keeps_nobody_else_waiti
         assert (await exchange(gateway.port, ask("openai_chat", "hello"))).headers["x-omnillm-attempts"] == "1"
 
 
+NO_HOST = "No endpoints found that support tool use. To learn more about provider routing, visit: https://openrouter.ai/docs"
+"""OpenRouter, under a 404, of a model that does well without tools."""
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])
+async def test_what_no_host_of_a_model_takes_keeps_nobody_else_from_it(serve: Serve, dialect: str) -> None:
+    """Who asks for less is served at once."""
+    async with FakeProvider(keys={"a": Behaviour(), "b": Behaviour()}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab"), queue="0s"))
+        fake.enqueue(*[Fault(http_status=404, body=json.dumps({"error": {"message": NO_HOST, "code": 404}}).encode())] * 2)
+        refused = await exchange(gateway.port, ask(dialect, "hello"))
+        assert (refused.status, NO_HOST.encode() in refused.body, len(fake.log)) == (404, True, 2)
+        assert (await exchange(gateway.port, ask(dialect, "hello"))).headers["x-omnillm-attempts"] == "1"
+
+
 MISSING = {
     "an environment": ("gemini_interactions", 404, {"environment": "env_none"}),
     "a cache": ("gemini_interactions", 403, {"cached_content": "cachedContents/none"}),
@@ -485,6 +500,11 @@ MISSING = {
         "openai_chat",
         403,
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x.test/private.png"}}]}]},
+    ),
+    "a sheet": (
+        "openai_responses",
+        403,
+        {"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "https://x.test/a"}]}]},
     ),
     "an item": ("openai_responses", 404, {"input": [{"type": "item_reference", "id": "msg_none"}]}),
     "a prompt": ("openai_responses", 404, {"prompt": {"id": "pmpt_none"}}),

@@ -3,6 +3,7 @@
 Everything here reads text that a stranger wrote. A value that is negative, not a number, infinite or garbage is None, never an error.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -11,6 +12,8 @@ from omnillm.outcome import Verdict
 
 _LONGEST_NUMBER = 24
 _LONGEST_MESSAGE = 2_000
+_NO_HOST = re.compile(r"No (endpoints (?!found for )|allowed providers )")
+"""How OpenRouter begins when none of a model's hosts takes what the call asks for (tools, pictures), or those that it allows."""
 _MONTHS = {name: number for number, name in enumerate(b"jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 _UNITS = ((b"d", 86400), (b"h", 3600), (b"m", 60), (b"s", 1))
 _SMALL_UNITS = {b"ms": 1e-3, b"us": 1e-6, b"ns": 1e-9}
@@ -187,6 +190,11 @@ def _number(text: bytes | None) -> float | None:
 def message_of(value: Any) -> str:
     """A message as it came, cut to 2,000 characters; "" where it is no text."""
     return value[:_LONGEST_MESSAGE] if isinstance(value, str) else ""
+
+
+def is_without_host(verdict: Verdict, message: str) -> bool:
+    """Whether only this call found nobody who serves the model: others may ask for less."""
+    return verdict is Verdict.NOT_FOUND and _NO_HOST.match(message) is not None
 
 
 def plain_word(value: Any) -> str:

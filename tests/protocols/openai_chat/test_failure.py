@@ -129,6 +129,21 @@ def test_openrouter_says_beside_the_status_what_it_is_about(status, kind, messag
         assert (failure.verdict, failure.code, failure.status) == (verdict, code, status)
 
 
+@in_turn(
+    ("message", "is_calls_own"),
+    [
+        ("No endpoints found that support image input", True),
+        ("No endpoints found matching your data policy (Free model publication).", True),
+        ("No allowed providers are available for the selected model.", True),
+        ("No endpoints found for a/m:free.", False),
+        ("The model m does not exist: No endpoints found that", False),
+    ],
+)
+def test_openrouter_lacks_a_model_or_only_who_serves_it_as_it_is_asked_for(message, is_calls_own):
+    failure = read(404, {"code": 404, "message": message})
+    assert (failure.verdict, failure.is_calls_own) == (Verdict.NOT_FOUND, is_calls_own)
+
+
 TEAM = "c03b3526-bed4-49ed-8bd7-f20ef8830383"
 
 

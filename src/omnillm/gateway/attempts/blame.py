@@ -17,8 +17,12 @@ SHORTEST_ATTEMPT_S = 0.005
 """With less time left no other attempt is begun. (Timers may fire a little early.)"""
 BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
 OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
-ADDRESS: Final = re.compile(rb'"(?:file_?[uU]ri|uri|(?:image_)?url|skill_id)"\s*:\s*"(?!data:)|\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF])')
-"""What names something by no id that is bound to a key: an address (somebody's film), a skill; or an escaped letter, which may hide that.
+ADDRESS: Final = re.compile(
+    rb'"(?:file_?[uU]ri|uri|(?:(?:image|file|document)_)?url|skill_id|guardrailIdentifier)"\s*:\s*"(?!data:)'
+    rb"|\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF])"
+)
+"""What names something by no id that is bound to a key: an address (somebody's film), a skill, a guardrail; or an escaped
+letter, which may hide that.
 
 A picture that the body itself holds is no address, and the signs that Go and .NET escape are in no name."""
 OF_TIME = frozenset({Verdict.TIMEOUT, Verdict.NOT_SENT})
@@ -46,7 +50,7 @@ def _is_calls_own(call: Call, model: str, failure: Failure) -> bool:
 
     Reasoning comes whole, and is always there.
     """
-    if failure.verdict not in OF_A_MODEL:
+    if failure.is_calls_own or failure.verdict not in OF_A_MODEL:
         return failure.is_calls_own
     if call.protocol.family or call.operation in BESIDE_GENERATION or not model:
         return True

@@ -10,6 +10,7 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.hints import (
     http_date_s,
     int_or_none,
+    is_without_host,
     limit_or_none,
     message_of,
     plain_word,
@@ -94,6 +95,7 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
         code=code_of(error_code or kind or _type_of(status), message, verdict),
         message=message,
         retry_after_s=retry_after_s,
+        is_calls_own=is_without_host(verdict, message),
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import duration_s, message_of, plain_word, retry_hint_s, verdict_of_status
+from omnillm.protocols.hints import duration_s, is_without_host, message_of, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.openai_chat.headroom import exhausted_reset_s
 from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.protocol import Failure, Fault
@@ -124,7 +124,7 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
         code=code_of(code or kind or _type_of(status), message, verdict),
         message=flagged or message,
         retry_after_s=retry_after_s,
-        is_calls_own=verdict is Verdict.RATE_LIMITED and message.startswith(_TOO_LARGE),
+        is_calls_own=(verdict is Verdict.RATE_LIMITED and message.startswith(_TOO_LARGE)) or is_without_host(verdict, message),
     )
 
 
