@@ -162,6 +162,15 @@ def test_a_plan_is_explained_with_its_prices() -> None:
     ]
     unpriced = explain_model(settings(), "local/other", "")
     assert [(each.target, each.input_usd, each.price_version) for each in unpriced.targets] == [("local/other", "", "")]
+    for pricing, reason in (
+        ("unknown: allow, ", "local speaks openai_chat"),
+        ("unknown: refuse, ", "local speaks openai_chat; left out of every call"),
+        ("", "local speaks openai_chat; left out of every call"),
+    ):
+        text = CONFIG.replace("{overrides", f"{{{pricing}overrides")
+        assert [each.reason for each in explain_model(settings(text), "local/other", "").targets] == [reason]
+    [shared] = explain_model(settings(CONFIG.replace("{name: everything", "{name: everything, scope: named")), "local/other", "").targets
+    assert shared.reason == "local speaks openai_chat; left out of calls that draw on a budget"
     with pytest.raises(UnknownModel):
         explain_model(settings(), "nothing-such", "")
 

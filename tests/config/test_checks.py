@@ -35,6 +35,11 @@ def test_an_address_in_brackets_is_told_so(complaint):
         (one_provider("kind: opena1"), "providers.p.kind (line 1): unknown kind 'opena1'; did you mean openai?"),
         (one_provider("kind: bedrock"), "a provider of kind bedrock needs one, or a region"),
         (one_provider("kind: openai, region: us-east-1"), "is of bedrock and vertex_ai: openai has none"),
+        (
+            one_provider("kind: anthropic, system_role: system"),
+            "providers.p.system_role (line 1): is of openai_chat: anthropic_messages has none",
+        ),
+        (one_provider("kind: openai, protocol: responses, content: string"), "is of openai_chat: openai_responses has none"),
         (one_provider("kind: bedrock, region: a/b"), "is not the name of a region"),
         (one_provider("kind: vertex_ai, region: global"), "a place in Vertex AI is a project and a region"),
         (one_provider("kind: azure_openai"), "providers.p.base_url (line 1): a provider of kind azure_openai needs one"),

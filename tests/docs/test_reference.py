@@ -24,9 +24,10 @@ from omnillm.config.substitution import Substitution
 from omnillm.gateway.counters import Counters, Series, Tally
 from omnillm.providers.heads import RETURNED
 from omnillm.providers.passing import PASSED
+from omnillm.providers.paths import GEMINI_FORMATS, GEMINI_OPERATIONS
 from omnillm.server.operations.metrics import CALL_LABELS, DROPPED, render_metrics
 from omnillm.server.operations.openapi import description
-from omnillm.server.paths import ROUTES
+from omnillm.server.paths import GEMINI_MODELS, ROUTES
 from omnillm.testing import FAULTS, FakeProvider
 
 SECTIONS: dict[str, tuple[type[msgspec.Struct], ...]] = {
@@ -134,13 +135,15 @@ def test_every_metric_is_told() -> None:
 
 
 def test_every_path_is_told() -> None:
-    """What `/openapi.json` describes stands on a page; `...` on a page is whatever comes below."""
+    """What `/openapi.json` describes stands on a page; `...` on a page is whatever comes below. Paths with a model's name are all described."""
     pages = [ROOT / "docs" / name for name in ("http-api.md", "monitoring.md", "admin-api.md", "virtual-keys.md")]
     told = {word for page in pages for word in re.findall(r"(?<![\w.])[/:][\w/{}:.-]*", page.read_text())}
     above = tuple(word.removesuffix("...") for word in told if word.endswith("/..."))
     known = json.loads(description())["paths"]
-    assert len(known) > 30
-    unknown = [path.replace("request_id", "id") for path in known if not path.startswith(above)]
+    methods = ("", *(f":{method}" for method in (*GEMINI_OPERATIONS, *GEMINI_FORMATS)))
+    assert {f"{below}{{model}}{method}" for below in GEMINI_MODELS for method in methods} <= known.keys()
+    below_v1 = ("/v1/models/{model}:", "/v1beta/models/{model}:")  # "also below `/v1/models/`"
+    unknown = [path.replace("request_id", "id").replace(*below_v1) for path in known if not path.startswith(above)]
     assert [path for path in unknown if path not in told and path[path.rfind(":") :] not in told] == []
 
 

@@ -44,7 +44,9 @@ def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
             Priced(
                 target=str(each.target),
                 protocol=each.protocol,
-                reason=each.reason + ("" if configured.is_served(settings.providers[provider], name) else "; no key serves it"),
+                reason=each.reason
+                + ("" if configured.is_served(settings.providers[provider], name) else "; no key serves it")
+                + ("" if price else _left_out(settings)),
                 input_usd=format_usd(price.input) if price else "",
                 output_usd=format_usd(price.output) if price else "",
                 price_version=price.version if price else "",
@@ -52,6 +54,14 @@ def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
             ),
         )
     return Explained(plan=plan, targets=tuple(targets))
+
+
+def _left_out(settings: Settings) -> str:
+    """Of which calls a target is left out because it has no price."""
+    if settings.pricing.unknown == "allow":
+        return ""
+    is_always = settings.pricing.unknown == "refuse" or any(budget.scope == "gateway" for budget in settings.budgets)
+    return "; left out of every call" if is_always else "; left out of calls that draw on a budget"
 
 
 def unpriced(settings: Settings) -> tuple[str, ...]:

@@ -38,7 +38,8 @@ def is_laborious_to_weigh(body: bytes) -> bool:
 def check_shape(body: bytes) -> None:
     """TooLarge: a large body of so many small values that decoding it would stop the loop for seconds, and take gigabytes."""
     if len(body) > LARGE_BODY and (count_objects(body) > MOST_OBJECTS or body.count(b",") > MOST_VALUES):
-        raise TooLarge(f"A body of more than {LARGE_BODY} bytes may not hold more than {MOST_OBJECTS} objects and arrays.")
+        most = f"{MOST_OBJECTS} objects and arrays, or {MOST_VALUES} values"
+        raise TooLarge(f"A body of more than {LARGE_BODY} bytes may not hold more than {most}.")
 
 
 def check_reply(body: bytes) -> None:

@@ -93,6 +93,9 @@ def endpoint(  # noqa: PLR0913  whatever a configuration may override
         if pinned not in (profile.pinnable or protocols):
             raise ConfigError(f"{kind} speaks {', '.join(profile.pinnable or protocols)}, not {pinned}", path="protocol")
         protocols = (pinned,)
+    for name in ("system_role", "content"):
+        if getattr(quirks, name) and OPENAI_CHAT not in protocols:
+            raise ConfigError(f"is of {OPENAI_CHAT}: {', '.join(protocols)} has none", path=name)
     address = _address(kind, base_url, profile, is_compat=is_compat)
     auth = auth or profile.auth
     check_auth(auth)

@@ -77,7 +77,7 @@ def _calls(counters: Counters) -> Iterator[Metric]:
         ):
             _add_if_any(family, labels, amount)
         duration.add_metric(list(labels), _cumulative(series.buckets), counts.duration_ms / 1000)
-    refusals = CounterMetricFamily("omnillm_refusals", "Requests refused before any attempt, by error code.", labels=["code"])
+    refusals = CounterMetricFamily("omnillm_refusals", "Requests that ended before any attempt, by error code.", labels=["code"])
     for code, count in counters.refusals.items():
         refusals.add_metric([code], count)
     losses = CounterMetricFamily("omnillm_losses", "What translations could not carry, by what became of it.", labels=LOSS_LABELS)

@@ -11,10 +11,10 @@ import msgspec
 
 from omnillm.admission.asks import KeyHealth, KeySnapshot
 from omnillm.protocols.loss import LossReason
-from omnillm.providers.paths import GEMINI_OPERATIONS
+from omnillm.providers.paths import GEMINI_FORMATS, GEMINI_OPERATIONS
 from omnillm.records import AttemptRow, Entry, EntryKind, RequestRow
 from omnillm.server.operations.reports import REQUEST_FILTERS
-from omnillm.server.paths import ROUTES, methods_of
+from omnillm.server.paths import GEMINI_MODELS, ROUTES, methods_of
 from omnillm.usage import Usage
 
 Schema = dict[str, Any]
@@ -64,7 +64,7 @@ def _probes() -> Schema:
     return {
         "/": {"get": _told("Name of the program", _object({"name": TEXT}))},
         "/healthz": {"get": _told("Liveness: 200 while the process answers", status)},
-        "/readyz": {"get": _told("Readiness: 503 while the ledger cannot be written", status)},
+        "/readyz": {"get": _told("Readiness: 503 while the ledger cannot be written, or the gateway drains", status)},
         "/openapi.json": {"get": _told("This description", {"type": "object"})},
         "/metrics": {
             "get": {"summary": "Metrics for Prometheus", "responses": {"200": {"description": "text/plain", "content": {"text/plain": {}}}}}
@@ -125,10 +125,12 @@ def _inference() -> Schema:
     for path, route in ROUTES.items():
         [method] = methods_of(route)
         paths[path] = {method.lower(): _call(f"{route.operation} in the form of {route.protocol.name}")}
-    for name in GEMINI_OPERATIONS:
-        paths[f"/v1beta/models/{{model}}:{name}"] = {"post": _call(f"{name} in the form of Gemini", "/v1beta/models/{model}")}
-    for path in ("/v1/models", "/v1/models/{model}", "/v1beta/models"):
-        paths[path] = {"get": _call("List the models that the caller may ask for", path)}
+    for below in GEMINI_MODELS:
+        models, model = below.rstrip("/"), f"{below}{{model}}"
+        for name in (*GEMINI_OPERATIONS, *GEMINI_FORMATS):
+            paths[f"{model}:{name}"] = {"post": _call(f"{name} in the form of Gemini", model)}
+        paths[models] = {"get": _call("List the models that the caller may ask for")}
+        paths[model] = {"get": _call("Show a model that the caller may ask for", model)}
     return paths
 
 
