@@ -72,7 +72,9 @@ class Gateway:
 
     @classmethod
     def from_config(cls, path: str | Path, *, env: Mapping[str, str] | None = None, clock: Clock | None = None) -> Self:
-        """The same configuration file as the server's; its `server` section and its virtual keys are not used.
+        """The same configuration file as the server's; its virtual keys are not used, nor its `server` section but for two limits.
+
+        `limits.body` and `limits.buffered` bound plain replies here, too.
 
         `env` is where `${NAME}` is looked up, by default the process's environment. Raises ConfigError with the place and line.
         """
