@@ -442,11 +442,39 @@ def test_those_who_wait_are_served_when_a_probe_has_been_silent_for_long():
     probe = desk.lease()
     cases = [desk.ticket() for _ in range(5)]
     assert all(isinstance(desk.ask_lease(case, queue=10.0), Wait) for case in cases)
-    desk.tick(2.9)
+    desk.tick(0.4)
     assert not desk.served
     desk.tick(0.2)
-    assert [type(desk.served[case]) for case in cases] == [Lease] * 5
+    assert desk.order == cases[:2]
+    desk.tick(0.6)
+    assert desk.order == cases
+    assert all(isinstance(answer, Lease) for answer in desk.served.values())
     desk.release(probe)
+
+
+def test_forty_calls_at_once_are_all_served_by_a_key_that_takes_five_a_second():
+    """Its limit is not configured. They come in the order of their turns, and what is refused goes to the end of the line."""
+    desk = Desk(pool(key("a")))
+    under_way, refused, level = [], 0, 10.0
+    for case in [desk.ticket() for _ in range(40)]:
+        answer = desk.ask_lease(case, queue=10.0)
+        under_way += [(0.0, answer)] if isinstance(answer, Lease) else []
+    for _ in range(80):
+        desk.tick(0.1)
+        level = min(level + 0.5, 10.0)
+        under_way += [(desk.now, answer) for answer in desk.served.values()]
+        desk.served.clear()
+        for sent_at, lease in under_way[:]:
+            if sent_at + 0.2 > desk.now:
+                continue
+            under_way.remove((sent_at, lease))
+            level -= 1.0
+            desk.release(lease, Verdict.SUCCESS if level >= 0.0 else Verdict.RATE_LIMITED)
+            if level < 0.0:
+                level, refused = 0.0, refused + 1
+                desk.ask_lease(lease.case_id, queue=10.0)
+    assert (under_way, desk.controller._needs.waiters) == ([], {})
+    assert refused < 60
 
 
 def test_those_who_wait_are_served_when_a_probe_is_proven():

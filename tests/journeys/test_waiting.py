@@ -222,16 +222,21 @@ async def test_call_that_was_limited_everywhere_waits_like_any_other(serve: Serv
         assert (await gateway.books())[0] == fake.invoice.total_nanousd
 
 
-async def test_limit_that_never_ends_is_told_once_its_keys_were_asked_twice(serve: Serve) -> None:
-    """A provider that says `retry-after: 0` for ever is not hammered: two attempts a key, then a 429."""
+async def test_limit_that_never_ends_is_told_when_the_queue_time_is_over(serve: Serve) -> None:
+    """A provider that says `retry-after: 0` for ever is not hammered: three attempts a key in five seconds, then a 429."""
+    clock = ManualClock()
     always = Behaviour(fault=Fault(name="rate_zero", http_status=429, fields=(("retry-after", "0"),)))
-    async with FakeProvider(keys={"*": always}, prices=PRICES) as fake:
-        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, queue="5s"))
-        async with asyncio.timeout(5):
-            reply = await exchange(gateway.port, ask("openai_chat", "hello"))
-        assert reply.status == 429
-        assert int(reply.headers["retry-after-ms"]) >= 1
+    async with FakeProvider(keys={"*": always}, prices=PRICES, clock=clock) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, queue="5s"), clock=clock)
+        task = begin(gateway)
+        await queued(gateway, 1)
         assert len(fake.log) == 4
+        clock.advance(2.2)
+        async with asyncio.timeout(5):
+            reply = await task
+        assert (reply.status, reply.error["code"]) == (429, "all_keys_limited")
+        assert int(reply.headers["retry-after-ms"]) >= 1
+        assert len(fake.log) == 6
 
 
 async def test_money_that_is_only_held_is_waited_for(serve: Serve) -> None:

@@ -72,6 +72,7 @@ def test_a_probe_of_a_limit_is_judged_as_one_though_its_key_has_just_succeeded()
     desk.wait_for("a")
     desk.call(model="n")
     desk.call()
+    desk.call()
     assert not desk.lease().probes
     assert desk.lease() is not None
 
@@ -100,36 +101,90 @@ def test_a_probe_that_goes_on_for_long_does_not_keep_its_key_from_others(verdict
     session = desk.lease()
     assert desk.lease() is None
     assert desk.prove(session)
-    others = [desk.lease() for _ in range(3)]
-    assert not any(other.probes for other in others)
-    for other in others:
-        desk.end(other)
+    assert desk.lease().probes == () or verdict is Verdict.RATE_LIMITED
     assert not desk.prove(session)
     desk.end(session, Verdict.LOST)
     assert desk.pool.keys["a"].breaker.consecutive == 1
 
 
-def test_a_silent_probe_of_a_limit_was_let_in():
-    """A limit refuses at once: after 3 s of silence the others follow, and the next 429 rests for longer all the same."""
+def let_in(desk):
+    """How many calls follow at once."""
+    grants = []
+    while len(grants) < 100 and (grant := desk.lease()) is not None:
+        grants.append(grant)
+    return grants
+
+
+def test_a_limit_that_lets_one_in_lets_in_twice_as_many_each_time():
+    """Not the hundred that wait, of which nearly all would be refused again; until fewer come than it would let in."""
     desk = Desk(key("a"))
-    desk.call(Verdict.RATE_LIMITED, retry_after_s=30.0)
+    desk.call(Verdict.RATE_LIMITED)
+    desk.wait_for("a")
+    for count in (1, 2, 4):
+        grants = let_in(desk)
+        assert len(grants) == count
+        for grant in grants:
+            desk.end(grant)
+    desk.end(desk.lease(), Verdict.ABORTED)
+    assert len(let_in(desk)) == 8
+    desk.call(Verdict.RATE_LIMITED, model="n")
+    desk.now += 1.0
+    desk.call(Verdict.SUCCESS, model="n")
+    desk.call(Verdict.SUCCESS, model="n")
+    assert desk.lease("n").probes == ()
+
+
+def test_a_limit_that_refuses_while_it_widens_begins_anew():
+    """With one probe; and as one was let in before, its rest is that of a first refusal."""
+    desk = Desk(key("a"))
+    for _ in range(3):
+        desk.call(Verdict.RATE_LIMITED)
+        desk.wait_for("a")
+    desk.call()
+    one, other = let_in(desk)
+    desk.end(one)
+    desk.end(other, Verdict.RATE_LIMITED)
+    assert desk.rest_of("a") <= 1.0
+    desk.wait_for("a")
+    assert len(let_in(desk)) == 1
+
+
+@in_turn(("refused_after_s", "patience_s"), [(0.0, 0.5), (0.4, 0.8), (5.0, 3.0)])
+def test_a_silent_probe_of_a_limit_was_let_in(refused_after_s, patience_s):
+    """A limit refuses at once, or as fast as last time: after a silence more follow, and the next 429 rests for longer all the same."""
+    desk = Desk(key("a"))
+    first = desk.lease()
+    desk.now += refused_after_s
+    desk.end(first, Verdict.RATE_LIMITED, retry_after_s=30.0)
     desk.wait_for("a")
     probe = desk.lease()
-    desk.now += 2.9
+    desk.now += patience_s - 0.1
     assert desk.lease() is None
     assert desk.outlook().wakes_at == pytest.approx(desk.now + 0.1)
     desk.now += 0.2
-    others = [desk.lease() for _ in range(3)]
-    assert all(not other.probes for other in others)
+    others = let_in(desk)
+    assert len(others) == 2
     desk.end(others[0], Verdict.RATE_LIMITED)
     assert 1.5 <= desk.rest_of("a") <= 2.0
-    for grant in (probe, *others[1:]):
+    for grant in (probe, others[1]):
         desk.end(grant)
     assert desk.lease() is None
     desk.wait_for("a")
     desk.call()
     desk.call(Verdict.RATE_LIMITED)
     assert desk.rest_of("a") <= 1.0
+
+
+def test_a_limit_whose_probes_are_silent_is_over_once_nobody_more_has_come():
+    """All that wanted to were let in."""
+    desk = Desk(key("a"))
+    desk.call(Verdict.RATE_LIMITED)
+    desk.wait_for("a")
+    desk.lease()
+    desk.now += 0.6
+    desk.lease()
+    desk.now += 0.6
+    assert len(let_in(desk)) == 100
 
 
 @in_turn("verdict", [Verdict.SUCCESS, Verdict.ABORTED, Verdict.CALLER_FAULT, Verdict.LOST])
@@ -153,7 +208,7 @@ def test_an_exhausted_quota_whose_probe_is_let_in_is_exhausted_no_more():
     desk.call(Verdict.QUOTA_EXHAUSTED)
     desk.wait_for("a")
     probe = desk.lease()
-    desk.now += 3.0
+    desk.prove(probe)
     desk.call(Verdict.RATE_LIMITED)
     assert not desk.pool.keys["a"].group.class_of("m", desk.now).is_exhausted
     desk.end(probe)

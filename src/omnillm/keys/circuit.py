@@ -59,7 +59,10 @@ class Backoff(Struct, frozen=True, kw_only=True):
 class Circuit:
     """`probes` are the grants that are trying it out; `strikes` counts how often it opened since it was last well."""
 
-    __slots__ = ("_patience_s", "probe_until", "probes", "state", "strikes", "until")
+    width = 1
+    """How many of them keep others away."""
+
+    __slots__ = ("patience_s", "probe_until", "probes", "state", "strikes", "until")
 
     def __init__(self, patience_s: float = PROBE_S) -> None:
         self.state = CLOSED
@@ -68,31 +71,23 @@ class Circuit:
         self.probes: tuple[object, ...] = ()
         self.probe_until = 0.0
         """Until when the newest of them keeps others away."""
-        self._patience_s = patience_s
+        self.patience_s = patience_s
 
     def admits(self, now: float) -> bool:
-        """Whether one more attempt may go: when closed any, when half-open one at a time."""
+        """Whether one more attempt may go: when closed any, when half-open `width` at a time."""
         if self.state is CLOSED:
             return True
         if self.state is OPEN and now >= self.until:
             self._move(COOLED)
-        return self.state is HALF_OPEN and (not self.probes or now >= self.probe_until)
+        return self.state is HALF_OPEN and (len(self.probes) < self.width or now >= self.probe_until)
 
     def take(self, grant: object, now: float) -> bool:
-        """Make `grant` the probe, if the circuit is half-open and has none, or one that has been silent for long. Returns whether it is."""
+        """Make `grant` a probe, if the circuit is half-open and wants one. Returns whether it is."""
         if self.state is not HALF_OPEN or not self.admits(now):
             return False
         self.probes += (grant,)
-        self.probe_until = now + self._patience_s
+        self.probe_until = now + self.patience_s
         return True
-
-    def is_silent(self, now: float) -> bool:
-        """Its probe has had its time, and has neither succeeded nor failed."""
-        return self.state is HALF_OPEN and now >= self.probe_until and self.probes != ()
-
-    def trust(self) -> None:
-        """Close, although no probe has succeeded yet. The strikes stay until the probe, which goes on, has ended without a failure."""
-        self._move(PASSED)
 
     def delay(self, backoff: Backoff, dice: Dice) -> float:
         """How long to stay open. Failures while it is open count with the strike that opened it, so a burst is one strike."""
@@ -122,9 +117,9 @@ class Circuit:
         if grant in self.probes:
             if self.state is CLOSED:
                 self.strikes = 0
-            if grant is self.probes[-1]:
+            if grant is self.probes[-1] and len(self.probes) > self.width:
                 self.probe_until = 0.0
-            self.probes = tuple([each for each in self.probes if each is not grant])
+            self._forget(grant)
 
     def revive(self) -> None:
         """Well again, because an administrator or a new secret says so."""
@@ -137,5 +132,55 @@ class Circuit:
         """Seconds until it may be tried again; 0: now."""
         return max(0.0, self.until - now) if self.state is OPEN else 0.0
 
+    def _forget(self, grant: object) -> None:
+        self.probes = tuple([each for each in self.probes if each is not grant])
+
     def _move(self, event: Event) -> None:
         self.state = TRANSITIONS[self.state, event]
+
+
+class Ramp(Circuit):
+    """Of a limit: that one call was let in says nothing of the hundred that wait. Each lets two more follow, until no more want to.
+
+    Limits refuse at once, so a probe that has been silent for its patience was let in.
+    """
+
+    __slots__ = ("_is_full", "width")
+
+    def __init__(self, patience_s: float) -> None:
+        super().__init__(patience_s)
+        self.width = 1
+        self._is_full = False
+        """As many came as it lets through, the last time that one did."""
+
+    def take(self, grant: object, now: float) -> bool:
+        if not super().take(grant, now):
+            return False
+        self._is_full = len(self.probes) >= self.width
+        return True
+
+    def fail(self, until: float) -> None:
+        """Whatever was let in before, it begins anew."""
+        super().fail(until)
+        self.width = 1
+
+    def passed(self, grant: object) -> None:
+        """`grant` was let in, so the rest was long enough. Closes if more might have come and did not."""
+        if grant not in self.probes:
+            return
+        self.strikes = 0
+        if self._is_full:
+            self.width += 1
+            self._forget(grant)
+        else:
+            super().passed(grant)
+
+    def heed_silence(self, now: float) -> None:
+        """If the newest probe has been silent for long, all were let in. The strikes stay until one, which goes on, has ended well."""
+        if self.state is not HALF_OPEN or not self.probes or now < self.probe_until:
+            return
+        if self._is_full:
+            self.width = 2 * len(self.probes) + 1
+            self.probe_until = now + self.patience_s
+        else:
+            self._move(PASSED)

@@ -50,8 +50,7 @@ class Grant(Struct, kw_only=True, eq=False):
         key, model_class = self.key, self.model_class
         if self in key.dead.probes:
             key.dead.revive()
-        if self in model_class.circuit.probes:
-            model_class.recovered()
+        model_class.let_in(self)
         denial = key.denials.get(self.model)
         if denial is not None and self in denial.probes:
             del key.denials[self.model]

@@ -57,7 +57,7 @@ def _cool(pool: "Pool", grant: Grant, delay: float, now: float) -> set[ModelClas
     """Never for longer than the pool's `max_cooldown_s`. If a reload has moved the key, its account may belong to either group."""
     cooled = {grant.model_class, grant.key.group.class_of(grant.model, now)}
     for model_class in cooled:
-        model_class.cool(now + min(delay, pool.max_cooldown_s))
+        model_class.cool(now + min(delay, pool.max_cooldown_s), now - grant.sent_at)
     return cooled
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 
 from omnillm.keys.cap import Cap
-from omnillm.keys.circuit import Circuit
+from omnillm.keys.circuit import CLOSED, Ramp
 from omnillm.keys.terms import ModelLimits
 from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
 
@@ -12,7 +12,9 @@ Handover = tuple[Window, Window]
 """A window of the group that a key has left, and the one that counts on from it."""
 FULL = inf
 CONSENT_S = 3.0
-"""Providers refuse for a limit at once. So a probe that has run for this long was let in, and other calls may follow."""
+"""Providers refuse for a limit at once. So a probe that has run for this long was let in, and other calls may follow. Or for twice as long as
+the last refusal took, if that is less, but not less than `CONSENT_LEAST_S`."""
+CONSENT_LEAST_S = 0.5
 
 
 class ModelClass:
@@ -30,7 +32,7 @@ class ModelClass:
     def __init__(self, name: str, group: Window | None) -> None:
         """Without limits of its own; `group`: the group's window."""
         self.name = name
-        self.circuit = Circuit(CONSENT_S)
+        self.circuit = Ramp(CONSENT_S)
         self.is_well = True
         """Its circuit is closed."""
         self.is_exhausted = False
@@ -69,9 +71,8 @@ class ModelClass:
         return load if load <= 1.0 else FULL
 
     def _is_barred(self, tokens: int, now: float) -> bool:
-        if self.circuit.is_silent(now):
-            self.circuit.trust()
-            self.is_well, self.is_exhausted = True, False
+        self.circuit.heed_silence(now)
+        self._look()
         return not self.circuit.admits(now) or self.held_until(tokens, now) > 0.0
 
     def held_until(self, tokens: int, now: float) -> float:
@@ -95,19 +96,25 @@ class ModelClass:
         has_past = not self.is_well or self.circuit.strikes or now < self.cap.until
         return not (has_past or self.minute or self.day)
 
-    def cool(self, until: float) -> None:
-        """The provider lets nobody of the group use it before that moment."""
+    def cool(self, until: float, refused_after_s: float = CONSENT_S) -> None:
+        """The provider lets nobody of the group use it before that moment, and took so long to say so."""
+        self.circuit.patience_s = min(CONSENT_S, max(CONSENT_LEAST_S, 2 * refused_after_s))
         self.circuit.fail(until)
         self.is_well = False
 
-    def recovered(self) -> None:
+    def let_in(self, grant: object) -> None:
         """Its probe went well: the next 429 is the first again."""
-        self.circuit.revive()
-        self.is_well = True
+        self.circuit.passed(grant)
         self.is_exhausted = False
+        self._look()
+
+    def _look(self) -> None:
+        if self.circuit.state is CLOSED:
+            self.is_well, self.is_exhausted = True, False
 
     def forget_health(self) -> None:
-        self.recovered()
+        self.circuit.revive()
+        self._look()
         self.cap = Cap()
 
 

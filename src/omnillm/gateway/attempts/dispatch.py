@@ -236,7 +236,7 @@ class Dispatch:
             return lease
         if verdict is Verdict.ABORTED:  # the key is gone, nothing was sent, and the controller knows others
             return None
-        round_.note(lease, failure)
+        round_.note(lease, failure, self._upstreams.now())
         if verdict in RETRIES:
             if not is_repeatable or round_.retries > self.settings.max_retries:
                 raise round_.error()

@@ -38,21 +38,18 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
     """What is asked for next."""
     wish: Need | None = None
     """A need for one key alone, which is better than the others and has not failed yet. It is tried first, without waiting."""
-    limited: tuple[tuple[str, str], ...] = ()
     failure: Failure | None = None
     provider: str = ""
     retries: int = 0
 
-    def note(self, lease: Lease, failure: Failure) -> None:
+    def note(self, lease: Lease, failure: Failure, now: float) -> None:
         self.wish = None
         self.failure = failure
         self.provider = lease.provider
-        key, tried = (lease.provider, lease.key), self.need.tried
-        if failure.verdict is Verdict.RATE_LIMITED and key not in self.limited and not failure.is_calls_own:
-            # Its cooldown keeps the call away. If that ends within the queue time the call may come back to it, but only once.
-            self.limited += (key,)
-        else:
-            tried += (key,)
+        tried = self.need.tried
+        if failure.verdict is not Verdict.RATE_LIMITED or failure.is_calls_own or now >= self.need.queue_until:
+            # Else its cooldown keeps the call away, and the call may come back to it if that ends within the queue time.
+            tried += ((lease.provider, lease.key),)
         is_retry = failure.verdict in RETRIES
         self.retries += is_retry
         self.need = replace(self.need, tried=tried, retry_of=lease.provider if is_retry else "")
