@@ -22,7 +22,7 @@ from omnillm.protocols.anthropic_messages.threads import THREAD, goes_on
 from omnillm.protocols.codec import NO_NAMES, Codec, Dialect, ReplyContext
 from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.differences.asked_json import tell, with_asked_json
+from omnillm.protocols.differences.asked_json import tell, with_asked_json, with_words_for_json
 from omnillm.protocols.differences.custom_tools import custom_names, with_free_text
 from omnillm.protocols.differences.distinct_calls import with_distinct_calls
 from omnillm.protocols.differences.effort import as_taken
@@ -34,6 +34,7 @@ from omnillm.protocols.shapes import Unfit
 from omnillm.usage import Usage
 
 _OPENAI = frozenset({"openai_chat", "openai_responses"})
+_GEMINI = frozenset({"gemini_generate_content", "gemini_interactions"})
 _NAME_RULES = {
     "openai_chat": NameRule(64),
     "openai_responses": NameRule(64),
@@ -126,9 +127,11 @@ def _calls_and_natives(items: tuple[RequestItem, ...]) -> tuple[list[ToolCall], 
 
 
 def _as_taken(request: LlmRequest, protocol: str, dialect: Dialect, losses: Losses) -> tuple[LlmRequest, str]:
-    """Join pieces of texts; ask nothing that OpenAI's protocols refuse. Returns the words, too, in which JSON must be asked for."""
+    """Join pieces of texts; ask nothing that the host refuses. Returns the words, too, in which JSON must be asked for."""
     if request.protocol == "gemini_generate_content":
         request = with_whole_texts(request)
+    if protocol in _GEMINI and not dialect.joins_tools:
+        return with_words_for_json(request, losses)
     if protocol not in _OPENAI:
         return request, ""
     # Chat's instructions are a message; those of Responses do not count.

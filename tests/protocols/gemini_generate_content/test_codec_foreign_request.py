@@ -374,17 +374,31 @@ F = ToolDefinition(name="f")
 
 
 def test_functions_alone_before_gemini_3() -> None:
-    """It takes neither tools of Google's own nor JSON beside them; without functions it takes both."""
+    """It takes no tools of Google's own beside them; without functions it does."""
     search = BuiltinTool(kind="web_search")
-    output = StructuredOutputConfig(schema={"type": "object"})
-    body, lost = emit(can(tools=(F,), builtin_tools=(search,), structured_output=output), OLD)
+    body, lost = emit(can(tools=(F,), builtin_tools=(search,)), OLD)
     assert body == {**asks(), "tools": [{"functionDeclarations": [{"name": "f"}]}]}
-    assert lost == {"capabilities.builtin_tools[0]": "dropped", "capabilities.structured_output": "dropped"}
-    body, lost = emit(can(builtin_tools=(search,), structured_output=output), OLD)
+    assert lost == {"capabilities.builtin_tools[0]": "dropped"}
+    body, lost = emit(can(builtin_tools=(search,)), OLD)
     assert body["tools"] == [{"googleSearch": {}}]
     assert "toolConfig" not in body
     assert lost == {}
-    assert emit(can(tools=(F,), structured_output=output))[1] == {}
+
+
+@in_turn("tools", [{"tools": (F,)}, {"builtin_tools": (BuiltinTool(kind="web_search"),)}])
+def test_json_is_asked_for_in_words_beside_tools_before_gemini_3(tools: dict[str, Any]) -> None:
+    """It refuses the member that asks for JSON; what runs an agent waits for an answer of its schema all the same."""
+    asked = can(structured_output=StructuredOutputConfig(schema={"type": "object"}), **tools)
+    written = emit_request(P, asked, dialect=OLD)
+    body = msgspec.json.decode(written.value)
+    words = 'Answer with JSON of this schema and nothing else:\n{"type":"object"}'
+    assert body["systemInstruction"] == {"parts": [{"text": words}]}
+    assert "generationConfig" not in body
+    assert [(reason.path, reason.kind) for reason in written.loss_reasons] == [("capabilities.structured_output", "approximated")]
+    newer = emit_request(P, asked)
+    assert b"systemInstruction" not in newer.value
+    assert b"responseJsonSchema" in newer.value
+    assert newer.loss_reasons == ()
 
 
 UNKNOWN_CHOICES: tuple[tuple[ToolChoice, dict | None, dict[str, str]], ...] = (

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.in_turn import in_turn
 from tests.protocols.gemini_interactions.asking import CLAUDE, GEMINI, QUESTION, P, ask, can, emit, said
@@ -40,7 +41,9 @@ from omnillm.model import (
     ToolResult,
     user,
 )
+from omnillm.protocols.codec import Dialect
 from omnillm.protocols.gemini_generate_content.carrier import UNCHECKED
+from omnillm.protocols.transcode import emit_request
 
 OWN = Opaque(value="b3du", issuer=Issuer(protocol=P, provider="gemini"))
 CALL = ToolCall(call_id="c1", name="weather", arguments='{"city":"Oslo"}')
@@ -278,14 +281,20 @@ def test_tools_of_other_providers_are_googles_where_it_has_them() -> None:
 
 
 def test_model_before_the_third_takes_functions_or_something_else() -> None:
-    """Functions win."""
-    asked = can(
+    """Functions win; JSON is asked for in words, before the client's own."""
+    capabilities = CapabilitySet(
         tools=(FUNCTION,), builtin_tools=(BuiltinTool(kind="web_search"),), structured_output=StructuredOutputConfig(kind="json_object")
     )
-    body, lost = emit(asked, joins_tools=False)
+    written = emit_request(P, ask(capabilities=capabilities, instructions="Be brief."), dialect=Dialect(joins_tools=False))
+    body = msgspec.json.decode(written.value)
     assert [tool["type"] for tool in body["tools"]] == ["function"]
     assert "response_format" not in body
-    assert lost == {"capabilities.builtin_tools[0]": "dropped", "capabilities.structured_output": "dropped"}
+    assert body["system_instruction"] == "Answer with one JSON object and nothing else.\n\nBe brief."
+    assert {reason.path: reason.kind for reason in written.loss_reasons} == {
+        "capabilities.builtin_tools[0]": "dropped",
+        "capabilities.structured_output": "approximated",
+        "instructions": "moved",
+    }
 
 
 @in_turn(

@@ -16,8 +16,9 @@ _PATH = "capabilities.structured_output"
 _encode = msgspec.json.encode
 
 
-def words_for(schema: dict[str, Any]) -> str:
-    return f"{_ASKING_FOR}{_encode(schema).decode()}"
+def words_for(schema: dict[str, Any] | None) -> str:
+    """None: any JSON is right."""
+    return ASKING if schema is None else f"{_ASKING_FOR}{_encode(schema).decode()}"
 
 
 def with_asked_json(request: LlmRequest, losses: Losses, *, takes_schemas: bool, hears_instructions: bool) -> tuple[LlmRequest, str]:
@@ -43,9 +44,24 @@ def with_asked_json(request: LlmRequest, losses: Losses, *, takes_schemas: bool,
     return replace(request, capabilities=capabilities), words_for(output.schema)
 
 
+def with_words_for_json(request: LlmRequest, losses: Losses) -> tuple[LlmRequest, str]:
+    """Ask Gemini before 3 for JSON: beside any tool it refuses the member that asks for it. Returns the request, and the words for `tell`."""
+    capabilities = request.capabilities
+    output = capabilities.structured_output
+    if output is None or not (capabilities.tools or capabilities.builtin_tools):
+        return request, ""
+    losses.approximate(_PATH, "asked for in the system text: Gemini before 3 has tools, or JSON")
+    return replace(request, capabilities=replace(capabilities, structured_output=None)), words_for(output.schema)
+
+
 def tell(words: str, body: dict[str, Any], protocol: str) -> None:
     """Say it first in a body that is written. Said in the request, it would shift the numbers by which what is lost there is told."""
     if protocol == "openai_chat":
         body["messages"].insert(0, {"role": "system", "content": words})
-    else:
+    elif protocol == "openai_responses":
         body.setdefault("input", []).insert(0, {"type": "message", "role": "system", "content": words})
+    elif protocol == "gemini_generate_content":
+        body.setdefault("systemInstruction", {"parts": []})["parts"].insert(0, {"text": words})
+    else:
+        said = body.get("system_instruction")
+        body["system_instruction"] = f"{words}\n\n{said}" if said else words

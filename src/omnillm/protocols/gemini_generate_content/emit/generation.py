@@ -64,10 +64,7 @@ def _drop_unsaid(generation: GenerationConfig, capabilities: CapabilitySet, loss
 
 def _has_output(request: LlmRequest, place: Place) -> bool:
     if not place.is_own:
-        is_refused = bool(request.capabilities.tools) and not place.dialect.joins_tools
-        if is_refused:
-            place.losses.drop(_OUTPUT, "Gemini before 3 has functions, or JSON")
-        return not is_refused
+        return True
     own = request.vendor_extensions.get("generationConfig")
     return type(own) is not dict or "responseMimeType" not in own  # an enum's, which only this protocol has
 

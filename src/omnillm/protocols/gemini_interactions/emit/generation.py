@@ -108,9 +108,6 @@ def _text(capabilities: CapabilitySet, place: Place) -> dict[str, Any] | None:
     modalities = capabilities.modalities
     if output is None:
         return {"type": "text"} if OutputModality.TEXT in modalities else None
-    if not place.is_own and capabilities.tools and not place.dialect.joins_tools:
-        losses.drop(_OUTPUT, "Gemini before 3 has functions, or JSON")
-        return None
     if modalities == (OutputModality.TEXT,) or (modalities and OutputModality.TEXT not in modalities):
         losses.approximate(_MODALITIES, "JSON is a text")
     return _json(output, place)
