@@ -376,7 +376,9 @@ class World:
         used = (lease.provider, lease.key)
         assert used not in need.tried or (need.retry_of == lease.provider and used not in self.left[lease.case_id])
         for circuit in grant.key.circuits(lease.model, grant.model_class):
-            assert circuit.state is CLOSED or (circuit.state is HALF_OPEN and grant in circuit.probes[-circuit.width :] and circuit in grant.probes)
+            assert circuit.state is CLOSED or (
+                circuit.state is HALF_OPEN and grant in circuit.probes[-circuit.width :] and circuit in grant.probes
+            )
         entry = Entry(self.number, need.tokens)
         self.out[lease.lease_id] = Out(lease, need, entry, grant)
         assert not terms.max_concurrency or grant.key.in_use <= terms.max_concurrency

@@ -1,9 +1,12 @@
 """What the protocols' forms have in common."""
 
+import json
+
 from tests.in_turn import in_turn
 
 from omnillm.testing import Fault
-from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
+from omnillm.testing.composition import compose
+from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.testing.replies.openai import duration
 from omnillm.testing.replies.reading import markers_in
 from omnillm.testing.replies.speaker import Standing, Trouble, Wanted
@@ -60,3 +63,82 @@ def test_a_marker_within_arguments_is_theirs():
     )
     assert markers_in('[[call:look{"at":"pier"}]]').calls == (Wanted("look", {"at": "pier"}),)  # without a blank, as some shells need it
     assert markers_in('[[call:look {"at": }]] [[call:look {"at": 1} [[call:look {').calls == ()
+
+
+LOOK = '[[call:look {"at": "pier"}]]'
+IN_JSON = json.dumps({"seen": LOOK})
+WHAT = {"type": "function", "name": "what"}
+RESULTS = {
+    OPENAI_CHAT: lambda told: {
+        "messages": [
+            {"role": "user", "content": "[[call:what]] go"},
+            {"role": "assistant", "tool_calls": [{"id": "a"}, {"id": "b"}]},
+            {"role": "tool", "tool_call_id": "a", "content": told},
+            {"role": "tool", "tool_call_id": "b", "content": "calm"},
+        ]
+    },
+    OPENAI_RESPONSES: lambda told: {
+        "input": [
+            {"role": "user", "content": "[[call:what]] go"},
+            {**WHAT, "type": "function_call", "call_id": "a"},
+            {**WHAT, "type": "function_call", "call_id": "b"},
+            {"type": "function_call_output", "call_id": "a", "output": told},
+            {"type": "function_call_output", "call_id": "b", "output": "calm"},
+        ]
+    },
+    ANTHROPIC_MESSAGES: lambda told: {
+        "max_tokens": 100,
+        "messages": [
+            {"role": "user", "content": "[[call:what]] go"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": name, "name": "what", "input": {}} for name in "ab"]},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "tool_use_id": "a", "content": told},
+                    {"type": "tool_result", "tool_use_id": "b", "content": "calm"},
+                ],
+            },
+        ],
+    },
+    GEMINI_GENERATE_CONTENT: lambda told: {
+        "contents": [
+            {"role": "user", "parts": [{"text": "[[call:what]] go"}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "what"}}] * 2},
+            {
+                "role": "user",
+                "parts": [{"functionResponse": {"name": "what", "response": each}} for each in ({"seen": told}, {"result": "calm"})],
+            },
+        ]
+    },
+    GEMINI_INTERACTIONS: lambda told: {
+        "input": [
+            {"type": "user_input", "content": [{"type": "text", "text": "[[call:what]] go"}]},
+            {**WHAT, "type": "function_call", "id": "a"},
+            {**WHAT, "type": "function_call", "id": "b"},
+            {"type": "function_result", "call_id": "a", "result": told},
+            {"type": "function_result", "call_id": "b", "result": "calm"},
+        ]
+    },
+}
+
+
+@in_turn("told", [LOOK, IN_JSON])
+@in_turn("speaker", RESULTS)
+def test_a_tools_result_says_what_the_model_calls_next(speaker, told):
+    """Any of several, as text or within JSON; what the user asked for before is done."""
+    assert speaker.read({"model": "m", **RESULTS[speaker](told)}).markers.calls == (Wanted("look", {"at": "pier"}),)
+
+
+@in_turn(
+    ("speaker", "body"),
+    [
+        (OPENAI_CHAT, {"messages": [{"role": "user", "content": "JSON?"}], "response_format": {"type": "json_object"}}),
+        (OPENAI_RESPONSES, {"input": "JSON?", "text": {"format": {"type": "json_object"}}}),
+        (GEMINI_GENERATE_CONTENT, {"contents": [{"parts": [{"text": "?"}]}], "generationConfig": {"responseMimeType": "application/json"}}),
+        (GEMINI_INTERACTIONS, {"input": "?", "response_format": {"type": "text", "mime_type": "application/json"}}),
+    ],
+)
+def test_json_without_a_schema_is_an_object(speaker, body):
+    """As OpenAI's JSON mode promises it."""
+    [block] = compose(speaker.read({"model": "m", **body}), 20, None).blocks
+    assert block.text == '{"answer":"heron"}'

@@ -45,7 +45,7 @@ def with_asked_json(request: LlmRequest, losses: Losses, *, takes_schemas: bool,
 
 
 def with_words_for_json(request: LlmRequest, losses: Losses) -> tuple[LlmRequest, str]:
-    """Ask Gemini before 3 for JSON: beside any tool it refuses the member that asks for it. Returns the request, and the words for `tell`."""
+    """Ask Gemini before 3 for JSON: beside tools it refuses the member that does. Returns the request, and the words for `tell`."""
     capabilities = request.capabilities
     output = capabilities.structured_output
     if output is None or not (capabilities.tools or capabilities.builtin_tools):

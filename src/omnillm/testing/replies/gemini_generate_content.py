@@ -8,8 +8,21 @@ import msgspec
 
 from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies.conversation import judge_contents, unsigned
-from omnillm.testing.replies.reading import cap, demand, last_user_text, markers_in, objects, one_object, pictured, strings, texts_in
+from omnillm.testing.replies.reading import (
+    ANY_JSON,
+    cap,
+    demand,
+    last_user_text,
+    markers_in,
+    objects,
+    one_object,
+    pictured,
+    strings,
+    texts_in,
+    within,
+)
 from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Standing, Trouble
+from omnillm.testing.samples import as_json
 from omnillm.usage import Usage
 
 FINISH = {"end": "STOP", "length": "MAX_TOKENS", "tool": "STOP", "refusal": "SAFETY", "stop": "STOP"}
@@ -72,7 +85,7 @@ def read(body: Json) -> Asked:
         choices=cap(_either(config, "candidateCount", "candidate_count"), "candidateCount", 8) or 1,
         tools=tuple({"name": each.get("name", ""), "schema": _schema(each)} for each in functions),
         must_call=_must_call(body),
-        markers=markers_in(prompt),
+        markers=markers_in(prompt if "[[" in prompt else _answers(contents[-1])),
         images=pictured(contents),
         schema=_response_schema(config),
         stops=strings(_either(config, "stopSequences", "stop_sequences")),
@@ -93,8 +106,15 @@ def _must_call(body: Json) -> str | None:
     return names[-1] if names else ""
 
 
+def _answers(content: object) -> str:
+    """JSON of what functions answered: its members have any name, and so are no texts."""
+    parts = objects(within(content, "parts"), "parts")
+    return as_json([_either(part, "functionResponse", "function_response") for part in parts])
+
+
 def _response_schema(config: Json) -> Any:
-    return _either(config, "responseJsonSchema", "response_json_schema") or _either(config, "responseSchema", "response_schema")
+    schema = _either(config, "responseJsonSchema", "response_json_schema") or _either(config, "responseSchema", "response_schema")
+    return schema or (ANY_JSON if _either(config, "responseMimeType", "response_mime_type") == "application/json" else None)
 
 
 def _usage(usage: Usage) -> Json:

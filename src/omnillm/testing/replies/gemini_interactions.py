@@ -8,7 +8,18 @@ from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies import gemini_generate_content
 from omnillm.testing.replies.conversation import judge_steps
 from omnillm.testing.replies.gemini_generate_content import fields, models
-from omnillm.testing.replies.reading import cap, markers_in, objects, one_object, pictured, strings, texts_in, within
+from omnillm.testing.replies.reading import (
+    ANY_JSON,
+    cap,
+    last_results,
+    markers_in,
+    objects,
+    one_object,
+    pictured,
+    strings,
+    texts_in,
+    within,
+)
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Part, Piece, Speaker, Trouble
 from omnillm.usage import Usage
 
@@ -61,7 +72,7 @@ def read(body: Json) -> Asked:
         max_output=cap(config.get("max_output_tokens"), "generation_config.max_output_tokens"),
         tools=tuple({"name": each.get("name", ""), "schema": each.get("parameters")} for each in functions),
         must_call=_must_call(config.get("tool_choice")),
-        markers=markers_in(prompt),
+        markers=markers_in(last_results(steps, "type", "function_result") or prompt),
         images=pictured(steps),
         schema=_schema(body.get("response_format")),
         stops=strings(config.get("stop_sequences")),
@@ -97,7 +108,8 @@ def _must_call(choice: object) -> str | None:
 
 def _schema(wanted: object) -> Any:
     listed = wanted if isinstance(wanted, list) else [wanted]
-    return next((schema for each in listed if (schema := within(each, "schema")) is not None), None)
+    forms = [each for each in listed if within(each, "schema") is not None or within(each, "mime_type") == "application/json"]
+    return (within(forms[0], "schema") or ANY_JSON) if forms else None
 
 
 def _usage(usage: Usage) -> Json:

@@ -1,8 +1,6 @@
 """OpenAI chat completions."""
 
 from collections.abc import Iterator
-from itertools import takewhile
-from typing import Any
 
 from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies.conversation import judge_chat
@@ -10,6 +8,8 @@ from omnillm.testing.replies.openai import error, fields, models, sse
 from omnillm.testing.replies.reading import (
     cap,
     demand,
+    json_asked,
+    last_results,
     last_user_text,
     markers_in,
     must_call,
@@ -44,18 +44,11 @@ def read(body: Json) -> Asked:
         choices=cap(body.get("n"), "n", 128) or 1,
         tools=tuple({"name": function.get("name", ""), "schema": function.get("parameters")} for function in functions if function),
         must_call=must_call(body.get("tool_choice")),
-        markers=markers_in(_last_results(messages) or prompt),
+        markers=markers_in(last_results(messages, "role", "tool") or prompt),
         images=pictured(messages),
-        schema=within(body, "response_format", "json_schema", "schema"),
+        schema=json_asked(body.get("response_format"), within(body, "response_format", "json_schema", "schema")),
         stops=strings(body.get("stop")),
     )
-
-
-def _last_results(messages: list[Any]) -> str:
-    """What tools answered, if that is what the model was told last; Claude Code has instructions follow upon it."""
-    told = [message for message in messages if within(message, "role") not in {"system", "developer"}]
-    results = takewhile(lambda message: within(message, "role") == "tool", reversed(told))
-    return " ".join(texts_in(list(results)))
 
 
 def _usage(usage: Usage) -> Json:

@@ -6,7 +6,19 @@ from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies.conversation import judge_input
 from omnillm.testing.replies.openai import error, error_of, fields, models
 from omnillm.testing.replies.openai_chat import counted
-from omnillm.testing.replies.reading import cap, demand, last_user_text, markers_in, must_call, objects, pictured, texts_in, within
+from omnillm.testing.replies.reading import (
+    cap,
+    demand,
+    json_asked,
+    last_results,
+    last_user_text,
+    markers_in,
+    must_call,
+    objects,
+    pictured,
+    texts_in,
+    within,
+)
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Part, Piece, Speaker, Trouble
 from omnillm.usage import Usage
 
@@ -31,9 +43,9 @@ def read(body: Json) -> Asked:
         max_output=cap(body.get("max_output_tokens"), "max_output_tokens"),
         tools=tuple({"name": function.get("name", ""), "schema": function.get("parameters")} for function in functions),
         must_call=must_call(body.get("tool_choice")),
-        markers=markers_in(prompt),
+        markers=markers_in(last_results(asked, "type", "function_call_output", "custom_tool_call_output") or prompt),
         images=pictured(asked),
-        schema=within(body, "text", "format", "schema"),
+        schema=json_asked(within(body, "text", "format"), within(body, "text", "format", "schema")),
         wants_seal=isinstance(included := body.get("include"), list) and "reasoning.encrypted_content" in included,
         seals=history.seals,
         calls=history.calls,

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -40,14 +41,28 @@ def last_user_text(messages: object) -> str:
     return ""
 
 
+def last_results(items: object, member: str, *words: str) -> str:
+    """What tools answered, if that is what the model was told last; Claude Code has instructions follow upon it.
+
+    `member` is that of an item which tells by one of the words that it is a result.
+    """
+    told = [item for item in (items if isinstance(items, list) else ()) if within(item, "role") not in {"system", "developer"}]
+    results = list(takewhile(lambda item: within(item, member) in words, reversed(told)))
+    return " ".join(texts_in(results[::-1]))
+
+
 WORDS = re.compile(r"\[\[(tools?|think|redacted|refuse|json|stop)\]\]")
 CALL = re.compile(r"\[\[call:([^\s\]{]+)(?:\]\]| *(?=(\{)))")
+ESCAPED = re.compile(r'\\+"')
 JSON = json.JSONDecoder()
 
 
 def markers_in(text: str) -> Markers:
     """What the prompt asks of the model, as `[[think]]` or `[[call:search {"query": "heron"}]]`."""
-    return Markers(frozenset(WORDS.findall(text)), tuple(_calls_in(text)) if "[[call:" in text else ())
+    if "[[call:" not in text:
+        return Markers(frozenset(WORDS.findall(text)))
+    calls = tuple(_calls_in(text)) or tuple(_calls_in(ESCAPED.sub('"', text)))  # a result in JSON has them in its strings
+    return Markers(frozenset(WORDS.findall(text)), calls)
 
 
 def _calls_in(text: str) -> Iterator[Wanted]:
@@ -72,6 +87,15 @@ def must_call(choice: object, any_of: str = "required") -> str | None:
         return ""
     name = within(choice, "name") or within(choice, "function", "name")
     return name if isinstance(name, str) else None
+
+
+ANY_JSON: Json = {"type": "object", "properties": {"answer": {"type": "string"}}}
+"""Of OpenAI's JSON mode and its like, which have no schema."""
+
+
+def json_asked(form: object, schema: Any) -> Any:
+    """What OpenAI's form of an answer holds the model to: its schema, or any JSON."""
+    return ANY_JSON if within(form, "type") == "json_object" else schema
 
 
 def json_object(raw: bytes) -> Json:
