@@ -12,8 +12,8 @@ Handover = tuple[Window, Window]
 """A window of the group that a key has left, and the one that counts on from it."""
 FULL = inf
 CONSENT_S = 3.0
-"""Providers refuse for a limit at once. So a probe that has run for this long was let in, and other calls may follow. Or for twice as long as
-the last refusal took, if that is less, but not less than `CONSENT_LEAST_S`."""
+"""Providers refuse for a limit at once. So a probe that has run for this long was let in, and other calls may follow. Or for twice as long
+as the last refusal took, if that is less, but not less than `CONSENT_LEAST_S`."""
 CONSENT_LEAST_S = 0.5
 
 
