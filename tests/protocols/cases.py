@@ -102,8 +102,11 @@ def opaque(protocol: str, value: str = "c2lnbmF0dXJlLW9mLWFub3RoZXI=") -> Opaque
     return Opaque(value=value, issuer=Issuer(protocol=protocol))
 
 
+OTHER = {"type": "object", "properties": {"page": {"type": "integer"}}}
+
+
 def chooses(**members: Any) -> LlmRequest:
-    return can(tools=(SEARCH, ToolDefinition(name="other", input_schema={"type": "object"})), tool_choice=ToolChoice(**members))
+    return can(tools=(SEARCH, ToolDefinition(name="other", input_schema=OTHER)), tool_choice=ToolChoice(**members))
 
 
 RESULT = ToolResult(call_id=CALL.call_id, name="search", content=(Text(text="149 m"),))

@@ -13,6 +13,8 @@ from omnillm.protocols.priced import read_asked
 from omnillm.protocols.priced_messages import THREAD_REFUSED
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.transcode import transcode_request
+from omnillm.providers.dialects import dialect_of
+from omnillm.providers.kinds import endpoint
 
 CHAT, RESPONSES, MESSAGES, GEMINI = "openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"
 CONVERSE = "bedrock_converse"
@@ -52,6 +54,56 @@ def test_format_of_another_form_stays_as_it_is(odd: dict[str, Any]) -> None:
     """Its host may know it."""
     tools = [{"type": "custom", "custom": {"name": "c", "format": odd}}]
     assert said(CHAT, CHAT, chat(tools=tools))[0]["tools"] == tools
+
+
+CITY, ZIP = {"type": "string", "title": "City"}, {"type": "string", "title": "Zip"}
+BY_CITY = {"type": "object", "properties": {"by": {"const": "city"}, "city": CITY}, "required": ["by", "city"]}
+BY_ZIP = {"type": "object", "properties": {"by": {"const": "zip"}, "zip": ZIP}, "required": ["zip", "by"]}
+BY_EITHER = {"by": {"anyOf": [{"const": "city"}, {"const": "zip"}]}, "city": CITY, "zip": ZIP}
+DEFINED = {"City": BY_CITY, "Zip": BY_ZIP, "Loop": {"allOf": [{"$ref": "#/$defs/Loop"}, {"$ref": "#/$defs/Zip"}]}}
+
+
+def referring(*names: str) -> list[dict[str, str]]:
+    return [{"$ref": f"#/$defs/{name}"} for name in names]
+
+
+@in_turn(
+    ("schema", "members", "required"),
+    [
+        ({}, {}, None),
+        ({"type": "string"}, {}, None),
+        ({"type": ["object", "null"], "properties": {"city": CITY}}, {"city": CITY}, None),
+        ({"anyOf": [BY_CITY, BY_ZIP]}, BY_EITHER, ["by"]),
+        ({"type": "object", "oneOf": referring("City", "Zip"), "$defs": DEFINED}, BY_EITHER, ["by"]),
+        ({"allOf": [BY_CITY, BY_ZIP], "required": ["id"]}, BY_EITHER, ["id", "by", "city", "zip"]),
+        ({"$ref": "#/definitions/City", "definitions": DEFINED}, BY_CITY["properties"], ["by", "city"]),
+        ({"anyOf": referring("Loop", "Nowhere"), "$defs": DEFINED}, BY_ZIP["properties"], None),
+        ({"type": "object", "properties": {"zip": ZIP}, "anyOf": [{"required": ["zip"]}, True], "not": {}}, {"zip": ZIP}, None),
+        ({"anyOf": {}, "$ref": 1, "properties": 2, "required": 3, "$defs": 4}, {}, None),
+    ],
+)
+def test_function_takes_one_object(schema: dict[str, Any], members: dict[str, Any], required: list[str] | None) -> None:
+    """Anthropic and OpenAI refuse anything else at the top of a schema, and with it the call; Gemini takes choices among objects."""
+    tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+    for target, path in ((RESPONSES, ("parameters",)), (MESSAGES, ("input_schema",)), (CONVERSE, ("toolSpec", "inputSchema", "json"))):
+        body, lost = said(CHAT, target, chat(tools=tools))
+        [tool] = body["tools"] if target != CONVERSE else body["toolConfig"]["tools"]
+        for member in path:
+            tool = tool[member]
+        assert tool.keys() <= {"type", "properties", "required", "$defs", "definitions"}
+        assert (tool["type"], tool["properties"], tool.get("required") or None) == ("object", members, required)
+        assert lost.pop("capabilities.tools[0].input_schema") == "approximated"
+    body, lost = said(CHAT, GEMINI, chat(tools=tools))
+    assert body["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"] == {**schema, "type": "object"}
+    assert ("capabilities.tools[0].input_schema" in lost) is (schema.get("type") != "object")
+
+
+def test_function_of_openai_has_properties() -> None:
+    """Without them OpenAI refuses the call; MCP lets a tool have none, and nothing is lost by saying so."""
+    body, lost = said(MESSAGES, CHAT, messages(tools=[{"name": "f", "input_schema": {"type": "object"}}]))
+    assert (body["tools"][0]["function"]["parameters"], lost) == ({"type": "object", "properties": {}}, {})
+    own = chat(tools=[{"type": "function", "function": {"name": "f", "parameters": {"anyOf": [BY_CITY, BY_ZIP]}}}])
+    assert said(CHAT, CHAT, own)[0]["tools"] == own["tools"]
 
 
 @in_turn("target", [CHAT, CONVERSE])
@@ -400,3 +452,31 @@ def test_no_budget_of_thinking_where_the_assistant_has_begun() -> None:
         asked = chat(messages=turns, reasoning_effort="high", max_completion_tokens=9000)
         raw = transcode_request(CHAT, CONVERSE, json.dumps(asked).encode(), model="anthropic.claude-sonnet-4-5", is_stream=False).value
         assert json.loads(raw)["additionalModelRequestFields"]["thinking"]["type"] == thinking
+
+
+def test_mistral_has_documents_and_knows_no_users() -> None:
+    """It refuses `file` and `user`, and Claude Code always says who its user is."""
+    pdf = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+    sources = [pdf, {"type": "url", "url": "https://example.com/a.pdf"}]
+    body = messages(messages=[{"role": "user", "content": [{"type": "document", "source": source} for source in sources]}])
+    dialect = dialect_of(endpoint("mistral"), provider="p", protocol=CHAT, model="m", default_max_tokens=9)
+    written, lost = said(MESSAGES, CHAT, body | {"metadata": {"user_id": "u"}}, dialect)
+    urls = ["data:application/pdf;base64,JVBERi0=", "https://example.com/a.pdf"]
+    assert written["messages"][0]["content"] == [{"type": "document_url", "document_url": url} for url in urls]
+    assert ("user" in written, lost) == (False, {"user_id": "dropped"})
+    named = {"type": "input_file", "filename": "a.pdf", "file_data": urls[0]}
+    written, _ = said(RESPONSES, CHAT, {"model": "m", "input": [{"role": "user", "content": [named]}]}, dialect)
+    assert written["messages"][0]["content"] == [{"type": "document_url", "document_url": urls[0], "document_name": "a.pdf"}]
+
+
+@in_turn("media_type", ["image/PNG", "image/png;charset=utf-8", "image/png; name=a.png"])
+def test_picture_is_known_whatever_its_url_says_beside_its_type(media_type: str) -> None:
+    """OpenAI reads such a data: URL; Claude and Gemini take the plain type alone."""
+    picture = {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,iVBORw0K"}}
+    body, lost = said(CHAT, MESSAGES, chat(messages=[{"role": "user", "content": [picture]}]))
+    assert body["messages"][0]["content"][0]["source"] == {"type": "base64", "media_type": "image/png", "data": "iVBORw0K"}
+    assert lost == {}
+    picture["image_url"] = {"url": "data:image/jpg;base64,/9j/"}
+    body, lost = said(CHAT, GEMINI, chat(messages=[{"role": "user", "content": [picture]}]))
+    assert body["contents"][0]["parts"] == [{"inlineData": {"mimeType": "image/jpeg", "data": "/9j/"}}]
+    assert lost == {"input[0].parts[0].media_type": "approximated"}

@@ -10,6 +10,7 @@ from omnillm.protocols.codec import Dialect
 from omnillm.protocols.transcode import transcode_request
 from omnillm.providers.dialects import dialect_of
 from omnillm.providers.kinds import endpoint
+from omnillm.secret import Secret
 
 
 def asked(target: str, dialect: Dialect, **config: Any) -> tuple[dict[str, Any], set[str]]:
@@ -68,3 +69,39 @@ def test_a_model_that_reasons_only_if_it_is_asked_to_is_told_how_much(model: str
         sent = msgspec.json.decode(report.value)
         said = sent.get("reasoning_effort") if target == "openai_chat" else sent["reasoning"].get("effort")
         assert (said, "capabilities.reasoning.effort" in [loss.path for loss in report.loss_reasons]) == (effort, effort is not None)
+
+
+@in_turn(
+    ("kind", "model", "lost"),
+    [
+        ("groq", "openai/gpt-oss-120b", {"top_k", "n", "logprobs", "top_logprobs"}),
+        ("xai", "grok-4.6", {"top_k", "stop", "presence_penalty", "frequency_penalty"}),
+        ("mistral", "mistral-large-latest", set[str]()),
+        ("together", "m", set[str]()),
+    ],
+)
+def test_host_is_not_asked_for_what_it_refuses(kind: str, model: str, lost: set[str]) -> None:
+    """Each refuses the whole call for one such member; Mistral's seed has another name."""
+    dialect = dialect_of(endpoint(kind), provider="p", protocol="openai_chat", model=model, default_max_tokens=9)
+    config = {"topK": 5, "seed": 7, "presencePenalty": 0.1, "frequencyPenalty": 0.1, "stopSequences": ["END"], "candidateCount": 2}
+    body, losses = asked("openai_chat", dialect, **config, responseLogprobs=True, logprobs=2)
+    seed = "random_seed" if kind == "mistral" else "seed"
+    said = {"top_k", seed, "presence_penalty", "frequency_penalty", "stop", "n", "logprobs", "top_logprobs"}
+    assert body.keys() - {"model", "messages"} == said - lost
+    assert (body[seed], losses) == (7, {f"dropped:generation.{name}" for name in lost})
+
+
+@in_turn(
+    ("kind", "model", "is_taken"),
+    [("gemini", "gemini-2.5-flash", False), ("gemini", "gemini-3-pro", False), ("vertex_ai", "gemini-2.5-flash", True)],
+)
+def test_newer_gemini_models_take_no_penalties(kind: str, model: str, is_taken: bool) -> None:
+    """ "Penalty is not enabled for this model" is what they answer, with a 400; a penalty of 0 says nothing."""
+    address = Secret("https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1") if kind == "vertex_ai" else None
+    target = "gemini_generate_content"
+    dialect = dialect_of(endpoint(kind, base_url=address), provider="p", protocol=target, model=model, default_max_tokens=9)
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "presence_penalty": 0.5, "frequency_penalty": 0}
+    report = transcode_request("openai_chat", target, msgspec.json.encode(body), model=model, dialect=dialect)
+    config = msgspec.json.decode(report.value).get("generationConfig", {})
+    assert config == ({"presencePenalty": 0.5, "frequencyPenalty": 0} if is_taken else {})
+    assert [reason.path for reason in report.loss_reasons] == ([] if is_taken else ["generation.presence_penalty"])

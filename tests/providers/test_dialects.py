@@ -112,6 +112,33 @@ def test_hosts_whose_models_think_unless_they_are_told(
     assert (found.switches_thoughts, found.takes_schemas) == said
 
 
+@in_turn(
+    ("model", "takes_schemas"),
+    [
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", True),
+        ("anthropic.claude-opus-4-1-20250805-v1:0", False),
+        ("eu.anthropic.claude-sonnet-4-20250514-v1:0", False),
+        ("global.anthropic.claude-sonnet-5", True),
+        ("amazon.nova-pro-v1:0", False),
+        ("meta.llama4-maverick-17b-instruct-v1:0", False),
+        ("qwen.qwen3-32b-v1:0", True),
+        ("arn:aws:bedrock:us-east-1:1:application-inference-profile/own", True),
+    ],
+)
+def test_models_of_bedrock_that_hold_to_a_schema(model: str, takes_schemas: bool) -> None:
+    """The others refuse the call, as AWS's list of models tells."""
+    assert (
+        dialect_of(
+            endpoint("bedrock", base_url=Secret("http://127.0.0.1:1")),
+            provider="p",
+            protocol="bedrock_converse",
+            model=model,
+            default_max_tokens=9,
+        ).takes_schemas
+        is takes_schemas
+    )
+
+
 def test_words_on_reasoning_are_of_openais_protocols() -> None:
     """Claude's and Gemini's have rules of their own, and of a compatible host nothing is known."""
     assert dialect("openai", "openai_responses", "gpt-4.1-mini").efforts == ()

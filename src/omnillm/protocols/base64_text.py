@@ -28,14 +28,15 @@ def encode(data: bytes) -> str:
 
 
 def read_data_url(url: str, path: str) -> tuple[bytes, str]:
-    """Return the bytes and the media type, which is "" where the URL has none."""
+    """Return the bytes and the media type, without its parameters; "" where the URL has none."""
     head, comma, payload = url[5:].partition(",")
     if not comma:
         raise Unfit(path, "a data: URL with a comma")
+    media_type = head.partition(";")[0].strip().lower()
     if head.endswith(";base64"):
-        return decode(payload, path), head[:-7]
+        return decode(payload, path), media_type
     try:
-        return unquote_to_bytes(payload), head
+        return unquote_to_bytes(payload), media_type
     except UnicodeEncodeError as error:
         raise Unfit(path, "a data: URL") from error
 

@@ -54,11 +54,15 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     switches_thoughts: bool = False
     """Chat: thinking.type disabled is how thinking stops, and it must stop before a call of a tool can be forced."""
     takes_schemas: bool = True
-    """Chat: False on hosts that hold an answer to no schema, but to JSON."""
+    """Chat and Converse: False on hosts, and of models, that hold an answer to no schema."""
     id_length: int = 0
     """Chat: ids of calls are so many letters and digits; 0: at most OpenAI's 40, or whatever is."""
     output_cap_member: str = "max_completion_tokens"
     """Chat: "max_tokens" on most compatible hosts."""
+    members: Mapping[str, str] = {}
+    """Chat: what the host calls members of the body; "": it refuses them."""
+    has_documents: bool = False
+    """Chat: files are parts of type document_url."""
     is_openai: bool = True
     """Chat: the host is OpenAI's own, and refuses members that it does not know."""
     has_web_search: bool = False
@@ -75,6 +79,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Gemini: 3 and later take thinkingLevel; earlier ones a budget."""
     counts_whole: bool = True
     """Gemini: a count of tokens takes a whole generation, in a member of its own. False: the members of its prompt (Vertex AI)."""
+    takes_penalties: bool = True
+    """Gemini: earlier ones than 2.5, and 2.5 on Vertex AI, take presencePenalty and frequencyPenalty."""
     joins_tools: bool = True
     """Gemini: 3 and later take functions beside tools of Google's own, and pictures in a function's response."""
 

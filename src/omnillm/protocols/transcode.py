@@ -26,6 +26,7 @@ from omnillm.protocols.differences.asked_json import tell, with_asked_json, with
 from omnillm.protocols.differences.custom_tools import custom_names, with_free_text
 from omnillm.protocols.differences.distinct_calls import with_distinct_calls
 from omnillm.protocols.differences.effort import as_taken
+from omnillm.protocols.differences.object_schemas import with_object_schemas
 from omnillm.protocols.differences.sampling import takes_sampling, without_sampling
 from omnillm.protocols.differences.tool_names import NAMES_OF_GEMINI, NameRule, rename
 from omnillm.protocols.gemini_generate_content.pieces import with_whole_texts
@@ -127,9 +128,14 @@ def _calls_and_natives(items: tuple[RequestItem, ...]) -> tuple[list[ToolCall], 
 
 
 def _as_taken(request: LlmRequest, protocol: str, dialect: Dialect, losses: Losses) -> tuple[LlmRequest, str]:
-    """Join pieces of texts; ask nothing that the host refuses. Returns the words, too, in which JSON must be asked for."""
+    """Join pieces of texts, let functions take objects, and ask nothing that the host refuses.
+
+    Returns the words, too, in which JSON must be asked for.
+    """
     if request.protocol == "gemini_generate_content":
         request = with_whole_texts(request)
+    if request.capabilities.tools and protocol in _NAME_RULES:
+        request = with_object_schemas(request, losses, takes_choices=protocol.startswith("gemini"))
     if protocol in _GEMINI and not dialect.joins_tools:
         return with_words_for_json(request, losses)
     if protocol not in _OPENAI:

@@ -452,6 +452,48 @@ def test_option_that_cannot_be_had_is_told(request: LlmRequest, dialect: dict[st
     assert losses(request, **dialect) == lost
 
 
+@in_turn("model", [CLAUDE, NOVA])
+def test_claude_takes_one_way_to_sample(model: str) -> None:
+    """Its newer models refuse a call with both a temperature and a top_p."""
+    request = asked(model=model, generation=GenerationConfig(temperature=0.5, top_p=0.5))
+    only = model == CLAUDE
+    assert body(request)["inferenceConfig"] == ({"temperature": 0.5} if only else {"temperature": 0.5, "topP": 0.5})
+    assert losses(request) == ({"dropped:generation.top_p"} if only else set())
+    alone = asked(model=model, generation=GenerationConfig(top_p=0.5))
+    assert body(alone)["inferenceConfig"] == {"topP": 0.5}
+
+
+@in_turn("model", [CLAUDE, NOVA])
+def test_conversation_begins_with_the_user(model: str) -> None:
+    """Or all but Claude refuse it: an application's greeting was asked for."""
+    greeting = Message(role=MessageRole.ASSISTANT, parts=(Text(text="Welcome."),))
+    request = asked(Message(role=MessageRole.SYSTEM, parts=(Text(text="Be kind."),)), greeting, user("hi"), model=model)
+    begun = [] if model == CLAUDE else [[{"text": "Begin."}]]
+    assert [message["content"] for message in body(request)["messages"]] == [*begun, [{"text": "Welcome."}], [{"text": "hi"}]]
+    assert losses(request) == (set() if model == CLAUDE else {"approximated:input[1]"})
+
+
+def test_model_that_holds_to_no_schema_is_asked_in_words() -> None:
+    """It would refuse the call for a schema of its answer, or a strict tool."""
+    output = StructuredOutputConfig(name="d", schema={"type": "string"})
+    tools = (replace(SEARCH, strict=True), replace(SEARCH, name="other", strict=False))
+    request = asked(model=NOVA, capabilities=CapabilitySet(structured_output=output, tools=tools))
+    written = body(request, takes_schemas=False)
+    assert ("outputConfig" in written, written["system"][0]["text"].splitlines()[1]) == (False, '{"type":"string"}')
+    assert [tool["toolSpec"].keys() & {"strict"} for tool in written["toolConfig"]["tools"]] == [set(), set()]
+    told = {"approximated:capabilities.structured_output.kind", "dropped:capabilities.tools[0].strict"}
+    assert losses(request, takes_schemas=False) == told
+
+
+def test_error_without_words_says_that_it_is_one() -> None:
+    """Converse refuses it otherwise."""
+    call = Message(role=MessageRole.ASSISTANT, parts=(ToolCall(call_id="t1", name="search", arguments="{}"),))
+    request = asked(user("hi"), call, ToolResult(call_id="t1", is_error=True), capabilities=CapabilitySet(tools=(SEARCH,)))
+    told = {"toolResult": {"toolUseId": "t1", "content": [{"text": "Error"}], "status": "error"}}
+    assert body(request)["messages"][2]["content"] == [told]
+    assert losses(request) == {"defaulted:input[2].content"}
+
+
 def test_no_call_is_wanted() -> None:
     """Converse has no word for it: without earlier calls the tools are left out, and with them the report says so."""
     capabilities = CapabilitySet(tools=(SEARCH,), tool_choice=ToolChoice(mode="none"))

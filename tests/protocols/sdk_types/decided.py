@@ -49,11 +49,12 @@ REQUESTS: dict[str, tuple[Decided, ...]] = {
     "gemini_generate_content": (
         Decided("`role: user`", r"\.contents\[\]\.role", "who speaks where nobody is named"),
         Decided("`role` of the system", r"\.systemInstruction\.role", "the system speaks"),
-        Decided("`nullable` arguments", r"\.parameters\.nullable", "a function's arguments are an object, never null"),
-        Decided("`mode: AUTO` without a function", r"\.functionCallingConfig\.mode=AUTO", "it asks for nothing, and is refused there", "I"),
+        Decided("`nullable` arguments", r"\.parameters\.nullable", "a function's arguments are an object, never null", "CRGI"),
         Decided(
-            "the `type` of arguments", r"\.parameters\.type=.*", "a function's arguments are an object, whatever their schema says", "AB"
+            "the `type` of arguments", r"\.parameters\.type=.*", "a function's arguments are an object, whatever their schema says", "CRI"
         ),
+        Decided("the `enum` of arguments", r"\.parameters\.enum\[\]", "a function's arguments are an object, which is none of these", "CR"),
+        Decided("`mode: AUTO` without a function", r"\.functionCallingConfig\.mode=AUTO", "it asks for nothing, and is refused there", "I"),
     ),
     "gemini_interactions": (
         Decided("`stream: true`", r"\.stream", "Gemini's path says it, and Converse's", "GB"),

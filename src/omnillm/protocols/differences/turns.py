@@ -5,7 +5,7 @@ from typing import Any
 from omnillm.model.message import ToolResult
 from omnillm.protocols.loss import Losses
 
-_GO_ON = "Continue."
+_BEGIN, _GO_ON = "Begin.", "Continue."
 Block = dict[str, Any]
 Place = tuple[str, int, str, int]
 """Where a part stands: ("input", 2, "parts", 0) is input[2].parts[0]."""
@@ -63,6 +63,12 @@ class Turns:
             self._losses.move(f"input[{number}]", "the results of tools come first")
         content[self._results : self._results] = results
         self._results += len(results)
+
+    def begin(self, path: str) -> None:
+        """Let a user ask for the assistant's first words, of which Converse's models (but Claude's) refuse to go on. `path`: theirs."""
+        if self.messages and self.messages[0]["role"] == "assistant":
+            self._losses.approximate(path, "the model begins with the user, who asks for it")
+            self.messages.insert(0, {"role": "user", "content": [{"text": _BEGIN}]})
 
     def end(self, *, takes_last_word: bool) -> None:
         """See to what the assistant is to go on from: no blanks at its end, and a user who asks for it where the model needs one."""

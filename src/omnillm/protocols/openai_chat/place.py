@@ -66,6 +66,10 @@ class Place(Position, msgspec.Struct, eq=False, gc=False):
         return self.is_native or self.dialect is None or self.dialect.is_openai
 
     @property
+    def has_documents(self) -> bool:
+        return self.dialect is not None and self.dialect.has_documents and not self.is_native
+
+    @property
     def takes_openai_members(self) -> bool:
         """Whether members of the body may be OpenAI's own: a compatible host may refuse those that it does not know."""
         return self.has_own_extensions or self.is_openai

@@ -22,11 +22,11 @@ _encode = msgspec.json.encode
 Schema = dict[str, Any]
 
 
-def asking_for(output: StructuredOutputConfig) -> str:
-    """What asks for such an answer in the system text; "": it has a schema that can be held to."""
+def asking_for(output: StructuredOutputConfig, *, takes_schemas: bool = True) -> str:
+    """What asks for such an answer in the system text; "": it has a schema that the model can be held to."""
     if output.kind != "json_schema" or output.schema is None:
         return ASKING
-    return words_for(output.schema) if _holds_maps(output.schema, 0) else ""
+    return "" if takes_schemas and not _holds_maps(output.schema, 0) else words_for(output.schema)
 
 
 def _holds_maps(schema: Any, depth: int) -> bool:

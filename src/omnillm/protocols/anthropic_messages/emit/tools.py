@@ -55,20 +55,15 @@ def _function(tool: ToolDefinition, number: int, writer: BlockWriter) -> dict[st
 
 
 def _input_schema(tool: ToolDefinition, number: int, writer: BlockWriter) -> dict[str, Any]:
-    """Return the schema as the API takes it: of an object, and closed if the tool is strict."""
+    """Return the schema as the API takes it: closed if the tool is strict."""
     schema: dict[str, Any] = NO_ARGUMENTS if tool.input_schema is None else tool.input_schema
-    if writer.is_own or tool.kind == "custom":
+    if writer.is_own or tool.kind == "custom" or not tool.strict:
         return schema
-    path = f"capabilities.tools[{number}].input_schema"
-    if schema.get("type") != "object":
-        writer.losses.approximate(path, "the input of a tool is an object")
-        schema = {**schema, "type": "object"}
-    if tool.strict:
-        closed = strict_schema(schema)
-        if closed != schema and tool.input_schema is not None:
-            writer.losses.approximate(path, "what strict tools refuse of it is said in descriptions")
-        schema = closed
-    return schema
+    closed = strict_schema(schema)
+    if closed != schema and tool.input_schema is not None:
+        path = f"capabilities.tools[{number}].input_schema"
+        writer.losses.approximate(path, "what strict tools refuse of it is said in descriptions")
+    return closed
 
 
 def _builtin(tool: BuiltinTool, path: str, writer: BlockWriter) -> dict[str, Any] | None:

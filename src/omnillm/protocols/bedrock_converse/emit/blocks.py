@@ -127,6 +127,9 @@ def tool_result_block(result: ToolResult, item: int, writer: Writer) -> Block:
     block: Block = {"toolUseId": call_id_of(result.call_id, path, writer), "content": result_content(result, item, writer)}
     if result.is_error is not None:
         block["status"] = "error" if result.is_error else "success"
+    if result.is_error and not block["content"]:
+        writer.losses.default(f"{path}.content", "an error must say something")
+        block["content"] = [{"text": "Error"}]
     return {"toolResult": block}
 
 

@@ -23,6 +23,8 @@ def emit_conversation(request: LlmRequest, dialect: Dialect, writer: Writer, anc
         else:
             conversation.add_message(item, number)
     turns.end(takes_last_word=dialect.takes_last_word)
+    if writer.family != "claude":
+        turns.begin(f"input[{start}]")
     if system and not turns.messages:
         writer.losses.move("instructions" if not start else f"input[{start - 1}]", "said by the user, for there is nobody else's word")
         turns.messages.append({"role": "user", "content": system})

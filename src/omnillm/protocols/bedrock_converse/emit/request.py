@@ -36,13 +36,13 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
         raise ProtocolError("Converse keeps no state: send the whole conversation.", reason="unsupported_feature")
     writer = Writer(losses, model=request.model, provider=dialect.provider)
     anchors = Anchors(request.capabilities.prompt_cache)
-    tools = emit_tools(request, writer)
+    tools = emit_tools(request, dialect, writer)
     system, messages = emit_conversation(request, dialect, writer, anchors)
     generation = request.generation
     plan = plan_fields(request.capabilities.reasoning, generation.max_output_tokens, dialect, writer, is_amid_turn=_is_amid_turn(messages))
-    output_config = _output_config(request, plan, system, losses)
+    output_config = _output_config(request, plan, dialect, system, losses)
     config = tool_config(request, tools, writer, can_force=plan.thinking.budget is None and dialect.forces_calls)
-    inference = _inference(request, plan, dialect, losses)
+    inference = _inference(request, plan, dialect, writer)
     fields = plan.fields | top_k_fields(generation.top_k, plan, dialect, writer)
     taken_off = _place_points(request, writer, anchors, tools if config is not None else [], system)
     if config is not None:
@@ -86,8 +86,8 @@ def _place_points(request: LlmRequest, writer: Writer, anchors: Anchors, tools: 
     return taken_off or excess(writer)
 
 
-def _inference(request: LlmRequest, plan: Plan, dialect: Dialect, losses: Losses) -> dict[str, Any]:
-    generation = request.generation
+def _inference(request: LlmRequest, plan: Plan, dialect: Dialect, writer: Writer) -> dict[str, Any]:
+    generation, losses = request.generation, writer.losses
     written: dict[str, Any] = {} if plan.max_tokens is None else {"maxTokens": plan.max_tokens}
     for name, member in (("temperature", "temperature"), ("top_p", "topP")):
         value = getattr(generation, name)
@@ -97,6 +97,8 @@ def _inference(request: LlmRequest, plan: Plan, dialect: Dialect, losses: Losses
             losses.drop(f"generation.{name}", "the model takes no sampling parameters")
         elif plan.thinking.is_on and not (name == "temperature" and value == 1):
             losses.drop(f"generation.{name}", "not together with thinking")
+        elif written.get("temperature") is not None and writer.family == "claude":
+            losses.drop(f"generation.{name}", "not together with a temperature")
         elif value > 1:
             losses.approximate(f"generation.{name}", "at most 1 in Converse")
             written[member] = 1.0
@@ -107,12 +109,12 @@ def _inference(request: LlmRequest, plan: Plan, dialect: Dialect, losses: Losses
     return written
 
 
-def _output_config(request: LlmRequest, plan: Plan, system: list[Block], losses: Losses) -> dict[str, Any]:
+def _output_config(request: LlmRequest, plan: Plan, dialect: Dialect, system: list[Block], losses: Losses) -> dict[str, Any]:
     config: dict[str, Any] = {"effort": plan.thinking.effort} if plan.thinking.effort else {}
     output, path = request.capabilities.structured_output, "capabilities.structured_output"
     if output is None:
         return config
-    if words := asking_for(output):
+    if words := asking_for(output, takes_schemas=dialect.takes_schemas):
         losses.approximate(f"{path}.kind", "asked for in the system text")
         system.append({"text": words})
         return config

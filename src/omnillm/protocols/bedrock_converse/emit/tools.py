@@ -2,17 +2,20 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from omnillm.model.capabilities import ToolChoice, ToolDefinition
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.emit.schema import strict_schema
 from omnillm.protocols.bedrock_converse.writer import Writer
+from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.differences.custom_tools import ARGUMENTS
 from omnillm.protocols.differences.tool_choice import NOT_THERE, PATH, among_declared
 from omnillm.protocols.differences.turns import Block
 
 
-def emit_tools(request: LlmRequest, writer: Writer) -> list[Block]:
+def emit_tools(request: LlmRequest, dialect: Dialect, writer: Writer) -> list[Block]:
     """Write the tools that may be called."""
     capabilities = request.capabilities
     choice = capabilities.tool_choice
@@ -22,6 +25,10 @@ def emit_tools(request: LlmRequest, writer: Writer) -> list[Block]:
         if allowed is not None and tool.name not in allowed:
             continue
         path = f"capabilities.tools[{number}]"
+        if tool.strict is not None and not dialect.takes_schemas:
+            if tool.strict:
+                writer.losses.drop(f"{path}.strict", "the model holds to no schema")
+            tool = replace(tool, strict=None)  # noqa: PLW2901  which such models refuse
         tools.append({"toolSpec": _spec(tool, path, writer)})
         if tool.cache_control is not None:
             writer.mark(tools, tool.cache_control, path)
@@ -37,9 +44,6 @@ def _spec(tool: ToolDefinition, path: str, writer: Writer) -> Block:
         writer.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
         if tool.format is not None:
             writer.losses.drop(f"{path}.format", "Converse has no grammar")
-    elif schema.get("type") != "object":
-        writer.losses.approximate(f"{path}.input_schema", "the input of a tool is an object")
-        schema = {**schema, "type": "object"}
     if tool.strict and tool.kind == "function":
         closed = strict_schema(schema)
         if closed != schema and tool.input_schema is not None:

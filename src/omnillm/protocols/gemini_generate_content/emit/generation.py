@@ -43,6 +43,8 @@ def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
         config["stopSequences"] = list(generation.stop if place.is_own else generation.stop[:_MOST_STOPS])
         if len(generation.stop) > _MOST_STOPS and not place.is_own:
             place.losses.drop("generation.stop", f"Gemini takes {_MOST_STOPS}")
+    if not place.is_own and not place.dialect.takes_penalties:
+        _drop_penalties(config, place.losses)
     _drop_unsaid(generation, capabilities, place.losses)
     if capabilities.structured_output is not None and _has_output(request, place):
         _output(capabilities.structured_output, config, place.losses)
@@ -51,6 +53,12 @@ def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
     if capabilities.reasoning is not None and (thinking := _thinking(capabilities.reasoning, place)):
         config["thinkingConfig"] = thinking
     return config
+
+
+def _drop_penalties(config: dict[str, Any], losses: Losses) -> None:
+    for name in ("presence_penalty", "frequency_penalty"):
+        if config.pop(_NUMBERS[name], None):
+            losses.drop(f"generation.{name}", "the model takes no penalties")
 
 
 def _drop_unsaid(generation: GenerationConfig, capabilities: CapabilitySet, losses: Losses) -> None:

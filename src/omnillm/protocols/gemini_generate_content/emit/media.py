@@ -104,9 +104,16 @@ def _own_file(file_id: str, protocol: str, media_type: str, place: Place) -> dic
 
 
 def _inline(data: bytes, media_type: str, kind: str, member: str, place: Place) -> dict[str, Any]:
-    if not media_type and not place.is_own:
-        media_type = _default(kind, member, place)
+    if not place.is_own:
+        media_type = _known(media_type, member, place) if media_type else _default(kind, member, place)
     return {"inlineData": {"mimeType": media_type, "data": base64_text.encode(data)}}
+
+
+def _known(media_type: str, member: str, place: Place) -> str:
+    if media_type == "image/jpg":
+        place.approximate(member, "its usual name")
+        return "image/jpeg"
+    return media_type
 
 
 def _default(kind: str, member: str, place: Place) -> str:

@@ -125,10 +125,17 @@ def _write_file(part: File, place: Place) -> dict[str, Any] | None:
 def _write_file_bytes(part: File, source: InlineSource, place: Place) -> dict[str, Any]:
     encoded = base64_text.data_url(source.data, source.media_type) if source.media_type else base64_text.encode(source.data)
     filename = part.filename
+    if place.has_documents:
+        return _document(encoded, filename)
     if not filename and not place.is_native:
         place.losses.default(place.here(".filename"), "OpenAI needs one")
         filename = "document.pdf" if source.media_type == "application/pdf" else "document"
     return {"type": "file", "file": {"file_data": encoded, "filename": filename} if filename else {"file_data": encoded}}
+
+
+def _document(url: str, filename: str) -> dict[str, Any]:
+    written = {"type": "document_url", "document_url": url}
+    return {**written, "document_name": filename} if filename else written
 
 
 def _write_file_id(part: File, source: FileSource, place: Place) -> dict[str, Any] | None:
@@ -142,6 +149,8 @@ def _write_file_id(part: File, source: FileSource, place: Place) -> dict[str, An
 
 
 def _write_file_url(part: File, source: UrlSource, place: Place) -> dict[str, Any] | None:
+    if place.has_documents:
+        return _document(source.url, part.filename)
     if place.is_openai or not place.has_own_extensions:
         place.drop("", "Chat has no files by URL")
         return None

@@ -1,6 +1,6 @@
 """A request, written for a provider."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import to_builtins
@@ -40,9 +40,20 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
         _write_stream(request, body)
     if request.user_id or request.metadata or request.store is not None:
         _write_owner(request, body, place)
+    if dialect.members and not place.is_native:
+        _rename_members(body, dialect.members, losses)
     if request.vendor_extensions:
         _write_extensions(request, body, place)
     return body
+
+
+def _rename_members(body: dict[str, Any], names: Mapping[str, str], losses: Losses) -> None:
+    for name in names.keys() & body.keys():
+        value = body.pop(name)
+        if names[name]:
+            body[names[name]] = value
+        else:
+            losses.drop("user_id" if name == "user" else f"generation.{name}", "the host refuses it")
 
 
 def _write_stream(request: LlmRequest, body: dict[str, Any]) -> None:
