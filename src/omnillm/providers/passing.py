@@ -4,14 +4,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Final
 
-PASSED: Final = (
-    "accept",
-    "anthropic-beta",
-    "anthropic-version",
-    "idempotency-key",
-    "openai-beta",
-    "user-agent",
-)
+PASSED: Final = ("accept", "anthropic-beta", "anthropic-version", "idempotency-key", "openai-beta", "user-agent")
 STAINLESS: Final = b"x-stainless-"
 IDEMPOTENCY_KEY: Final = b"idempotency-key"
 SHARED_BYTES: Final = 2048

@@ -20,17 +20,8 @@ from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
     {
-        "model",
-        "max_tokens",
-        "stream",
-        "temperature",
-        "top_p",
-        "top_k",
-        "stop_sequences",
-        "metadata",
-        "service_tier",
-        "speed",
-        "inference_geo",
+        *("model", "max_tokens", "stream", "temperature", "top_p", "top_k", "stop_sequences"),
+        *("metadata", "service_tier", "speed", "inference_geo"),
     }
 )
 """Members that configure: the model never reads them."""

@@ -15,27 +15,9 @@ from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
     {
-        "model",
-        "max_output_tokens",
-        "max_tool_calls",
-        "stream",
-        "stream_options",
-        "temperature",
-        "top_p",
-        "top_logprobs",
-        "truncation",
-        "user",
-        "safety_identifier",
-        "metadata",
-        "store",
-        "service_tier",
-        "reasoning",
-        "include",
-        "parallel_tool_calls",
-        "background",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "prompt_cache_retention",
+        *("model", "max_output_tokens", "max_tool_calls", "stream", "stream_options", "temperature", "top_p", "top_logprobs"),
+        *("truncation", "user", "safety_identifier", "metadata", "store", "service_tier", "reasoning", "include"),
+        *("parallel_tool_calls", "background", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
         "client_metadata",
     }
 )

@@ -30,15 +30,8 @@ _COUNTING = "count-tokens"
 _PLACE = re.compile(r"/projects/([^/]+)/")
 _PROJECT = re.compile(r"\s*(?://[a-z.-]+/)?projects/([^/]+)/")
 _NAMING = (
-    "cachedContent",
-    "cached_content",
-    "modelArmorConfig",
-    "model_armor_config",
-    "tools",
-    "model",
-    "agent",
-    "environment",
-    "previous_interaction_id",
+    *("cachedContent", "cached_content", "modelArmorConfig", "model_armor_config"),
+    *("tools", "model", "agent", "environment", "previous_interaction_id"),
 )
 """Members that name what is kept in a project."""
 _FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})

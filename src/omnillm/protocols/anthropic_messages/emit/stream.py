@@ -202,14 +202,8 @@ class MessageEncoder:
 _OWN_MEMBERS = frozenset({"context_management", "input_transformations"})
 _OWN_COUNTS = frozenset(
     {
-        "input_tokens",
-        "output_tokens",
-        "cache_creation_input_tokens",
-        "cache_read_input_tokens",
-        "output_tokens_details",
-        "server_tool_use",
-        "iterations",
-        "fallback_credit",
+        *("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"),
+        *("output_tokens_details", "server_tool_use", "iterations", "fallback_credit"),
     }
 )
 """What the usage of a stream's last event holds; the rest stands in its first."""

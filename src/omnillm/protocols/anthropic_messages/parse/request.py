@@ -28,21 +28,8 @@ from omnillm.protocols.shapes import Unfit, integer, optional_mapping, optional_
 
 _KNOWN = frozenset(
     {
-        "model",
-        "max_tokens",
-        "messages",
-        "system",
-        "stream",
-        "tools",
-        "tool_choice",
-        "thinking",
-        "output_config",
-        "temperature",
-        "top_p",
-        "top_k",
-        "stop_sequences",
-        "metadata",
-        "service_tier",
+        *("model", "max_tokens", "messages", "system", "stream", "tools", "tool_choice", "thinking"),
+        *("output_config", "temperature", "top_p", "top_k", "stop_sequences", "metadata", "service_tier"),
     }
 )
 _CAPABLE = frozenset({"tools", "tool_choice", "thinking", "output_config"})

@@ -36,17 +36,8 @@ _RESULT_PART = frozenset({"functionResponse"})
 _RESULT = frozenset({"id", "name", "response", "parts"})
 _BESIDE = frozenset(
     {
-        "text",
-        "thought",
-        "thoughtSignature",
-        "partMetadata",
-        "videoMetadata",
-        "mediaResolution",
-        "mediaProcessing",
-        "speechMetadata",
-        "documentMetadata",
-        "spreadsheetMetadata",
-        "audioMetadata",
+        *("text", "thought", "thoughtSignature", "partMetadata", "videoMetadata", "mediaResolution"),
+        *("mediaProcessing", "speechMetadata", "documentMetadata", "spreadsheetMetadata", "audioMetadata"),
     }
 )
 """Members that are no content by themselves."""

@@ -15,16 +15,8 @@ from omnillm.protocols.shapes import mapping, optional_array, optional_flag, opt
 
 _KNOWN = frozenset(
     {
-        "model",
-        "contents",
-        "systemInstruction",
-        "generationConfig",
-        "tools",
-        "toolConfig",
-        "safetySettings",
-        "labels",
-        "serviceTier",
-        "store",
+        *("model", "contents", "systemInstruction", "generationConfig", "tools"),
+        *("toolConfig", "safetySettings", "labels", "serviceTier", "store"),
     }
 )
 

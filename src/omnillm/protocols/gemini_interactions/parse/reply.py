@@ -15,21 +15,9 @@ from omnillm.usage import Usage
 
 ECHOES = frozenset(
     {
-        "generation_config",
-        "input",
-        "labels",
-        "previous_interaction_id",
-        "response_format",
-        "response_mime_type",
-        "response_modalities",
-        "safety_settings",
-        "store",
-        "stream",
-        "system_instruction",
-        "tools",
-        "background",
-        "cached_content",
-        "webhook_config",
+        *("generation_config", "input", "labels", "previous_interaction_id", "response_format"),
+        *("response_mime_type", "response_modalities", "safety_settings", "store", "stream"),
+        *("system_instruction", "tools", "background", "cached_content", "webhook_config"),
     }
 )
 """Members of an interaction that say again what was asked."""

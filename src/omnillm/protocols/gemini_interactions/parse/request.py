@@ -14,17 +14,8 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import optional_array, optional_flag, optional_text, rest, text_mapping
 
 _KNOWN = FORMS | {
-    "model",
-    "input",
-    "system_instruction",
-    "generation_config",
-    "tools",
-    "safety_settings",
-    "labels",
-    "service_tier",
-    "store",
-    "stream",
-    "previous_interaction_id",
+    *("model", "input", "system_instruction", "generation_config", "tools", "safety_settings"),
+    *("labels", "service_tier", "store", "stream", "previous_interaction_id"),
 }
 
 

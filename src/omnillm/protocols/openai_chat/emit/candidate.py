@@ -38,20 +38,11 @@ _SILENT = frozenset({ToolCall, Reasoning})
 
 
 class CandidateWriter:
+    # fmt: off
     __slots__ = (
-        "_calls",
-        "_length",
-        "_open",
-        "_order",
-        "_place",
-        "_prefix",
-        "_rank",
-        "_seen",
-        "_text_head",
-        "_unmarked",
-        "is_finished",
-        "number",
+        "_calls", "_length", "_open", "_order", "_place", "_prefix", "_rank", "_seen", "_text_head", "_unmarked", "is_finished", "number",
     )
+    # fmt: on
 
     def __init__(self, number: int, head: bytes, place: Place) -> None:
         self.number = number

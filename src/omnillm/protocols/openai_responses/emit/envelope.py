@@ -13,19 +13,8 @@ from omnillm.protocols.openai_responses.place import NAME, Place
 
 _OWN_MEMBERS = frozenset(
     {
-        "background",
-        "billing",
-        "completed_at",
-        "content_filters",
-        "conversation",
-        "error",
-        "image",
-        "input_transformations",
-        "moderation",
-        "prompt_cache_diagnostics",
-        "prompt_cache_options",
-        "service_tier",
-        "tool_usage",
+        *("background", "billing", "completed_at", "content_filters", "conversation", "error", "image", "input_transformations"),
+        *("moderation", "prompt_cache_diagnostics", "prompt_cache_options", "service_tier", "tool_usage"),
     }
 )
 """Members of a response that its end may have brought."""

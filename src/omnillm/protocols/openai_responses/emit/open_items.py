@@ -188,21 +188,12 @@ class OpenCall:
 class OpenReasoning:
     """Reasoning: pieces of a summary one after the other, and the reasoning's own text."""
 
+    # fmt: off
     __slots__ = (
-        "_head",
-        "_index",
-        "_is_shown",
-        "_issuer",
-        "_item_id",
-        "_part",
-        "_pieces",
-        "_place",
-        "_purpose",
-        "_summary",
-        "_summary_at",
-        "_where",
-        "_wire",
+        "_head", "_index", "_is_shown", "_issuer", "_item_id", "_part", "_pieces", "_place", "_purpose", "_summary", "_summary_at",
+        "_where", "_wire",
     )
+    # fmt: on
 
     def __init__(self, wire: Wire, part: Reasoning, place: Place, issuer: str | None) -> None:
         """`issuer`: the protocol of another provider that reasons; None: it is this one's own."""

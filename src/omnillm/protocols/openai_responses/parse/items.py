@@ -30,16 +30,9 @@ from omnillm.protocols.shapes import Unfit, inside, mapping, optional_text, rest
 
 USER_ITEMS = frozenset(
     {
-        "computer_call_output",
-        "local_shell_call_output",
-        "shell_call_output",
-        "apply_patch_call_output",
-        "mcp_approval_response",
-        "compaction_trigger",
-        "additional_tools",
-        "configuration_update",
-        "function_call_output",
-        "custom_tool_call_output",
+        *("computer_call_output", "local_shell_call_output", "shell_call_output"),
+        *("apply_patch_call_output", "mcp_approval_response", "compaction_trigger"),
+        *("additional_tools", "configuration_update", "function_call_output", "custom_tool_call_output"),
     }
 )
 """Native items that the application makes. All others are the model's or the provider's, and belong to the assistant's turn."""

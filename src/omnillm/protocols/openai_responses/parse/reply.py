@@ -18,30 +18,10 @@ from omnillm.usage import Usage
 
 ECHOES = frozenset(
     {
-        "access_programs",
-        "background",
-        "instructions",
-        "max_output_tokens",
-        "max_tool_calls",
-        "metadata",
-        "parallel_tool_calls",
-        "previous_response_id",
-        "prompt",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "reasoning",
-        "safety_identifier",
-        "store",
-        "temperature",
-        "text",
-        "tool_choice",
-        "tools",
-        "top_logprobs",
-        "top_p",
-        "truncation",
-        "user",
-        "frequency_penalty",
-        "presence_penalty",
+        *("access_programs", "background", "instructions", "max_output_tokens", "max_tool_calls", "metadata"),
+        *("parallel_tool_calls", "previous_response_id", "prompt", "prompt_cache_key", "prompt_cache_retention"),
+        *("reasoning", "safety_identifier", "store", "temperature", "text", "tool_choice", "tools"),
+        *("top_logprobs", "top_p", "truncation", "user", "frequency_penalty", "presence_penalty"),
     }
 )
 """Members of a response that say again what was asked: of no interest to a client of another protocol, and made anew for one of this."""
