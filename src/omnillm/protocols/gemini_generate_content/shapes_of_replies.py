@@ -3,6 +3,7 @@
 Its SDK takes types that it knows strictly: what would be refused is found here first, and what is unknown to it is not sent.
 """
 
+from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,41 +14,28 @@ Base64 = Annotated[str, msgspec.Meta(pattern=r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0
 Moment = Annotated[
     str, msgspec.Meta(pattern=r"^20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z$")
 ]
-
-
 BlockReason = Literal[
     "BLOCKED_REASON_UNSPECIFIED", "SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK"
 ]
 
 
-class _Shape(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    pass
+def _shape(**members: Any) -> Any:
+    """Make the type of an object that may have these members, each of its type."""
+    fields = [(name, kind | None, None) for name, kind in members.items()]
+    return msgspec.defstruct("Shape", fields, frozen=True, gc=False, rename="camel", omit_defaults=True)
 
 
-class SafetyRating(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    blocked: bool | None = None
-    category: str | None = None
-    probability: str | None = None
-    probability_score: float | None = None
-    severity: str | None = None
-    severity_score: float | None = None
-    overwritten_threshold: str | None = None
+def _list_of(shape: Any) -> Any:
+    return GenericAlias(list, (shape,))
 
 
-class Picture(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    source_uri: str | None = None
-    image_uri: str | None = None
-    title: str | None = None
-    domain: str | None = None
-
-
-class Source(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class Source(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     uri: str | None = None
     title: str | None = None
     domain: str | None = None
 
 
-class Segment(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class Segment(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """Of one part of the answer; offsets count bytes."""
 
     start_index: int | None = None
@@ -56,29 +44,36 @@ class Segment(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True)
     text: str | None = None
 
 
-class GroundingChunk(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class Picture(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    source_uri: str | None = None
+    image_uri: str | None = None
+    title: str | None = None
+    domain: str | None = None
+
+
+class GroundingChunk(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     web: Source | None = None
     image: Picture | None = None
     retrieved_context: Source | None = None
     maps: Source | None = None
 
 
-class GroundingSupport(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class GroundingSupport(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     confidence_scores: list[float] | None = None
     grounding_chunk_indices: list[int] | None = None
     segment: Segment | None = None
 
 
-class SearchEntryPoint(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class SearchEntryPoint(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     rendered_content: str | None = None
     sdk_blob: Base64 | None = None
 
 
-class RetrievalMetadata(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class RetrievalMetadata(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     google_search_dynamic_retrieval_score: float | None = None
 
 
-class Grounding(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class Grounding(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     grounding_chunks: list[GroundingChunk] | None = None
     grounding_supports: list[GroundingSupport] | None = None
     web_search_queries: list[str] | None = None
@@ -89,147 +84,59 @@ class Grounding(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=Tru
     google_maps_widget_context_token: str | None = None
 
 
-class PublicationDate(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    day: int | None = None
-    month: int | None = None
-    year: int | None = None
-
-
-class Recited(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    start_index: int | None = None
-    end_index: int | None = None
-    license: str | None = None
-    title: str | None = None
-    uri: str | None = None
-    publication_date: PublicationDate | None = None
-
-
-class CitationMetadata(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    citations: list[Recited] | None = None
-
-
-class UrlMetadata(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    retrieved_url: str | None = None
-    url_retrieval_status: str | None = None
-
-
-class UrlContextMetadata(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    url_metadata: list[UrlMetadata] | None = None
-
-
-class TokenLogprob(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class TokenLogprob(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     token: str | None = None
     token_id: int | None = None
     log_probability: float | None = None
 
 
-class TopTokens(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class TopTokens(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     candidates: list[TokenLogprob] | None = None
 
 
-class LogprobsResult(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class LogprobsResult(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     chosen_candidates: list[TokenLogprob] | None = None
     top_candidates: list[TopTokens] | None = None
     log_probability_sum: float | None = None
 
 
-class PromptFeedback(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    block_reason: BlockReason | None = None
-    block_reason_message: str | None = None
-    safety_ratings: list[SafetyRating] | None = None
-
-
-class ModelStatus(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    message: str | None = None
-    model_stage: str | None = None
-    retirement_time: Moment | None = None
-
-
-class ModalityTokens(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    modality: str | None = None
-    token_count: int | None = None
-
-
-class UsageReport(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    prompt_token_count: int | None = None
-    cached_content_token_count: int | None = None
-    candidates_token_count: int | None = None
-    thoughts_token_count: int | None = None
-    tool_use_prompt_token_count: int | None = None
-    total_token_count: int | None = None
-    prompt_tokens_details: list[ModalityTokens] | None = None
-    cache_tokens_details: list[ModalityTokens] | None = None
-    candidates_tokens_details: list[ModalityTokens] | None = None
-    tool_use_prompt_tokens_details: list[ModalityTokens] | None = None
-    traffic_type: str | None = None
-
-
-class ExecutableCode(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    id: str | None = None
-    code: str | None = None
-    language: str | None = None
-
-
-class CodeExecutionResult(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    id: str | None = None
-    outcome: str | None = None
-    output: str | None = None
-
-
-class ServerToolCall(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    id: str | None = None
-    tool_type: str | None = None
-    args: dict[str, Any] | None = None
-
-
-class ServerToolResponse(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    id: str | None = None
-    tool_type: str | None = None
-    response: dict[str, Any] | None = None
-
-
-class MediaResolution(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    level: str | None = None
-    num_tokens: int | None = None
-
-
-class VideoMetadata(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    start_offset: str | None = None
-    end_offset: str | None = None
-    fps: float | None = None
-
-
-class SpeechMetadata(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    speaker: str | None = None
-    style: str | None = None
-
-
-class Transcription(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    text: str | None = None
-    finished: bool | None = None
-    language_code: str | None = None
-    speaker_label: str | None = None
-    start_offset: str | None = None
-    end_offset: str | None = None
-
-
-class NamedBlob(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    display_name: str | None = None
-
-
-class PartialArgument(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    json_path: str | None = None
-    string_value: str | None = None
-    number_value: float | None = None
-    bool_value: bool | None = None
-    null_value: Literal["NULL_VALUE"] | None = None
-    will_continue: bool | None = None
-
-
-class CallInPieces(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    partial_args: list[PartialArgument] | None = None
-    will_continue: bool | None = None
-
+SafetyRating = _shape(
+    blocked=bool, category=str, probability=str, probability_score=float, severity=str, severity_score=float, overwritten_threshold=str
+)
+PublicationDate = _shape(day=int, month=int, year=int)
+Recited = _shape(start_index=int, end_index=int, license=str, title=str, uri=str, publication_date=PublicationDate)
+CitationMetadata = _shape(citations=_list_of(Recited))
+UrlMetadata = _shape(retrieved_url=str, url_retrieval_status=str)
+UrlContextMetadata = _shape(url_metadata=_list_of(UrlMetadata))
+PromptFeedback = _shape(block_reason=BlockReason, block_reason_message=str, safety_ratings=_list_of(SafetyRating))
+ModelStatus = _shape(message=str, model_stage=str, retirement_time=Moment)
+ModalityTokens = _shape(modality=str, token_count=int)
+UsageReport = _shape(
+    prompt_token_count=int,
+    cached_content_token_count=int,
+    candidates_token_count=int,
+    thoughts_token_count=int,
+    tool_use_prompt_token_count=int,
+    total_token_count=int,
+    prompt_tokens_details=_list_of(ModalityTokens),
+    cache_tokens_details=_list_of(ModalityTokens),
+    candidates_tokens_details=_list_of(ModalityTokens),
+    tool_use_prompt_tokens_details=_list_of(ModalityTokens),
+    traffic_type=str,
+)
+ExecutableCode = _shape(id=str, code=str, language=str)
+CodeExecutionResult = _shape(id=str, outcome=str, output=str)
+ServerToolCall = _shape(id=str, tool_type=str, args=dict[str, Any])
+ServerToolResponse = _shape(id=str, tool_type=str, response=dict[str, Any])
+MediaResolution = _shape(level=str, num_tokens=int)
+VideoMetadata = _shape(start_offset=str, end_offset=str, fps=float)
+SpeechMetadata = _shape(speaker=str, style=str)
+Transcription = _shape(text=str, finished=bool, language_code=str, speaker_label=str, start_offset=str, end_offset=str)
+NamedBlob = _shape(display_name=str)
+PartialArgument = _shape(
+    json_path=str, string_value=str, number_value=float, bool_value=bool, null_value=Literal["NULL_VALUE"], will_continue=bool
+)
+CallInPieces = _shape(partial_args=_list_of(PartialArgument), will_continue=bool)
 
 OF_PART: dict[str, Any] = {
     "thoughtSignature": Base64,
@@ -252,7 +159,7 @@ OF_NATIVE: dict[str, Any] = {
 }
 OF_CANDIDATE: dict[str, Any] = {
     "finishMessage": str,
-    "safetyRatings": list[SafetyRating],
+    "safetyRatings": _list_of(SafetyRating),
     "citationMetadata": CitationMetadata,
     "groundingMetadata": Grounding,
     "urlContextMetadata": UrlContextMetadata,
