@@ -1,10 +1,10 @@
 """What a translation could not carry, as reasons that a program can read."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import accumulate
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -56,6 +56,17 @@ class Losses(dict[Note, None]):
         """Note that it is said, but at another place."""
         if len(self) < MOST:
             self["moved", path[:LONGEST_PATH], detail] = None
+
+    def drop_said(self, value: Any, names: Iterable[str], owner: str, detail: str) -> None:
+        """Note that those of these fields that say something are gone. `owner`: the path of the value, with its dot."""
+        for name in names:
+            if getattr(value, name):
+                self.drop(f"{owner}{name}", detail)
+
+    def drop_extensions(self, extensions: Iterable[str], owner: str, detail: str) -> None:
+        """Note that all vendor extensions are gone of what has this path, with its dot; "": of the whole."""
+        for name in extensions:
+            self.drop(f"{owner}vendor_extensions.{name}", detail)
 
     @property
     def reasons(self) -> tuple[LossReason, ...]:

@@ -1,5 +1,8 @@
 """The place in a canonical value where an emitter stands, so that a loss can name it."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from omnillm.protocols.loss import Losses
 
 
@@ -26,6 +29,10 @@ class Position:
 
     def drop(self, member: str, detail: str) -> None:
         self.losses.drop(self.here(member), detail)
+
+    def drop_said(self, part: Any, names: Iterable[str], detail: str) -> None:
+        """Note that those of these fields of the part that say something are gone."""
+        self.losses.drop_said(part, names, self.here("."), detail)
 
     def approximate(self, member: str, detail: str) -> None:
         self.losses.approximate(self.here(member), detail)

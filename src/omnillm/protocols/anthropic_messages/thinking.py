@@ -66,8 +66,7 @@ def plan_thinking(reasoning: ReasoningCapability | None, dialect: Dialect, losse
     if reasoning is None:
         return Thinking()
     if not is_own:
-        for name in reasoning.vendor_extensions:
-            losses.drop(f"{_PATH}.vendor_extensions.{name}", "the Messages API does not know it")
+        losses.drop_extensions(reasoning.vendor_extensions, f"{_PATH}.", "the Messages API does not know it")
         return _shown(reasoning, _bridged(reasoning, dialect, losses), losses)
     if reasoning.mode == "enabled" and dialect.thinks_adaptively:
         return _shown(reasoning, _adaptive(reasoning, losses), losses)

@@ -62,8 +62,7 @@ class Writer:
         self.marks.append((block, path))
 
     def drop_extensions(self, extensions: VendorExtensions, path: str) -> None:
-        for name in extensions:
-            self.losses.drop(f"{path}.vendor_extensions.{name}", "Converse does not know it")
+        self.losses.drop_extensions(extensions, f"{path}.", "Converse does not know it")
 
     def drop(self, place: Place, detail: str, member: str = "") -> None:
         self.losses.drop(path_of(place, member), detail)

@@ -118,8 +118,7 @@ def _takeable(policy: PromptCachePolicy, place: Place) -> PromptCachePolicy:
         place.losses.drop(f"{_CONFIG}.key", "the host may refuse it")
     if policy.retention in RETENTIONS:
         place.losses.drop(f"{_CONFIG}.retention", "the host may refuse it")
-    for name in policy.vendor_extensions:
-        place.losses.drop(f"{_CONFIG}.vendor_extensions.{name}", "the host may refuse it")
+    place.losses.drop_extensions(policy.vendor_extensions, f"{_CONFIG}.", "the host may refuse it")
     return replace(policy, key=None, retention=PromptCacheRetention.PROVIDER_DEFAULT, vendor_extensions={})
 
 

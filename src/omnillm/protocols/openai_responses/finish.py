@@ -78,5 +78,4 @@ def note_unsaid(end: Finished | Candidate, losses: Losses) -> None:
     """Tell what an answer's end says beside its reason."""
     if end.stop_sequence is not None:
         losses.drop("candidates[0].stop_sequence", "Responses has no stop sequences")
-    for name in end.vendor_extensions:
-        losses.drop(f"candidates[0].vendor_extensions.{name}", "an answer has no members of its own here")
+    losses.drop_extensions(end.vendor_extensions, "candidates[0].", "an answer has no members of its own here")

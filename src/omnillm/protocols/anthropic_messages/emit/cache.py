@@ -13,8 +13,7 @@ from omnillm.protocols.loss import Losses
 def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: BlockWriter) -> None:
     """Do what the policy asks. ProtocolError: it is required, and has a key, or nothing could bear the mark."""
     losses = writer.losses
-    for name in policy.vendor_extensions:
-        losses.drop(f"{POLICY}.vendor_extensions.{name}", "the Messages API does not know it")
+    losses.drop_extensions(policy.vendor_extensions, f"{POLICY}.", "the Messages API does not know it")
     if policy.mode == "disabled":
         _take_off(writer.marks, losses, "the prompt cache is disabled")
         writer.marks.clear()

@@ -82,8 +82,7 @@ def _drop_name(number: int, writer: BlockWriter) -> None:
 
 
 def _drop_message_extensions(item: Message, number: int, writer: BlockWriter) -> None:
-    for name in item.vendor_extensions:
-        writer.losses.drop(f"input[{number}].vendor_extensions.{name}", "the system text is no message here")
+    writer.losses.drop_extensions(item.vendor_extensions, f"input[{number}].", "the system text is no message here")
 
 
 class _Conversation:

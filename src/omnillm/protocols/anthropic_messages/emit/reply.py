@@ -77,12 +77,12 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
 
 
 def _drop_members(response: LlmResponse, candidate: Candidate, losses: Losses) -> None:
-    for name in response.vendor_extensions:
-        losses.drop(f"vendor_extensions.{name}", _UNKNOWN)
-    for name in candidate.vendor_extensions:
-        losses.drop(f"candidates[0].vendor_extensions.{name}", _UNKNOWN)
-    for name in candidate.message.vendor_extensions:
-        losses.drop(f"candidates[0].message.vendor_extensions.{name}", _UNKNOWN)
+    if response.vendor_extensions:
+        losses.drop_extensions(response.vendor_extensions, "", _UNKNOWN)
+    if candidate.vendor_extensions:
+        losses.drop_extensions(candidate.vendor_extensions, "candidates[0].", _UNKNOWN)
+    if candidate.message.vendor_extensions:
+        losses.drop_extensions(candidate.message.vendor_extensions, "candidates[0].message.", _UNKNOWN)
 
 
 def _first(candidates: tuple[Candidate, ...], losses: Losses) -> Candidate:

@@ -85,9 +85,7 @@ def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, A
     output, path = request.capabilities.structured_output, "capabilities.structured_output"
     if output is None:
         return config
-    for name in ("name", "description"):
-        if getattr(output, name):
-            losses.drop(f"{path}.{name}", "the Messages API has only the schema")
+    losses.drop_said(output, ("name", "description"), f"{path}.", "the Messages API has only the schema")
     is_own, given = request.protocol == NAME, output.schema
     if words := "" if is_own and given is not None else asking_for(output):
         losses.approximate(f"{path}.kind", "asked for in the system text")

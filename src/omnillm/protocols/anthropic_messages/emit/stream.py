@@ -91,9 +91,9 @@ class MessageEncoder:
             part = replace(part, name=self._context.names.get(part.name, part.name))
         elif type(part) is not Native:
             self._has_refusal = self._has_refusal or type(part) is Refusal
-            for name in part.vendor_extensions:
-                path = f"candidates[0].message.parts[{event.index}].vendor_extensions.{name}"
-                self._losses.drop(path, "the Messages API does not know it")
+            if part.vendor_extensions:
+                owner = f"candidates[0].message.parts[{event.index}]."
+                self._losses.drop_extensions(part.vendor_extensions, owner, "the Messages API does not know it")
         self._current = BLOCKS.get(type(part), BLOCKS[Native])(event.index, part, self._blocks, self._writer)
         return self._current.begin()
 
@@ -151,8 +151,7 @@ class MessageEncoder:
             delta["stop_details"] = details
         said: dict[str, Any] = {"type": "message_delta", "delta": delta, "usage": self._counts()}
         self._extend(said, finished.vendor_extensions)
-        for name in event.vendor_extensions:
-            self._losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
+        self._losses.drop_extensions(event.vendor_extensions, "", "the Messages API does not know it")
         return told + b"event: message_delta\ndata: " + _encode(said) + b"\n\n" + _STOP
 
     def _extend(self, said: dict[str, Any], extensions: VendorExtensions) -> None:

@@ -64,9 +64,7 @@ def _nova(reasoning: ReasoningCapability, max_tokens: int | None, writer: Writer
     said = _NOVA_EFFORTS.get(effort, "medium")
     if said != effort:
         losses.approximate(f"{_PATH}.effort", f"said as {said}")
-    for name in ("summary", "include_thoughts"):
-        if getattr(reasoning, name):
-            losses.drop(f"{_PATH}.{name}", "the model decides what is shown")
+    losses.drop_said(reasoning, ("summary", "include_thoughts"), f"{_PATH}.", "the model decides what is shown")
     return Plan(fields={"reasoningConfig": {"type": "enabled", "maxReasoningEffort": said}}, max_tokens=max_tokens)
 
 

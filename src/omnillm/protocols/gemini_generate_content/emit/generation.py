@@ -79,9 +79,7 @@ def _has_output(request: LlmRequest, place: Place) -> bool:
 
 def _output(output: StructuredOutputConfig, config: dict[str, Any], losses: Losses) -> None:
     config["responseMimeType"] = "application/json"
-    for name in ("name", "description"):
-        if getattr(output, name):
-            losses.drop(f"{_OUTPUT}.{name}", "Gemini has only the schema")
+    losses.drop_said(output, ("name", "description"), f"{_OUTPUT}.", "Gemini has only the schema")
     if output.strict is False:
         losses.approximate(f"{_OUTPUT}.strict", "Gemini always holds to the schema")
     if output.schema is not None:

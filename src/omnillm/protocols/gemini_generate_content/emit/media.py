@@ -32,9 +32,7 @@ def emit_image_file(part: ImageFile, place: Place) -> dict[str, Any] | None:
 
 
 def emit_audio(part: Audio, place: Place) -> dict[str, Any] | None:
-    for name in ("transcript", "audio_id"):
-        if getattr(part, name):
-            place.drop(f".{name}", "Gemini has the sound alone")
+    place.drop_said(part, ("transcript", "audio_id"), "Gemini has the sound alone")
     if part.source is None:
         place.drop("", "Gemini keeps no sound")
         return None
@@ -55,9 +53,7 @@ def emit_video(part: Video, place: Place) -> dict[str, Any] | None:
 def emit_file(part: File, place: Place) -> dict[str, Any] | None:
     if part.detail not in AS_USUAL:
         place.drop(".detail", "Gemini has the document alone")
-    for name in ("title", "context"):
-        if getattr(part, name):
-            place.drop(f".{name}", "Gemini has the document alone")
+    place.drop_said(part, ("title", "context"), "Gemini has the document alone")
     if part.has_citations is not None:
         place.drop(".has_citations", "Gemini cannot be told to cite")
     source = part.source

@@ -203,9 +203,7 @@ def emit_stray_result(result: ToolResult, place: Place) -> list[GeminiPart]:
     said = "" if value is None else value[0] if type(value[0]) is str else text_of(value[0])
     mark = "tool_error" if result.is_error else "tool_result"
     place.losses.approximate(place.around(), "the call that it answers is not there: said as text")
-    for name in ("cache_control", "vendor_extensions"):
-        if getattr(result, name):
-            place.losses.drop(place.around(f".{name}"), "it is said as text")
+    place.losses.drop_said(result, ("cache_control", "vendor_extensions"), place.around("."), "it is said as text")
     return [{"text": f"<{mark}>\n{said}\n</{mark}>"}, *media]
 
 
@@ -238,8 +236,7 @@ def _answer(result: ToolResult, place: Place) -> tuple[tuple[Any] | None, list[G
 def _note_lost(part: Text | Json, place: Place) -> None:
     if part.cache_control is not None:
         place.losses.drop(place.around(".content.cache_control"), "Gemini caches by itself")
-    for name in part.vendor_extensions:
-        place.losses.drop(place.around(f".content.vendor_extensions.{name}"), "a text is the result itself")
+    place.losses.drop_extensions(part.vendor_extensions, place.around(".content."), "a text is the result itself")
     if type(part) is Text and (part.citations or part.signature is not None):
         place.losses.drop(place.around(".content"), "a result has neither citations nor a signature")
 

@@ -83,9 +83,7 @@ def _resolved(written: Content, detail: str, place: Place) -> Content:
 
 
 def _audio(part: Audio, place: Place) -> Content | None:
-    for name in ("transcript", "audio_id"):
-        if getattr(part, name):
-            place.drop(f".{name}", "Gemini has the sound alone")
+    place.drop_said(part, ("transcript", "audio_id"), "Gemini has the sound alone")
     if part.source is None:
         place.drop("", "Gemini keeps no sound")
         return None
@@ -101,9 +99,7 @@ def _video(part: Video, place: Place) -> Content | None:
 def _file(part: File, place: Place) -> Content | None:
     if part.detail not in AS_USUAL:
         place.drop(".detail", "Gemini has the document alone")
-    for name in ("filename", "title", "context"):
-        if getattr(part, name):
-            place.drop(f".{name}", "Gemini has the document alone")
+    place.drop_said(part, ("filename", "title", "context"), "Gemini has the document alone")
     if part.has_citations is not None:
         place.drop(".has_citations", "Gemini cannot be told to cite")
     if type(part.source) is TextSource:

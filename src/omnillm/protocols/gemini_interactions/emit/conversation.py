@@ -93,8 +93,7 @@ class _Conversation:
         self._was_model = self._was_model or bool(steps)
 
     def _drop_members(self, message: Message) -> None:
-        for name in message.vendor_extensions:
-            self._place.losses.drop(self._place.around(f".vendor_extensions.{name}"), "what is said here is no step of its own")
+        self._place.losses.drop_extensions(message.vendor_extensions, self._place.around("."), "what is said here is no step of its own")
 
     def _contents(self, message: Message) -> list[Content]:
         content = []

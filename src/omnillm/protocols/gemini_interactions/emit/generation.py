@@ -115,9 +115,7 @@ def _text(capabilities: CapabilitySet, place: Place) -> dict[str, Any] | None:
 
 def _json(output: StructuredOutputConfig, place: Place) -> dict[str, Any]:
     losses = place.losses
-    for name in ("name", "description"):
-        if getattr(output, name):
-            losses.drop(f"{_OUTPUT}.{name}", "Gemini has only the schema")
+    losses.drop_said(output, ("name", "description"), f"{_OUTPUT}.", "Gemini has only the schema")
     if output.strict is not None and not place.is_own:
         losses.approximate(f"{_OUTPUT}.strict", "Gemini always holds to the schema")
     if output.schema is not None:

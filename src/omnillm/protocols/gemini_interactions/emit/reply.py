@@ -67,8 +67,7 @@ def _answer(response: LlmResponse, place: Place) -> tuple[list[Step], str]:
     steps = emit_steps(message.parts, place)
     if message.name:
         losses.drop(place.around(".message.name"), "Gemini has no names of participants")
-    for name in message.vendor_extensions:
-        losses.drop(place.around(f".message.vendor_extensions.{name}"), "an answer has no members of its own here")
+    losses.drop_extensions(message.vendor_extensions, place.around(".message."), "an answer has no members of its own here")
     if candidate.logprobs is not None:
         losses.drop("candidates[0].logprobs", "Interactions tells none")
     note_unsaid(candidate, losses)
@@ -81,5 +80,4 @@ def note_unsaid(end: Candidate | Finished, losses: Losses) -> None:
     """Tell what an answer's end says beside its reason."""
     if end.stop_sequence is not None:
         losses.drop("candidates[0].stop_sequence", "Interactions does not say which")
-    for name in end.vendor_extensions:
-        losses.drop(f"candidates[0].vendor_extensions.{name}", "an answer has no members of its own here")
+    losses.drop_extensions(end.vendor_extensions, "candidates[0].", "an answer has no members of its own here")

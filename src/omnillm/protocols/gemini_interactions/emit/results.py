@@ -29,9 +29,7 @@ def emit_result(result: ToolResult, place: Place) -> Step:
 def emit_stray_result(result: ToolResult, place: Place) -> Step:
     """Say a result whose call is not there as the user would."""
     place.losses.approximate(place.around(), "the call that it answers is not there: said as text")
-    for name in ("cache_control", "vendor_extensions"):
-        if getattr(result, name):
-            place.losses.drop(place.around(f".{name}"), "it is said as text")
+    place.losses.drop_said(result, ("cache_control", "vendor_extensions"), place.around("."), "it is said as text")
     before, after = around_result(result)
     marks = [{"type": "text", "text": words} for words in (before, after)]
     return {"type": "user_input", "content": [marks[0], *_contents(result, place), marks[1]]}

@@ -81,8 +81,7 @@ class CandidateWriter:
             place.losses.drop(f"{path}stop_sequence", "Chat does not say which stop sequence")
         if event.native_reason:
             place.losses.drop(f"{path}native_finish_reason", "Chat's reasons are a closed set")
-        for name in event.vendor_extensions:
-            place.losses.drop(f"{path}vendor_extensions.{name}", "a chunk of Chat has no such member")
+        place.losses.drop_extensions(event.vendor_extensions, path, "a chunk of Chat has no such member")
         word = write_finish(event.reason, path, place.losses, has_calls=self._calls > 0, is_refused=Refusal in self._seen)
         return out + self._prefix + b'{},"logprobs":null,"finish_reason":"' + word.encode() + b'"}]}\n\n'
 

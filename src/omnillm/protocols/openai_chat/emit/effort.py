@@ -25,8 +25,7 @@ def write_effort(wanted: ReasoningCapability, body: dict[str, Any], place: Place
         place.losses.drop(f"{_PATH}.summary", "Chat has no summaries of reasoning")
     if wanted.include_thoughts is not None:
         place.losses.drop(f"{_PATH}.include_thoughts", "Chat does not say whether reasoning is shown")
-    for name in wanted.vendor_extensions:
-        place.losses.drop(f"{_PATH}.vendor_extensions.{name}", "not a member of Chat's")
+    place.losses.drop_extensions(wanted.vendor_extensions, f"{_PATH}.", "not a member of Chat's")
 
 
 def free_choice(wanted: ReasoningCapability | None, body: dict[str, Any], place: Place) -> None:

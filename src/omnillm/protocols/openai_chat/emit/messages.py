@@ -111,8 +111,7 @@ class _Writer(msgspec.Struct, eq=False, gc=False):
         place = self._place
         if item.name and type(item) is Message:
             place.losses.drop(place.around(".name"), "nothing of the message is left")
-        for name in item.vendor_extensions:
-            place.losses.drop(place.around(f".vendor_extensions.{name}"), "nothing of the message is left")
+        place.losses.drop_extensions(item.vendor_extensions, place.around("."), "nothing of the message is left")
 
     def _write_assistant(self, item: Message) -> dict[str, Any]:
         for part in item.parts:

@@ -111,9 +111,7 @@ def _write_audio(part: Audio, place: Place) -> dict[str, Any] | None:
 
 
 def _write_file(part: File, place: Place) -> dict[str, Any] | None:
-    for name in ("title", "context"):
-        if getattr(part, name):
-            place.drop(f".{name}", "Chat has no such member of a file")
+    place.drop_said(part, ("title", "context"), "Chat has no such member of a file")
     if part.detail not in AS_USUAL:
         place.drop(".detail", "Chat has no such member of a file")
     if part.has_citations is not None:

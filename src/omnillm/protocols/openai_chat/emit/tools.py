@@ -95,9 +95,8 @@ def _write_builtin(tool: BuiltinTool, number: int, out: tuple[list[dict[str, Any
 
 
 def _search_options(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]:
-    for name in ("max_uses", "allowed_domains", "blocked_domains", "cache_control"):
-        if getattr(tool, name):
-            place.losses.drop(f"{path}.{name}", "Chat's web search has no such option")
+    unsaid = ("max_uses", "allowed_domains", "blocked_domains", "cache_control")
+    place.losses.drop_said(tool, unsaid, f"{path}.", "Chat's web search has no such option")
     if tool.native is not None:
         place.losses.approximate(path, "said as web_search_options")
     drop_options(tool, path, place.losses)

@@ -94,6 +94,5 @@ def echo_of(request: LlmRequest | None) -> dict[str, Any]:
 def last_members(extensions: dict[str, Any], losses: Losses, *, is_own: bool) -> dict[str, Any]:
     """Return what the end of a stream brought for the response; another protocol's member may have the same name (Chat's `moderation`)."""
     members = {name: value for name, value in extensions.items() if name in _OWN_MEMBERS} if is_own else {}
-    for name in extensions.keys() - members.keys():
-        losses.drop(f"vendor_extensions.{name}", "not a member of a response here")
+    losses.drop_extensions(extensions.keys() - members.keys(), "", "not a member of a response here")
     return members

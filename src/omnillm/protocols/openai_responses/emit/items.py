@@ -104,8 +104,7 @@ class InputWriter:
         if not message.parts:
             place.losses.drop(place.around(""), "a message without content")
         self._drop_name(message)
-        for name in message.vendor_extensions:
-            place.losses.drop(place.around(f".vendor_extensions.{name}"), "a turn of the assistant is no item of its own")
+        place.losses.drop_extensions(message.vendor_extensions, place.around("."), "a turn of the assistant is no item of its own")
 
     def content_of(self, part: Any) -> list[Item]:
         """Return the content of the message that a part belongs to: a new one where its id differs from the one before."""

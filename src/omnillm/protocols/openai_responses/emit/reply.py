@@ -80,8 +80,7 @@ def _note_unsaid(candidate: Candidate, losses: Losses) -> None:
     note_unsaid(candidate, losses)
     if candidate.message.name:
         losses.drop("candidates[0].message.name", "Responses has no names of participants")
-    for name in candidate.message.vendor_extensions:
-        losses.drop(f"candidates[0].message.vendor_extensions.{name}", "a message is no member here")
+    losses.drop_extensions(candidate.message.vendor_extensions, "candidates[0].message.", "a message is no member here")
 
 
 def _write_logprobs(candidate: Candidate, output: list[Item], losses: Losses) -> None:
