@@ -17,13 +17,9 @@ from omnillm.usage import Usage
 def read_usage_object(value: Any, searches: int = 0) -> Usage | None:
     """Return None for what cannot be read, or counts nothing."""
     try:
-        reported = msgspec.convert(value, UsageMetadata)
+        return usage_of(convert_clamped(value, UsageMetadata), searches)
     except UNREADABLE:
-        try:
-            reported = convert_clamped(value, UsageMetadata)
-        except UNREADABLE:
-            return None
-    return usage_of(reported, searches)
+        return None
 
 
 def count_searches(candidate: dict[str, Any]) -> int:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from omnillm.errors import ProtocolError
-from omnillm.model.capabilities import NO_CAPABILITIES, Auto, CapabilitySet, PromptCachePolicy, PromptCacheRetention
+from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, PromptCachePolicy
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.generation import tier_said
@@ -15,6 +15,7 @@ from omnillm.protocols.loss import Losses
 
 _TIERS = {"flex": "flex", "priority": "priority", "standard": "standard", "default": "standard", "standard_only": "standard"}
 _CACHE = "capabilities.prompt_cache"
+_NO_WISH = PromptCachePolicy()
 
 
 def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     capabilities = request.capabilities
     body: dict[str, Any] = {}
     if capabilities.prompt_cache is not None:
-        _note_cache(capabilities.prompt_cache, losses)
+        note_cache(capabilities.prompt_cache, losses)
     emit_conversation(request, place, body)
     if capabilities is not NO_CAPABILITIES:
         _tools(capabilities, place, body)
@@ -34,8 +35,8 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     if capabilities.safety:
         body["safetySettings"] = list(capabilities.safety)
     _account(request, place, body)
-    if request.generation.service_tier:
-        _tier(request.generation.service_tier, place, body)
+    if tier := written_tier(request.generation.service_tier, place):
+        body["serviceTier"] = tier
     if request.vendor_extensions:
         place.extend(body, request.vendor_extensions, lambda member: member[1:])
     return body
@@ -48,19 +49,15 @@ def _tools(capabilities: CapabilitySet, place: Place, body: dict[str, Any]) -> N
         body["toolConfig"] = tool_config
 
 
-def _note_cache(policy: PromptCachePolicy, losses: Losses) -> None:
+def note_cache(policy: PromptCachePolicy, losses: Losses) -> None:
     if policy.mode == "disabled":
         return
     if policy.mode == "required":
         raise ProtocolError("Gemini caches prompts by itself and promises none: ask for a cache at best.", reason="unsupported_feature")
-    if policy.key is not None:
-        losses.drop(f"{_CACHE}.key", "Gemini caches by itself")
-    if policy.breakpoint != Auto():
-        losses.drop(f"{_CACHE}.breakpoint", "Gemini caches by itself")
-    if policy.retention is not PromptCacheRetention.PROVIDER_DEFAULT:
-        losses.drop(f"{_CACHE}.retention", "Gemini caches by itself")
-    for name in policy.vendor_extensions:
-        losses.drop(f"{_CACHE}.vendor_extensions.{name}", "Gemini caches by itself")
+    for name in ("key", "breakpoint", "retention"):
+        if getattr(policy, name) != getattr(_NO_WISH, name):
+            losses.drop(f"{_CACHE}.{name}", "Gemini caches by itself")
+    losses.drop_extensions(policy.vendor_extensions, f"{_CACHE}.", "Gemini caches by itself")
 
 
 def _account(request: LlmRequest, place: Place, body: dict[str, Any]) -> None:
@@ -80,7 +77,8 @@ def _account(request: LlmRequest, place: Place, body: dict[str, Any]) -> None:
         losses.drop("user_id", "Gemini has no id of the end user")
 
 
-def _tier(tier: str, place: Place, body: dict[str, Any]) -> None:
-    word = tier if place.is_own else tier_said(tier, _TIERS, place.losses, "Gemini has flex, standard and priority")
-    if word is not None:
-        body["serviceTier"] = word
+def written_tier(tier: str, place: Place) -> str:
+    """Return a tier in Google's words; "": none is said, or there is no such tier."""
+    if not tier or place.is_own:
+        return tier
+    return tier_said(tier, _TIERS, place.losses, "Gemini has flex, standard and priority") or ""

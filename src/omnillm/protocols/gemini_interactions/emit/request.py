@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from omnillm.errors import ProtocolError
-from omnillm.model.capabilities import Auto, PromptCachePolicy, PromptCacheRetention
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.differences.generation import tier_said
+from omnillm.protocols.gemini_generate_content.emit.request import note_cache, written_tier
 from omnillm.protocols.gemini_interactions.emit.conversation import emit_conversation
 from omnillm.protocols.gemini_interactions.emit.generation import emit_form, emit_generation
 from omnillm.protocols.gemini_interactions.emit.tools import emit_tool_choice, emit_tools
@@ -14,8 +12,6 @@ from omnillm.protocols.gemini_interactions.place import NAME, Place
 from omnillm.protocols.gemini_interactions.safety import write_safety
 from omnillm.protocols.loss import Losses
 
-_TIERS = {"flex": "flex", "priority": "priority", "standard": "standard", "default": "standard", "standard_only": "standard"}
-_CACHE = "capabilities.prompt_cache"
 _OWN_WORDS = frozenset({"", NAME})
 
 
@@ -25,7 +21,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     capabilities = request.capabilities
     body: dict[str, Any] = {"model": request.model} if request.model else {}
     if capabilities.prompt_cache is not None:
-        _note_cache(capabilities.prompt_cache, losses)
+        note_cache(capabilities.prompt_cache, losses)
     emit_conversation(request, place, body)
     _settings(request, place, body)
     _account(request, place, body)
@@ -49,27 +45,8 @@ def _settings(request: LlmRequest, place: Place, body: dict[str, Any]) -> None:
         body["response_format"] = form
     if safety := write_safety(capabilities.safety, place.losses):
         body["safety_settings"] = safety
-    tier = request.generation.service_tier
-    if tier and not place.is_own:
-        tier = tier_said(tier, _TIERS, place.losses, "Gemini has flex, standard and priority") or ""
-    if tier:
+    if tier := written_tier(request.generation.service_tier, place):
         body["service_tier"] = tier
-
-
-def _note_cache(policy: PromptCachePolicy, losses: Losses) -> None:
-    if policy.mode == "disabled":
-        return
-    if policy.mode == "required":
-        raise ProtocolError("Gemini caches prompts by itself and promises none: ask for a cache at best.", reason="unsupported_feature")
-    for name, is_said in (
-        ("key", policy.key is not None),
-        ("breakpoint", policy.breakpoint != Auto()),
-        ("retention", policy.retention is not PromptCacheRetention.PROVIDER_DEFAULT),
-    ):
-        if is_said:
-            losses.drop(f"{_CACHE}.{name}", "Gemini caches by itself")
-    for name in policy.vendor_extensions:
-        losses.drop(f"{_CACHE}.vendor_extensions.{name}", "Gemini caches by itself")
 
 
 def _account(request: LlmRequest, place: Place, body: dict[str, Any]) -> None:
