@@ -1,7 +1,7 @@
 """What may be written of the part at which an emitter stands."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from omnillm.model.message import VendorExtensions
 from omnillm.protocols.codec import NO_NAMES, Dialect
@@ -19,6 +19,7 @@ class Place(Position):
         "awaits_call", "calls", "dialect", "is_own", "is_reply", "losses", "media", "member", "names", "number", "part", "provider", "root",
     )
     # fmt: on
+    protocol: ClassVar[str] = NAME
 
     def __init__(
         self,

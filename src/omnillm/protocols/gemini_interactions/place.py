@@ -1,7 +1,7 @@
 """What may be written of the part at which an emitter stands."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from omnillm.model.message import VendorExtensions
 from omnillm.protocols.gemini_generate_content import place as generate_content
@@ -14,6 +14,7 @@ OF_CONTENT = "content."
 
 class Place(generate_content.Place):
     __slots__ = ()
+    protocol: ClassVar[str] = NAME
 
     def extend(
         self,

@@ -1,5 +1,6 @@
 """Tools and the choice among them, written for Gemini."""
 
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,60 +12,73 @@ from omnillm.protocols.gemini_generate_content.parse.tools import KINDS
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
 
 _WORDS = {kind: word for word, kind in KINDS.items()}
-_SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location", "search_context_size", "server_label", "server_url")
+_FIELDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location", "search_context_size", "server_label", "server_url")
 _NO_CHOICE = ToolChoice(mode="auto")
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 
 
 def emit_tools(capabilities: CapabilitySet, place: Place) -> list[dict[str, Any]]:
-    written: list[dict[str, Any]] = []
-    if capabilities.tools:
-        written.append({"functionDeclarations": [_function(tool, number, place) for number, tool in enumerate(capabilities.tools)]})
-    is_refused = bool(written) and not place.is_own and not place.dialect.joins_tools
-    for number, builtin in enumerate(capabilities.builtin_tools):
-        path = f"capabilities.builtin_tools[{number}]"
-        if is_refused:
-            place.losses.drop(path, "Gemini before 3 has functions, or tools of its own")
-        elif (tool := _builtin(builtin, path, place)) is not None:
-            written.append(tool)
-    return written
+    functions = [
+        function({"name": tool.name}, tool, f"capabilities.tools[{number}]", place, schema="parametersJsonSchema")
+        for number, tool in enumerate(capabilities.tools)
+    ]
+    builtins = emit_builtins(capabilities, place, _WORDS, lambda word, tool, path: _builtin(word, tool, path, place))
+    return [{"functionDeclarations": functions}, *builtins] if functions else builtins
 
 
-def _function(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]:
-    written: dict[str, Any] = {"name": tool.name}
+def function(written: dict[str, Any], tool: ToolDefinition, path: str, place: Place, *, schema: str) -> dict[str, Any]:
+    """Write what any function has to a tool; `schema`: what the member for that of its arguments is called."""
     if tool.description:
         written["description"] = tool.description
     if tool.kind == "custom":
-        written["parametersJsonSchema"] = ARGUMENTS
-        place.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")
+        written[schema] = ARGUMENTS
+        place.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
         if tool.format is not None:
-            place.losses.drop(f"capabilities.tools[{number}].format", "Gemini has no grammar")
+            place.losses.drop(f"{path}.format", "Gemini has no grammar")
     elif tool.input_schema is not None:
-        written["parametersJsonSchema"] = tool.input_schema
+        written[schema] = tool.input_schema
     if tool.strict:
-        place.losses.drop(f"capabilities.tools[{number}].strict", "Gemini has no strict")
+        place.losses.drop(f"{path}.strict", "Gemini has no strict")
     if tool.cache_control is not None:
-        place.losses.drop(f"capabilities.tools[{number}].cache_control", "Gemini caches by itself")
+        place.losses.drop(f"{path}.cache_control", "Gemini caches by itself")
     if tool.vendor_extensions:
-        place.extend(written, tool.vendor_extensions, lambda member: f"capabilities.tools[{number}]{member}")
+        place.extend(written, tool.vendor_extensions, lambda member: f"{path}{member}")
     return written
 
 
-def _builtin(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any] | None:
-    if tool.cache_control is not None:
-        place.losses.drop(f"{path}.cache_control", "Gemini caches by itself")
-    if tool.protocol == NAME and type(tool.native) is dict:
-        return tool.native
-    word = _WORDS.get(tool.kind)
-    if word is None:
-        place.losses.drop(path, "Gemini has no such tool, or needs more to run it")
-        return None
-    if tool.native is not None:
-        place.losses.approximate(path, f"said as {word}")
-    for name in _SERVER_WORDS:
-        if getattr(tool, name):
-            place.losses.drop(f"{path}.{name}", f"{word} does not know it")
-    drop_options(tool, path, place.losses)
+def emit_builtins(
+    capabilities: CapabilitySet, place: Place, words: Mapping[str, str], write: Callable[[str, BuiltinTool, str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Write the provider's tools. `words`: what each kind is called; `write`: writes one, given its word and its path."""
+    written: list[dict[str, Any]] = []
+    is_refused = bool(capabilities.tools) and not place.is_own and not place.dialect.joins_tools
+    for number, tool in enumerate(capabilities.builtin_tools):
+        path = f"capabilities.builtin_tools[{number}]"
+        if is_refused:
+            place.losses.drop(path, "Gemini before 3 has functions, or tools of its own")
+            continue
+        if tool.cache_control is not None:
+            place.losses.drop(f"{path}.cache_control", "Gemini caches by itself")
+        word = words.get(tool.kind)
+        if tool.protocol == place.protocol and type(tool.native) is dict:
+            written.append(tool.native)
+        elif word is None:
+            place.losses.drop(path, "Gemini has no such tool, or needs more to run it")
+        else:
+            if tool.native is not None:
+                place.losses.approximate(path, f"said as {word}")
+            written.append(write(word, tool, path))
+            drop_options(tool, path, place.losses)
+    return written
+
+
+def drop_fields(tool: BuiltinTool, word: str, path: str, place: Place, known: Collection[str] = ()) -> None:
+    """Note what a tool says that the one of this word does not know."""
+    place.losses.drop_said(tool, [name for name in _FIELDS if name not in known], f"{path}.", f"{word} does not know it")
+
+
+def _builtin(word: str, tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]:
+    drop_fields(tool, word, path, place)
     return {word: {}}
 
 
