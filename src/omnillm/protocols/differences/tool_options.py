@@ -1,8 +1,9 @@
-"""What a tool that a provider runs has beyond the fields of `BuiltinTool`. Only its own protocol can read that."""
+"""Tools that a provider runs, and what they have beyond the fields of `BuiltinTool`. Only its own protocol can read that."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from omnillm.model.capabilities import BuiltinTool
+from omnillm.model.capabilities import BuiltinTool, ToolDefinition
 from omnillm.protocols.loss import Losses
 
 CODE_CONTAINER = {"type": "auto"}
@@ -16,6 +17,15 @@ _FIELDS = frozenset(
 """Members that the fields stand for, in whatever protocol."""
 _WRAPPED = frozenset({"googleSearch", "codeExecution", "urlContext", "web_search_options", "filters"})
 """Members whose own members are options."""
+
+
+def told_apart(tools: Iterable[ToolDefinition | BuiltinTool]) -> tuple[tuple[ToolDefinition, ...], tuple[BuiltinTool, ...]]:
+    """Return the application's tools and those of the provider, each in their order."""
+    own: list[ToolDefinition] = []
+    builtin: list[BuiltinTool] = []
+    for tool in tools:
+        own.append(tool) if isinstance(tool, ToolDefinition) else builtin.append(tool)
+    return tuple(own), tuple(builtin)
 
 
 def drop_options(tool: BuiltinTool, path: str, losses: Losses) -> None:

@@ -6,10 +6,10 @@ from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.model.message import VendorExtensions
 from omnillm.protocols.anthropic_messages.parse.blocks import NAME, parse_cache_control
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
+from omnillm.protocols.differences.tool_options import told_apart
 from omnillm.protocols.shapes import (
-    Unfit,
     array,
-    inside,
+    each,
     mapping,
     optional_array,
     optional_flag,
@@ -29,18 +29,12 @@ _SERVER_KINDS = (("web_search_", "web_search"), ("web_fetch_", "web_fetch"), ("c
 
 def parse_tools(body: dict[str, Any]) -> tuple[tuple[ToolDefinition, ...], tuple[BuiltinTool, ...]]:
     """Read both sorts: those that the application runs, and all that have a type of the API's own."""
-    tools: list[ToolDefinition] = []
-    builtins: list[BuiltinTool] = []
-    for number, tool in enumerate(optional_array(body, "tools")):
-        try:
-            kind = optional_text(mapping(tool, ""), "type")
-            if kind in {"", "custom"}:
-                tools.append(_function(tool))
-            else:
-                builtins.append(_builtin(tool, kind, body))
-        except Unfit as error:
-            raise inside(error, f"tools[{number}]") from error
-    return tuple(tools), tuple(builtins)
+    return told_apart(each(optional_array(body, "tools"), "tools", lambda tool: _tool(tool, body)))
+
+
+def _tool(tool: Any, body: dict[str, Any]) -> ToolDefinition | BuiltinTool:
+    kind = optional_text(mapping(tool, ""), "type")
+    return _function(tool) if kind in {"", "custom"} else _builtin(tool, kind, body)
 
 
 def _function(tool: dict[str, Any]) -> ToolDefinition:

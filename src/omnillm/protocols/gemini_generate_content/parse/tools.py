@@ -1,17 +1,17 @@
 """Tools and the choice among them, read to the canonical model."""
 
+from itertools import chain
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.model.message import VendorExtensions
+from omnillm.protocols.differences.tool_options import told_apart
 from omnillm.protocols.gemini_generate_content.parse.schema import json_schema
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.shapes import (
-    Unfit,
     array,
     each,
-    inside,
     mapping,
     optional_mapping,
     optional_text,
@@ -31,23 +31,16 @@ def parse_tools(body: dict[str, Any]) -> tuple[tuple[ToolDefinition, ...], tuple
     value = body.get("tools")
     if value is None:
         return (), ()
-    functions: list[ToolDefinition] = []
-    builtins: list[BuiltinTool] = []
-    for number, tool in enumerate([value] if type(value) is dict else array(value, "tools")):
-        try:
-            for name, inner in camel(mapping(tool, "")).items():
-                if name == "functionDeclarations":
-                    functions += _functions(inner)
-                elif inner is not None:
-                    builtins.append(_builtin(name, inner))
-        except Unfit as error:
-            raise inside(error, f"tools[{number}]") from error
-    return tuple(functions), tuple(builtins)
+    return told_apart(chain.from_iterable(each([value] if type(value) is dict else array(value, "tools"), "tools", _tools)))
 
 
-def _functions(value: Any) -> list[ToolDefinition]:
-    path = "functionDeclarations"
-    return [] if value is None else each(array(value, path), path, _function)
+def _tools(tool: Any) -> list[ToolDefinition | BuiltinTool]:
+    """Read one element of `tools`: what each of its members says."""
+    found: list[ToolDefinition | BuiltinTool] = []
+    for name, value in camel(mapping(tool, "")).items():
+        if value is not None:
+            found += each(array(value, name), name, _function) if name == "functionDeclarations" else [_builtin(name, value)]
+    return found
 
 
 def _function(value: Any) -> ToolDefinition:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
+from omnillm.protocols.differences.tool_options import told_apart
 from omnillm.protocols.gemini_interactions.place import NAME
-from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_mapping, optional_text, optional_texts, rest, text
+from omnillm.protocols.shapes import each, mapping, optional_array, optional_mapping, optional_text, optional_texts, rest, text
 
 _FUNCTION = frozenset({"type", "name", "description", "parameters"})
 _MCP = frozenset({"type", "name", "url"})
@@ -15,18 +16,12 @@ _MODES = {"auto": "auto", "any": "required", "none": "none"}
 
 
 def parse_tools(body: dict[str, Any]) -> tuple[tuple[ToolDefinition, ...], tuple[BuiltinTool, ...]]:
-    functions: list[ToolDefinition] = []
-    builtins: list[BuiltinTool] = []
-    for number, tool in enumerate(optional_array(body, "tools")):
-        try:
-            kind = text(mapping(tool, "").get("type"), "type")
-            if kind == "function":
-                functions.append(_function(tool))
-            else:
-                builtins.append(_builtin(kind, tool))
-        except Unfit as error:
-            raise inside(error, f"tools[{number}]") from error
-    return tuple(functions), tuple(builtins)
+    return told_apart(each(optional_array(body, "tools"), "tools", _tool))
+
+
+def _tool(tool: Any) -> ToolDefinition | BuiltinTool:
+    kind = text(mapping(tool, "").get("type"), "type")
+    return _function(tool) if kind == "function" else _builtin(kind, tool)
 
 
 def _function(tool: dict[str, Any]) -> ToolDefinition:

@@ -4,9 +4,10 @@ from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.protocols.differences.custom_tools import flat_format
+from omnillm.protocols.differences.tool_options import told_apart
 from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.prompt_cache import mark_of
-from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_flag, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, each, inside, mapping, optional_flag, optional_mapping, optional_text, rest, text
 
 WEB_SEARCH = "web_search"
 SEARCH_OPTIONS = "web_search_options"
@@ -24,19 +25,15 @@ _MODES = {"auto": "auto", "none": "none", "required": "required", "any": "requir
 
 def read_tools(tools: Any, member: str) -> tuple[tuple[ToolDefinition, ...], tuple[BuiltinTool, ...]]:
     """Read `tools`, or the deprecated `functions`."""
-    own: list[ToolDefinition] = []
-    builtin: list[BuiltinTool] = []
-    for number, tool in enumerate(array(tools, member)):
-        try:
-            read = _read_tool(mapping(tool, "")) if member == "tools" else _read_function(mapping(tool, ""), {})
-        except Unfit as error:
-            raise inside(error, f"{member}[{number}]") from error
-        (own if type(read) is ToolDefinition else builtin).append(read)  # type: ignore[arg-type]  # checked above
-    return tuple(own), tuple(builtin)
+    return told_apart(each(array(tools, member), member, _read_tool if member == "tools" else _read_bare_function))
 
 
-def _read_tool(tool: dict[str, Any]) -> ToolDefinition | BuiltinTool:
-    kind = text(tool.get("type"), "type")
+def _read_bare_function(function: Any) -> ToolDefinition:
+    return _read_function(mapping(function, ""), {})
+
+
+def _read_tool(tool: Any) -> ToolDefinition | BuiltinTool:
+    kind = text(mapping(tool, "").get("type"), "type")
     if kind not in {"function", "custom"}:
         return BuiltinTool(kind=kind, protocol=NAME, native=tool)
     try:

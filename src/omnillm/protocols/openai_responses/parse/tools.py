@@ -1,15 +1,17 @@
 """Tools and the choice between them, read."""
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
-from omnillm.protocols.differences.tool_options import CODE_CONTAINER
+from omnillm.protocols.differences.tool_options import CODE_CONTAINER, told_apart
 from omnillm.protocols.openai_responses.namespaces import NAMESPACE, flattened
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.shapes import (
     Unfit,
     array,
-    inside,
+    each,
     mapping,
     optional_flag,
     optional_mapping,
@@ -30,22 +32,19 @@ _MODES = frozenset({"auto", "none", "required"})
 
 
 def read_tools(tools: Any) -> tuple[tuple[ToolDefinition, ...], tuple[BuiltinTool, ...]]:
-    own: list[ToolDefinition] = []
-    builtin: list[BuiltinTool] = []
-    for number, tool in enumerate(array(tools, "tools")):
-        try:
-            kind = text(mapping(tool, "").get("type"), "type")
-            if kind == "function":
-                own.append(_read_function(tool))
-            elif kind == "custom":
-                own.append(_read_custom(tool))
-            elif kind == NAMESPACE and _is_flat(tool):
-                own += flattened(tool, read_tools(tool["tools"])[0])
-            else:
-                builtin.append(_read_builtin(kind, tool))
-        except Unfit as error:
-            raise inside(error, f"tools[{number}]") from error
-    return tuple(own), tuple(builtin)
+    return told_apart(chain.from_iterable(each(array(tools, "tools"), "tools", _read_tool)))
+
+
+def _read_tool(tool: Any) -> Sequence[ToolDefinition | BuiltinTool]:
+    """Read one tool, or all that a namespace holds."""
+    kind = text(mapping(tool, "").get("type"), "type")
+    if kind == "function":
+        return (_read_function(tool),)
+    if kind == "custom":
+        return (_read_custom(tool),)
+    if kind == NAMESPACE and _is_flat(tool):
+        return flattened(tool, read_tools(tool["tools"])[0])
+    return (_read_builtin(kind, tool),)
 
 
 def _is_flat(space: dict[str, Any]) -> bool:
