@@ -64,7 +64,7 @@ def read_request(codec: Codec, body: bytes, *, model: str, is_stream: bool | Non
     if is_stream is None:
         is_stream = request.is_stream
     if (model and request.model != model) or request.is_stream is not is_stream:
-        request = msgspec.structs.replace(request, model=model or request.model, is_stream=is_stream)
+        request = replace(request, model=model or request.model, is_stream=is_stream)
     return request, losses.reasons if losses else ()
 
 
@@ -240,7 +240,6 @@ def _renames(protocol: str, tools: tuple[ToolDefinition, ...], calls: list[ToolC
 
 
 def _renamed(request: LlmRequest, names: Mapping[str, str]) -> LlmRequest:
-    replace = msgspec.structs.replace
     capabilities = request.capabilities
     tools = tuple(replace(tool, name=names.get(tool.name, tool.name)) for tool in capabilities.tools)
     choice = capabilities.tool_choice
@@ -254,7 +253,6 @@ def _renamed(request: LlmRequest, names: Mapping[str, str]) -> LlmRequest:
 
 
 def _renamed_item(item: RequestItem, names: Mapping[str, str]) -> RequestItem:
-    replace = msgspec.structs.replace
     if type(item) is not Message:
         return replace(item, name=names.get(item.name, item.name))
     parts = tuple(replace(part, name=names.get(part.name, part.name)) if type(part) is ToolCall else part for part in item.parts)

@@ -22,7 +22,6 @@ from omnillm.model.events import (
     UsageReported,
 )
 from omnillm.model.message import ToolCall
-from omnillm.model.response import FinishReason
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.gemini_interactions.emit.frames import DONE, Wire
@@ -33,6 +32,7 @@ from omnillm.protocols.gemini_interactions.finish import write_finish
 from omnillm.protocols.gemini_interactions.moment import write_moment
 from omnillm.protocols.gemini_interactions.place import NAME, Place
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_responses.finish import unfinished
 
 
 class InteractionsEncoder:
@@ -137,7 +137,7 @@ class InteractionsEncoder:
         for due in self._order.finish():
             self._FEED[type(due)](self, due)
         is_own, reported = self._place.is_own, self._usage
-        finished = self._finished or self._unfinished()
+        finished = self._finished or unfinished(self._losses, has_parts=self._has_parts)
         status = write_finish(finished.reason, finished.native_reason, self._losses, is_own=is_own, has_call=self._has_call)
         interaction = {**self._interaction, "status": status, "updated": self._interaction["created"]}
         if reported is not None:
@@ -146,13 +146,6 @@ class InteractionsEncoder:
         self._wire.write("interaction.completed", {"interaction": interaction})
         self._wire.write_raw(DONE)
         self._is_done = True
-
-    def _unfinished(self) -> Finished:
-        """Say how an answer ended that no event says it of."""
-        if self._has_parts:
-            return Finished(reason=FinishReason.OTHER)
-        self._losses.approximate("candidates", "no answer, as one that was filtered")
-        return Finished(reason=FinishReason.CONTENT_FILTER)
 
     def _fail(self, event: Failed) -> None:
         self._wire.write("error", {"error": {"code": event.code, "message": event.message}})

@@ -1,8 +1,9 @@
 """An interaction, read to the canonical model: its steps are the parts of one message."""
 
+from itertools import chain
 from typing import Any
 
-from omnillm.model.message import Issuer, Message, MessagePart, MessageRole, ToolCall
+from omnillm.model.message import Issuer, Message, MessageRole, ToolCall
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.gemini_interactions.finish import read_finish
 from omnillm.protocols.gemini_interactions.moment import read_moment
@@ -10,7 +11,7 @@ from omnillm.protocols.gemini_interactions.parse.steps import reply_part
 from omnillm.protocols.gemini_interactions.place import NAME
 from omnillm.protocols.gemini_interactions.usage import read_usage, searches_in
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit, array, inside, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import each, optional_array, optional_mapping, optional_text, rest, text
 from omnillm.usage import Usage
 
 ECHOES = frozenset(
@@ -28,14 +29,8 @@ _TYPED = frozenset({"id", "object", "status", "model", "created", "updated", "st
 
 def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
     """Read an interaction. What repeats the request is left out."""
-    parts: list[MessagePart] = []
     status = text(body.get("status"), "status")
-    steps = body.get("steps")
-    for number, step in enumerate(() if steps is None else array(steps, "steps")):
-        try:
-            parts += reply_part(step, issuer)
-        except Unfit as error:
-            raise inside(error, f"steps[{number}]") from error
+    parts = list(chain.from_iterable(each(optional_array(body, "steps"), "steps", lambda step: reply_part(step, issuer))))
     reason, native = read_finish(status, has_call=ToolCall in set(map(type, parts)))
     message = Message(role=MessageRole.ASSISTANT, parts=tuple(parts))
     usage = optional_mapping(body, "usage")

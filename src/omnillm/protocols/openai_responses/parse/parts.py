@@ -23,7 +23,7 @@ from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.shapes import (
     Unfit,
     array,
-    inside,
+    each,
     mapping,
     optional_array,
     optional_integer,
@@ -48,13 +48,7 @@ def read_parts(content: Any, path: str, item_id: str = "") -> tuple[MessagePart,
     """Read content, a string or an array; `item_id` is that of the message."""
     if type(content) is str:
         return (Text(text=content, item_id=item_id),)
-    parts = []
-    for number, part in enumerate(array(content, path)):
-        try:
-            parts.append(read_part(part, item_id))
-        except Unfit as error:
-            raise inside(error, f"{path}[{number}]") from error
-    return tuple(parts)
+    return tuple(each(array(content, path), path, lambda part: read_part(part, item_id)))
 
 
 def read_part(part: Any, item_id: str = "") -> MessagePart:

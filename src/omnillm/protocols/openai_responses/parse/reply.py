@@ -1,6 +1,7 @@
 """A response, read: its items are the parts of one message."""
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from omnillm.protocols.openai_responses.logprobs import read_tokens
 from omnillm.protocols.openai_responses.model_items import assistant_parts, call_of, custom_call_of, reasoning_of
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.openai_responses.usage import read_usage
-from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_integer, optional_text, rest, text
+from omnillm.protocols.shapes import array, each, mapping, optional_integer, optional_text, rest, text
 from omnillm.usage import Usage
 
 ECHOES = frozenset(
@@ -32,13 +33,8 @@ _LOGPROBS = "logprobs"
 
 def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
     """Read a response. What repeats the request is left out: `emit_reply` makes it anew from the request itself."""
-    parts: list[MessagePart] = []
-    for number, item in enumerate(array(body.get("output"), "output")):
-        try:
-            parts += item_parts(mapping(item, ""), issuer)
-        except Unfit as error:
-            raise inside(error, f"output[{number}]") from error
-    parts, logprobs = gather_logprobs(parts)
+    items = each(array(body.get("output"), "output"), "output", lambda item: item_parts(mapping(item, ""), issuer))
+    parts, logprobs = gather_logprobs(list(chain.from_iterable(items)))
     message = Message(role=MessageRole.ASSISTANT, parts=tuple(parts))
     finish, native = finish_of(optional_text(body, "status"), incomplete_reason(body), set(map(type, parts)))
     raw_usage = body.get("usage")
