@@ -1,19 +1,17 @@
 """A client's request, read."""
 
-from collections.abc import Callable
 from typing import Any
 
 from omnillm.model.capabilities import (
-    NO_CAPABILITIES,
     BuiltinTool,
-    CapabilitySet,
     OutputModality,
     ReasoningCapability,
     StructuredOutputConfig,
     ToolDefinition,
 )
-from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
+from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.parse.draft import Convert, Draft, Read, read_elsewhere, to_capability, to_field
 from omnillm.protocols.openai_chat.parse.messages import read_messages
 from omnillm.protocols.openai_chat.parse.tools import read_choice, read_legacy_choice, read_tools, read_web_search
 from omnillm.protocols.openai_chat.place import NAME
@@ -36,7 +34,7 @@ from omnillm.protocols.shapes import (
 
 
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
-    draft = _Draft(losses)
+    draft = Draft(losses)
     extensions: dict[str, Any] = {}
     for name, value in body.items():
         if value is None:
@@ -54,39 +52,15 @@ def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     return LlmRequest(
         model=text(body.get("model"), "model"),
         input=read_messages(body.get("messages")),
-        capabilities=draft.capability_set(body),
-        generation=GenerationConfig(**draft.generation) if draft.generation else NO_GENERATION,
+        capabilities=draft.capability_set(policy_of(body)),
+        generation=draft.generation_config(),
         protocol=NAME,
         vendor_extensions=extensions,
         **fields,
     )
 
 
-class _Draft:
-    """What the members of a body said so far, by the field's names."""
-
-    __slots__ = ("capabilities", "extensions", "fields", "generation", "losses")
-
-    def __init__(self, losses: Losses) -> None:
-        self.losses = losses
-        self.generation: dict[str, Any] = {}
-        self.capabilities: dict[str, Any] = {}
-        self.fields: dict[str, Any] = {}
-        self.extensions: dict[str, Any] = {}
-
-    def capability_set(self, body: dict[str, Any]) -> CapabilitySet:
-        policy = policy_of(body)
-        if policy is not None:
-            self.capabilities["prompt_cache"] = policy
-        return CapabilitySet(**self.capabilities) if self.capabilities else NO_CAPABILITIES
-
-    def add_tools(self, own: tuple[ToolDefinition, ...], builtin: tuple[BuiltinTool, ...]) -> None:
-        for field, more in (("tools", own), ("builtin_tools", builtin)):
-            if more:
-                self.capabilities[field] = (*self.capabilities.get(field, ()), *more)
-
-
-def _fields(body: dict[str, Any], draft: _Draft) -> dict[str, Any]:
+def _fields(body: dict[str, Any], draft: Draft) -> dict[str, Any]:
     """The fields that two members decide."""
     fields = draft.fields
     options = body.get("stream_options")
@@ -103,11 +77,7 @@ def _fields(body: dict[str, Any], draft: _Draft) -> dict[str, Any]:
 _INCLUDE_USAGE = frozenset({"include_usage"})
 
 
-def _unsaid(draft: _Draft, value: Any) -> None:
-    """Read elsewhere."""
-
-
-def _read_cap(draft: _Draft, value: Any) -> None:
+def _read_cap(draft: Draft, value: Any) -> None:
     """`max_completion_tokens` wins over its deprecated name."""
     cap = integer(value, "max_completion_tokens", 1)
     if draft.generation.get("max_output_tokens", cap) != cap:
@@ -115,23 +85,23 @@ def _read_cap(draft: _Draft, value: Any) -> None:
     draft.generation["max_output_tokens"] = cap
 
 
-def _read_old_cap(draft: _Draft, value: Any) -> None:
+def _read_old_cap(draft: Draft, value: Any) -> None:
     cap = integer(value, "max_tokens", 1)
     if draft.generation.setdefault("max_output_tokens", cap) != cap:
         draft.losses.drop("max_tokens", "max_completion_tokens says otherwise")
 
 
-def _read_stop(draft: _Draft, value: Any) -> None:
+def _read_stop(draft: Draft, value: Any) -> None:
     draft.generation["stop"] = (value,) if type(value) is str else texts(value, "stop")
 
 
-def _read_effort(draft: _Draft, value: Any) -> None:
+def _read_effort(draft: Draft, value: Any) -> None:
     effort = text(value, "reasoning_effort")
     if effort:
         draft.capabilities["reasoning"] = ReasoningCapability(mode="disabled" if effort == "none" else "", effort=effort)
 
 
-def _read_modalities(draft: _Draft, value: Any) -> None:
+def _read_modalities(draft: Draft, value: Any) -> None:
     modalities = []
     for n, word in enumerate(array(value, "modalities")):
         if type(word) is not str or word not in _MODALITIES:
@@ -143,7 +113,7 @@ def _read_modalities(draft: _Draft, value: Any) -> None:
 _MODALITIES = {modality.value: modality for modality in OutputModality}
 
 
-def _read_format(draft: _Draft, value: Any) -> None:
+def _read_format(draft: Draft, value: Any) -> None:
     kind = text(mapping(value, "response_format").get("type"), "response_format.type")
     if kind == "json_object":
         draft.capabilities["structured_output"] = StructuredOutputConfig(kind="json_object")
@@ -165,35 +135,25 @@ def _read_format(draft: _Draft, value: Any) -> None:
 _SCHEMA_MEMBERS = frozenset({"name", "schema", "strict", "description"})
 
 
-def _read_tools(draft: _Draft, value: Any) -> None:
-    draft.add_tools(*read_tools(value, "tools"))
+def _add_tools(draft: Draft, own: tuple[ToolDefinition, ...], builtin: tuple[BuiltinTool, ...]) -> None:
+    for field, more in (("tools", own), ("builtin_tools", builtin)):
+        if more:
+            draft.capabilities[field] = (*draft.capabilities.get(field, ()), *more)
 
 
-def _read_functions(draft: _Draft, value: Any) -> None:
-    draft.add_tools(*read_tools(value, "functions"))
+def _read_functions(draft: Draft, value: Any) -> None:
+    _add_tools(draft, *read_tools(value, "functions"))
     draft.losses.approximate("functions", "read as tools; calls are answered as tool_calls")
 
 
-def _read_web_search(draft: _Draft, value: Any) -> None:
-    draft.add_tools((), (read_web_search(value),))
-
-
-def _read_choice(draft: _Draft, value: Any) -> None:
-    draft.capabilities["tool_choice"] = read_choice(value)
-
-
-def _read_legacy_choice(draft: _Draft, value: Any) -> None:
-    draft.capabilities.setdefault("tool_choice", read_legacy_choice(value))
-
-
-def _read_safety_identifier(draft: _Draft, value: Any) -> None:
+def _read_safety_identifier(draft: Draft, value: Any) -> None:
     before = draft.fields.get("user_id")
     draft.fields["user_id"] = text(value, "safety_identifier") or before or ""
     if before and value and before != value:
         draft.extensions["user"] = before
 
 
-def _read_user(draft: _Draft, value: Any) -> None:
+def _read_user(draft: Draft, value: Any) -> None:
     user = text(value, "user")
     before = draft.fields.get("user_id")
     if not before:
@@ -202,21 +162,7 @@ def _read_user(draft: _Draft, value: Any) -> None:
         draft.extensions["user"] = user
 
 
-def _to_field(name: str, member: str, convert: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
-    def read(draft: _Draft, value: Any) -> None:
-        draft.fields[name] = convert(value, member)
-
-    return read
-
-
-def _to_capability(name: str, convert: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
-    def read(draft: _Draft, value: Any) -> None:
-        draft.capabilities[name] = convert(value, name)
-
-    return read
-
-
-_GENERATION: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+_GENERATION: dict[str, tuple[str, Convert]] = {
     "temperature": ("temperature", number),
     "top_p": ("top_p", number),
     "top_k": ("top_k", integer),
@@ -230,29 +176,29 @@ _GENERATION: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
     "verbosity": ("verbosity", text),
     "service_tier": ("service_tier", text),
 }
-_MEMBERS: dict[str, Callable[[_Draft, Any], None]] = {
-    "model": _unsaid,
-    "messages": _unsaid,
-    "stream": _to_field("is_stream", "stream", flag),
-    "stream_options": _unsaid,
+_MEMBERS: dict[str, Read] = {
+    "model": read_elsewhere,
+    "messages": read_elsewhere,
+    "stream": to_field("is_stream", "stream", flag),
+    "stream_options": read_elsewhere,
     "max_completion_tokens": _read_cap,
     "max_tokens": _read_old_cap,
     "stop": _read_stop,
     "reasoning_effort": _read_effort,
     "modalities": _read_modalities,
-    "audio": _to_capability("audio", mapping),
+    "audio": to_capability("audio", mapping),
     "response_format": _read_format,
-    "tools": _read_tools,
+    "tools": lambda draft, value: _add_tools(draft, *read_tools(value, "tools")),
     "functions": _read_functions,
-    "web_search_options": _read_web_search,
-    "tool_choice": _read_choice,
-    "function_call": _read_legacy_choice,
-    "parallel_tool_calls": _to_capability("parallel_tool_calls", flag),
-    "store": _to_field("store", "store", flag),
-    "metadata": _to_field("metadata", "metadata", text_mapping),
+    "web_search_options": lambda draft, value: _add_tools(draft, (), (read_web_search(value),)),
+    "tool_choice": to_capability("tool_choice", read_choice),
+    "function_call": lambda draft, value: draft.capabilities.setdefault("tool_choice", read_legacy_choice(value)),
+    "parallel_tool_calls": to_capability("parallel_tool_calls", flag),
+    "store": to_field("store", "store", flag),
+    "metadata": to_field("metadata", "metadata", text_mapping),
     "user": _read_user,
     "safety_identifier": _read_safety_identifier,
-    "prompt_cache_key": _unsaid,
-    "prompt_cache_retention": _unsaid,
-    "prompt_cache_options": _unsaid,
+    "prompt_cache_key": read_elsewhere,
+    "prompt_cache_retention": read_elsewhere,
+    "prompt_cache_options": read_elsewhere,
 }

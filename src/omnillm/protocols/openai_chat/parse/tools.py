@@ -79,8 +79,7 @@ def read_web_search(options: Any) -> BuiltinTool:
     return BuiltinTool(kind=WEB_SEARCH, user_location=location, search_context_size=size, protocol=NAME, native={SEARCH_OPTIONS: options})
 
 
-def read_choice(choice: Any) -> ToolChoice:
-    path = "tool_choice"
+def read_choice(choice: Any, path: str) -> ToolChoice:
     if type(choice) is str:
         if choice not in _MODES:
             raise Unfit(path, '"auto", "none", "required" or an object')

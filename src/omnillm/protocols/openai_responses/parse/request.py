@@ -1,12 +1,12 @@
 """A request of the Responses API, read."""
 
-from collections.abc import Callable
 from typing import Any
 
-from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, ReasoningCapability, StructuredOutputConfig
+from omnillm.model.capabilities import ReasoningCapability, StructuredOutputConfig
 from omnillm.model.message import Message, MessageRole, RequestItem, Text
-from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
+from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.parse.draft import Draft, Read, read_elsewhere, to_capability, to_field, to_generation
 from omnillm.protocols.openai_chat.prompt_cache import policy_of
 from omnillm.protocols.openai_responses.namespaces import Spaces, spaces_of
 from omnillm.protocols.openai_responses.parse.items import ItemReader
@@ -32,21 +32,9 @@ _FORMAT_MEMBERS = frozenset({"type", "name", "schema", "strict", "description"})
 _CACHE_MEMBERS = ("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
 
 
-class _Draft:
-    """What is known of the request so far, by the names of the canonical fields."""
-
-    __slots__ = ("capabilities", "extensions", "fields", "generation")
-
-    def __init__(self) -> None:
-        self.fields: dict[str, Any] = {}
-        self.generation: dict[str, Any] = {}
-        self.capabilities: dict[str, Any] = {}
-        self.extensions: dict[str, Any] = {}
-
-
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     """Read a request: members without a canonical home become vendor extensions, nulls say nothing."""
-    draft = _Draft()
+    draft = Draft(losses)
     for name, value in body.items():
         if value is None:
             continue
@@ -55,21 +43,17 @@ def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
             draft.extensions[name] = value
         else:
             read(draft, value)
-    if not _CACHE.isdisjoint(body):
-        draft.capabilities["prompt_cache"] = policy_of(body)
+    policy = policy_of(body)
     given = body.get("input")
     return LlmRequest(
         model=draft.fields.pop("model", ""),
         input=() if given is None else _read_input(given, losses, spaces_of(draft.capabilities.get("tools", ()))),
-        capabilities=CapabilitySet(**draft.capabilities) if draft.capabilities else NO_CAPABILITIES,
-        generation=GenerationConfig(**draft.generation) if draft.generation else NO_GENERATION,
+        capabilities=draft.capability_set(policy),
+        generation=draft.generation_config(),
         protocol=NAME,
         vendor_extensions=draft.extensions,
         **draft.fields,
     )
-
-
-_CACHE = frozenset(_CACHE_MEMBERS)
 
 
 def _read_input(given: Any, losses: Losses, spaces: Spaces) -> tuple[RequestItem, ...]:
@@ -82,53 +66,24 @@ def _read_input(given: Any, losses: Losses, spaces: Spaces) -> tuple[RequestItem
     return reader.items()
 
 
-def _read_elsewhere(draft: _Draft, value: Any) -> None:
-    pass
-
-
-def _field(member: str, field: str, read: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
-    def read_field(draft: _Draft, value: Any) -> None:
-        draft.fields[field] = read(value, member)
-
-    return read_field
-
-
-def _generation(member: str, read: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
-    def read_generation(draft: _Draft, value: Any) -> None:
-        draft.generation[member] = read(value, member)
-
-    return read_generation
-
-
-def _capability(member: str, read: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
-    def read_capability(draft: _Draft, value: Any) -> None:
-        draft.capabilities[member] = read(value, member)
-
-    return read_capability
-
-
-def _read_safety_identifier(draft: _Draft, value: Any) -> None:
+def _read_safety_identifier(draft: Draft, value: Any) -> None:
     before = draft.fields.get("user_id")
     draft.fields["user_id"] = said = text(value, "safety_identifier")
     if before is not None and before != said:
         draft.extensions["user"] = before
 
 
-def _read_user(draft: _Draft, value: Any) -> None:
+def _read_user(draft: Draft, value: Any) -> None:
     user = text(value, "user")
     if draft.fields.setdefault("user_id", user) != user:
         draft.extensions["user"] = user
 
 
-def _read_tools(draft: _Draft, value: Any) -> None:
+def _read_tools(draft: Draft, value: Any) -> None:
     draft.capabilities["tools"], draft.capabilities["builtin_tools"] = read_tools(value)
 
 
-def _read_tool_choice(draft: _Draft, value: Any) -> None:
-    draft.capabilities["tool_choice"] = read_choice(value)
-
-
-def _read_reasoning(draft: _Draft, value: Any) -> None:
+def _read_reasoning(draft: Draft, value: Any) -> None:
     reasoning = mapping(value, "reasoning")
     if all(said is None for said in reasoning.values()):
         return
@@ -145,7 +100,7 @@ _REASONING_MEMBERS = frozenset({"effort", "summary"})
 _TEXT_MEMBERS = frozenset({"format", "verbosity"})
 
 
-def _read_text(draft: _Draft, value: Any) -> None:
+def _read_text(draft: Draft, value: Any) -> None:
     verbosity = optional_text(mapping(value, "text"), "verbosity", "text")
     if verbosity:
         draft.generation["verbosity"] = verbosity
@@ -178,7 +133,7 @@ def _structured_output(wanted: dict[str, Any]) -> StructuredOutputConfig | None:
     )
 
 
-def _read_include(draft: _Draft, value: Any) -> None:
+def _read_include(draft: Draft, value: Any) -> None:
     given = texts(value, "include")
     if LOGPROBS in given:
         draft.generation["logprobs"] = True
@@ -191,27 +146,27 @@ def _natural(value: Any, path: str) -> int:
     return integer(value, path, 0)
 
 
-_MEMBERS: dict[str, Callable[[_Draft, Any], None]] = {
-    "model": _field("model", "model", text),
-    "input": _read_elsewhere,
-    "instructions": _field("instructions", "instructions", text),
-    "stream": _field("stream", "is_stream", flag),
-    "store": _field("store", "store", flag),
-    "previous_response_id": _field("previous_response_id", "previous_response_id", text),
-    "metadata": _field("metadata", "metadata", text_mapping),
+_MEMBERS: dict[str, Read] = {
+    "model": to_field("model", "model", text),
+    "input": read_elsewhere,
+    "instructions": to_field("instructions", "instructions", text),
+    "stream": to_field("is_stream", "stream", flag),
+    "store": to_field("store", "store", flag),
+    "previous_response_id": to_field("previous_response_id", "previous_response_id", text),
+    "metadata": to_field("metadata", "metadata", text_mapping),
     "safety_identifier": _read_safety_identifier,
     "user": _read_user,
-    "max_output_tokens": _generation("max_output_tokens", _natural),
-    "temperature": _generation("temperature", number),
-    "top_p": _generation("top_p", number),
-    "top_logprobs": _generation("top_logprobs", _natural),
-    "service_tier": _generation("service_tier", text),
+    "max_output_tokens": to_generation("max_output_tokens", _natural),
+    "temperature": to_generation("temperature", number),
+    "top_p": to_generation("top_p", number),
+    "top_logprobs": to_generation("top_logprobs", _natural),
+    "service_tier": to_generation("service_tier", text),
     "include": _read_include,
     "tools": _read_tools,
-    "tool_choice": _read_tool_choice,
-    "parallel_tool_calls": _capability("parallel_tool_calls", flag),
-    "max_tool_calls": _capability("max_tool_calls", _natural),
+    "tool_choice": to_capability("tool_choice", read_choice),
+    "parallel_tool_calls": to_capability("parallel_tool_calls", flag),
+    "max_tool_calls": to_capability("max_tool_calls", _natural),
     "text": _read_text,
     "reasoning": _read_reasoning,
-    **dict.fromkeys(_CACHE_MEMBERS, _read_elsewhere),
+    **dict.fromkeys(_CACHE_MEMBERS, read_elsewhere),
 }

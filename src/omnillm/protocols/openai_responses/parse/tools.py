@@ -114,14 +114,14 @@ def _read_mcp(tool: dict[str, Any]) -> BuiltinTool:
     )
 
 
-def read_choice(choice: Any) -> ToolChoice:
+def read_choice(choice: Any, path: str) -> ToolChoice:
     if type(choice) is str:
         if choice not in _MODES:
-            raise Unfit("tool_choice", '"auto", "none", "required" or an object')
+            raise Unfit(path, '"auto", "none", "required" or an object')
         return ToolChoice(mode=choice)  # type: ignore[arg-type]  # checked above
-    kind = text(mapping(choice, "tool_choice").get("type"), "tool_choice.type")
+    kind = text(mapping(choice, path).get("type"), f"{path}.type")
     if kind in {"function", "custom"} and choice.keys() == {"type", "name"}:
-        return ToolChoice(mode="named", names=(text(choice["name"], "tool_choice.name"),), kind=kind)  # type: ignore[arg-type]  # checked above
+        return ToolChoice(mode="named", names=(text(choice["name"], f"{path}.name"),), kind=kind)  # type: ignore[arg-type]  # checked above
     if kind == "allowed_tools":
         return _read_allowed(choice)
     return ToolChoice(mode="named", protocol=NAME, native=choice)
