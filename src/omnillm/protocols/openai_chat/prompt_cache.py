@@ -21,17 +21,19 @@ from omnillm.model.capabilities import (
     PromptCacheRetention,
 )
 from omnillm.model.message import SYSTEM_ROLES, CacheControl, Message, RequestItem
+from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.place import Place
+from omnillm.protocols.position import Position
 from omnillm.protocols.shapes import Unfit, mapping, optional_text, text
 
-_BREAKPOINT = "prompt_cache_breakpoint"
+BREAKPOINT = "prompt_cache_breakpoint"
 _MARK = "cache_control"
-MARKS = frozenset({_BREAKPOINT, _MARK})
+MARKS = frozenset({BREAKPOINT, _MARK})
 _TERMS = {"": "", "30m": "30m", "12h": "12h", "5m": "30m", "1h": "12h"}
 """Lifetimes that OpenAI knows, for those that clients write: never a shorter one."""
 _OWN_TERMS = frozenset({"", "30m", "12h"})
-RETENTIONS = {PromptCacheRetention.SHORT: "in_memory", PromptCacheRetention.LONG: "24h"}
-_RETENTION_OF_WORD = {word: retention for retention, word in RETENTIONS.items()}
+_WORD_OF_RETENTION = {PromptCacheRetention.SHORT: "in_memory", PromptCacheRetention.LONG: "24h"}
+_RETENTION_OF_WORD = {word: retention for retention, word in _WORD_OF_RETENTION.items()}
 _POLICY = frozenset({"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"})
 _OPTIONS = frozenset({"mode", "ttl"})
 _OPTION_TERMS = frozenset({None, "30m"})
@@ -42,27 +44,39 @@ _CANNOT_BE_TOLD = "The host cannot be told to cache the prompt: give a cache key
 
 def mark_of(part: dict[str, Any]) -> CacheControl | None:
     """Read the mark of a part, in either spelling."""
-    said = part.get(_BREAKPOINT)
-    if said is not None:
-        if mapping(said, _BREAKPOINT).get("mode", "explicit") != "explicit":
-            raise Unfit(f"{_BREAKPOINT}.mode", '"explicit"')
-        return CacheControl(ttl=optional_text(said, "ttl", _BREAKPOINT))
+    if part.get(BREAKPOINT) is not None:
+        return breakpoint_of(part)
     said = part.get(_MARK)
     return None if said is None else CacheControl(ttl=optional_text(mapping(said, _MARK), "ttl", _MARK))
+
+
+def breakpoint_of(part: dict[str, Any]) -> CacheControl | None:
+    """Read the mark of a part in OpenAI's own spelling."""
+    said = part.get(BREAKPOINT)
+    if said is None:
+        return None
+    if mapping(said, BREAKPOINT).get("mode", "explicit") != "explicit":
+        raise Unfit(f"{BREAKPOINT}.mode", '"explicit"')
+    return CacheControl(ttl=optional_text(said, "ttl", BREAKPOINT))
+
+
+def written_breakpoint(mark: CacheControl, place: Position) -> dict[str, str]:
+    """Write a mark in OpenAI's own spelling, with a lifetime that OpenAI knows."""
+    if mark.ttl not in _OWN_TERMS:
+        place.approximate(".cache_control.ttl", "OpenAI keeps a prefix for 30m or 12h")
+    term = _TERMS.get(mark.ttl, "")
+    return {"mode": "explicit", "ttl": term} if term else {"mode": "explicit"}
 
 
 def write_mark(out: dict[str, Any], mark: CacheControl, place: Place) -> None:
     if not place.takes_marks:
         place.drop(".cache_control", "the prompt cache is disabled")
     elif place.is_openai:
-        term = _TERMS.get(mark.ttl, "")
-        if mark.ttl not in _OWN_TERMS:
-            place.losses.approximate(place.here(".cache_control.ttl"), "OpenAI keeps a prefix for 30m or 12h")
-        out[_BREAKPOINT] = {"mode": "explicit", "ttl": term} if term else {"mode": "explicit"}
+        out[BREAKPOINT] = written_breakpoint(mark, place)
     elif not place.is_native:
         place.drop(".cache_control", "the host caches by its own rules")
     elif mark.ttl in {"30m", "12h"}:
-        out[_BREAKPOINT] = {"mode": "explicit", "ttl": mark.ttl}
+        out[BREAKPOINT] = {"mode": "explicit", "ttl": mark.ttl}
     else:
         out[_MARK] = {"type": "ephemeral", "ttl": mark.ttl} if mark.ttl else {"type": "ephemeral"}
 
@@ -93,19 +107,24 @@ def write_policy(policy: PromptCachePolicy, body: dict[str, Any], place: Place) 
         return
     asked = len(body)
     policy = _takeable(policy, place)
-    if isinstance(policy.key, ExplicitKey):
-        body["prompt_cache_key"] = policy.key.value
-    elif policy.key is not None:
-        place.losses.drop(f"{_CONFIG}.key", "the key was not made")
-    retention = RETENTIONS.get(policy.retention)
-    if retention is not None:
-        body["prompt_cache_retention"] = retention
+    write_terms(policy, body, place.losses)
     if policy.vendor_extensions:
         _write_options(policy, body, place)
     if policy.mode == "required" and len(body) == asked and not place.is_openai:
         raise ProtocolError(_CANNOT_BE_TOLD, reason="unsupported_feature")
     if len(body) == asked and policy.breakpoint == Auto():
         place.losses.approximate(_CONFIG, "the host caches by its own rules")
+
+
+def write_terms(policy: PromptCachePolicy, body: dict[str, Any], losses: Losses) -> None:
+    """Write the key and the retention."""
+    if isinstance(policy.key, ExplicitKey):
+        body["prompt_cache_key"] = policy.key.value
+    elif policy.key is not None:
+        losses.drop(f"{_CONFIG}.key", "the key was not made")
+    retention = _WORD_OF_RETENTION.get(policy.retention)
+    if retention is not None:
+        body["prompt_cache_retention"] = retention
 
 
 def _takeable(policy: PromptCachePolicy, place: Place) -> PromptCachePolicy:
@@ -116,7 +135,7 @@ def _takeable(policy: PromptCachePolicy, place: Place) -> PromptCachePolicy:
         raise ProtocolError(_CANNOT_BE_TOLD, reason="unsupported_feature")
     if policy.key is not None:
         place.losses.drop(f"{_CONFIG}.key", "the host may refuse it")
-    if policy.retention in RETENTIONS:
+    if policy.retention in _WORD_OF_RETENTION:
         place.losses.drop(f"{_CONFIG}.retention", "the host may refuse it")
     place.losses.drop_extensions(policy.vendor_extensions, f"{_CONFIG}.", "the host may refuse it")
     return replace(policy, key=None, retention=PromptCacheRetention.PROVIDER_DEFAULT, vendor_extensions={})

@@ -22,13 +22,11 @@ from omnillm.model.message import (
 )
 from omnillm.protocols.base64_text import data_url, encode
 from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
+from omnillm.protocols.openai_chat.prompt_cache import BREAKPOINT, written_breakpoint
 from omnillm.protocols.openai_responses.model_items import ITEM
 from omnillm.protocols.openai_responses.place import NAME, Place
 
 Part = dict[str, Any]
-_TERMS = {"5m": "30m", "1h": "12h"}
-"""Lifetimes that OpenAI knows, for those that others do: never a shorter one."""
-_OWN_TERMS = frozenset({"", "30m", "12h"})
 _DOCUMENT = "document"
 _IMAGE_TYPE = "image/png"
 
@@ -60,11 +58,7 @@ def _mark(out: Part, mark: CacheControl, place: Place) -> None:
     if not place.takes_marks:
         place.drop(".cache_control", "the prompt cache is disabled")
         return
-    term = mark.ttl
-    if term not in _OWN_TERMS:
-        term = _TERMS.get(term, "")
-        place.approximate(".cache_control.ttl", "OpenAI keeps a prefix for 30m or 12h")
-    out["prompt_cache_breakpoint"] = {"mode": "explicit", "ttl": term} if term else {"mode": "explicit"}
+    out[BREAKPOINT] = written_breakpoint(mark, place)
 
 
 def _write_text(part: Text, place: Place) -> Part:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from omnillm.model.capabilities import Auto, ExplicitKey, PromptCachePolicy
+from omnillm.model.capabilities import Auto, PromptCachePolicy
 from omnillm.model.message import File, ImageBase64, ImageFile, ImageUrl, Message, MessageRole, RequestItem, Text
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_chat.prompt_cache import RETENTIONS, message_before, with_mark
+from omnillm.protocols.openai_chat.prompt_cache import message_before, with_mark, write_terms
 from omnillm.protocols.openai_responses.place import Place
 
 _PATH = "capabilities.prompt_cache"
@@ -20,13 +20,7 @@ def write_policy(policy: PromptCachePolicy, body: dict[str, Any], place: Place) 
     if policy.mode == "disabled":
         losses.approximate(_PATH, "nothing is asked; OpenAI may cache by its own rules")
         return
-    if isinstance(policy.key, ExplicitKey):
-        body["prompt_cache_key"] = policy.key.value
-    elif policy.key is not None:
-        losses.drop(f"{_PATH}.key", "the key was not made")
-    retention = RETENTIONS.get(policy.retention)
-    if retention is not None:
-        body["prompt_cache_retention"] = retention
+    write_terms(policy, body, losses)
     if policy.vendor_extensions:
         _write_options(policy, body, place)
     if policy.mode == "required":

@@ -6,7 +6,6 @@ from typing import Any
 from omnillm.model.media import FileSource, InlineSource, MediaSource, UrlSource
 from omnillm.model.message import (
     Audio,
-    CacheControl,
     Citation,
     File,
     ImageBase64,
@@ -19,9 +18,9 @@ from omnillm.model.message import (
     VendorExtensions,
 )
 from omnillm.protocols.base64_text import decode, read_data_url
+from omnillm.protocols.openai_chat.prompt_cache import BREAKPOINT, breakpoint_of
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.shapes import (
-    Unfit,
     array,
     each,
     mapping,
@@ -35,12 +34,11 @@ from omnillm.protocols.shapes import (
 
 IN_MESSAGE: VendorExtensions = {"place": "message"}
 """On a Native part: it is content of a message, not an item of its own."""
-_BREAKPOINT = "prompt_cache_breakpoint"
-_TEXT_MEMBERS = frozenset({"type", "text", "annotations", _BREAKPOINT})
-_IMAGE_MEMBERS = frozenset({"type", "image_url", "file_id", "detail", _BREAKPOINT})
-_FILE_MEMBERS = frozenset({"type", "file_data", "file_id", "file_url", "filename", "detail", _BREAKPOINT})
-_REFUSAL_MEMBERS = frozenset({"type", "refusal", _BREAKPOINT})
-_AUDIO_MEMBERS = frozenset({"type", "input_audio", _BREAKPOINT})
+_TEXT_MEMBERS = frozenset({"type", "text", "annotations", BREAKPOINT})
+_IMAGE_MEMBERS = frozenset({"type", "image_url", "file_id", "detail", BREAKPOINT})
+_FILE_MEMBERS = frozenset({"type", "file_data", "file_id", "file_url", "filename", "detail", BREAKPOINT})
+_REFUSAL_MEMBERS = frozenset({"type", "refusal", BREAKPOINT})
+_AUDIO_MEMBERS = frozenset({"type", "input_audio", BREAKPOINT})
 _URL_CITATION = frozenset({"type", "url", "title", "start_index", "end_index"})
 
 
@@ -64,7 +62,7 @@ def _read_text(part: dict[str, Any], item_id: str) -> Text:
         text=said,
         citations=read_annotations(part),
         item_id=item_id,
-        cache_control=_mark_of(part),
+        cache_control=breakpoint_of(part),
         vendor_extensions=_without_empty_logprobs(rest(part, _TEXT_MEMBERS)),
     )
 
@@ -73,15 +71,6 @@ def _without_empty_logprobs(extensions: VendorExtensions) -> VendorExtensions:
     if extensions.get("logprobs") == []:
         del extensions["logprobs"]
     return extensions
-
-
-def _mark_of(part: dict[str, Any]) -> CacheControl | None:
-    said = part.get(_BREAKPOINT)
-    if said is None:
-        return None
-    if mapping(said, _BREAKPOINT).get("mode", "explicit") != "explicit":
-        raise Unfit(f"{_BREAKPOINT}.mode", '"explicit"')
-    return CacheControl(ttl=optional_text(said, "ttl", _BREAKPOINT))
 
 
 def read_annotations(part: dict[str, Any]) -> tuple[Citation, ...]:
@@ -111,7 +100,7 @@ def _read_refusal(part: dict[str, Any], item_id: str) -> Refusal:
 
 def _read_image(part: dict[str, Any], _: str) -> MessagePart:
     url, file_id = optional_text(part, "image_url"), optional_text(part, "file_id")
-    detail, mark, more = optional_text(part, "detail"), _mark_of(part), rest(part, _IMAGE_MEMBERS)
+    detail, mark, more = optional_text(part, "detail"), breakpoint_of(part), rest(part, _IMAGE_MEMBERS)
     if url and file_id:
         more["file_id"] = file_id
     if url.startswith("data:"):
@@ -136,7 +125,7 @@ def _read_file(part: dict[str, Any], _: str) -> MessagePart:
         source=source,
         filename=optional_text(part, "filename"),
         detail=optional_text(part, "detail"),
-        cache_control=_mark_of(part),
+        cache_control=breakpoint_of(part),
         vendor_extensions=more,
     )
 
@@ -165,7 +154,7 @@ def _read_audio(part: dict[str, Any], _: str) -> MessagePart:
     return Audio(
         source=InlineSource(data=content, media_type=f"audio/{word}"),
         format=word,
-        cache_control=_mark_of(part),
+        cache_control=breakpoint_of(part),
         vendor_extensions=rest(part, _AUDIO_MEMBERS),
     )
 
