@@ -11,10 +11,11 @@ _TIER = "generation.service_tier"
 _unsaid_numbers = said("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
 
 
-def drop_unsaid(generation: GenerationConfig, losses: Losses, host: str) -> None:
+def drop_unsaid(generation: GenerationConfig, losses: Losses, host: str, *, says_seed: bool = False) -> None:
     """`host`: what people call the protocol."""
     for name, _ in _unsaid_numbers(generation):
-        losses.drop(f"generation.{name}", f"{host} has no {name}")
+        if name != "seed" or not says_seed:
+            losses.drop(f"generation.{name}", f"{host} has no {name}")
     if generation.n is not None and generation.n != 1:
         losses.drop("generation.n", f"{host} gives one answer")
     for name in ("logprobs", "verbosity"):

@@ -6,7 +6,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
-from omnillm.protocols.counts import UNREADABLE, Count, decode_clamped
+from omnillm.protocols.counts import UNREADABLE, Count, decode_lenient
 from omnillm.protocols.gemini_generate_content.failure import read_failure, write_fault
 from omnillm.protocols.gemini_generate_content.peek import searches_of, usage_of
 from omnillm.protocols.gemini_generate_content.wire import Candidate, GroundingMetadata, ModalityCount, UsageMetadata
@@ -62,6 +62,9 @@ class ClientMessage(msgspec.Struct, frozen=True, gc=False):
     results_snake: msgspec.Raw = msgspec.field(name="tool_response", default=ABSENT)
 
 
+_FROM_PROVIDER = msgspec.json.Decoder(ServerMessage)
+
+
 class LiveWatch:
     __slots__ = ("_asked", "_is_due", "_is_metered", "_is_talking", "_last", "is_unbounded", "observed_tokens", "prompt_tokens")
 
@@ -112,12 +115,9 @@ class LiveWatch:
         if b"usageMetadata" not in message and b"turnComplete" not in message:
             return ()
         try:
-            told = msgspec.json.decode(message, type=ServerMessage)
+            told = decode_lenient(_FROM_PROVIDER, message)
         except UNREADABLE:
-            try:
-                told = decode_clamped(message, ServerMessage)
-            except UNREADABLE:
-                return ()
+            return ()
         return self._follow(told)
 
     def _follow(self, told: ServerMessage) -> tuple[Report, ...]:

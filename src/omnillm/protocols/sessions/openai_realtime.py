@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from omnillm.outcome import Verdict
-from omnillm.protocols.counts import UNREADABLE, Count, decode_clamped
+from omnillm.protocols.counts import UNREADABLE, Count, decode_lenient
 from omnillm.protocols.modalities import Media, split_completion, split_prompt
 from omnillm.protocols.openai_chat.failure import read_failure, write_fault
 from omnillm.protocols.openai_chat.usage import media_of
@@ -51,6 +51,7 @@ class ClientEvent(msgspec.Struct, frozen=True, gc=False):
     event_id: str | None = None
 
 
+_FROM_PROVIDER = msgspec.json.Decoder(ServerEvent)
 NO_EVENT: Final = ClientEvent()
 _TELLING = (b"response.created", b"response.done", b"transcription.completed", b'"error"')
 
@@ -93,12 +94,9 @@ class RealtimeWatch:
         if not any(word in message for word in _TELLING):
             return ()
         try:
-            event = msgspec.json.decode(message, type=ServerEvent)
+            event = decode_lenient(_FROM_PROVIDER, message)
         except UNREADABLE:
-            try:
-                event = decode_clamped(message, ServerEvent)
-            except UNREADABLE:
-                return ()
+            return ()
         return self._follow(event)
 
     def _follow(self, event: ServerEvent) -> tuple[Report, ...]:

@@ -166,7 +166,7 @@ def _tool_call(part: ToolCall, place: Place) -> GeminiPart:
     return written
 
 
-def _tool_result(part: ToolResult, place: Place) -> GeminiPart:
+def emit_result(part: ToolResult, place: Place) -> GeminiPart:
     """Write the one response, with the media beside it."""
     value, media = _answer(part, place)
     response: dict[str, Any] = {} if value is None else write_response(value[0], is_error=bool(part.is_error))
@@ -191,10 +191,6 @@ def _add_media(media: list[GeminiPart], result: GeminiPart, place: Place) -> Non
         return
     place.losses.move(place.around(".content"), "what is no text stands after the results")
     place.media += media
-
-
-def emit_result(result: ToolResult, place: Place) -> GeminiPart:
-    return _tool_result(result, place)
 
 
 def emit_stray_result(result: ToolResult, place: Place) -> list[GeminiPart]:
@@ -284,7 +280,7 @@ _PARTS: dict[type, Callable[[Any, Place], GeminiPart | None]] = {
     Text: _text,
     Reasoning: _reasoning,
     ToolCall: _tool_call,
-    ToolResult: _tool_result,
+    ToolResult: emit_result,
     ImageBase64: _image,
     ImageUrl: emit_image_url,
     ImageFile: emit_image_file,

@@ -9,25 +9,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from omnillm.model.events import (
-    AudioDelta,
-    CitationAdded,
-    Completed,
-    Failed,
-    Finished,
-    LlmStreamEvent,
-    NativeEvent,
-    OpaqueAdded,
-    PartEnded,
-    PartStarted,
-    ReasoningDelta,
-    RefusalDelta,
-    ResponseStarted,
-    TextDelta,
-    ToolCallDelta,
-    UsageReported,
-)
+from omnillm.model.events import Completed, Failed, Finished, LlmStreamEvent, NativeEvent, ResponseStarted, TextDelta, UsageReported
 from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.differences.part_order import PART_EVENTS
 from omnillm.protocols.gemini_generate_content.emit.candidate import CandidateWriter, Parts
 from omnillm.protocols.gemini_generate_content.emit.reply import BLOCKED, drop_tier
 from omnillm.protocols.gemini_generate_content.failure import write_stream_fault
@@ -152,10 +136,7 @@ class GenerateContentEncoder:
         return b""
 
     _FEED: ClassVar[dict[type, Callable[["GenerateContentEncoder", Any], bytes]]] = {
-        **dict.fromkeys(
-            (PartStarted, TextDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, AudioDelta, OpaqueAdded, CitationAdded, PartEnded),
-            _feed_part,
-        ),
+        **dict.fromkeys(PART_EVENTS, _feed_part),
         ResponseStarted: _start,
         UsageReported: _count,
         Finished: _finish,

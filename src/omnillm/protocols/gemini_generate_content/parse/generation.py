@@ -1,6 +1,6 @@
 """`generationConfig`, read to the canonical model. What has no canonical home stays together under its name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ MOST_CANDIDATES = 8
 
 
 Config = dict[str, Any]
+Read = Callable[[Any, str], Any]
 
 
 def read_config(body: dict[str, Any]) -> tuple[Config, VendorExtensions]:
@@ -40,11 +41,16 @@ def read_config(body: dict[str, Any]) -> tuple[Config, VendorExtensions]:
 
 
 def read_generation(config: Config, service_tier: str) -> GenerationConfig:
+    return generation_of(config, _GENERATION, _PATH, service_tier)
+
+
+def generation_of(config: Config, members: Mapping[str, tuple[str, Read]], path: str, service_tier: str) -> GenerationConfig:
+    """`members`: the field of each member that is there, and what reads it."""
     said: dict[str, Any] = {"service_tier": service_tier} if service_tier else {}
-    for name in filter(_GENERATION.__contains__, config):
+    for name in filter(members.__contains__, config):
         if (value := config[name]) is not None:
-            field, read = _GENERATION[name]
-            said[field] = read(value, f"{_PATH}.{name}")
+            field, read = members[name]
+            said[field] = read(value, f"{path}.{name}")
     return GenerationConfig(**said) if said else NO_GENERATION
 
 
@@ -59,7 +65,7 @@ def read_capabilities(config: Config, extensions: VendorExtensions) -> dict[str,
     }
 
 
-_GENERATION: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+_GENERATION: dict[str, tuple[str, Read]] = {
     "maxOutputTokens": ("max_output_tokens", partial(integer, lowest=1)),
     "temperature": ("temperature", number),
     "topP": ("top_p", number),

@@ -5,24 +5,17 @@ from typing import Any
 import msgspec
 
 from omnillm.model.capabilities import CapabilitySet, OutputModality, ReasoningCapability, StructuredOutputConfig
-from omnillm.model.request import GenerationConfig, LlmRequest
+from omnillm.model.request import LlmRequest
 from omnillm.protocols.differences.effort import effort_of
+from omnillm.protocols.differences.generation import drop_unsaid
 from omnillm.protocols.gemini_interactions.place import Place
-from omnillm.protocols.said import said
 
-_NUMBERS = {
-    "max_output_tokens": "max_output_tokens",
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "top_k": "top_k",
-    "seed": "seed",
-}
+_NUMBERS = frozenset({"max_output_tokens", "temperature", "top_p", "top_k", "seed"})
 _LEVELS = frozenset({"minimal", "low", "medium", "high", "xhigh"})
 _LEAST = "minimal"
 _REASONING = "capabilities.reasoning"
 _OUTPUT = "capabilities.structured_output"
 _MOST_STOPS = 5
-_unsaid = said("presence_penalty", "frequency_penalty", "logit_bias", "top_logprobs")
 _JSON = "application/json"
 _MODALITIES = "capabilities.modalities"
 
@@ -30,28 +23,17 @@ _MODALITIES = "capabilities.modalities"
 def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
     generation, losses = request.generation, place.losses
     told = msgspec.to_builtins(generation)  # what is not said is left out, all in one step
-    config: dict[str, Any] = {_NUMBERS[name]: told[name] for name in filter(_NUMBERS.__contains__, told)}
+    config: dict[str, Any] = {name: told[name] for name in filter(_NUMBERS.__contains__, told)}
     if generation.stop:
         config["stop_sequences"] = list(generation.stop if place.is_own else generation.stop[:_MOST_STOPS])
         if len(generation.stop) > _MOST_STOPS and not place.is_own:
             losses.drop("generation.stop", f"Gemini takes {_MOST_STOPS}")
-    _drop_unsaid(generation, place)
+    drop_unsaid(generation, losses, "Interactions", says_seed=True)
     if request.capabilities.audio is not None:
         losses.drop("capabilities.audio", "Gemini has other voices, in speech_config")
     if request.capabilities.reasoning is not None:
         _think(request.capabilities.reasoning, config, place)
     return config
-
-
-def _drop_unsaid(generation: GenerationConfig, place: Place) -> None:
-    losses = place.losses
-    for name, _ in _unsaid(generation):
-        losses.drop(f"generation.{name}", f"Interactions has no {name}")
-    if generation.n is not None and generation.n != 1:
-        losses.drop("generation.n", "Interactions gives one answer")
-    for name in ("logprobs", "verbosity"):
-        if getattr(generation, name):
-            losses.drop(f"generation.{name}", f"Interactions has no {name}")
 
 
 def _think(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) -> None:

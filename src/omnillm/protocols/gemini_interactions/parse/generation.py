@@ -1,12 +1,12 @@
 """`generation_config` and the form of the answer, read to the canonical model. What has no canonical home stays under its name."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from omnillm.model.capabilities import OutputModality, ReasoningCapability, StructuredOutputConfig
 from omnillm.model.message import VendorExtensions
-from omnillm.model.request import NO_GENERATION, GenerationConfig
+from omnillm.model.request import GenerationConfig
+from omnillm.protocols.gemini_generate_content.parse.generation import Read, generation_of
 from omnillm.protocols.shapes import array, integer, mapping, number, optional_mapping, optional_text, optional_texts, rest, texts
 
 _PATH = "generation_config"
@@ -16,7 +16,7 @@ _MODALITIES = {"text": OutputModality.TEXT, "audio": OutputModality.AUDIO, "imag
 _JSON, _PLAIN = "application/json", "text/plain"
 _TEXT = frozenset({"type", "mime_type", "schema"})
 
-_GENERATION: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+_GENERATION: dict[str, tuple[str, Read]] = {
     "max_output_tokens": ("max_output_tokens", partial(integer, lowest=1)),
     "temperature": ("temperature", number),
     "top_p": ("top_p", number),
@@ -36,12 +36,7 @@ def read_config(body: dict[str, Any]) -> tuple[dict[str, Any], VendorExtensions]
 
 
 def read_generation(config: dict[str, Any], service_tier: str) -> GenerationConfig:
-    said: dict[str, Any] = {"service_tier": service_tier} if service_tier else {}
-    for name in filter(_GENERATION.__contains__, config):
-        if (value := config[name]) is not None:
-            field, read = _GENERATION[name]
-            said[field] = read(value, f"{_PATH}.{name}")
-    return GenerationConfig(**said) if said else NO_GENERATION
+    return generation_of(config, _GENERATION, _PATH, service_tier)
 
 
 def read_reasoning(config: dict[str, Any], extensions: VendorExtensions) -> ReasoningCapability | None:
