@@ -3,7 +3,6 @@
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
-from omnillm.model.message import VendorExtensions
 from omnillm.protocols.anthropic_messages.parse.blocks import NAME, parse_cache_control
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.differences.tool_options import told_apart
@@ -38,7 +37,7 @@ def _tool(tool: Any, body: dict[str, Any]) -> ToolDefinition | BuiltinTool:
 
 
 def _function(tool: dict[str, Any]) -> ToolDefinition:
-    extensions: VendorExtensions = {} if _TOOL.issuperset(tool) else rest(tool, _TOOL)
+    extensions = rest(tool, _TOOL)
     schema = optional_mapping(tool, "input_schema")
     return ToolDefinition(
         name=text(tool.get("name"), "name"),

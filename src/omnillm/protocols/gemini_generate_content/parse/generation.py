@@ -37,7 +37,7 @@ Read = Callable[[Any, str], Any]
 def read_config(body: dict[str, Any]) -> tuple[Config, VendorExtensions]:
     """Return `generationConfig`, and what of it has no canonical home."""
     config = camel(optional_mapping(body, _PATH) or {}, _PATH)
-    return config, {} if _KNOWN.issuperset(config) else rest(config, _KNOWN)
+    return config, rest(config, _KNOWN)
 
 
 def read_generation(config: Config, service_tier: str) -> GenerationConfig:
@@ -115,7 +115,7 @@ def _reasoning(config: dict[str, Any]) -> ReasoningCapability | None:
     if thinking is None:
         return None
     thinking = camel(thinking, path)
-    more: VendorExtensions = {} if _THINKING.issuperset(thinking) else rest(thinking, _THINKING)
+    more = rest(thinking, _THINKING)
     level = optional_text(thinking, "thinkingLevel", path).upper()
     if level and level not in _LEVELS and level != "THINKING_LEVEL_UNSPECIFIED":
         more["thinkingLevel"] = level

@@ -17,7 +17,6 @@ from omnillm.model.message import (
     Text,
     ToolCall,
     ToolResult,
-    VendorExtensions,
 )
 from omnillm.protocols.differences.arguments import text_of
 from omnillm.protocols.gemini_generate_content.call_ids import ReplyCalls, RequestCalls
@@ -119,7 +118,7 @@ def _opaque(part: dict[str, Any], reader: PartReader) -> tuple[Opaque | None, st
 def _text(value: Any, part: dict[str, Any], reader: PartReader) -> MessagePart:
     words = text(value, "text")
     opaque, word = _opaque(part, reader)
-    extensions: VendorExtensions = {} if _TEXT.issuperset(part) else rest(part, _TEXT)
+    extensions = rest(part, _TEXT)
     if part.get("thought") is not True:
         return Text(text=words, signature=opaque, vendor_extensions=extensions)
     if word == REDACTED:
@@ -133,7 +132,7 @@ def _function_call(value: Any, part: dict[str, Any], reader: PartReader) -> Mess
     call = camel(mapping(value, "functionCall"))
     name = text(call.get("name"), "functionCall.name")
     signature = optional_text(part, "thoughtSignature")
-    extensions: VendorExtensions = {} if _CALL_PART.issuperset(part) else rest(part, _CALL_PART)
+    extensions = rest(part, _CALL_PART)
     if not _CALL.issuperset(call) and (more := rest(call, _CALL)):
         extensions["functionCall"] = more
     return ToolCall(
@@ -153,7 +152,7 @@ def _function_response(value: Any, part: dict[str, Any], reader: PartReader) -> 
     media = result.get("parts")
     if media is not None:
         content += _media(media, reader)
-    extensions: VendorExtensions = {} if _RESULT_PART.issuperset(part) else rest(part, _RESULT_PART)
+    extensions = rest(part, _RESULT_PART)
     if not _RESULT.issuperset(result) and (more := rest(result, _RESULT)):
         extensions["functionResponse"] = more
     return ToolResult(

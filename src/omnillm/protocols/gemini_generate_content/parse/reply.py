@@ -87,7 +87,7 @@ def _candidate(candidate: dict[str, Any], position: int, reader: ReplyReader, lo
     message = Message(
         role=MessageRole.ASSISTANT,
         parts=tuple(parts),
-        vendor_extensions={} if _CONTENT.issuperset(content) else rest(content, _CONTENT),
+        vendor_extensions=rest(content, _CONTENT),
     )
     read = Candidate(message=message, finish_reason=reason, native_finish_reason=native, logprobs=logprobs, vendor_extensions=extensions)
     return (position if index is None else index), read

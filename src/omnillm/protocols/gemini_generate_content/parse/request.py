@@ -3,7 +3,6 @@
 from typing import Any
 
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet
-from omnillm.model.message import VendorExtensions
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.gemini_generate_content.parse.conversation import parse_conversation
 from omnillm.protocols.gemini_generate_content.parse.generation import read_capabilities, read_config, read_generation
@@ -26,7 +25,7 @@ _CAPABLE = frozenset({"tools", "toolConfig", "safetySettings"})
 
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     body = camel(body)
-    extensions: VendorExtensions = {} if _KNOWN.issuperset(body) else rest(body, _KNOWN)
+    extensions = rest(body, _KNOWN)
     config, more = read_config(body)
     capabilities = read_capabilities(config, more)
     if not _CAPABLE.isdisjoint(body):

@@ -52,7 +52,7 @@ def _function(value: Any) -> ToolDefinition:
         name=text(declaration.get("name"), "name"),
         description=optional_text(declaration, "description"),
         input_schema=schema,
-        vendor_extensions={} if _DECLARATION.issuperset(declaration) else rest(declaration, _DECLARATION),
+        vendor_extensions=rest(declaration, _DECLARATION),
     )
 
 
@@ -69,7 +69,7 @@ def parse_tool_choice(body: dict[str, Any], extensions: VendorExtensions) -> Too
     if not given:
         return None
     config = camel(given)
-    more: dict[str, Any] = {} if _TOOL_CONFIG.issuperset(config) else rest(config, _TOOL_CONFIG)
+    more = rest(config, _TOOL_CONFIG)
     calling = camel(optional_mapping(config, "functionCallingConfig", "toolConfig") or {})
     if not _CALLING.issuperset(calling) and (inner := rest(calling, _CALLING)):
         more["functionCallingConfig"] = inner

@@ -32,7 +32,7 @@ FORMS = frozenset({"response_format", "response_mime_type", "response_modalities
 def read_config(body: dict[str, Any]) -> tuple[dict[str, Any], VendorExtensions]:
     """Return `generation_config`, and what of it has no canonical home."""
     config = optional_mapping(body, _PATH) or {}
-    return config, {} if _KNOWN.issuperset(config) else rest(config, _KNOWN)
+    return config, rest(config, _KNOWN)
 
 
 def read_generation(config: dict[str, Any], service_tier: str) -> GenerationConfig:

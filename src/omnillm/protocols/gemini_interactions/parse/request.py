@@ -21,7 +21,7 @@ _KNOWN = FORMS | {
 
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     """Read a request. What Google runs or keeps (an agent, the background) stays an extension: `transcode.py` refuses it elsewhere."""
-    extensions: VendorExtensions = {} if _KNOWN.issuperset(body) else rest(body, _KNOWN)
+    extensions = rest(body, _KNOWN)
     config, more = read_config(body)
     capabilities = _capabilities(body, config, extensions, more)
     if more:

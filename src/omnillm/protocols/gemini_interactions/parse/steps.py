@@ -61,7 +61,7 @@ def read_call(step: dict[str, Any], sign: Sign) -> ToolCall:
         name=text(step.get("name"), "name"),
         arguments=text_of(optional_mapping(step, "arguments") or {}),
         signature=sign(signature) if signature else None,
-        vendor_extensions={} if _CALL.issuperset(step) else rest(step, _CALL),
+        vendor_extensions=rest(step, _CALL),
     )
 
 
@@ -71,7 +71,7 @@ def read_result(step: dict[str, Any]) -> ToolResult:
         name=optional_text(step, "name"),
         content=_answer(step.get("result")),
         is_error=optional_flag(step, "is_error") or None,
-        vendor_extensions={} if _RESULT.issuperset(step) else rest(step, _RESULT),
+        vendor_extensions=rest(step, _RESULT),
     )
 
 

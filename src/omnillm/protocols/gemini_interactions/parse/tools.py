@@ -29,7 +29,7 @@ def _function(tool: dict[str, Any]) -> ToolDefinition:
         name=text(tool.get("name"), "name"),
         description=optional_text(tool, "description"),
         input_schema=optional_mapping(tool, "parameters"),
-        vendor_extensions={} if _FUNCTION.issuperset(tool) else rest(tool, _FUNCTION),
+        vendor_extensions=rest(tool, _FUNCTION),
     )
 
 
