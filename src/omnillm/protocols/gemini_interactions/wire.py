@@ -46,8 +46,6 @@ class InteractionUsage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """A step of a reply."""
-
     type: str = ""
     content: Any = None
     summary: Any = None

@@ -128,11 +128,6 @@ def _tool_call(part: ToolCall, place: Place, writer: BlockWriter) -> Block:
     return {"type": "tool_use", "id": call_id_of(part.call_id, place, writer), "name": part.name, "input": arguments}
 
 
-def _tool_result(part: ToolResult, place: Place, writer: BlockWriter) -> Block:
-    """As a part of a message, where the normal form does not have it."""
-    return tool_result_block(part, place[1], writer)
-
-
 def tool_result_block(result: ToolResult, item: int, writer: BlockWriter) -> Block:
     path = f"input[{item}]"
     call_id = plain_id(result.call_id)
@@ -211,7 +206,7 @@ _BLOCKS: dict[type, Callable[[Any, Place, BlockWriter], Block | None]] = {
     Text: _text,
     Reasoning: _reasoning,
     ToolCall: _tool_call,
-    ToolResult: _tool_result,
+    ToolResult: lambda part, place, writer: tool_result_block(part, place[1], writer),
     ImageBase64: emit_image_base64,
     ImageUrl: emit_image_url,
     ImageFile: emit_image_file,

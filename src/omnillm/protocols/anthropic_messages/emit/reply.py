@@ -167,7 +167,6 @@ def carrier(signature: Opaque) -> Block:
 
 
 def reply_reasoning(part: Reasoning, place: Place, writer: BlockWriter) -> Block | None:
-    """Write reasoning."""
     opaque = part.opaque
     if opaque is None:
         if part.is_redacted or not (part.text or part.summary):

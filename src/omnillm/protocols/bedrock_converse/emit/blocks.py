@@ -111,11 +111,6 @@ def _tool_call(part: ToolCall, place: Place, writer: Writer) -> Block:
     return {"toolUse": {"toolUseId": call_id, "name": part.name, "input": arguments}}
 
 
-def _tool_result(part: ToolResult, place: Place, writer: Writer) -> Block:
-    """As a part of a message, where the normal form does not have it."""
-    return tool_result_block(part, place[1], writer)
-
-
 def tool_result_block(result: ToolResult, item: int, writer: Writer) -> Block:
     """Write a result; its cache mark is its writer's."""
     path = f"input[{item}]"
@@ -174,7 +169,7 @@ _BLOCKS: dict[type, Callable[[Any, Place, Writer], Block | None]] = {
     Text: _text,
     Reasoning: _reasoning,
     ToolCall: _tool_call,
-    ToolResult: _tool_result,
+    ToolResult: lambda part, place, writer: tool_result_block(part, place[1], writer),
     ImageBase64: emit_image_base64,
     ImageUrl: emit_image_url,
     ImageFile: emit_image_file,

@@ -173,14 +173,6 @@ def _media(value: Any, reader: PartReader) -> tuple[Any, ...]:
     return tuple(parts)
 
 
-def _inline(value: Any, part: dict[str, Any], reader: PartReader) -> MessagePart:
-    return parse_inline(value, part, _opaque(part, reader)[0])
-
-
-def _file(value: Any, part: dict[str, Any], reader: PartReader) -> MessagePart:
-    return parse_file(value, part, _opaque(part, reader)[0])
-
-
 def _other(part: dict[str, Any], reader: PartReader) -> MessagePart | None:
     said = {name: value for name, value in part.items() if value is not None}
     kind = next((name for name in said if name not in _BESIDE), None)
@@ -233,6 +225,6 @@ _KINDS: dict[str, Callable[[Any, dict[str, Any], PartReader], MessagePart]] = {
     "text": _text,
     "functionCall": _function_call,
     "functionResponse": _function_response,
-    "inlineData": _inline,
-    "fileData": _file,
+    "inlineData": lambda value, part, reader: parse_inline(value, part, _opaque(part, reader)[0]),
+    "fileData": lambda value, part, reader: parse_file(value, part, _opaque(part, reader)[0]),
 }

@@ -99,14 +99,6 @@ def _put_refusal(part: Refusal, spoken: Spoken, place: Place) -> None:
     spoken.contents.append({"type": "refusal", "refusal": part.text})
 
 
-def _put_reasoning(part: Reasoning, spoken: Spoken, place: Place) -> None:
-    spoken.reasonings.append((place.part, part))
-
-
-def _put_call(part: ToolCall, spoken: Spoken, place: Place) -> None:
-    spoken.calls.append(write_call(part, place))
-
-
 def _put_image(part: ImageUrl | ImageBase64, spoken: Spoken, place: Place) -> None:
     if not place.takes_more:
         place.drop("", "the host's Chat has no images of an assistant")
@@ -155,10 +147,6 @@ def audio_id_of(part: Audio, place: Place) -> str:
     return part.audio_id or f"audio_{place.number}"
 
 
-def _put_json(part: Json, spoken: Spoken, place: Place) -> None:
-    spoken.contents.append(write_json(part, place))
-
-
 def _put_native(part: Native, spoken: Spoken, place: Place) -> None:
     value = write_native(part, place)
     if type(value) is not dict:
@@ -173,15 +161,15 @@ def _put_native(part: Native, spoken: Spoken, place: Place) -> None:
 
 _Put = Callable[[Any, Spoken, Place], None]
 _PUT: dict[type, tuple[int, _Put]] = {
-    Reasoning: (0, _put_reasoning),
+    Reasoning: (0, lambda part, spoken, place: spoken.reasonings.append((place.part, part))),
     Text: (1, _put_text),
-    Json: (1, _put_json),
+    Json: (1, lambda part, spoken, place: spoken.contents.append(write_json(part, place))),
     Native: (1, _put_native),
     Refusal: (1, _put_refusal),
     Audio: (2, _put_audio),
     ImageUrl: (3, _put_image),
     ImageBase64: (3, _put_image),
-    ToolCall: (4, _put_call),
+    ToolCall: (4, lambda part, spoken, place: spoken.calls.append(write_call(part, place))),
 }
 
 

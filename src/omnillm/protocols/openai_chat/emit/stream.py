@@ -30,8 +30,6 @@ _OWN_EXTENSIONS = ("system_fingerprint",)
 
 
 class ChatEncoder:
-    """The encoder of one stream."""
-
     __slots__ = ("_candidates", "_context", "_head", "_is_over", "_losses", "_place", "_raw_usage", "_usage")
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""

@@ -28,8 +28,6 @@ _LOST_STATUS = 502
 
 
 class ChatDecoder:
-    """The decoder of one stream."""
-
     __slots__ = ("_candidates", "_extensions", "_is_over", "_is_started", "_issuer", "_losses", "_reply_id")
 
     def __init__(self, issuer: Issuer, losses: Losses) -> None:

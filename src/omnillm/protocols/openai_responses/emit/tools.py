@@ -1,5 +1,6 @@
 """Tools and the choice between them, written."""
 
+from collections.abc import Callable
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
@@ -122,7 +123,7 @@ def _write_builtin(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]
     return write(tool, path, place)
 
 
-def _write_search(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]:  # noqa: ARG001 - the signature of `_BUILTIN`
+def _write_search(tool: BuiltinTool) -> dict[str, Any]:
     out: dict[str, Any] = {"type": "web_search"}
     if tool.allowed_domains:
         out["filters"] = {"allowed_domains": list(tool.allowed_domains)}
@@ -131,10 +132,6 @@ def _write_search(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]:
     if tool.search_context_size:
         out["search_context_size"] = tool.search_context_size
     return out
-
-
-def _write_code(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]:  # noqa: ARG001 - the signature of `_BUILTIN`
-    return {"type": "code_interpreter", "container": CODE_CONTAINER}
 
 
 def _write_mcp(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]:
@@ -146,7 +143,11 @@ def _write_mcp(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]:
     return out
 
 
-_BUILTIN = {"web_search": _write_search, "code_execution": _write_code, "mcp": _write_mcp}
+_BUILTIN: dict[str, Callable[[BuiltinTool, str, Place], dict[str, Any]]] = {
+    "web_search": lambda tool, _path, _place: _write_search(tool),
+    "code_execution": lambda _tool, _path, _place: {"type": "code_interpreter", "container": CODE_CONTAINER},
+    "mcp": _write_mcp,
+}
 
 
 def _write_named(choice: ToolChoice, capabilities: CapabilitySet, place: Place) -> Any:

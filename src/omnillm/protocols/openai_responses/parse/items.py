@@ -186,10 +186,6 @@ def _read_result(reader: ItemReader, item: dict[str, Any], kind: Any = "function
     )
 
 
-def _read_custom_result(reader: ItemReader, item: dict[str, Any]) -> None:
-    _read_result(reader, item, "custom")
-
-
 def _read_reasoning(reader: ItemReader, item: dict[str, Any]) -> None:
     encrypted = optional_text(item, "encrypted_content")
     carried = unpack(encrypted) if encrypted else None
@@ -242,6 +238,6 @@ _READERS: dict[str, Callable[[ItemReader, dict[str, Any]], None]] = {
     "local_shell_call": _read_shell_call,
     "local_shell_call_output": _read_shell_output,
     "function_call_output": _read_result,
-    "custom_tool_call_output": _read_custom_result,
+    "custom_tool_call_output": lambda reader, item: _read_result(reader, item, "custom"),
     "reasoning": _read_reasoning,
 }

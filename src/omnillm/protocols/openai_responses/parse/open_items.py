@@ -51,8 +51,6 @@ class Log:
 
 
 class Track:
-    """One part."""
-
     __slots__ = ("citations", "index", "is_open", "kind", "length")
 
     def __init__(self, index: int, kind: type, length: int = 0) -> None:

@@ -97,9 +97,6 @@ class ResponsesDecoder:
             )
         )
 
-    def _opened(self, event: Event) -> None:
-        self._start(event)
-
     def _item(self, event: Event) -> OpenItem:
         """Return the item that an event is about."""
         index = event.get("output_index")
@@ -264,9 +261,9 @@ class ResponsesDecoder:
         self._is_ended = True
 
     _READERS: ClassVar[dict[str, Callable[["ResponsesDecoder", Event], None]]] = {
-        "response.created": _opened,
-        "response.queued": _opened,
-        "response.in_progress": _opened,
+        "response.created": _start,
+        "response.queued": _start,
+        "response.in_progress": _start,
         "response.output_item.added": _item_added,
         "response.output_item.done": _item_done,
         "response.content_part.added": _part_added,
