@@ -150,7 +150,7 @@ class Keyring:
         static = next((key for key in self._program.settings.virtual_keys if key.name == name), None)
         stored = self._stored.get(name)
         if static is None and stored is None:
-            raise _unknown(name)
+            raise CallerFault(f"There is no virtual key {name[:64]!r}.", code="not_found", status=404)
         return self._listed(static, stored)
 
     async def create(self, asked: bytes) -> Issued:
@@ -236,10 +236,6 @@ class Keyring:
 
     def _wall_ms(self) -> int:
         return int(self._program.clock.wall() * 1000)
-
-
-def _unknown(name: str) -> CallerFault:
-    return CallerFault(f"There is no virtual key {name[:64]!r}.", code="not_found", status=404)
 
 
 def _ended(name: str) -> CallerFault:

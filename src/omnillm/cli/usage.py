@@ -43,11 +43,8 @@ def usage(  # noqa: PLR0913, PLR0917  a command line's options
     else:
         names = by.split(",")
         lines = [] if by == "total" else [_line(row.groups, row) for row in rows]
-        show(_heads(names), [*lines, _line(["total", *" " * (len(names) - 1)], total_of(rows))], names=len(names))
-
-
-def _heads(names: Sequence[str]) -> tuple[str, ...]:
-    return (*names, "cost USD", "requests", "attempts", "input", "cached", "output", "reasoning")
+        heads = (*names, "cost USD", "requests", "attempts", "input", "cached", "output", "reasoning")
+        show(heads, [*lines, _line(["total", *" " * (len(names) - 1)], total_of(rows))], names=len(names))
 
 
 def _line(groups: Sequence[str], row: "UsageRow") -> tuple[str, ...]:

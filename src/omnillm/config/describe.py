@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Final
 from urllib.parse import urlsplit
 
 from omnillm.config.configured import endpoint_of, is_served, keys_of
@@ -20,6 +21,8 @@ from omnillm.money import format_usd
 from omnillm.pattern import is_allowed, is_pattern, matches
 from omnillm.routing.target import ASKED
 
+REACH: Final = {"gateway": "for every call", "named": "for the virtual keys that name it"}
+
 
 def describe(settings: Settings) -> list[str]:
     return [
@@ -27,7 +30,7 @@ def describe(settings: Settings) -> list[str]:
         *(line for name, provider in settings.providers.items() for line in _provider(name, provider)),
         *(f"model {name}: {_targets(name, model, settings)}" for name, model in settings.models.items()),
         *([] if settings.is_models_only else ["provider/model may be asked for too"]),
-        *(f"budget {budget.name}: {_budget(budget)}, {_reach(budget)}" for budget in settings.budgets),
+        *(f"budget {budget.name}: {_budget(budget)}, {REACH[budget.scope]}" for budget in settings.budgets),
         *(f"virtual key {key.name}: {_virtual_key(key, settings)}" for key in settings.virtual_keys),
         *_native(settings),
         f"prices: {len(settings.pricing.overrides)} of your own; a model without a price: {settings.pricing.unknown}",
@@ -140,10 +143,6 @@ def _period(budget: BudgetSettings) -> str:
     if window_s(budget.period):
         return f" in any {budget.period.removeprefix(ROLLING)}"
     return "" if budget.period == "total" else f" a {budget.period} ({budget.tz})"
-
-
-def _reach(budget: BudgetSettings) -> str:
-    return "for every call" if budget.scope == "gateway" else "for the virtual keys that name it"
 
 
 def _virtual_key(key: VirtualKeySettings, settings: Settings) -> str:

@@ -123,10 +123,6 @@ class _Seen(Struct, frozen=True):
     error: Raw = ABSENT
 
 
-def _peek(members: Members) -> RequestPeek:
-    return RequestPeek(model=_read(members)[0].model, output_cap=0)
-
-
 def _weigh(members: Members) -> tuple[int, Weight]:
     _, texts, parts = _read(members)
     tokens = IMAGE_TOKENS * sum(part.type == "image_url" for part in parts)
@@ -136,7 +132,7 @@ def _weigh(members: Members) -> tuple[int, Weight]:
 OPENAI_MODERATIONS: Final = Format(
     protocol=openai_protocol(
         "openai_moderations",
-        peek_request=_peek,
+        peek_request=lambda members: RequestPeek(model=_read(members)[0].model, output_cap=0),
         peek_reply=reply_peek(_Seen, lambda _: None, whole=("results",)),
         weigh=_weigh,
     ),

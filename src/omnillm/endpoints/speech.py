@@ -33,15 +33,6 @@ class WireSpeech(Struct, frozen=True):
 SPOKEN: Final = Shape(WireSpeech)
 
 
-def _peek_speech(members: Members) -> RequestPeek:
-    """Always a stream: audio is passed on as it comes."""
-    return RequestPeek(model=SPOKEN.read(members).model, is_stream=True)
-
-
-def _speech_asks(members: Members) -> Asked:
-    return Asked(characters=len(SPOKEN.read(members).input), unbounded_output=UNBOUNDED_SPEECH)
-
-
 def _speech_text(members: Members) -> int:
     asked = SPOKEN.read(members)
     return text_weight([asked.input, asked.instructions])
@@ -84,12 +75,12 @@ def _no_json(*_: Any) -> Any:
 OPENAI_SPEECH: Final = Format(
     protocol=openai_protocol(
         "openai_speech",
-        peek_request=_peek_speech,
+        peek_request=lambda members: RequestPeek(model=SPOKEN.read(members).model, is_stream=True),  # audio is passed on as it comes
         peek_reply=lambda _: NOT_A_REPLY,
         watch=lambda _: AudioWatch(usage_of, None),
         reader=lambda headers: read_framed(headers, (b"application/json", b"text/html")),
         weigh=text_alone(_speech_text),
-        asks=_speech_asks,
+        asks=lambda members: Asked(characters=len(SPOKEN.read(members).input), unbounded_output=UNBOUNDED_SPEECH),
     ),
     operation=SPEECH,
     parse_request=parse_speech,

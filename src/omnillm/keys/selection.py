@@ -2,6 +2,7 @@
 
 from bisect import insort
 from collections.abc import Callable, Collection
+from operator import attrgetter
 
 from omnillm.keys.key import LOAD_STEPS, Key
 from omnillm.keys.model_class import FULL
@@ -16,12 +17,8 @@ class Ready(list[Key]):
     heaviest = 1
 
     def join(self, key: Key) -> None:
-        insort(self, key, key=_rank)
+        insort(self, key, key=attrgetter("rank"))
         self.heaviest = max(self.heaviest, key.weight)
-
-
-def _rank(key: Key) -> int:
-    return key.rank
 
 
 Selection = Callable[[Ready, str, int, Collection[str], float, Dice], Key | None]

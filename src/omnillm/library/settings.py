@@ -85,20 +85,17 @@ def _check_once(values: list[str], what: str) -> None:
             raise ConfigError(f"the {what} stands twice", path=f"keys[{place}].{what}")
 
 
-def _budget(limit: Decimal | str | int) -> BudgetSettings:
-    return BudgetSettings(name=BUDGET, limit_nanousd=read_usd(limit, "budget_limit_usd"))
-
-
 def with_ledger(
     settings: Settings, store: str, budget_limit_usd: Decimal | str | int | None, prices: Mapping[str, PriceConfig]
 ) -> Settings:
     """The settings with a ledger, durable where money is limited, and with the prices that a limit is counted with."""
     if not isinstance(store, str):
         raise ConfigError("must be a URL such as sqlite:///ledger.db", path="store")
+    limit = None if budget_limit_usd is None else read_usd(budget_limit_usd, "budget_limit_usd")
     return replace(
         settings,
-        store=StoreSettings(url=Secret(store), durability="strict" if budget_limit_usd is not None else "relaxed"),
-        budgets=() if budget_limit_usd is None else (_budget(budget_limit_usd),),
+        store=StoreSettings(url=Secret(store), durability="relaxed" if limit is None else "strict"),
+        budgets=() if limit is None else (BudgetSettings(name=BUDGET, limit_nanousd=limit),),
         pricing=PricingSettings(
             overrides={f"{PROVIDER}/{model}": price_settings(model, price) for model, price in named(prices, "prices").items()}
         ),

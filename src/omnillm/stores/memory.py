@@ -80,9 +80,9 @@ class MemoryStore:
 
     def post(self, posting: Posting) -> None:
         for entry in posting.entries:
-            self._add_entry(entry)
+            self._entries.setdefault(entry.request_id, {}).setdefault((entry.attempt, entry.kind, entry.budget), entry)
         for attempt in posting.attempts:
-            self._add_attempt(attempt)
+            self._attempts.setdefault(attempt.request_id, {}).setdefault(attempt.attempt, attempt)
         if posting.request is not None:
             self._add_request(posting.request)
         for binding in posting.bindings:
@@ -95,12 +95,6 @@ class MemoryStore:
         self._bindings.setdefault((binding.kind, binding.upstream_id), binding)
         if len(self._bindings) > self._history:
             del self._bindings[next(iter(self._bindings))]
-
-    def _add_entry(self, entry: Entry) -> None:
-        self._entries.setdefault(entry.request_id, {}).setdefault((entry.attempt, entry.kind, entry.budget), entry)
-
-    def _add_attempt(self, attempt: AttemptRow) -> None:
-        self._attempts.setdefault(attempt.request_id, {}).setdefault(attempt.attempt, attempt)
 
     def _add_request(self, request: RequestRow) -> None:
         requests = self._requests

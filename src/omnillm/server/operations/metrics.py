@@ -38,8 +38,8 @@ def render_metrics(
     `dropped`: counts by the names of `DROPPED`. `names_callers`: the reader may know the names of virtual keys.
     """
     callers = _callers(counters) if names_callers else ()
-    own = _ledger(is_healthy=is_ledger_healthy), *_dropped(dropped)
-    families = [*_calls(counters), *callers, *_keys(keys), *own, *_budgets(budgets)]
+    ledger = GaugeMetricFamily("omnillm_ledger_healthy", "1: the ledger takes rows.", value=float(is_ledger_healthy))
+    families = [*_calls(counters), *callers, *_keys(keys), ledger, *_dropped(dropped), *_budgets(budgets)]
     registry = CollectorRegistry()
     registry.register(_Snapshot(families))
     return generate_latest(registry)
@@ -167,10 +167,6 @@ def _budgets(budgets: Sequence[BudgetSnapshot]) -> Iterator[Metric]:
         for budget in budgets:
             gauge.add_metric([budget.name], getattr(budget, member) / NANO_PER_USD)
         yield gauge
-
-
-def _ledger(*, is_healthy: bool) -> Metric:
-    return GaugeMetricFamily("omnillm_ledger_healthy", "1: the ledger takes rows.", value=float(is_healthy))
 
 
 def _dropped(counts: Mapping[str, int]) -> Iterator[Metric]:

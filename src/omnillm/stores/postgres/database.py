@@ -94,7 +94,7 @@ class PostgresDatabase:
             self._roll_back(connection)
             raise ValueError(f"the ledger {self.name} cannot hold a row: {reason(error)}") from error
         except REFUSALS as error:
-            raise self._failed(error, is_opening=not epoch) from error
+            raise (self._unavailable(error) if epoch else self._refused(error)) from error
         except BaseException:
             self._roll_back(connection)
             raise
@@ -207,9 +207,6 @@ class PostgresDatabase:
             if isinstance(error, kind):
                 return ConfigError(f"the ledger {self.name} cannot be used ({reason(error)}): {remedy}", path="store.url")
         return LedgerUnavailable(f"the ledger {self.name} cannot be {done}: {reason(error)}")
-
-    def _failed(self, error: BaseException, *, is_opening: bool) -> ConfigError | LedgerUnavailable:
-        return self._refused(error) if is_opening else self._unavailable(error)
 
     def _unavailable(self, error: BaseException) -> LedgerUnavailable:
         return LedgerUnavailable(f"the ledger {self.name} cannot be written: {reason(error)}")
