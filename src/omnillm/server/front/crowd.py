@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
 from websockets.protocol import Side
 
 from omnillm.clock import Clock
+from omnillm.config.settings import LimitSettings
 from omnillm.server.front.known_heads import KnownHeads
 from omnillm.server.front.requests import Application
 from omnillm.transport.burst import Burst
@@ -15,20 +15,9 @@ from omnillm.transport.timeouts import Deadlines, Watched
 from omnillm.transport.websocket import WebSocket, WebSocketLimits
 
 
-class FrontLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Sizes in bytes, times in seconds. `buffered_bytes` is the sum of all request bodies held in the process, `spooled_bytes` on disk."""
+class FrontLimits(LimitSettings, frozen=True, kw_only=True):
+    """Those of the configuration, and what it does not say. Sizes in bytes, times in seconds."""
 
-    header_bytes: int = 64 * 1024
-    fields: int = 100
-    body_bytes: int = 64 * 1024 * 1024
-    upload_bytes: int = 512 * 1024 * 1024
-    """Of a body that is spooled."""
-    buffered_bytes: int = 512 * 1024 * 1024
-    spooled_bytes: int = 4 * 1024 * 1024 * 1024
-    connections: int = 10_000
-    header_deadline_s: float = 10.0
-    body_deadline_s: float = 60.0
-    write_stall_s: float = 60.0
     keepalive_s: float = 75.0
     pipelined_bytes: int = 64 * 1024
 
