@@ -10,7 +10,7 @@ import msgspec
 from omnillm.assemble.credentials import Credentials
 from omnillm.clock import Clock
 from omnillm.config import configured
-from omnillm.config.settings import BudgetSettings, Settings, TimeoutSettings, VirtualKeyTerms
+from omnillm.config.settings import BudgetSettings, Settings, VirtualKeyTerms
 from omnillm.config.values import window_s
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import ConfigError
@@ -36,7 +36,6 @@ from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.stores.store import Store
 from omnillm.transport.client import Origin
-from omnillm.transport.timeouts import Timeouts
 
 CHAT_CAPS = frozenset({"max_tokens", "max_completion_tokens"})
 
@@ -86,7 +85,8 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], creden
     for name, provider in settings.providers.items():
         profile = endpoints[name]
         origin = Origin.of(profile.origin_url)
-        plain, stream = _timeouts(provider.timeouts)
+        plain = provider.timeouts
+        stream = msgspec.structs.replace(plain, total_s=plain.stream_s)
         lines = RequestLines(profile)
         for place, key in enumerate(configured.keys_of(provider)):
             try:
@@ -133,17 +133,6 @@ def _rewording(profile: Endpoint, cap: str) -> Rewording | None:
 def spoken(name: str) -> Protocol:
     """A protocol of generations, or the wire format of an endpoint family."""
     return PROTOCOLS[name] if name in PROTOCOLS else FORMATS[name].protocol
-
-
-def _timeouts(configured: TimeoutSettings) -> tuple[Timeouts, Timeouts]:
-    """(of plain replies, of streams)."""
-    plain = Timeouts(
-        connect_s=configured.connect_s,
-        first_byte_s=configured.first_byte_s,
-        idle_s=configured.idle_s,
-        total_s=configured.total_s,
-    )
-    return plain, msgspec.structs.replace(plain, total_s=configured.stream_s)
 
 
 def make_bridges(settings: Settings, endpoints: Mapping[str, Endpoint], prices: PriceBook, *, pepper: bytes) -> Bridges:

@@ -29,6 +29,7 @@ from omnillm.config.values import (
     Whole,
 )
 from omnillm.secret import Secret
+from omnillm.transport.timeouts import Timeouts
 
 
 class ListenerSettings(Struct, frozen=True, kw_only=True):
@@ -147,7 +148,7 @@ class KeySettings(Struct, frozen=True, kw_only=True):
     limits: dict[ModelName, ModelLimitSettings] = field(default_factory=dict)
 
 
-class TimeoutSettings(Struct, frozen=True, kw_only=True):
+class TimeoutSettings(Timeouts, frozen=True, kw_only=True):
     connect_s: PositiveSeconds = field(default=5.0, name="connect")
     first_byte_s: PositiveSeconds = field(default=60.0, name="first_byte")
     """Of streams; plain replies have `total`."""
