@@ -2,7 +2,7 @@
 
 import msgspec
 
-from omnillm.errors import NotSent, OmniError, ReplyTooLarge, StaleConnection, UpstreamLost, UpstreamTimeout
+from omnillm.errors import NotSent, OmniError, ReplyTooLarge, StaleConnection, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.attempts.upstream import KeyGone
 from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE
@@ -29,6 +29,13 @@ def failure_of(error: UpstreamLost | UpstreamTimeout) -> Failure:
     if isinstance(error, ReplyTooLarge):
         raise error
     return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
+
+
+def verdict_within(error: Unavailable) -> Verdict:
+    """What it says of the key that its reply broke off. Nothing, where the gateway itself ends, or the reply is longer than is taken."""
+    if isinstance(error, UpstreamTimeout):
+        return Verdict.TIMEOUT
+    return Verdict.LOST if isinstance(error, UpstreamLost) and error.code != ReplyTooLarge.code else Verdict.ABORTED
 
 
 def garbled() -> Failure:

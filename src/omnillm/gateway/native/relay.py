@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from omnillm.admission.asks import Lease
-from omnillm.errors import OmniError, ReplyTooLarge, Unavailable, UpstreamLost, UpstreamTimeout
+from omnillm.errors import OmniError, Unavailable, UpstreamLost
+from omnillm.gateway.attempts.no_reply import verdict_within
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.native.batch_results import Results
 from omnillm.gateway.native.watch import NativeWatch, Watch, usage_of, watch_of
@@ -172,8 +173,8 @@ class NativeRelay:
             return piece
         try:
             return self._watch.feed(piece)
-        except UpstreamLost as error:  # an event that is too large, as its caller has asked for it: no key is to rest for that
-            raise self._fail(Verdict.ABORTED if error.code == ReplyTooLarge.code else Verdict.LOST, error) from None
+        except UpstreamLost as error:
+            raise self._fail(verdict_within(error), error) from None
 
     def _end_stream(self, watch: Watch | None) -> None:
         """The stream has ended in good order as the framing says; its events may say otherwise."""
@@ -187,12 +188,8 @@ class NativeRelay:
     async def _next(self) -> bytes:
         try:
             piece = await self._exchange.read()
-        except UpstreamTimeout as error:
-            raise self._fail(Verdict.TIMEOUT, error) from None
-        except UpstreamLost as error:
-            raise self._fail(Verdict.LOST, error) from None
-        except Unavailable as error:  # the gateway itself ends
-            raise self._fail(Verdict.ABORTED, error) from None
+        except Unavailable as error:
+            raise self._fail(verdict_within(error), error) from None
         if self._watch is None and not self._asked.operation.metering.is_free:
             self._tail = (self._tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
         return piece

@@ -9,10 +9,11 @@ from typing import Final
 import msgspec
 
 from omnillm.admission.asks import Lease
-from omnillm.errors import OmniError, ReplyTooLarge, Unavailable, UpstreamLost, UpstreamTimeout
+from omnillm.errors import OmniError, Unavailable, UpstreamLost
 from omnillm.framing.pieces import PieceReader
 from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.gateway.attempts.attempt import Attempt
+from omnillm.gateway.attempts.no_reply import verdict_within
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.replies.answer import Answer
 from omnillm.gateway.replies.drain import Drains
@@ -142,13 +143,8 @@ class Relay(msgspec.Struct, eq=False):
             piece = await answer.exchange.read()
             self._attempt.observed_bytes += len(piece)
             answer.feed(piece)
-        except UpstreamTimeout as error:
-            raise self._settle_failed(Verdict.TIMEOUT, error) from None
-        except UpstreamLost as error:
-            # What is too large is what its caller has asked for: no key is to rest for it.
-            raise self._settle_failed(Verdict.ABORTED if error.code == ReplyTooLarge.code else Verdict.LOST, error) from None
-        except Unavailable as error:  # the gateway itself ends
-            raise self._settle_failed(Verdict.ABORTED, error) from None
+        except Unavailable as error:
+            raise self._settle_failed(verdict_within(error), error) from None
         if not piece and not answer.is_ended_well:
             raise self._settle_failed(Verdict.LOST, UpstreamLost("The provider's stream ended before it was complete.", code="stream_cut"))
 
