@@ -29,7 +29,7 @@ from omnillm.library.families import ApiReply
 from omnillm.library.generation import read_events, read_response
 from omnillm.library.jobs import PrimitiveJob, check_job, read_job
 from omnillm.library.lifetime import Lifetime
-from omnillm.library.native import NativeCalls, as_inference, check_stream, place_of, read_native_events, read_reply, visible_headers
+from omnillm.library.native import NativeCalls, Place, as_inference, check_stream, place_of, read_native_events, read_reply, visible_headers
 from omnillm.library.pool import KeyConfig, KeyStatus, PoolConfig, key_status
 from omnillm.library.prices import PriceConfig, usd
 from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, check_request
@@ -196,12 +196,9 @@ class Gateway:
         """
         await self._lifetime.begin()
         check_stream(request, is_stream=False)
-        if request.path:
-            place = place_of(request, self._primitives)
-            inference = as_inference(request, place, is_stream=False)
-            if inference is None:
-                return await self._lifetime.serving(self._native.call(request, place))
-            request = inference
+        request, place = self._placed(request, is_stream=False)
+        if place is not None:
+            return await self._lifetime.serving(self._native.call(request, place))
         relay = await self._serve(self._primitives, await self._raw_calls.raw(request, is_stream=False))
         if isinstance(relay, Replay):
             return replay_reply(relay)
@@ -220,14 +217,11 @@ class Gateway:
         """
         await self._lifetime.begin()
         check_stream(request, is_stream=True)
-        if request.path:
-            place = place_of(request, self._primitives)
-            inference = as_inference(request, place, is_stream=True)
-            if inference is None:
-                with self._lifetime.reading(await self._lifetime.serving(self._native.stream(request, place))) as native:
-                    yield read_native_events(native)
-                return
-            request = inference
+        request, place = self._placed(request, is_stream=True)
+        if place is not None:
+            with self._lifetime.reading(await self._lifetime.serving(self._native.stream(request, place))) as native:
+                yield read_native_events(native)
+            return
         relay = await self._serve_unkept(self._primitives, await self._raw_calls.raw(request, is_stream=True))
         with self._lifetime.reading(relay):
             yield read_raw(relay)
@@ -262,12 +256,9 @@ class Gateway:
         if not isinstance(request, PrimitiveRequest):
             return self._program.engine.estimate(self._calls.of(request))
         check_request(request)
-        if request.path:
-            place = place_of(request, self._primitives)
-            inference = as_inference(request, place, is_stream=None)
-            if inference is None:
-                return estimate_operation(self._native.asked(request, place).operation)
-            request = inference
+        request, place = self._placed(request, is_stream=None)
+        if place is not None:
+            return estimate_operation(self._native.asked(request, place).operation)
         return self._primitives.engine.estimate(await self._raw_calls.raw(request, is_stream=None))
 
     def pool_status(self) -> list[KeyStatus]:
@@ -288,6 +279,14 @@ class Gateway:
         """Those of all calls, and none that only virtual keys name."""
         names = make_caller(self._program.settings, None).budgets
         return [budget for budget in self._program.controller.budgets() if budget.name in names]
+
+    def _placed(self, request: PrimitiveRequest, *, is_stream: bool | None) -> tuple[PrimitiveRequest, Place | None]:
+        """The request as one for inference, if it asks for that; else where it goes."""
+        if not request.path:
+            return request, None
+        place = place_of(request, self._primitives)
+        inference = as_inference(request, place, is_stream=is_stream)
+        return (request, place) if inference is None else (inference, None)
 
     async def _serve(self, program: Program, call: Call) -> Relay | Replay:
         """Answer a call. Where an earlier call's error is its answer, that is raised again."""
