@@ -372,7 +372,10 @@ async def test_a_reload_is_asked_for(serve: Serve, provider: FakeProvider, caplo
     gateway = await serve(configuration(provider))
     caplog.set_level("INFO", "omnillm")
     assert (await get(gateway, "/admin/v1/reload", method="POST")).json == {"status": "applied"}
-    assert [record.message for record in caplog.records] == ["the changed configuration is applied"]
+    assert [record.message for record in caplog.records] == [
+        "the changed configuration is applied",
+        "the configuration was applied, by 127.0.0.1",
+    ]
     text = configuration(provider).replace("virtual_keys:", "virtual_keyz:")
     gateway.service._read_settings = lambda: parse(text, {})
     refused = await get(gateway, "/admin/v1/reload", method="POST")

@@ -751,3 +751,22 @@ async def test_a_thousand_keys_are_loaded_and_counted(serve: Serve, provider: Fa
     assert len(keyring.page(after="", limit=2000)) == 1101
     assert len(gateway.program.controller.budgets()) == 1101
     assert (await call(gateway, secret)).status == 200
+
+
+async def test_who_changes_what_is_in_the_log(serve: Serve, provider: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
+    """Each change by its address, and what is refused or only asked for is none."""
+    gateway = await serve(configuration(provider))
+    caplog.set_level(logging.INFO, "omnillm.admin")
+    await make(gateway, "ada")
+    for method, path in (
+        ("GET", f"{KEYS}/ada"),
+        ("PATCH", f"{KEYS}/ada"),
+        ("POST", f"{KEYS}/ada/rotate"),
+        ("POST", f"{KEYS}/ada/revoke"),
+        ("POST", f"{KEYS}/bob/revoke"),
+        ("POST", "/admin/v1/pools/openai/good/revive"),
+    ):
+        await admin(gateway, method, path, {})
+    changes = ("virtual key 'ada' " + done for done in ("was created", "was changed", "has a new secret", "was revoked"))
+    told = [record.message for record in caplog.records if record.name == "omnillm.admin"]
+    assert told == [f"{change}, by 127.0.0.1" for change in (*changes, "key openai/good was revived")]

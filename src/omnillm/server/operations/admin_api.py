@@ -8,6 +8,7 @@ from starlette.responses import Response
 from omnillm.admission.asks import BudgetSnapshot
 from omnillm.money import format_usd
 from omnillm.server.operations import reports
+from omnillm.server.operations.changes import tell
 from omnillm.server.operations.instruments import Instruments
 from omnillm.server.operations.replies import csv_reply, json_reply, missing, read_query
 
@@ -25,6 +26,7 @@ class AdminApi:
         provider, label = request.path_params["provider"], request.path_params["label"]
         if not self._instruments.revive(provider, label):
             raise missing(f"There is no key {label!r} of provider {provider!r}.")
+        tell(request, f"key {provider}/{label} was revived")
         return json_reply({"revived": f"{provider}/{label}"})
 
     async def budgets(self, _: Request) -> Response:
@@ -58,8 +60,9 @@ class AdminApi:
             raise missing(f"There is no request {request_id[:64]!r}.")
         return json_reply(reports.request_document(ended, attempts, entries))
 
-    async def reload(self, _: Request) -> Response:
+    async def reload(self, request: Request) -> Response:
         await self._instruments.reload()
+        tell(request, "the configuration was applied")
         return json_reply({"status": "applied"})
 
 

@@ -14,6 +14,7 @@ from omnillm.config.values import has_midnight
 from omnillm.money import format_usd
 from omnillm.records import VirtualKey
 from omnillm.secret import Secret
+from omnillm.server.operations.changes import tell
 from omnillm.server.operations.replies import json_reply, read_query
 from omnillm.server.operations.reports import read_limit
 
@@ -78,19 +79,27 @@ class VirtualKeyApi:
         return json_reply({"virtual_keys": [_shown(each) for each in found[:limit]], "has_more": len(found) > limit})
 
     async def create(self, request: Request) -> Response:
-        return _issued(await self._keys.create(await request.body()), status=201)
+        issued = await self._keys.create(await request.body())
+        tell(request, f"virtual key {issued.listed.terms.name!r} was created")
+        return _issued(issued, status=201)
 
     async def show(self, request: Request) -> Response:
         return json_reply({"virtual_key": _shown(self._keys.find(request.path_params["name"]))})
 
     async def change(self, request: Request) -> Response:
-        return json_reply({"virtual_key": _shown(await self._keys.change(request.path_params["name"], await request.body()))})
+        listed = await self._keys.change(request.path_params["name"], await request.body())
+        tell(request, f"virtual key {listed.terms.name!r} was changed")
+        return json_reply({"virtual_key": _shown(listed)})
 
     async def rotate(self, request: Request) -> Response:
-        return _issued(await self._keys.rotate(request.path_params["name"], await request.body()), status=200)
+        issued = await self._keys.rotate(request.path_params["name"], await request.body())
+        tell(request, f"virtual key {issued.listed.terms.name!r} has a new secret")
+        return _issued(issued, status=200)
 
     async def revoke(self, request: Request) -> Response:
-        return json_reply({"virtual_key": _shown(await self._keys.revoke(request.path_params["name"]))})
+        listed = await self._keys.revoke(request.path_params["name"])
+        tell(request, f"virtual key {listed.terms.name!r} was revoked")
+        return json_reply({"virtual_key": _shown(listed)})
 
 
 def _issued(issued: Issued, *, status: int) -> Response:
