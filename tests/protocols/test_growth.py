@@ -223,8 +223,14 @@ def test_parts_that_wait_for_another_take_as_long_as_they_are() -> None:
 
 
 def test_what_waits_for_another_part_is_bounded() -> None:
-    """A provider that never ends a part, and goes on with others, fills no memory."""
-    order = PartOrder()
+    """A provider that never ends a part, and goes on with others, fills no memory. What has waited, and is told, counts no more."""
+    order, long = PartOrder(), "a" * 9 * 1024 * 1024
+    for number in range(0, 6, 2):
+        list(order.feed(PartStarted(index=number, part=Text(text=""))))
+        for waiting in (PartStarted(index=number + 1, part=Text(text="")), TextDelta(index=number + 1, text=long)):
+            assert list(order.feed(waiting)) == []
+        assert [event.index for event in order.feed(PartEnded(index=number))] == [number, number + 1, number + 1]
+        list(order.feed(PartEnded(index=number + 1)))
     list(order.feed(PartStarted(index=0, part=Text(text=""))))
     with pytest.raises(ReplyTooLarge, match="wait for another part to end"):
         for _ in range(20):

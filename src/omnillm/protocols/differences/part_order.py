@@ -27,7 +27,7 @@ PART_EVENTS = frozenset(
 )
 
 _MOST_WAITING: Final = 16 * 1024 * 1024
-"""Of one stream; all of it may fall due at once."""
+"""All of it may fall due at once."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -42,7 +42,7 @@ class PartOrder:
         self._waiting: OrderedDict[int, list[Any]] = OrderedDict()
         """Events of the other parts, by part, in the order of their start."""
         self._waited_bytes = 0
-        """Of all events that had to wait, as JSON."""
+        """Of all events that had to wait since none did, as JSON."""
 
     def feed(self, event: Any) -> Iterator[Any]:
         """Give the events whose turn it is; one of a part that was never begun has none."""
@@ -55,7 +55,7 @@ class PartOrder:
         yield from self._due()
 
     def _hold_back(self, event: Any) -> None:
-        self._waited_bytes += len(_encode(event))
+        self._waited_bytes = len(_encode(event)) + (self._waited_bytes if self._waiting else 0)
         if self._waited_bytes > _MOST_WAITING:
             raise ReplyTooLarge(f"In the provider's stream more than {_MOST_WAITING} bytes wait for another part to end: ask for less.")
         self._waiting.setdefault(event.index, []).append(event)
