@@ -47,5 +47,5 @@ class Beside:
     def _pass_on(self, done: asyncio.Future[Any] | None = None) -> None:
         sys.setswitchinterval(OWN_SWITCH_S)
         self._turn.release()
-        if done is not None and not done.cancelled():
+        if done is not None:
             done.exception()  # asked for, so that asyncio does not log it where nobody waits for it any more
