@@ -506,6 +506,7 @@ MISSING = {
         403,
         {"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "https://x.test/a"}]}]},
     ),
+    "a painter": ("openai_responses", 403, {"tools": [{"type": "image_generation"}]}),
     "an item": ("openai_responses", 404, {"input": [{"type": "item_reference", "id": "msg_none"}]}),
     "a prompt": ("openai_responses", 404, {"prompt": {"id": "pmpt_none"}}),
     "a document": (

@@ -17,12 +17,13 @@ SHORTEST_ATTEMPT_S = 0.005
 """With less time left no other attempt is begun. (Timers may fire a little early.)"""
 BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
 OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
-ADDRESS: Final = re.compile(
+BESIDE_MODEL: Final = re.compile(
     rb'"(?:file_?[uU]ri|uri|(?:(?:image|file|document)_)?url|skill_id|guardrailIdentifier)"\s*:\s*"(?!data:)'
+    rb'|"image_generation"'
     rb"|\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF])"
 )
-"""What names something by no id that is bound to a key: an address (somebody's film), a skill, a guardrail; or an escaped
-letter, which may hide that.
+"""What names something by no id that is bound to a key: an address (somebody's film), a skill, a guardrail; a tool with a
+model of its own, which OpenAI denies to organizations that are not verified; or an escaped letter, which may hide that.
 
 A picture that the body itself holds is no address, and the signs that Go and .NET escape are in no name."""
 OF_TIME = frozenset({Verdict.TIMEOUT, Verdict.NOT_SENT})
@@ -57,7 +58,7 @@ def _is_calls_own(call: Call, model: str, failure: Failure) -> bool:
     text = call.outline or call
     named = call.protocol.named_ids(text.members, text.body)
     is_bound = any(kind not in {REASONING, COMPACTION} for kind, _ in named)
-    return is_bound or "prompt" in text.members or ADDRESS.search(text.body) is not None
+    return is_bound or "prompt" in text.members or BESIDE_MODEL.search(text.body) is not None
 
 
 def _is_over(case: Case, attempt: Attempt, failure: Failure) -> bool:
