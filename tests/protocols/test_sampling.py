@@ -25,19 +25,21 @@ def asked(target: str, dialect: Dialect, **config: Any) -> tuple[dict[str, Any],
     [
         ("gpt-4.1-mini", None, True),
         ("gpt-5-mini", None, False),
-        ("gpt-5-mini", 0, False),
+        ("gpt-5-mini", {"thinkingBudget": 0}, False),
         ("o3", None, False),
         ("gpt-5.2", None, True),
-        ("gpt-5.2", 0, True),
-        ("gpt-5.2", 4096, False),
+        ("gpt-5.2", {"thinkingBudget": 0}, True),
+        ("gpt-5.2", {"thinkingBudget": 4096}, False),
+        ("gpt-5.2", {"thinkingLevel": "low"}, False),
+        ("gpt-5.2", {"includeThoughts": True}, True),
         ("gpt-5.6-sol", None, False),
-        ("gpt-5.6-sol", 0, True),
+        ("gpt-5.6-sol", {"thinkingBudget": 0}, True),
         ("my-own-deployment", None, True),
     ],
 )
-def test_sampling_is_left_out_where_the_model_will_reason(model: str, thinking: int | None, is_taken: bool) -> None:
+def test_sampling_is_left_out_where_the_model_will_reason(model: str, thinking: dict[str, Any] | None, is_taken: bool) -> None:
     """By what it does unasked, and by what it is asked."""
-    config = {"temperature": 0.2} | ({} if thinking is None else {"thinkingConfig": {"thinkingBudget": thinking}})
+    config = {"temperature": 0.2} | ({} if thinking is None else {"thinkingConfig": thinking})
     for target in ("openai_chat", "openai_responses"):
         dialect = dialect_of(endpoint("openai"), provider="p", protocol=target, model=model, default_max_tokens=9)
         body, losses = asked(target, dialect, **config)
@@ -47,7 +49,7 @@ def test_sampling_is_left_out_where_the_model_will_reason(model: str, thinking: 
 @pytest.mark.parametrize("target", ["openai_chat", "openai_responses"])
 def test_what_says_nothing_is_no_loss(target: str) -> None:
     """The model's own values are left out as well: it refuses some of them, too."""
-    body, losses = asked(target, Dialect(rests=False), temperature=1, topP=1, presencePenalty=0, frequencyPenalty=0)
+    body, losses = asked(target, Dialect(rests=False), temperature=1, topP=1, presencePenalty=0, frequencyPenalty=0, logprobs=0)
     assert not body.keys() & {"temperature", "top_p", "presence_penalty", "frequency_penalty"}
     assert losses == set()
 
