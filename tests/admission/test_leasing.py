@@ -100,9 +100,9 @@ def test_a_retry_waits_for_its_only_key():
 def test_the_retry_budget_binds_while_most_keys_fail():
     """3, and a fifth of the calls; a failover or a first try is not counted."""
     desk = Desk(pool(key("a"), key("b")))
-    for label in "ab":
+    for label in "aaaabbbb":
         desk.release(desk.lease(pinned=label), Verdict.SERVER_FAULT)
-    for _ in range(8):
+    for _ in range(2):
         desk.release(desk.lease(), Verdict.CALLER_FAULT)
     answers = [desk.ask_lease(tried=(("p", "a"),), retry_of="p") for _ in range(6)]
     assert [isinstance(answer, Lease) for answer in answers] == [True] * 5 + [False]
@@ -145,7 +145,7 @@ def test_a_retry_that_one_provider_cannot_afford_waits_for_the_other():
     case = desk.ticket()
     desk.release(desk.lease(case, targets=TWO), Verdict.LOST)
     for _ in range(3):
-        desk.lease(tried=(("p", "x"),), retry_of="p")
+        desk.release(desk.lease(tried=(("p", "x"),), retry_of="p"), Verdict.LOST)
     other = desk.lease(targets=("q/n",))
     assert isinstance(desk.ask_lease(case, targets=TWO, tried=(("p", "a"),), retry_of="p", queue=5.0), Wait)
     desk.release(other)

@@ -66,13 +66,15 @@ async def test_wait_that_is_too_long_is_refused_with_the_exact_wait(serve: Serve
 
 
 async def test_deadline_of_the_caller_bounds_the_wait(serve: Serve) -> None:
-    """A caller that gives itself 5 s is not kept for the queue's 90."""
+    """A caller that gives itself 5 s is not kept for the queue's 90, nor for 3: what begins at the last moment is paid for in vain."""
     clock = ManualClock()
     async with FakeProvider(prices=PRICES, clock=clock) as fake:
         gateway = await serve(configuration(fake, keys={"a": "key: sk-a, rpm: 1"}, queue="90s"), clock=clock)
         await fill(gateway, 1)
-        reply = await exchange(gateway.port, ask("openai_chat", "hello", headers={"x-omnillm-timeout-ms": "5000"}))
-        assert reply.status == 429
+        clock.advance(57)
+        async with asyncio.timeout(5):
+            reply = await exchange(gateway.port, ask("openai_chat", "hello", headers={"x-omnillm-timeout-ms": "5000"}))
+        assert (reply.status, reply.error["code"]) == (429, "all_keys_limited")
         assert len(fake.log) == 1
 
 

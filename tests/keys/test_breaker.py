@@ -153,6 +153,19 @@ def test_what_it_remembers_decays_with_health():
     assert watch.rest() <= 1.0
 
 
+def test_a_trip_of_a_key_that_answers_now_and_then_rests_it_as_long_as_a_first_one():
+    """Most of what it would be asked while it rests would go well: it is probed soon. One success may have been luck, and forgives nothing."""
+    watch = Watch()
+    for marks, is_forgiven in (("xxxxx", False), (".xxxxx", True), ("x.x.x.x.x.", True)):
+        watch.outcomes("xxxxx")
+        watch.probe(is_good=False)
+        watch.probe(is_good=True)
+        watch.outcomes(marks)
+        assert watch.state is OPEN
+        assert (watch.rest() <= 1.0) is is_forgiven
+        watch.breaker.revive()
+
+
 def test_revived_it_is_as_new():
     """Counts and strikes are gone."""
     watch = Watch()

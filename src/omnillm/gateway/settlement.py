@@ -74,8 +74,9 @@ class Settlement:
         if bridge is not None and pin is None:
             pin = bridge.pin
         queue_until = call.started_at + self._queue_s
-        if call.deadline < queue_until:
-            queue_until = call.deadline
+        half_time = (call.started_at + call.deadline) / 2
+        if half_time < queue_until:  # an attempt that begins right before the deadline is paid for and answers nobody
+            queue_until = half_time
         return Case(self, call, self.make_id(call.wall), quote, targets, queue_until, pin, bridge, claim)
 
     async def open_long(self, call: Call, plan: Plan, pin: Pin | None, claim: Claim | None) -> Case:

@@ -44,8 +44,7 @@ class Breaker:
             self.consecutive += 1
             self.window.charge(1, now)
             if self._is_tripped:
-                healthy_for = now - self._closed_at
-                circuit.strikes = max(0, circuit.strikes - int(healthy_for / self._terms.max_open_s))
+                self._forgive(now)
                 self._open(now, dice)
         elif circuit.state is HALF_OPEN and grant in circuit.probes:
             self.consecutive += 1
@@ -63,6 +62,13 @@ class Breaker:
             return True
         window = self.window
         return window.requests >= terms.window_min and window.tokens >= terms.window_ratio * window.requests
+
+    def _forgive(self, now: float) -> None:
+        """Forget a trip for each longest rest that it was closed for; and all, if more than the probe went well: a long rest would lose much."""
+        if self.window.requests - self.window.tokens > 1:
+            self.circuit.strikes = 0
+        else:
+            self.circuit.strikes = max(0, self.circuit.strikes - int((now - self._closed_at) / self._terms.max_open_s))
 
     def _open(self, now: float, dice: Dice) -> None:
         self.circuit.fail(now + self.circuit.delay(self._backoff, dice))

@@ -11,9 +11,9 @@ BACKOFF = Backoff(first_s=1.0, most_s=30.0, jitter=0.25)
 
 
 class Outage:
-    """Counts keys by their latest answer, in this and the previous ten seconds; and calls and retries in these ten seconds."""
+    """Counts keys by their latest answer, in this and the previous ten seconds; and calls, retries and failures in these ten seconds."""
 
-    __slots__ = ("_failing", "_failing_before", "_span", "_used", "_used_before", "calls", "circuit", "ends", "retries")
+    __slots__ = ("_failing", "_failing_before", "_span", "_used", "_used_before", "calls", "circuit", "ends", "failures", "retries")
 
     def __init__(self) -> None:
         self.circuit = Circuit()
@@ -23,6 +23,7 @@ class Outage:
         self._used = self._failing = self._used_before = self._failing_before = 0
         self.calls = 0
         self.retries = 0
+        self.failures = 0
 
     def succeeded(self, key: Key, now: float) -> None:
         """A call has succeeded, so the provider is not set aside any more."""
@@ -42,6 +43,7 @@ class Outage:
             self._advance(now)
         if key.seen_in != self._span:
             self._count(key)
+        self.failures += 1
         key.breaker.sure_until = 0.0
         if not key.is_failing:
             key.is_failing = True
@@ -66,8 +68,12 @@ class Outage:
         return 2 * (self._failing + self._failing_before) > self._used + self._used_before
 
     def has_retry(self, now: float) -> bool:
-        """Whether one more retry is allowed. Retries are limited only while most keys fail, not because of one bad key."""
-        return not self.spans_most(now) or self.retries + 1 <= RETRY_SHARE * self.calls + RETRY_LEAST
+        """Whether one more retry is allowed. Retries are limited only while most keys and most attempts fail.
+
+        One bad key limits none; nor do few keys that fail now and then, one of which has always failed last.
+        """
+        is_down = self.spans_most(now) and 2 * self.failures > self.calls + self.retries
+        return not is_down or self.retries + 1 <= RETRY_SHARE * self.calls + RETRY_LEAST
 
     def consider(self, now: float, dice: Dice, *, grant: object, is_unreachable: bool) -> None:
         """After a failure: set the provider aside if most of its keys fail. One failing key is enough only if the host is unreachable."""
@@ -92,6 +98,6 @@ class Outage:
         is_next = span == self._span + 1
         self._used_before = self._used if is_next else 0
         self._failing_before = self._failing if is_next else 0
-        self._used = self._failing = self.calls = self.retries = 0
+        self._used = self._failing = self.calls = self.retries = self.failures = 0
         self._span = span
         self.ends = (span + 1) * SPAN_S

@@ -215,7 +215,7 @@ class Pool:
         """Closes the grant and judges it. True: waiters may be better or worse off now."""
         is_stirring = grant.close(outcome, now)
         key, verdict, first_byte_s = grant.key, outcome.verdict, outcome.first_byte_s
-        if first_byte_s is not None:
+        if verdict is SUCCESS and first_byte_s is not None:  # else a key that fails at once would be the fastest
             before_s = key.latency_s
             key.latency_s = before_s + LATENCY_WEIGHT * (first_byte_s - before_s) if before_s else first_byte_s
         breaker = key.breaker
