@@ -72,6 +72,17 @@ def test_every_member_of_the_body_comes_back(members):
     assert not losses
 
 
+def test_output_format_is_read_as_the_format_that_took_its_place():
+    """Programs still write what the beta of structured outputs called it; another form of it stays as it is."""
+    text, form = {"type": "text", "text": "Hi"}, {"type": "json_schema", "schema": {"type": "object"}}
+    request, losses = parse(body_of(text, output_format=form))
+    assert (request.capabilities.structured_output.schema, request.vendor_extensions) == ({"type": "object"}, {})
+    assert not losses
+    assert emit(request)[0]["output_config"] == {"format": form}
+    other = {"type": "grammar"}
+    assert emit(parse(body_of(text, output_format=other))[0])[0]["output_format"] == other
+
+
 TOOLS = [
     {"name": "f", "description": "d", "input_schema": {"type": "object", "properties": {"a": {"type": "string"}}}, "strict": True},
     {"name": "f", "input_schema": {"type": "object", "properties": {}}},

@@ -32,7 +32,9 @@ _KNOWN = frozenset(
         *("output_config", "temperature", "top_p", "top_k", "stop_sequences", "metadata", "service_tier"),
     }
 )
-_CAPABLE = frozenset({"tools", "tool_choice", "thinking", "output_config"})
+_FORMER = "output_format"
+"""What the beta of structured outputs called `output_config.format`: the API still takes it, and programs still write it."""
+_CAPABLE = frozenset({"tools", "tool_choice", "thinking", "output_config", _FORMER})
 """What is asked of the model beside an answer."""
 _MESSAGE = frozenset({"role", "content"})
 _USER_ID = frozenset({"user_id"})
@@ -137,14 +139,20 @@ def _output(body: dict[str, Any], extensions: VendorExtensions) -> StructuredOut
     config = optional_mapping(body, "output_config") or {}
     more = rest(config, _OUTPUT_CONFIG)
     wanted = optional_mapping(config, "format", "output_config")
-    is_known = wanted is not None and wanted.get("type") == "json_schema" and _FORMAT.issuperset(wanted)
-    if wanted is not None and not is_known:
+    if wanted is not None and not _is_schema(wanted):
         more["format"] = wanted
     if more:
         extensions["output_config"] = more
-    if wanted is None or not is_known:
+    if wanted is None and _is_schema(former := optional_mapping(body, _FORMER)):
+        del extensions[_FORMER]
+        wanted = former
+    if wanted is None or not _is_schema(wanted):
         return None
     return StructuredOutputConfig(schema=optional_mapping(wanted, "schema", "output_config.format"))
+
+
+def _is_schema(form: dict[str, Any] | None) -> bool:
+    return form is not None and form.get("type") == "json_schema" and _FORMAT.issuperset(form)
 
 
 def _unsealed(value: str) -> Opaque:
