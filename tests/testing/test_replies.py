@@ -4,6 +4,7 @@ import json
 
 from tests.in_turn import in_turn
 
+from omnillm.protocols.differences.asked_json import words_for
 from omnillm.testing import Fault
 from omnillm.testing.composition import compose
 from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS, OPENAI_CHAT, OPENAI_RESPONSES
@@ -142,3 +143,11 @@ def test_json_without_a_schema_is_an_object(speaker, body):
     """As OpenAI's JSON mode promises it."""
     [block] = compose(speaker.read({"model": "m", **body}), 20, None).blocks
     assert block.text == '{"answer":"heron"}'
+
+
+@in_turn(("words", "answer"), [(words_for(None), '{"answer":"heron"}'), (words_for({"properties": {"n": {"type": "integer"}}}), '{"n":7}')])
+def test_json_that_is_asked_for_in_words_is_given(words, answer):
+    """As the gateway asks a host that takes no schema, or none beside tools; more may be said after it."""
+    body = {"contents": [{"parts": [{"text": "?"}]}], "systemInstruction": {"parts": [{"text": words + "\n\nBe brief."}]}}
+    [block] = compose(GEMINI_GENERATE_CONTENT.read(body), 20, None).blocks
+    assert block.text == answer

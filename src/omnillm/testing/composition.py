@@ -3,8 +3,9 @@
 import re
 from typing import Literal, NamedTuple
 
+from omnillm.protocols.differences.asked_json import ASKING, ASKING_FOR
 from omnillm.testing.generation import Block, words_for
-from omnillm.testing.replies.speaker import Asked
+from omnillm.testing.replies.speaker import ANY_JSON, JSON, Asked
 from omnillm.testing.samples import answer_for, argument_pieces, arguments_for, as_json
 
 REASONING = ("First", " I", " look", " at", " the", " lake.")
@@ -66,11 +67,24 @@ def _wanted(asked: Asked) -> list[tuple[str, str]]:
 
 def _telling(asked: Asked, usual: int, room: int | None, says: str) -> Composed:
     """One text: the one that was given, or JSON where a schema holds the model to it."""
-    if says or asked.schema is not None:
-        pieces = tuple(re.findall(r"\s*\S+|\s+$", says)) if says else argument_pieces(answer_for(asked.schema))
+    schema = None if says else _schema(asked)
+    if says or schema is not None:
+        pieces = tuple(re.findall(r"\s*\S+|\s+$", says)) if says else argument_pieces(answer_for(schema))
         said = pieces if room is None else pieces[:room]
         return Composed((Block(kind="text", words=said),), "length" if len(said) < len(pieces) else "end")
     words = words_for(asked.prompt, asked.model, usual if room is None else min(usual, room), asked.images)
     if "stop" in asked.markers.words and asked.stops:
         return Composed((Block(kind="text", words=words[: -(-len(words) // 2)]),), "stop", asked.stops[0])
     return Composed((Block(kind="text", words=words),), "length" if len(words) < usual else "end")
+
+
+def _schema(asked: Asked) -> object:
+    """Also one that is told in words, as the gateway tells it to a host that has no other way."""
+    if asked.schema is None:
+        for text in asked.texts:
+            _, found, told = text.partition(ASKING_FOR)
+            if found:
+                return JSON.raw_decode(told)[0]
+            if ASKING in text:
+                return ANY_JSON
+    return asked.schema

@@ -11,14 +11,14 @@ from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import Losses
 
 ASKING = "Answer with one JSON object and nothing else."
-_ASKING_FOR = "Answer with JSON of this schema and nothing else:\n"
+ASKING_FOR = "Answer with JSON of this schema and nothing else:\n"
 _PATH = "capabilities.structured_output"
 _encode = msgspec.json.encode
 
 
 def words_for(schema: dict[str, Any] | None) -> str:
     """None: any JSON is right."""
-    return ASKING if schema is None else f"{_ASKING_FOR}{_encode(schema).decode()}"
+    return ASKING if schema is None else f"{ASKING_FOR}{_encode(schema).decode()}"
 
 
 def with_asked_json(request: LlmRequest, losses: Losses, *, takes_schemas: bool, hears_instructions: bool) -> tuple[LlmRequest, str]:
