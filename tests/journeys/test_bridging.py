@@ -244,9 +244,10 @@ async def test_conversation_that_a_provider_keeps_is_not_left_out(serve: Serve, 
     ):
         reply = await post(gateway, "/v1/responses", {"model": "anthropic", "input": "Hi", **kept})
         assert reply.status == 400, kept
+        assert (b"where `store` is set to false" in reply.body) == ("input" in kept), kept
     assert not provider.log
     async with openai.AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0) as client:
-        with pytest.raises(openai.BadRequestError):
+        with pytest.raises(openai.BadRequestError, match="where `store` is set to false"):
             await client.responses.create(model="anthropic", input="And?", previous_response_id="resp_1")
 
 

@@ -166,14 +166,17 @@ def _refuse_kept(request: LlmRequest, natives: list[Native]) -> None:
 
 
 def _kept_elsewhere(name: str, model: str) -> str:
+    told = " Frameworks do so by themselves where `store` is set to false." if name in _UNSTORED else ""
     return (
         f"`{name}` is about what only its own provider keeps, and {model!r} is answered by another: leave it out, and say in the request "
-        "what it stands for."
+        f"what it stands for.{told}"
     )
 
 
 _OF_GEMINI = ("continuationToken", "continuation_token", "cachedContent", "cached_content", "agent", "environment")
 _KEPT = ("conversation", "prompt", "background", *_OF_GEMINI)
+_UNSTORED = frozenset({"previous_response_id", "item_reference"})
+"""What Responses' frameworks refer to only as long as they take replies for stored."""
 _GOES_ON = {"gemini_interactions": "previous_interaction_id"}
 """What a protocol calls the id of the reply that the request goes on from."""
 
