@@ -15,6 +15,7 @@ from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.transcode import transcode_request
 from omnillm.providers.dialects import dialect_of
 from omnillm.providers.kinds import endpoint
+from omnillm.secret import Secret
 
 CHAT, RESPONSES, MESSAGES, GEMINI = "openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"
 CONVERSE = "bedrock_converse"
@@ -480,3 +481,60 @@ def test_picture_is_known_whatever_its_url_says_beside_its_type(media_type: str)
     body, lost = said(CHAT, GEMINI, chat(messages=[{"role": "user", "content": [picture]}]))
     assert body["contents"][0]["parts"] == [{"inlineData": {"mimeType": "image/jpeg", "data": "/9j/"}}]
     assert lost == {"input[0].parts[0].media_type": "approximated"}
+
+
+def test_mistral_gets_turns_that_it_takes() -> None:
+    """A user speaks beside results (Claude Code reminds there), the system amid the conversation, and the answer has a beginning."""
+    dialect = dialect_of(endpoint("mistral"), provider="p", protocol=CHAT, model="m", default_max_tokens=9)
+    results = [{"type": "tool_result", "tool_use_id": "callcall1", "content": "9"}, {"type": "text", "text": "Be brief."}]
+    turns = [
+        HI,
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "callcall1", "name": "f", "input": {}}]},
+        {"role": "user", "content": results},
+        {
+            "role": "system",
+            "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b", "cache_control": {"type": "ephemeral"}}],
+        },
+        {"role": "assistant", "content": "It is"},
+    ]
+    body, lost = said(MESSAGES, CHAT, messages(system="s", messages=turns, service_tier="standard_only"), dialect)
+    assert [message["role"] for message in body["messages"]] == [
+        "system",
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+        "user",
+        "user",
+        "assistant",
+    ]
+    assert [message["content"] for message in body["messages"][4:7]] == ["OK.", "Be brief.", "<system>\na\n\nb\n</system>"]
+    assert (body["messages"][-1], "service_tier" in body) == ({"role": "assistant", "content": "It is", "prefix": True}, False)
+    assert (lost["input[*]"], lost["generation.service_tier"]) == ("moved", "dropped")
+    body, lost = said(MESSAGES, CHAT, messages(messages=turns[:2], service_tier="auto"), dialect)
+    assert ("prefix" in body["messages"][-1], lost) == (False, {})
+
+
+def test_o_series_is_not_told_how_many_tools_to_call_at_once() -> None:
+    """It refuses to be told so in Chat."""
+    tools = [{"name": "f", "input_schema": {"type": "object", "properties": {}}}]
+    body = messages(tools=tools, tool_choice={"type": "auto", "disable_parallel_tool_use": True})
+    for model, is_told in (("o4-mini", False), ("gpt-4o", True)):
+        dialect = dialect_of(endpoint("openai"), provider="p", protocol=CHAT, model=model, default_max_tokens=9)
+        written, lost = said(MESSAGES, CHAT, body, dialect)
+        assert ("parallel_tool_calls" in written) is is_told
+        assert lost == ({} if is_told else {"capabilities.parallel_tool_calls": "dropped"})
+
+
+@in_turn("kind", ["gemini", "vertex_ai"])
+def test_vertex_is_not_asked_to_show_googles_own_calls(kind: str) -> None:
+    """The Gemini API refuses its own tools beside functions without this member, and Vertex AI refuses the member."""
+    address = Secret("https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1") if kind == "vertex_ai" else None
+    dialect = dialect_of(endpoint(kind, base_url=address), provider="p", protocol=GEMINI, model="gemini-3-pro", default_max_tokens=9)
+    tools = [{"type": "function", "name": "f", "strict": False}, {"type": "web_search"}]
+    body, _ = said(RESPONSES, GEMINI, {"model": "m", "input": "Hi", "tools": tools}, dialect)
+    assert [tool.keys() & {"functionDeclarations", "googleSearch"} for tool in body["tools"]] == [
+        {"functionDeclarations"},
+        {"googleSearch"},
+    ]
+    assert body.get("toolConfig") == ({"includeServerSideToolInvocations": True} if kind == "gemini" else None)

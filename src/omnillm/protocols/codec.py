@@ -61,6 +61,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Chat: "max_tokens" on most compatible hosts."""
     members: Mapping[str, str] = {}
     """Chat: what the host calls members of the body; "": it refuses them."""
+    has_strict_turns: bool = False
+    """Chat: the system speaks first, a user not right behind a tool, and the assistant's last words are marked as a beginning."""
     has_documents: bool = False
     """Chat: files are parts of type document_url."""
     is_openai: bool = True
@@ -81,6 +83,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Gemini: a count of tokens takes a whole generation, in a member of its own. False: the members of its prompt (Vertex AI)."""
     takes_penalties: bool = True
     """Gemini: earlier ones than 2.5, and 2.5 on Vertex AI, take presencePenalty and frequencyPenalty."""
+    shows_own_calls: bool = True
+    """Gemini: tools of Google's own need includeServerSideToolInvocations beside functions. Vertex AI refuses the member."""
     joins_tools: bool = True
     """Gemini: 3 and later take functions beside tools of Google's own, and pictures in a function's response."""
 

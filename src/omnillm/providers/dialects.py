@@ -30,12 +30,16 @@ _SEES = re.compile(r"deepseek.*flash")
 _OF_VENDOR: Final[Mapping[str, Mapping[str, Any]]] = {
     "cerebras": {"thoughts_member": "reasoning"},
     "deepseek": {"needs_thoughts": True, "takes_schemas": False},
-    "groq": {"thoughts_member": "reasoning", "members": dict.fromkeys(("top_k", "n", "logprobs", "top_logprobs", "logit_bias"), "")},
+    "groq": {
+        "thoughts_member": "reasoning",
+        "members": dict.fromkeys(("top_k", "n", "logprobs", "top_logprobs", "logit_bias", "service_tier"), ""),
+    },
     "mistral": {
         "thoughts_member": "",
         "id_length": 9,
         "has_documents": True,
-        "members": {"seed": "random_seed", "user": "", "logit_bias": ""},
+        "has_strict_turns": True,
+        "members": {"seed": "random_seed", "user": "", "logit_bias": "", "service_tier": ""},
     },
     "moonshot": {"needs_thoughts": True},
     "xai": {"members": dict.fromkeys(("top_k", "stop", "presence_penalty", "frequency_penalty"), "")},
@@ -43,6 +47,7 @@ _OF_VENDOR: Final[Mapping[str, Mapping[str, Any]]] = {
 """Vendor of a host -> what it takes in Chat, in the words of `Dialect`."""
 _UNHELD = re.compile(r"(?:amazon|meta|cohere|ai21|writer|xai)\.|claude-(?:3|fable|opus-4-1|(?:opus|sonnet)-4-2025)")
 """Models of Bedrock that hold neither an answer nor a call to a schema, and refuse to be asked to."""
+_O_SERIES = re.compile(r"(?:^|/)o[134](?:-|$)")
 _SWITCHES: Final[Mapping[str, re.Pattern[str]]] = {"deepseek": re.compile(""), "moonshot": re.compile(r"kimi-k2[.-]?[56]")}
 """Vendor of a host -> its models that think unless they are told not to, and meanwhile let no call of a tool be forced."""
 
@@ -76,6 +81,7 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
         thinks_in_levels=is_new_gemini,
         counts_whole=endpoint.kind != "vertex_ai",
         takes_penalties=endpoint.kind == "vertex_ai" and not is_new_gemini,
+        shows_own_calls=endpoint.kind != "vertex_ai",
         joins_tools=is_new_gemini,
         switches_thoughts=(found := _SWITCHES.get(vendor)) is not None and found.search(model) is not None,
         **_of_host(vendor, protocol, model),
@@ -85,7 +91,11 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
 def _of_host(vendor: str, protocol: str, model: str) -> Mapping[str, Any]:
     if protocol == BEDROCK_CONVERSE:
         return {"takes_schemas": _UNHELD.search(model) is None}
-    return _OF_VENDOR.get(vendor, {}) if protocol == OPENAI_CHAT else {}
+    if protocol != OPENAI_CHAT:
+        return {}
+    if vendor in OPENAI_KINDS and _O_SERIES.search(model):
+        return {"members": {"parallel_tool_calls": ""}}
+    return _OF_VENDOR.get(vendor, {})
 
 
 def _can_stop_thinking(protocol: str, model: str, efforts: tuple[str, ...] | None) -> bool:

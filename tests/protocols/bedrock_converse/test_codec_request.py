@@ -485,6 +485,23 @@ def test_model_that_holds_to_no_schema_is_asked_in_words() -> None:
     assert losses(request, takes_schemas=False) == told
 
 
+def test_results_stand_alone_where_the_model_wants_that() -> None:
+    """Llama's, Mistral's and Writer's refuse a user's words beside them, and Mistral's an id of other than nine letters and digits."""
+    call = Message(role=MessageRole.ASSISTANT, parts=(ToolCall(call_id="call_1", name="search", arguments="{}"),))
+    turns = (user("hi"), call, ToolResult(call_id="call_1", content=(Text(text="9"),)), user("be brief"))
+    request = asked(*turns, model="us.mistral.pixtral-large-2502-v1:0", capabilities=CapabilitySet(tools=(SEARCH,)))
+    [_, called, *answered] = [message["content"] for message in body(request)["messages"]]
+    called_id = called[0]["toolUse"]["toolUseId"]
+    assert (len(called_id), called_id.isalnum()) == (9, True)
+    result = {"toolResult": {"toolUseId": called_id, "content": [{"text": "9"}]}}
+    assert answered == [[result], [{"text": "OK."}], [{"text": "be brief"}]]
+    told = {"approximated:input[*]", "approximated:input[1].parts[0].call_id", "approximated:input[2].call_id"}
+    assert losses(request) == told
+    together = body(replace(request, model="us.meta.llama4-maverick-17b-instruct-v1:0"))["messages"]
+    assert [len(message["content"]) for message in together] == [1, 1, 1, 1, 1]
+    assert [len(message["content"]) for message in body(replace(request, model=CLAUDE))["messages"]] == [1, 1, 2]
+
+
 def test_error_without_words_says_that_it_is_one() -> None:
     """Converse refuses it otherwise."""
     call = Message(role=MessageRole.ASSISTANT, parts=(ToolCall(call_id="t1", name="search", arguments="{}"),))

@@ -1,5 +1,6 @@
 """What writing Converse blocks needs beside the parts: where losses go, whose model it is for, and the cache marks set."""
 
+import re
 from typing import Any
 
 from omnillm.model.message import CacheControl, VendorExtensions
@@ -10,22 +11,22 @@ NAME = "bedrock_converse"
 IN_RESULT = "content"
 """The member of a `Place` whose parts are a tool's result, which may hold JSON, but no sound."""
 
+_FAMILIES = {"anthropic.claude": "claude", "amazon.nova": "nova", "mistral.": "mistral"}
 _TTLS = frozenset({"5m", "1h"})
 _CACHING = frozenset({"claude", "nova"})
+_APART = re.compile(r"(?:meta|mistral|writer)\.")
 _OF_TOOLS = frozenset({"toolSpec", "toolResult"})
 
 
 def family_of(model: str) -> str:
-    """Whose fields a model takes beside Converse's own: claude, nova, or "" where its name (an ARN of one's own profile) does not tell."""
-    if "anthropic.claude" in model:
-        return "claude"
-    return "nova" if "amazon.nova" in model else ""
+    """Whose rules a model has beside Converse's own: claude, nova or mistral; "" where its name (an ARN, of one's own) tells none."""
+    return next((family for name, family in _FAMILIES.items() if name in model), "")
 
 
 class Writer:
     """What writing the blocks of one request needs."""
 
-    __slots__ = ("calls", "documents", "family", "is_caching", "losses", "marks", "provider")
+    __slots__ = ("calls", "documents", "family", "is_caching", "keeps_results_apart", "losses", "marks", "provider")
 
     def __init__(self, losses: Losses, *, model: str, provider: str = "") -> None:
         self.losses = losses
@@ -33,6 +34,8 @@ class Writer:
         self.family = family_of(model)
         self.is_caching = self.family in _CACHING or model.startswith("arn:")
         """Whether the model takes cache points; others refuse the whole call for one."""
+        self.keeps_results_apart = _APART.search(model) is not None
+        """Whether the model refuses a user's words beside results of tools."""
         self.calls: dict[str, str] = {}
         """Names of the tools that were called so far, by call."""
         self.documents: dict[str, int] = {}

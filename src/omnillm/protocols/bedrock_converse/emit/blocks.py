@@ -34,12 +34,13 @@ from omnillm.protocols.bedrock_converse.emit.media import (
 )
 from omnillm.protocols.bedrock_converse.writer import IN_RESULT, NAME, Writer
 from omnillm.protocols.differences.arguments import input_of
-from omnillm.protocols.differences.tool_names import plain_id, short_id
+from omnillm.protocols.differences.tool_names import exact_id, plain_id, short_id
 from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.differences.turns import Block, Place, path_of
 from omnillm.protocols.envelope import is_readable
 
 LONGEST_ID = 64
+_LENGTH_OF_MISTRAL = 9
 
 
 def emit_block(part: Any, place: Place, writer: Writer) -> Block | None:
@@ -68,7 +69,12 @@ def emit_blocks(parts: Any, outer: str, item: int, inner: str, writer: Writer) -
 
 
 def call_id_of(call_id: str, path: str, writer: Writer) -> str:
-    """Return the id in the letters, and of the length, that Converse allows."""
+    """Return the id in the letters, and of the length, that Converse allows, and Mistral's models."""
+    if writer.family == "mistral":
+        exact = exact_id(call_id, _LENGTH_OF_MISTRAL)
+        if exact != call_id:
+            writer.losses.approximate(f"{path}.call_id", f"the model takes {_LENGTH_OF_MISTRAL} letters and digits")
+        return exact
     plain = short_id(plain_id(call_id), LONGEST_ID)
     if plain != call_id:
         writer.losses.approximate(f"{path}.call_id", "ids of tool calls are at most 64 letters, digits, _ and -")

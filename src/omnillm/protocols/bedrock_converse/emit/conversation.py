@@ -25,6 +25,8 @@ def emit_conversation(request: LlmRequest, dialect: Dialect, writer: Writer, anc
     turns.end(takes_last_word=dialect.takes_last_word)
     if writer.family != "claude":
         turns.begin(f"input[{start}]")
+    if writer.keeps_results_apart:
+        turns.keep_results_apart()
     if system and not turns.messages:
         writer.losses.move("instructions" if not start else f"input[{start - 1}]", "said by the user, for there is nobody else's word")
         turns.messages.append({"role": "user", "content": system})

@@ -11,6 +11,7 @@ from omnillm.protocols.openai_chat.emit import assistant
 from omnillm.protocols.openai_chat.emit.answers import TEXT_ONLY, behind_their_calls, write_orphan, write_result
 from omnillm.protocols.openai_chat.emit.parts import joined_text, write_part, written_content
 from omnillm.protocols.openai_chat.emit.reasoning import fill_in
+from omnillm.protocols.openai_chat.emit.strict_turns import in_strict_turns
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.prompt_cache import with_breakpoint
 
@@ -36,6 +37,8 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
         return writer.messages
     if dialect.needs_thoughts:
         fill_in(writer.messages, place)
+    if dialect.has_strict_turns and not place.is_native:
+        return in_strict_turns(writer.messages, place)
     return writer.messages if dialect.takes_parts else _as_strings(writer.messages, takes_pictures=dialect.takes_pictures, place=place)
 
 

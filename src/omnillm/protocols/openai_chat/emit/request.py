@@ -20,6 +20,8 @@ from omnillm.protocols.openai_chat.prompt_cache import write_policy
 _PLAIN = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "n", "logprobs", "top_logprobs", "logit_bias"})
 """Fields that are members of the same name."""
 _MOST_STOPS = 4
+_PATHS = {"user": "user_id", "parallel_tool_calls": "capabilities.parallel_tool_calls"}
+"""Where members stand that are no generation's."""
 _TIERS = {"standard": "default", "standard_only": "default"}
 _OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 
@@ -52,8 +54,8 @@ def _rename_members(body: dict[str, Any], names: Mapping[str, str], losses: Loss
         value = body.pop(name)
         if names[name]:
             body[names[name]] = value
-        else:
-            losses.drop("user_id" if name == "user" else f"generation.{name}", "the host refuses it")
+        elif value != "auto":  # which says nothing
+            losses.drop(_PATHS.get(name, f"generation.{name}"), "the host refuses it")
 
 
 def _write_stream(request: LlmRequest, body: dict[str, Any]) -> None:
