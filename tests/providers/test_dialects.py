@@ -172,4 +172,4 @@ def test_newer_gemini_models_think_in_levels(model: str, is_new: bool) -> None:
     """And take Google's own tools beside functions."""
     found = dialect("gemini", "gemini_generate_content", model)
     assert (found.thinks_in_levels, found.joins_tools, found.default_max_tokens) == (is_new, is_new, 100)
-    assert found.can_stop_thinking is ("-pro" not in model)
+    assert found.can_stop_thinking is (model == "gemini-2.5-flash")

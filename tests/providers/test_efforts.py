@@ -2,7 +2,7 @@
 
 from tests.in_turn import in_turn
 
-from omnillm.providers.efforts import efforts_of, rests
+from omnillm.providers.efforts import efforts_of, levels_of, rests
 
 _USUAL = ("low", "medium", "high")
 
@@ -92,3 +92,25 @@ def test_some_models_of_openai_reason_only_when_asked(model: str, rested: bool |
     """Another vendor's models take sampling while they reason."""
     assert rests("openai", model) is rests("azure_openai", model) is rested
     assert rests("xai", model) is None
+
+
+@in_turn(
+    ("model", "levels"),
+    [
+        ("gemini-2.5-pro", None),
+        ("gemini-2.5-flash-image", ()),
+        ("gemma-3-27b-it", ()),
+        ("gemini-3-pro-preview", ("low", "high")),
+        ("gemini-3.1-pro-preview", _USUAL),
+        ("gemini-3-flash-preview", ("minimal", *_USUAL)),
+        ("gemini-3.5-flash-lite", ("minimal", *_USUAL)),
+        ("gemini-3.7-flash", _USUAL),
+        ("gemini-3.7-flash-lite", ("minimal", *_USUAL)),
+        ("gemini-4-argon", _USUAL),
+        ("gemini-4-hydrogen", (*_USUAL, "xhigh")),
+        ("gemini-flash-latest", _USUAL),
+    ],
+)
+def test_levels_of_gemini(model: str, levels: tuple[str, ...] | None) -> None:
+    """ "Thinking level MINIMAL is not supported for this model" is what the others answer, with a 400."""
+    assert levels_of(model) == levels

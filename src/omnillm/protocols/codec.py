@@ -74,7 +74,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     can_stop_thinking: bool = True
     """The model can be told not to reason. False: what asks for it is left out, because the model would refuse the call."""
     efforts: tuple[str, ...] | None = None
-    """OpenAI's protocols: what the model takes of none, minimal, low, medium, high, xhigh, max; (): nothing; None: not known."""
+    """OpenAI's protocols, and Gemini's levels: what the model takes of none, minimal, low, medium, high, xhigh, max; (): nothing; None: not
+    known, or a budget."""
     rests: bool | None = None
     """OpenAI's protocols: whether the model reasons only if it is asked to. While it does, it takes no sampling. None: it always does."""
     thinks_in_levels: bool = True

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from omnillm.pricing.hosts import section_of
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, GEMINI_GENERATE_CONTENT, OPENAI_CHAT
-from omnillm.providers.efforts import efforts_of, rests
+from omnillm.providers.efforts import efforts_of, levels_of, rests
 from omnillm.providers.endpoint import Endpoint
 
 _CLAUDE = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](\d{1,2}))?(?![0-9])")
@@ -60,6 +60,8 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
     is_new_gemini = _is_new_gemini(model)
     vendor = section_of(endpoint.kind, urlsplit(endpoint.origin_url).hostname or "")
     efforts = efforts_of(vendor, model) if protocol.startswith("openai") else None
+    if protocol == GEMINI_GENERATE_CONTENT:
+        efforts = levels_of(model)
     return Dialect(
         provider=provider,
         default_max_tokens=default_max_tokens,
@@ -100,7 +102,8 @@ def _of_host(vendor: str, protocol: str, model: str) -> Mapping[str, Any]:
 
 def _can_stop_thinking(protocol: str, model: str, efforts: tuple[str, ...] | None) -> bool:
     if protocol == GEMINI_GENERATE_CONTENT:
-        return "-pro" not in model  # Gemini's larger models refuse a budget of 0
+        # Gemini's larger models refuse a budget of 0, and those that know no minimum.
+        return "-pro" not in model and (efforts is None or "minimal" in efforts)
     if not protocol.startswith("openai"):
         return not _is_claude_since(model, _ALWAYS_THINKS_SINCE)
     return efforts is not None and "none" in efforts

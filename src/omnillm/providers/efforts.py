@@ -1,4 +1,4 @@
-"""Which words on reasoning a model takes in OpenAI's protocols, where its host refuses the others."""
+"""Which words on reasoning a model takes in OpenAI's protocols and Gemini's, where its host refuses the others."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,6 +11,8 @@ _UP_TO_XHIGH = (*_USUAL, "xhigh")
 _GPT = re.compile(r"gpt-(3(?=5)|\d+)(?:[.-](\d{1,2})(?!\d))?")
 _REASONS_UNASKED_SINCE = (5, 5)
 _O_SERIES = re.compile(r"(?:^|[/:])o[134](?:-|$)")
+_GEMINI = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
+_NEWEST_GEMINI = (4, 0)
 _CHATS = re.compile(r"chatgpt-4|gpt-(?:audio|realtime|4o)|search-(?:api|preview)|davinci|babbage")
 _GROK = re.compile(r"grok-(\d+)[.-](\d{1,2})(?!\d)")
 _UNTOLD = re.compile(r"grok-(?:3|4)(?![\d.])|grok-code|grok-4[.-]1(?!\d)|grok-4[.-]20|non-reasoning")
@@ -83,6 +85,21 @@ def _of_xai(model: str) -> _Efforts:
     if version == (4, 3):
         return ("none", *_USUAL)
     return _UP_TO_XHIGH if version >= (4, 6) else _USUAL
+
+
+def levels_of(model: str) -> _Efforts | None:
+    """Return the levels of thinking that a model of Gemini's takes; (): no word at all; None: it takes a budget."""
+    if "gemma" in model or "2.5-flash-image" in model:
+        return _NOTHING
+    found = _GEMINI.search(model)
+    version = (int(found[1]), int(found[2] or 0)) if found is not None else _NEWEST_GEMINI
+    if version < (3, 0):
+        return None
+    if "-pro" in model:
+        return ("low", "high") if version == (3, 0) else _USUAL
+    if version < (3, 6) or ("-lite" in model and version < _NEWEST_GEMINI):
+        return ("minimal", *_USUAL)
+    return _UP_TO_XHIGH if "hydrogen" in model else _USUAL
 
 
 _OF_VENDOR: Final[Mapping[str, Callable[[str], _Efforts | None]]] = {

@@ -59,6 +59,8 @@ from omnillm.model import (
 )
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.transcode import emit_request
+from omnillm.providers.dialects import dialect_of
+from omnillm.providers.kinds import endpoint
 
 
 def test_system_text() -> None:
@@ -499,6 +501,43 @@ def test_reasoning(reasoning: ReasoningCapability, written: dict, lost: dict[str
     body, found = emit(can(reasoning=reasoning))
     assert body["generationConfig"]["thinkingConfig"] == written
     assert found == {f"capabilities.reasoning.{name}": kind for name, kind in lost.items()}
+
+
+@in_turn(
+    ("model", "asked", "written", "lost"),
+    [
+        ("gemini-3-pro-preview", "minimal", {"thinkingLevel": "LOW"}, {"effort": "approximated"}),
+        ("gemini-3-pro-preview", "medium", {"thinkingLevel": "HIGH"}, {"effort": "approximated"}),
+        ("gemini-3-pro-preview", "none", {"thinkingLevel": "LOW"}, {"effort": "approximated"}),
+        ("gemini-3.7-flash", "xhigh", {"thinkingLevel": "HIGH"}, {"effort": "approximated"}),
+        ("gemini-3.7-flash", "none", {"thinkingLevel": "LOW"}, {"effort": "approximated"}),
+        ("gemini-3-flash-preview", "none", {"thinkingBudget": 0}, {}),
+        ("gemini-2.5-pro", "none", None, {"effort": "dropped"}),
+        ("gemini-2.5-flash-image", "low", None, {"": "dropped"}),
+    ],
+)
+def test_effort_is_one_that_the_model_takes(model: str, asked: str, written: dict | None, lost: dict[str, str]) -> None:
+    """Or the nearest; it refuses the others."""
+    dialect = dialect_of(endpoint("gemini"), provider="p", protocol="gemini_generate_content", model=model, default_max_tokens=9)
+    body, found = emit(can(reasoning=ReasoningCapability(effort=asked)), dialect)
+    assert body.get("generationConfig", {}).get("thinkingConfig") == written
+    assert found == {f"capabilities.reasoning.{name}".rstrip("."): kind for name, kind in lost.items()}
+
+
+def test_result_holds_what_a_response_may() -> None:
+    """The Gemini API refuses an address within it, and every type but five: these stand behind the results."""
+    call = ToolCall(call_id="c", name="f", arguments="{}")
+    content = (
+        ImageUrl(url="https://example.com/a.png", media_type="image/png"),
+        ImageBase64(data=b"GIF8", media_type="image/gif"),
+        ImageBase64(data=b"\x89PNG", media_type="image/png"),
+    )
+    tools = CapabilitySet(tools=(ToolDefinition(name="f"),))
+    body, lost = emit(request(QUESTION, said(call), ToolResult(call_id="c", content=content), capabilities=tools))
+    [part, *behind] = body["contents"][2]["parts"]
+    assert [each["inlineData"]["mimeType"] for each in part["functionResponse"]["parts"]] == ["image/png"]
+    assert [next(iter(each)) for each in behind] == ["fileData", "inlineData"]
+    assert lost == {"input[2].content": "moved"}
 
 
 def test_structured_output() -> None:

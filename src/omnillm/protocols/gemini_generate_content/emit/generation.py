@@ -6,7 +6,7 @@ import msgspec
 
 from omnillm.model.capabilities import CapabilitySet, ReasoningCapability, StructuredOutputConfig
 from omnillm.model.request import GenerationConfig, LlmRequest
-from omnillm.protocols.differences.effort import budget_of
+from omnillm.protocols.differences.effort import budget_of, nearest
 from omnillm.protocols.gemini_generate_content.parse.generation import MOST_CANDIDATES
 from omnillm.protocols.gemini_generate_content.place import Place
 from omnillm.protocols.loss import Losses
@@ -91,11 +91,11 @@ def _output(output: StructuredOutputConfig, config: dict[str, Any], losses: Loss
 def _thinking(reasoning: ReasoningCapability, place: Place) -> dict[str, Any]:
     losses = place.losses
     config: dict[str, Any] = {}
+    if place.dialect.efforts == () and not place.is_own:
+        losses.drop(_REASONING, "the model takes no word on it")
+        return config
     if reasoning.mode == "disabled" or reasoning.effort == "none":
-        if place.is_own or place.dialect.can_stop_thinking:
-            config["thinkingBudget"] = 0
-        else:
-            losses.drop(f"{_REASONING}.mode" if reasoning.mode else f"{_REASONING}.effort", "the model always reasons")
+        _stop(reasoning, config, place)
     else:
         _effort(reasoning, config, place)
     if reasoning.include_thoughts is not None:
@@ -110,6 +110,17 @@ def _thinking(reasoning: ReasoningCapability, place: Place) -> dict[str, Any]:
     return config
 
 
+def _stop(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) -> None:
+    path = f"{_REASONING}.mode" if reasoning.mode else f"{_REASONING}.effort"
+    if place.is_own or place.dialect.can_stop_thinking:
+        config["thinkingBudget"] = 0
+    elif place.dialect.efforts:
+        place.losses.approximate(path, "the least that the model takes")
+        config["thinkingLevel"] = _LEVELS[place.dialect.efforts[0]]
+    else:
+        place.losses.drop(path, "the model always reasons")
+
+
 def _effort(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) -> None:
     losses, effort, budget = place.losses, reasoning.effort, reasoning.budget_tokens
     if effort and not place.is_own and not place.dialect.thinks_in_levels:
@@ -121,9 +132,10 @@ def _effort(reasoning: ReasoningCapability, config: dict[str, Any], place: Place
         config["thinkingBudget"] = budget
         return
     if effort:
-        level = _LEVELS.get(effort)
-        if level is None or effort == "max":
-            losses.approximate(f"{_REASONING}.effort", "Gemini has minimal to xhigh")
+        known = effort if place.is_own else nearest(effort, place.dialect.efforts)
+        level = _LEVELS.get(known)
+        if level is None or known != effort or effort == "max":
+            losses.approximate(f"{_REASONING}.effort", "the nearest that the model knows")
         config["thinkingLevel"] = level or "MEDIUM"
     if budget is not None:
         if effort and not place.is_own:

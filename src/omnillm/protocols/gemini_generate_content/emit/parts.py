@@ -39,6 +39,7 @@ from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_NATIV
 
 GeminiPart = dict[str, Any]
 _FOREIGN = "its signature is another provider's"
+_WITHIN_RESULTS = frozenset({"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"})
 _NO_ARGUMENTS = frozenset({"", "null"})
 
 
@@ -186,11 +187,17 @@ def emit_result(part: ToolResult, place: Place) -> GeminiPart:
 
 
 def _add_media(media: list[GeminiPart], result: GeminiPart, place: Place) -> None:
-    if place.is_own or place.dialect.joins_tools:
-        result["parts"] = media
-        return
-    place.losses.move(place.around(".content"), "what is no text stands after the results")
-    place.media += media
+    within = media if place.is_own else [medium for medium in media if place.dialect.joins_tools and _is_taken_within(medium)]
+    if within:
+        result["parts"] = within
+    if len(within) < len(media):
+        place.losses.move(place.around(".content"), "what a result cannot hold stands after the results")
+        place.media += [medium for medium in media if medium not in within]
+
+
+def _is_taken_within(medium: GeminiPart) -> bool:
+    """Tell whether a function's response may hold it: at an address, or of another type, it is refused."""
+    return "inlineData" in medium and medium["inlineData"]["mimeType"] in _WITHIN_RESULTS
 
 
 def emit_stray_result(result: ToolResult, place: Place) -> list[GeminiPart]:
