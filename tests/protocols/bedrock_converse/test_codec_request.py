@@ -485,6 +485,17 @@ def test_model_that_holds_to_no_schema_is_asked_in_words() -> None:
     assert losses(request, takes_schemas=False) == told
 
 
+def test_lone_document_is_named() -> None:
+    """Converse refuses a message with a document and no text, and Claude's own API takes it."""
+    pdf = File(source=InlineSource(data=b"%PDF", media_type="application/pdf"), filename="depths")
+    request = asked(Message(role=MessageRole.USER, parts=(pdf,)))
+    document = {"document": {"format": "pdf", "source": {"bytes": "JVBERg=="}, "name": "depths"}}
+    assert body(request)["messages"][0]["content"] == [document, {"text": "depths"}]
+    assert losses(request) == {"defaulted:input[*]"}
+    beside = asked(Message(role=MessageRole.USER, parts=(pdf, Text(text="How deep?"))))
+    assert (body(beside)["messages"][0]["content"], losses(beside)) == ([document, {"text": "How deep?"}], set())
+
+
 def test_results_stand_alone_where_the_model_wants_that() -> None:
     """Llama's, Mistral's and Writer's refuse a user's words beside them, and Mistral's an id of other than nine letters and digits."""
     call = Message(role=MessageRole.ASSISTANT, parts=(ToolCall(call_id="call_1", name="search", arguments="{}"),))

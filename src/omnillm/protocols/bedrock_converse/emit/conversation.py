@@ -27,11 +27,22 @@ def emit_conversation(request: LlmRequest, dialect: Dialect, writer: Writer, anc
         turns.begin(f"input[{start}]")
     if writer.keeps_results_apart:
         turns.keep_results_apart()
+    if writer.documents:
+        _name_lone_documents(turns.messages, writer)
     if system and not turns.messages:
         writer.losses.move("instructions" if not start else f"input[{start - 1}]", "said by the user, for there is nobody else's word")
         turns.messages.append({"role": "user", "content": system})
         system = []
     return system, turns.messages
+
+
+def _name_lone_documents(messages: list[dict[str, Any]], writer: Writer) -> None:
+    """Converse refuses a message with a document and no text."""
+    for message in messages:
+        names = [block["document"]["name"] for block in message["content"] if "document" in block]
+        if names and not any("text" in block for block in message["content"]):
+            writer.losses.default("input[*]", "a document's name, as the text that Converse wants beside it")
+            message["content"].append({"text": names[0]})
 
 
 def _leading(request: LlmRequest, writer: Writer) -> tuple[list[Block], int]:
