@@ -71,15 +71,11 @@ def _read_url(source: dict[str, Any]) -> MediaSource:
     return InlineSource(data=decode(data, "source.url"), media_type=head.removesuffix(";base64").partition(";")[0])
 
 
-def _read_file(source: dict[str, Any]) -> FileSource:
-    return FileSource(file_id=text(source.get("file_id"), "source.file_id"), protocol=_NAME)
-
-
 _READ: dict[str, Callable[[dict[str, Any]], MediaSource]] = {
     "base64": _read_base64,
     "text": _read_text,
     "url": _read_url,
-    "file": _read_file,
+    "file": lambda source: FileSource(file_id=text(source.get("file_id"), "source.file_id"), protocol=_NAME),
 }
 
 

@@ -126,9 +126,6 @@ class MessageDecoder:
         self._losses.drop("events", "a delta that the gateway does not know")
         return ()
 
-    def _thinking_delta(self, block: _Block, delta: dict[str, Any]) -> Sequence[LlmStreamEvent]:
-        return (ReasoningDelta(index=block.index, text=text(delta.get("thinking"), "delta.thinking")),)
-
     def _input_delta(self, block: _Block, delta: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         piece = text(delta.get("partial_json"), "delta.partial_json")
         if not piece:
@@ -270,7 +267,7 @@ class MessageDecoder:
         "error": _error,
     }
     _DELTAS: ClassVar[dict[str, Callable[["MessageDecoder", _Block, dict[str, Any]], Sequence[LlmStreamEvent]]]] = {
-        "thinking_delta": _thinking_delta,
+        "thinking_delta": lambda _, block, delta: (ReasoningDelta(index=block.index, text=text(delta.get("thinking"), "delta.thinking")),),
         "input_json_delta": _input_delta,
         "signature_delta": _signature_delta,
         "citations_delta": _citations_delta,

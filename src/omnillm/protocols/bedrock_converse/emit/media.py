@@ -146,10 +146,6 @@ def _url_file(source: UrlSource, place: Place, writer: Writer) -> Block | None:
     return {"format": DOCUMENTS[media_type], "source": _s3(source.url)}
 
 
-def _kept_file(_: FileSource, place: Place, writer: Writer) -> None:
-    writer.drop(place, "the file is kept by another provider")
-
-
 def emit_audio(part: Audio, place: Place, writer: Writer) -> Block | None:
     if isinstance(part.source, InlineSource) and place[2] != IN_RESULT:
         form = SOUNDS.get(part.source.media_type, part.format)
@@ -190,5 +186,5 @@ _SOURCES: dict[type, Callable[[Any, Place, Writer], Block | None]] = {
     InlineSource: _inline_file,
     TextSource: _text_file,
     UrlSource: _url_file,
-    FileSource: _kept_file,
+    FileSource: lambda _, place, writer: writer.drop(place, "the file is kept by another provider"),
 }

@@ -64,10 +64,6 @@ def parse_block(block: dict[str, Any], issuer: Issuer, path: str) -> MessagePart
     return Native(protocol=NAME, kind=next(iter(block)), value=block)
 
 
-def _text(value: Any, _: Issuer, path: str) -> Text:
-    return Text(text=text(value, path))
-
-
 def _tool_use(value: Any, _: Issuer, path: str) -> ToolCall | Native:
     call = mapping(value, path)
     if call.get("type") == SERVER_TOOL:
@@ -123,7 +119,7 @@ def _image(value: Any, _: Issuer, path: str) -> MessagePart:
 
 
 _BLOCKS: dict[str, Callable[[Any, Issuer, str], MessagePart]] = {
-    "text": _text,
+    "text": lambda value, _, path: Text(text=text(value, path)),
     "toolUse": _tool_use,
     "reasoningContent": _reasoning,
     "citationsContent": _cited,

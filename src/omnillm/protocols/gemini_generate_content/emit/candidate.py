@@ -167,9 +167,6 @@ class CandidateWriter:
         if text:
             self._say(Reasoning, text, parts)
 
-    def _arguments(self, event: ToolCallDelta, _: Parts) -> None:
-        self._pieces.append(event.arguments)
-
     def _audio(self, event: AudioDelta, parts: Parts) -> None:
         part = self._part
         if event.transcript:
@@ -184,9 +181,6 @@ class CandidateWriter:
 
     def _sign(self, event: OpaqueAdded, _: Parts) -> None:
         self._opaque = event.opaque
-
-    def _cite(self, event: CitationAdded, _: Parts) -> None:
-        self._citations.append(event.citation)
 
     def _end(self, _: PartEnded, parts: Parts) -> None:
         part, self._part = self._part, None
@@ -258,10 +252,10 @@ class CandidateWriter:
         TextDelta: _text,
         ReasoningDelta: _reasoning,
         RefusalDelta: _refusal,
-        ToolCallDelta: _arguments,
+        ToolCallDelta: lambda self, event, _: self._pieces.append(event.arguments),
         AudioDelta: _audio,
         OpaqueAdded: _sign,
-        CitationAdded: _cite,
+        CitationAdded: lambda self, event, _: self._citations.append(event.citation),
         PartEnded: _end,
     }
 

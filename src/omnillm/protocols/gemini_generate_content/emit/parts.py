@@ -268,10 +268,6 @@ def _native(part: Native, place: Place) -> GeminiPart | None:
     return written if part.kind in written else None
 
 
-def _image(part: ImageBase64, place: Place) -> GeminiPart:
-    return _signed(emit_image_base64(part, place), part, place)
-
-
 def _audio(part: Audio, place: Place) -> GeminiPart | None:
     written = emit_audio(part, place)
     return None if written is None else _signed(written, part, place)
@@ -288,7 +284,7 @@ _PARTS: dict[type, Callable[[Any, Place], GeminiPart | None]] = {
     Reasoning: _reasoning,
     ToolCall: _tool_call,
     ToolResult: emit_result,
-    ImageBase64: _image,
+    ImageBase64: lambda part, place: _signed(emit_image_base64(part, place), part, place),
     ImageUrl: emit_image_url,
     ImageFile: emit_image_file,
     Audio: _audio,

@@ -36,10 +36,6 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _type(value: Any, path: str, depth: int) -> Any:  # noqa: ARG001 - one signature for every member
-    return value.lower() if type(value) is str and value in _TYPES else value
-
-
 def _count(value: Any, path: str, depth: int) -> Any:  # noqa: ARG001 - one signature for every member
     return int(value) if type(value) is str and len(value) < _LONGEST_COUNT and value.isascii() and value.isdigit() else value
 
@@ -61,7 +57,7 @@ def _choices(value: Any, path: str, depth: int) -> Any:
 
 
 _MEMBERS: dict[str, Callable[[Any, str, int], Any]] = {
-    "type": _type,
+    "type": lambda value, _path, _depth: value.lower() if type(value) is str and value in _TYPES else value,
     "items": _inner,
     "additionalProperties": _inner,
     "properties": _properties,

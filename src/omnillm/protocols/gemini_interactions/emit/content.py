@@ -61,14 +61,6 @@ def _native(part: Native, place: Place) -> Content | None:
     return None
 
 
-def _image_base64(part: ImageBase64, place: Place) -> Content:
-    return _resolved(_inline("image", part.data, part.media_type, place), part.detail, place)
-
-
-def _image_url(part: ImageUrl, place: Place) -> Content:
-    return _resolved(_address("image", part.url, part.media_type), part.detail, place)
-
-
 def _image_file(part: ImageFile, place: Place) -> Content | None:
     written = _own_file("image", part.file_id, part.protocol, part.media_type, place)
     return None if written is None else _resolved(written, part.detail, place)
@@ -145,8 +137,8 @@ CONTENTS: dict[type, Callable[[Any, Place], Content | None]] = {
     Refusal: _refusal,
     Json: _json,
     Native: _native,
-    ImageBase64: _image_base64,
-    ImageUrl: _image_url,
+    ImageBase64: lambda part, place: _resolved(_inline("image", part.data, part.media_type, place), part.detail, place),
+    ImageUrl: lambda part, place: _resolved(_address("image", part.url, part.media_type), part.detail, place),
     ImageFile: _image_file,
     Audio: _audio,
     Video: _video,

@@ -118,9 +118,6 @@ class InteractionsEncoder:
         if step is not None:
             step.end()
 
-    def _native(self, event: NativeEvent) -> None:
-        self._losses.drop(f"events.{event.protocol}", "progress that only its own protocol knows")
-
     def _report(self, event: UsageReported) -> None:
         self._usage = event
 
@@ -162,7 +159,7 @@ class InteractionsEncoder:
         CitationAdded: _cite,
         OpaqueAdded: _sign,
         PartEnded: _end,
-        NativeEvent: _native,
+        NativeEvent: lambda self, event: self._losses.drop(f"events.{event.protocol}", "progress that only its own protocol knows"),
         UsageReported: _report,
         Finished: _finish,
         Completed: _complete,

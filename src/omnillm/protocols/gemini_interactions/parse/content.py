@@ -78,10 +78,6 @@ def _audio(content: dict[str, Any]) -> MessagePart:
     return Audio(source=source, format=audio_format(media_type), vendor_extensions=_beside(content))
 
 
-def _video(content: dict[str, Any]) -> MessagePart:
-    return Video(source=_source(content), vendor_extensions=_beside(content))
-
-
 def _document(content: dict[str, Any]) -> MessagePart:
     source = _source(content)
     if isinstance(source, InlineSource) and source.media_type == "text/plain":
@@ -99,6 +95,6 @@ _READERS: dict[str, Callable[[dict[str, Any]], MessagePart]] = {
     "text": _text,
     "image": _image,
     "audio": _audio,
-    "video": _video,
+    "video": lambda content: Video(source=_source(content), vendor_extensions=_beside(content)),
     "document": _document,
 }

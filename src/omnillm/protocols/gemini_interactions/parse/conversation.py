@@ -124,9 +124,6 @@ class _Conversation:
             self._add(Message(role=MessageRole.USER, parts=tuple(parts)))
             parts.clear()
 
-    def _output(self, step: dict[str, Any]) -> None:
-        self._say(*read_output(step))
-
     def _thought(self, step: dict[str, Any]) -> None:
         signature = optional_text(step, "signature")
         if not signature or signature in STAND_INS:
@@ -173,7 +170,7 @@ class _Conversation:
 
     _READERS: ClassVar[dict[str, Callable[["_Conversation", dict[str, Any]], None]]] = {
         "user_input": _user_input,
-        "model_output": _output,
+        "model_output": lambda self, step: self._say(*read_output(step)),
         "thought": _thought,
         "function_call": _call,
         "function_result": _result,

@@ -85,9 +85,6 @@ class InteractionsDecoder:
             )
         return interaction
 
-    def _created(self, event: Event) -> None:
-        self._start(event)
-
     def _step_started(self, event: Event) -> None:
         self._start({})
         index = integer(event.get("index"), "index", 0)
@@ -95,9 +92,6 @@ class InteractionsDecoder:
             raise Unfit("index", "that of a new step")
         self._has_steps = True
         self._steps[index] = open_step(event.get("step"), self._issuer, self._log)
-
-    def _step_grown(self, event: Event) -> None:
-        self._step(event).grow(mapping(event.get("delta"), "delta"), event)
 
     def _step_stopped(self, event: Event) -> None:
         self._step(event).close()
@@ -153,11 +147,11 @@ class InteractionsDecoder:
         self._start({})
         self._log.events.append(NativeEvent(protocol=NAME, value=event))
 
-    _READERS: ClassVar[dict[str, Callable[["InteractionsDecoder", Event], None]]] = {
-        "interaction.created": _created,
+    _READERS: ClassVar[dict[str, Callable[["InteractionsDecoder", Event], object]]] = {
+        "interaction.created": _start,
         "interaction.status_update": _nothing,
         "step.start": _step_started,
-        "step.delta": _step_grown,
+        "step.delta": lambda self, event: self._step(event).grow(mapping(event.get("delta"), "delta"), event),
         "step.stop": _step_stopped,
         "interaction.completed": _completed,
         "error": _error,

@@ -102,9 +102,6 @@ class CandidateWriter:
             return self._text_head + _encode(event.text) + _TEXT_END
         return b'%b{"content":%b},"logprobs":%b,"finish_reason":null}]}\n\n' % (self._prefix, _encode(event.text), _encode(event.logprobs))
 
-    def _write_refusal(self, event: RefusalDelta) -> bytes:
-        return self._delta({"refusal": event.text})
-
     def _write_reasoning(self, event: ReasoningDelta) -> bytes:
         part = self._open[event.index]
         said = event.text
@@ -262,7 +259,7 @@ class CandidateWriter:
     _WRITERS: ClassVar[dict[type, Callable[["CandidateWriter", Any], bytes]]] = {
         PartStarted: _start,
         TextDelta: _write_text,
-        RefusalDelta: _write_refusal,
+        RefusalDelta: lambda self, event: self._delta({"refusal": event.text}),
         ReasoningDelta: _write_reasoning,
         ToolCallDelta: _write_arguments,
         OpaqueAdded: _write_opaque,

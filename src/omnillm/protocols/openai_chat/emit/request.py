@@ -108,10 +108,6 @@ def _write_stops(stop: list[str], body: dict[str, Any], place: Place) -> None:
     body["stop"] = stop
 
 
-def _write_verbosity(verbosity: str, body: dict[str, Any], place: Place) -> None:
-    _write_openai_member("verbosity", verbosity, "generation.verbosity", body, place)
-
-
 def _write_tier(tier: str, body: dict[str, Any], place: Place) -> None:
     if place.is_native or tier in _OWN_TIERS:
         body["service_tier"] = tier
@@ -126,7 +122,7 @@ _FIELDS: dict[str, Callable[[Any, dict[str, Any], Place], None]] = {
     "max_output_tokens": _write_output_cap,
     "top_k": _write_top_k,
     "stop": _write_stops,
-    "verbosity": _write_verbosity,
+    "verbosity": lambda verbosity, body, place: _write_openai_member("verbosity", verbosity, "generation.verbosity", body, place),
     "service_tier": _write_tier,
 }
 

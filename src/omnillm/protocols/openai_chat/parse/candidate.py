@@ -17,7 +17,7 @@ _MEMBERS = frozenset({"index", "delta", "finish_reason", "logprobs", "error"})
 _NO_TEXT = Text(text="")
 _NO_REASONING = Reasoning()
 _NO_REFUSAL = Refusal(text="")
-_Read = Callable[["OpenCandidate", Any, dict[str, Any]], None]
+_Read = Callable[["OpenCandidate", Any, dict[str, Any]], object]
 
 
 class OpenCandidate:
@@ -102,9 +102,6 @@ class OpenCandidate:
             else:
                 self._parts.add_whole(part)
 
-    def _read_reasoning(self, said: Any, _: dict[str, Any]) -> None:
-        self._add_reasoning(text(said, "delta.reasoning_content"))
-
     def _read_other_reasoning(self, said: Any, delta: dict[str, Any]) -> None:
         if not delta.get("reasoning_content"):  # some hosts say it under both names
             self._add_reasoning(text(said, "delta.reasoning"))
@@ -158,9 +155,6 @@ class OpenCandidate:
         number = self._parts.open(_NO_REFUSAL)
         self._parts.events.append(RefusalDelta(index=number, text=text(said, "delta.refusal"), candidate=self._index))
 
-    def _read_audio(self, audio: Any, _: dict[str, Any]) -> None:
-        self._audio.read(mapping(audio, "delta.audio"))
-
     def _read_images(self, images: Any, _: dict[str, Any]) -> None:
         for image in each(array(images, "delta.images"), "delta.images", read_part):
             self._parts.add_whole(image)
@@ -172,14 +166,8 @@ class OpenCandidate:
             text_number = parts.text if parts.text is not None else parts.open(_NO_TEXT)
             parts.events.append(CitationAdded(index=text_number, citation=citation, candidate=self._index))
 
-    def _read_calls(self, calls: Any, _: dict[str, Any]) -> None:
-        each(array(calls, "delta.tool_calls"), "delta.tool_calls", self._calls.read)
-
-    def _read_legacy_call(self, call: Any, _: dict[str, Any]) -> None:
-        self._calls.read({"index": 0, "function": mapping(call, "delta.function_call")})
-
     _BEFORE_CONTENT: ClassVar[tuple[tuple[str, _Read], ...]] = (
-        ("reasoning_content", _read_reasoning),
+        ("reasoning_content", lambda self, said, _: self._add_reasoning(text(said, "delta.reasoning_content"))),
         ("reasoning", _read_other_reasoning),
         ("reasoning_details", _read_details),
         ("thinking_blocks", _read_blocks),
@@ -187,9 +175,9 @@ class OpenCandidate:
     _AFTER_CONTENT: ClassVar[tuple[tuple[str, _Read], ...]] = (
         ("annotations", _read_annotations),
         ("refusal", _read_refusal),
-        ("audio", _read_audio),
+        ("audio", lambda self, audio, _: self._audio.read(mapping(audio, "delta.audio"))),
         ("images", _read_images),
-        ("tool_calls", _read_calls),
-        ("function_call", _read_legacy_call),
+        ("tool_calls", lambda self, calls, _: each(array(calls, "delta.tool_calls"), "delta.tool_calls", self._calls.read)),
+        ("function_call", lambda self, call, _: self._calls.read({"index": 0, "function": mapping(call, "delta.function_call")})),
     )
     _DELTA: ClassVar[frozenset[str]] = frozenset({"role", "content"} | {name for name, _ in _BEFORE_CONTENT + _AFTER_CONTENT})

@@ -99,10 +99,6 @@ def _read_file(part: dict[str, Any]) -> File:
     return File(source=InlineSource(data=data, media_type=media_type), filename=filename, **common)
 
 
-def _read_refusal(part: dict[str, Any]) -> Refusal:
-    return Refusal(text=text(part.get("refusal"), "refusal"), **_common(part, "refusal"))
-
-
 def _read_thinking(part: dict[str, Any]) -> Reasoning:
     """Mistral's reasoning, a list of text parts; others write it as Anthropic does."""
     thinking = part.get("thinking")
@@ -121,6 +117,6 @@ _READERS: dict[str, Callable[[dict[str, Any]], MessagePart]] = {
     "image_url": _read_image,
     "input_audio": _read_audio,
     "file": _read_file,
-    "refusal": _read_refusal,
+    "refusal": lambda part: Refusal(text=text(part.get("refusal"), "refusal"), **_common(part, "refusal")),
     "thinking": _read_thinking,
 }

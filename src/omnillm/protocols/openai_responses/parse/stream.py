@@ -183,9 +183,6 @@ class ResponsesDecoder:
         part = optional_mapping(event, "part") or {}
         self._item(event).say_summary(number, optional_text(part, "text", "part"))
 
-    def _reasoning_delta(self, event: Event) -> None:
-        self._reason(event, event.get("delta"), None)
-
     def _reason(self, event: Event, delta: Any, number: int | None) -> None:
         item = self._item(event)
         track = item.track(number, Reasoning)
@@ -277,7 +274,7 @@ class ResponsesDecoder:
         "response.reasoning_summary_part.done": _summary_part,
         "response.reasoning_summary_text.delta": _summary_delta,
         "response.reasoning_summary_text.done": _summary_done,
-        "response.reasoning_text.delta": _reasoning_delta,
+        "response.reasoning_text.delta": lambda self, event: self._reason(event, event.get("delta"), None),
         "response.reasoning_text.done": _reasoning_done,
         "response.function_call_arguments.delta": _call_delta,
         "response.function_call_arguments.done": _call_done,
