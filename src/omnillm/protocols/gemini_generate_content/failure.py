@@ -34,22 +34,14 @@ _TOO_LONG = "The input token count exceeds the maximum number of tokens allowed"
 """What LangChain and others look for in the message."""
 
 _VERDICTS = {
-    "INVALID_ARGUMENT": Verdict.CALLER_FAULT,
-    "FAILED_PRECONDITION": Verdict.CALLER_FAULT,
-    "OUT_OF_RANGE": Verdict.CALLER_FAULT,
-    "UNIMPLEMENTED": Verdict.CALLER_FAULT,
-    "ALREADY_EXISTS": Verdict.CALLER_FAULT,
+    **dict.fromkeys(("INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE"), Verdict.CALLER_FAULT),
+    **dict.fromkeys(("UNIMPLEMENTED", "ALREADY_EXISTS"), Verdict.CALLER_FAULT),
     "UNAUTHENTICATED": Verdict.KEY_DEAD,
     "PERMISSION_DENIED": Verdict.DENIED,
     "NOT_FOUND": Verdict.NOT_FOUND,
     "RESOURCE_EXHAUSTED": Verdict.RATE_LIMITED,
     "UNAVAILABLE": Verdict.OVERLOADED,
-    "ABORTED": Verdict.SERVER_FAULT,
-    "CANCELLED": Verdict.SERVER_FAULT,
-    "DEADLINE_EXCEEDED": Verdict.SERVER_FAULT,
-    "INTERNAL": Verdict.SERVER_FAULT,
-    "UNKNOWN": Verdict.SERVER_FAULT,
-    "DATA_LOSS": Verdict.SERVER_FAULT,
+    **dict.fromkeys(("ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN", "DATA_LOSS"), Verdict.SERVER_FAULT),
 }
 
 _STATUSES = {

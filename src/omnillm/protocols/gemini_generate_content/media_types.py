@@ -1,47 +1,16 @@
 """What a media type, or the end of an address, says of a medium."""
 
 _BY_ENDING = {
-    "png": "image/png",
-    "jpg": "image/jpeg",
-    "jpeg": "image/jpeg",
-    "webp": "image/webp",
-    "gif": "image/gif",
-    "heic": "image/heic",
-    "heif": "image/heif",
-    "bmp": "image/bmp",
-    "pdf": "application/pdf",
-    "txt": "text/plain",
-    "md": "text/markdown",
-    "html": "text/html",
-    "csv": "text/csv",
-    "json": "application/json",
-    "xml": "text/xml",
-    "mp4": "video/mp4",
-    "mov": "video/quicktime",
-    "webm": "video/webm",
-    "mpeg": "video/mpeg",
-    "mpg": "video/mpeg",
-    "wav": "audio/wav",
-    "mp3": "audio/mp3",
-    "flac": "audio/flac",
-    "ogg": "audio/ogg",
-    "aac": "audio/aac",
-    "aiff": "audio/aiff",
-    "m4a": "audio/m4a",
-}
-_FORMATS = {
-    "wav": "wav",
-    "x-wav": "wav",
-    "wave": "wav",
+    **{ending: f"image/{ending}" for ending in ("png", "jpeg", "webp", "gif", "heic", "heif", "bmp")},
+    **{ending: f"audio/{ending}" for ending in ("wav", "mp3", "flac", "ogg", "aac", "aiff", "m4a")},
+    **{ending: f"video/{ending}" for ending in ("mp4", "webm", "mpeg")},
+    **{ending: f"text/{ending}" for ending in ("html", "csv", "xml")},
+    **{ending: f"application/{ending}" for ending in ("pdf", "json")},
+} | {"jpg": "image/jpeg", "mov": "video/quicktime", "mpg": "video/mpeg", "txt": "text/plain", "md": "text/markdown"}
+_FORMATS = {word: word for word in ("wav", "mp3", "flac", "ogg", "aac", "aiff", "opus")} | {
+    **dict.fromkeys(("x-wav", "wave"), "wav"),
     "mpeg": "mp3",
-    "mp3": "mp3",
-    "flac": "flac",
-    "ogg": "ogg",
-    "aac": "aac",
-    "aiff": "aiff",
-    "opus": "opus",
-    "pcm": "pcm16",
-    "l16": "pcm16",
+    **dict.fromkeys(("pcm", "l16"), "pcm16"),
 }
 _OF_FORMAT = {"pcm16": "audio/pcm"}
 
