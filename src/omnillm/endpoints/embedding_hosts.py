@@ -5,15 +5,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from omnillm.endpoints.embeddings import (
-    MOST_INPUTS,
-    Dimensions,
-    EmbeddingRequest,
-    EmbeddingResponse,
-    matched,
-    vector_of,
-    written,
-)
+from omnillm.endpoints.embeddings import MOST_INPUTS, Dimensions, EmbeddingRequest, EmbeddingResponse, matched, vector_of, written
 from omnillm.endpoints.shapes import ModelName, Shape, Text
 from omnillm.errors import ProtocolError
 from omnillm.protocols.loss import Losses

@@ -8,16 +8,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from omnillm.model.message import (
-    Issuer,
-    MessagePart,
-    Native,
-    Opaque,
-    Reasoning,
-    Text,
-    ToolCall,
-    ToolResult,
-)
+from omnillm.model.message import Issuer, MessagePart, Native, Opaque, Reasoning, Text, ToolCall, ToolResult
 from omnillm.protocols.differences.arguments import text_of
 from omnillm.protocols.gemini_generate_content.call_ids import ReplyCalls, RequestCalls
 from omnillm.protocols.gemini_generate_content.carried import carried_in

@@ -9,16 +9,7 @@ from omnillm.protocols.differences.tool_options import told_apart
 from omnillm.protocols.gemini_generate_content.parse.schema import json_schema
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.spelling import camel
-from omnillm.protocols.shapes import (
-    array,
-    each,
-    mapping,
-    optional_mapping,
-    optional_text,
-    optional_texts,
-    rest,
-    text,
-)
+from omnillm.protocols.shapes import array, each, mapping, optional_mapping, optional_text, optional_texts, rest, text
 
 _DECLARATION = frozenset({"name", "description", "parameters", "parametersJsonSchema"})
 _TOOL_CONFIG = frozenset({"functionCallingConfig"})

@@ -5,18 +5,7 @@ from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
-from omnillm.model.message import (
-    Audio,
-    ImageBase64,
-    Message,
-    MessagePart,
-    MessageRole,
-    Native,
-    Opaque,
-    RequestItem,
-    Text,
-    ToolCall,
-)
+from omnillm.model.message import Audio, ImageBase64, Message, MessagePart, MessageRole, Native, Opaque, RequestItem, Text, ToolCall
 from omnillm.protocols import carrier
 from omnillm.protocols.carrier import Carried
 from omnillm.protocols.envelope import unseal

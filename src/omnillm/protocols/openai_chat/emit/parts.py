@@ -6,15 +6,7 @@ from typing import Any
 import msgspec
 
 from omnillm.model.media import AS_USUAL, FileSource, InlineSource, TextSource, UrlSource
-from omnillm.model.message import (
-    Audio,
-    File,
-    ImageBase64,
-    ImageUrl,
-    Json,
-    Native,
-    Text,
-)
+from omnillm.model.message import Audio, File, ImageBase64, ImageUrl, Json, Native, Text
 from omnillm.protocols import base64_text
 from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.openai_chat.parse.parts import media_type_of

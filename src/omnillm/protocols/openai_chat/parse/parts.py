@@ -4,17 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from omnillm.model.media import FileSource, InlineSource, UrlSource
-from omnillm.model.message import (
-    Audio,
-    File,
-    ImageBase64,
-    ImageUrl,
-    MessagePart,
-    Native,
-    Reasoning,
-    Refusal,
-    Text,
-)
+from omnillm.model.message import Audio, File, ImageBase64, ImageUrl, MessagePart, Native, Reasoning, Refusal, Text
 from omnillm.protocols import base64_text
 from omnillm.protocols.envelope import unseal
 from omnillm.protocols.openai_chat.place import NAME

@@ -2,13 +2,7 @@
 
 from typing import Any
 
-from omnillm.model.capabilities import (
-    BuiltinTool,
-    OutputModality,
-    ReasoningCapability,
-    StructuredOutputConfig,
-    ToolDefinition,
-)
+from omnillm.model.capabilities import BuiltinTool, OutputModality, ReasoningCapability, StructuredOutputConfig, ToolDefinition
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.parse.draft import Convert, Draft, Read, read_elsewhere, to_capability, to_field

@@ -20,17 +20,7 @@ from omnillm.model.message import (
 from omnillm.protocols.base64_text import decode, read_data_url
 from omnillm.protocols.openai_chat.prompt_cache import BREAKPOINT, breakpoint_of
 from omnillm.protocols.openai_responses.place import NAME
-from omnillm.protocols.shapes import (
-    array,
-    each,
-    mapping,
-    optional_array,
-    optional_integer,
-    optional_mapping,
-    optional_text,
-    rest,
-    text,
-)
+from omnillm.protocols.shapes import array, each, mapping, optional_array, optional_integer, optional_mapping, optional_text, rest, text
 
 IN_MESSAGE: VendorExtensions = {"place": "message"}
 """On a Native part: it is content of a message, not an item of its own."""

@@ -8,18 +8,7 @@ from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.protocols.differences.tool_options import CODE_CONTAINER, told_apart
 from omnillm.protocols.openai_responses.namespaces import NAMESPACE, flattened
 from omnillm.protocols.openai_responses.place import NAME
-from omnillm.protocols.shapes import (
-    Unfit,
-    array,
-    each,
-    mapping,
-    optional_flag,
-    optional_mapping,
-    optional_text,
-    optional_texts,
-    rest,
-    text,
-)
+from omnillm.protocols.shapes import Unfit, array, each, mapping, optional_flag, optional_mapping, optional_text, optional_texts, rest, text
 
 APPROVAL = "never"
 _FUNCTION_MEMBERS = frozenset({"type", "name", "description", "parameters", "strict"})
