@@ -64,7 +64,7 @@ class Breaker:
         return window.requests >= terms.window_min and window.tokens >= terms.window_ratio * window.requests
 
     def _forgive(self, now: float) -> None:
-        """Forget a trip for each longest rest that it was closed for; all, if more than the probe went well: a long rest would lose much."""
+        """Forget a trip for each longest rest that it was closed for; all, if more than the probe went well: a long rest loses much."""
         if self.window.requests - self.window.tokens > 1:
             self.circuit.strikes = 0
         else:

@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple
 
 from omnillm.protocols.differences.asked_json import ASKING, ASKING_FOR
 from omnillm.testing.generation import Block, words_for
-from omnillm.testing.replies.speaker import ANY_JSON, JSON, Asked
+from omnillm.testing.replies.reading import ANY_JSON, JSON
+from omnillm.testing.replies.speaker import Asked
 from omnillm.testing.samples import answer_for, argument_pieces, arguments_for, as_json
 
 REASONING = ("First", " I", " look", " at", " the", " lake.")
