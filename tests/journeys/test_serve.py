@@ -29,6 +29,13 @@ async def served(start: Start, provider: FakeProvider, tmp_path: Path) -> Served
     return await start(path, port)
 
 
+def written(served: Served) -> list[tuple[str, int, int]]:
+    """Of each call in the ledger of a process that has ended: outcome, reservations, and how many of them are closed."""
+    closed = "(SELECT count(*) FROM entries AS each WHERE each.request_id = requests.request_id AND each.kind {})"
+    with closing(sqlite3.connect(served.path.with_name("ledger.db"))) as ledger:
+        return ledger.execute(f"SELECT outcome, {closed.format('= 0')}, {closed.format('IN (1, 2)')} FROM requests").fetchall()
+
+
 async def test_it_is_ready_soon_and_small(served: Served, record_property) -> None:
     """The goals are a second and 80 MB. A machine that others use too is late for other reasons, so the second is one of CPU time here."""
     process = Path(f"/proc/{served.process.pid}")
@@ -57,6 +64,7 @@ async def test_sigterm_lets_a_stream_finish(served: Served, provider: FakeProvid
     assert "status=200 outcome=success" in told
     assert "draining" in served.stderr
     assert "Traceback" not in served.stderr
+    assert written(served) == [("success", 1, 1)]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -132,6 +140,7 @@ async def test_a_second_sigterm_cuts(served: Served) -> None:
     assert "status=499 outcome=aborted" in told
     assert "cost_usd=0 " not in f"{told} "
     assert "Traceback" not in served.stderr
+    assert written(served) == [("aborted", 1, 1)]
 
 
 async def test_signals_wait_for_the_ledger(start: Start, provider: FakeProvider, tmp_path: Path) -> None:
