@@ -16,6 +16,7 @@ from tests.journeys.served import Served, Start, is_open
 from tests.journeys.wire import DIALECTS, Line, ask, exchange
 from tests.ports import free_port
 
+from omnillm.money import parse_usd
 from omnillm.testing import FakeProvider
 from omnillm.testing.clock import ManualClock
 
@@ -237,5 +238,11 @@ async def test_kill_9_leaves_the_reservation_counted(served: Served, start: Star
     writer.close()
     running.signal(signal.SIGTERM)
     assert await running.ended() == 0
-    assert float(budget["used_usd"]) > 0
+    with closing(sqlite3.connect(served.path.with_name("ledger.db"))) as ledger:
+        entries = ledger.execute("SELECT kind, amount_nanousd, is_estimated FROM entries ORDER BY kind").fetchall()
+        [row] = ledger.execute("SELECT outcome, cost_nanousd FROM requests").fetchall()
+    bound = entries[0][1]
+    assert entries == [(0, bound, 0), (1, bound, 1)]
+    assert row == ("process_lost", bound)
     assert budget["held_usd"] == "0"
+    assert parse_usd(budget["used_usd"]) == bound > 0
