@@ -67,7 +67,6 @@ def test_a_marker_within_arguments_is_theirs():
 
 
 LOOK = '[[call:look {"at": "pier"}]]'
-IN_JSON = json.dumps({"seen": LOOK})
 WHAT = {"type": "function", "name": "what"}
 RESULTS = {
     OPENAI_CHAT: lambda told: {
@@ -116,14 +115,14 @@ RESULTS = {
             {"type": "user_input", "content": [{"type": "text", "text": "[[call:what]] go"}]},
             {**WHAT, "type": "function_call", "id": "a"},
             {**WHAT, "type": "function_call", "id": "b"},
-            {"type": "function_result", "call_id": "a", "result": told},
+            {"type": "function_result", "call_id": "a", "result": {"seen": told}},
             {"type": "function_result", "call_id": "b", "result": "calm"},
         ]
     },
 }
 
 
-@in_turn("told", [LOOK, IN_JSON])
+@in_turn("told", [LOOK, json.dumps({"seen": LOOK})])
 @in_turn("speaker", RESULTS)
 def test_a_tools_result_says_what_the_model_calls_next(speaker, told):
     """Any of several, as text or within JSON; what the user asked for before is done."""

@@ -10,6 +10,7 @@ import msgspec
 
 from omnillm.testing.images import NoImage, images_in
 from omnillm.testing.replies.speaker import Json, Malformed, Markers, Wanted
+from omnillm.testing.samples import as_json
 
 TEXT_MEMBERS = (
     *("text", "content", "parts", "input", "output", "response", "result", "arguments", "args"),
@@ -48,7 +49,8 @@ def last_results(items: object, member: str, *words: str) -> str:
     """
     told = [item for item in (items if isinstance(items, list) else ()) if within(item, "role") not in {"system", "developer"}]
     results = list(takewhile(lambda item: within(item, member) in words, reversed(told)))
-    return " ".join(texts_in(results[::-1]))
+    texts = " ".join(texts_in(results[::-1]))
+    return texts if "[[" in texts or not results else as_json(results)  # members of JSON have any name, and so are no texts
 
 
 WORDS = re.compile(r"\[\[(tools?|think|redacted|refuse|json|stop)\]\]")
