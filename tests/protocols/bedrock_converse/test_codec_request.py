@@ -513,6 +513,25 @@ def test_results_stand_alone_where_the_model_wants_that() -> None:
     assert [len(message["content"]) for message in body(replace(request, model=CLAUDE))["messages"]] == [1, 1, 2]
 
 
+def test_no_document_stands_beside_results() -> None:
+    """Claude takes texts and images there alone. A mark stays behind its result, and Nova, which takes anything there, cites nothing."""
+    call = Message(role=MessageRole.ASSISTANT, parts=(ToolCall(call_id="t1", name="search", arguments="{}"),))
+    pdf = File(source=InlineSource(data=b"%PDF", media_type="application/pdf"), filename="depths", has_citations=True)
+    said = Message(role=MessageRole.USER, parts=(Text(text="Read it."), pdf))
+    result = ToolResult(call_id="t1", content=(Text(text="9"),), cache_control=CacheControl())
+    request = asked(user("hi"), call, result, said, capabilities=CapabilitySet(tools=(SEARCH,)))
+    turns = [[next(iter(block)) for block in message["content"]] for message in body(request)["messages"]]
+    assert turns == [["text"], ["toolUse"], ["toolResult", "cachePoint"], ["text"], ["text", "document"]]
+    assert losses(request) == {"approximated:input[*]"}
+    unmarked = asked(user("hi"), call, replace(result, cache_control=None), said, model=NOVA, capabilities=CapabilitySet(tools=(SEARCH,)))
+    answered = body(unmarked)["messages"][2]["content"]
+    assert ([next(iter(block)) for block in answered], "citations" in answered[2]["document"]) == (
+        ["toolResult", "text", "document"],
+        False,
+    )
+    assert losses(unmarked) == {"dropped:input[3].parts[1].has_citations"}
+
+
 def test_error_without_words_says_that_it_is_one() -> None:
     """Converse refuses it otherwise."""
     call = Message(role=MessageRole.ASSISTANT, parts=(ToolCall(call_id="t1", name="search", arguments="{}"),))

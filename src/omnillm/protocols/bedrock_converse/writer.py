@@ -14,6 +14,9 @@ IN_RESULT = "content"
 _FAMILIES = {"anthropic.claude": "claude", "amazon.nova": "nova", "mistral.": "mistral"}
 _TTLS = frozenset({"5m", "1h"})
 _CACHING = frozenset({"claude", "nova"})
+_CITING = frozenset({"claude", ""})
+_NOTHING: frozenset[str] = frozenset()
+_SEEN = frozenset({"text", "image", "cachePoint"})
 _APART = re.compile(r"(?:meta|mistral|writer)\.")
 _OF_TOOLS = frozenset({"toolSpec", "toolResult"})
 
@@ -26,7 +29,7 @@ def family_of(model: str) -> str:
 class Writer:
     """What writing the blocks of one request needs."""
 
-    __slots__ = ("calls", "documents", "family", "is_caching", "keeps_results_apart", "losses", "marks", "provider")
+    __slots__ = ("beside_results", "calls", "cites", "documents", "family", "is_caching", "losses", "marks", "provider")
 
     def __init__(self, losses: Losses, *, model: str, provider: str = "") -> None:
         self.losses = losses
@@ -34,8 +37,10 @@ class Writer:
         self.family = family_of(model)
         self.is_caching = self.family in _CACHING or model.startswith("arn:")
         """Whether the model takes cache points; others refuse the whole call for one."""
-        self.keeps_results_apart = _APART.search(model) is not None
-        """Whether the model refuses a user's words beside results of tools."""
+        self.beside_results = _NOTHING if _APART.search(model) else _SEEN if self.family == "claude" else None
+        """What a user may say beside results of tools; None: anything."""
+        self.cites = self.family in _CITING and self.beside_results is not _NOTHING
+        """Whether the model may be told to cite a document; others refuse the whole call for it."""
         self.calls: dict[str, str] = {}
         """Names of the tools that were called so far, by call."""
         self.documents: dict[str, int] = {}

@@ -70,15 +70,20 @@ class Turns:
             self._losses.approximate(path, "the model begins with the user, who asks for it")
             self.messages.insert(0, {"role": "user", "content": [{"text": _BEGIN}]})
 
-    def keep_results_apart(self) -> None:
-        """Let the assistant say a word between what tools answered and what the user says beside it."""
+    def keep_results_apart(self, allowed: frozenset[str]) -> None:
+        """Let the assistant say a word between results of tools and what the user says beside them, if that is not `allowed` there."""
         for number, message in reversed(list(enumerate(self.messages))):
-            results = [block for block in message["content"] if "toolResult" in block]
-            if results and len(results) < len(message["content"]):
-                said = message["content"][len(results) :]
-                self._losses.approximate("input[*]", "the assistant says a word between a tool's result and the user")
-                between = {"role": "assistant", "content": [{"text": "OK."}]}
-                self.messages[number : number + 1] = [{**message, "content": results}, between, {**message, "content": said}]
+            content = message["content"]
+            results = [place for place, block in enumerate(content, 1) if "toolResult" in block]
+            if not results or all("toolResult" in block or allowed.issuperset(block) for block in content):
+                continue
+            end = results[-1]
+            while end < len(content) and "cachePoint" in content[end]:
+                end += 1
+            self._losses.approximate("input[*]", "the assistant says a word between a tool's result and the user")
+            between = {"role": "assistant", "content": [{"text": "OK."}]}
+            self.messages[number:number] = [{"role": "user", "content": content[:end]}, between]
+            del content[:end]
 
     def end(self, *, takes_last_word: bool) -> None:
         """See to what the assistant is to go on from: no blanks at its end, and a user who asks for it where the model needs one."""

@@ -25,8 +25,8 @@ def emit_conversation(request: LlmRequest, dialect: Dialect, writer: Writer, anc
     turns.end(takes_last_word=dialect.takes_last_word)
     if writer.family != "claude":
         turns.begin(f"input[{start}]")
-    if writer.keeps_results_apart:
-        turns.keep_results_apart()
+    if writer.beside_results is not None:
+        turns.keep_results_apart(writer.beside_results)
     if writer.documents:
         _name_lone_documents(turns.messages, writer)
     if system and not turns.messages:

@@ -93,7 +93,9 @@ def emit_file(part: File, place: Place, writer: Writer) -> Block | None:
     written["name"] = _document_name(part.title or part.filename, place, writer)
     if part.context:
         written["context"] = part.context
-    if part.has_citations is not None:
+    if part.has_citations and not writer.cites:
+        writer.drop(place, "the model cites nothing", "has_citations")
+    elif part.has_citations is not None and writer.cites:
         written["citations"] = {"enabled": part.has_citations}
     return {"document": written}
 
