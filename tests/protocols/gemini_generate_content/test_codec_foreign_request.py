@@ -168,7 +168,13 @@ def written(*items: Any, dialect: Dialect = Dialect()) -> tuple[list[list[str]],
 def in_short(part: dict) -> str:
     [kind] = [name for name in part if name != "thoughtSignature"]
     inner = part[kind]
-    return str(inner) if kind == "text" else kind if kind == "inlineData" else f"{kind} {inner['id']}"
+    return (
+        str(inner)
+        if kind == "text"
+        else kind
+        if kind == "inlineData"
+        else f"{kind} {inner.get('id') or inner.get('response', {}).get('result')}"
+    )
 
 
 def test_what_is_lost_inside_a_result_is_told_by_its_place() -> None:
@@ -235,14 +241,17 @@ def test_result_without_a_call_is_said_by_the_user() -> None:
     assert lost == {"input[3]": "approximated"}
 
 
-def test_pictures_of_results_stand_after_them_before_gemini_3() -> None:
-    """Which takes them inside."""
+def test_before_gemini_3_results_have_no_ids_and_pictures_stand_after_them() -> None:
+    """Which takes both: results are told apart by the order of their calls, whatever the client's own is."""
     picture = ImageBase64(data=PNG, media_type="image/png")
-    items = (QUESTION, calls("a", "b"), answer("a", picture), answer("b"), user("Go on."))
-    short, lost = written(*items, dialect=Dialect(joins_tools=False))
+    items = (QUESTION, calls("a", "b"), answer("b"), answer("a", Text(text="a"), picture), user("Go on."))
+    older = Dialect(joins_tools=False)
+    short, lost = written(*items, dialect=older)
+    body, _ = emit(request(*items), older)
+    assert [next(iter(part.values())).keys() for part in body["contents"][1]["parts"]] == [{"name", "args"}] * 2
     assert short[2] == ["user", "functionResponse a", "functionResponse b", "inlineData", "Go on."]
-    assert lost == {"input[2].content": "moved"}
-    assert written(*items)[0][2] == ["user", "functionResponse a", "functionResponse b", "Go on."]
+    assert lost == {"input[3].content": "moved"}
+    assert written(*items)[0][2] == ["user", "functionResponse b", "functionResponse a", "Go on."]
 
 
 @in_turn("value", [{}, {"result": "a"}, {"output": 5}, {"error": {}}, {"a": 1}, {"result": {"a": 1}}, {"result": {}}, [], 5, None])

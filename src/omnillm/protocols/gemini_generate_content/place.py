@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from omnillm.model.message import VendorExtensions
 from omnillm.protocols.codec import NO_NAMES, Dialect
+from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_PART, fitted
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.position import Position
@@ -47,6 +48,10 @@ class Place(Position):
         self.number = 0
         self.member = "message.parts" if is_reply else "parts"
         self.part = 0
+
+    def shows_id(self, call_id: str) -> bool:
+        """Tell whether a call's id is written: one that was not made here. Gemini before 3 refuses ids, and tells calls by their order."""
+        return bool(call_id) and not is_made_up(call_id) and (self.is_own or self.is_reply or self.dialect.joins_tools)
 
     def finish(self, written: dict[str, Any], part: Any) -> None:
         """Add what a part has beside its content: members of this protocol's own."""

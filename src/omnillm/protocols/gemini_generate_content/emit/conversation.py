@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from omnillm.model.message import SYSTEM_ROLES, Message, MessageRole, Text, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
 from omnillm.protocols.gemini_generate_content.emit.answers import Placed, as_given, results_first
 from omnillm.protocols.gemini_generate_content.emit.parts import GeminiPart, emit_parts, emit_result, emit_stray_result, with_media
 from omnillm.protocols.gemini_generate_content.place import Place
@@ -108,7 +107,7 @@ class _Turns:
     def _add_results(self, results: list[tuple[int, ToolResult]]) -> None:
         """Results without an id are told apart by the order of their calls."""
         place = self._place
-        if len(results) > 1 and any(is_made_up(result.call_id) for _, result in results):
+        if len(results) > 1 and not all(place.shows_id(result.call_id) for _, result in results):
             order = {call_id: number for number, call_id in enumerate(place.calls)}
             results = sorted(results, key=lambda numbered: order.get(numbered[1].call_id, len(order)))
         parts = self._parts(_USER)

@@ -23,7 +23,6 @@ from omnillm.model.message import (
 from omnillm.protocols.differences.arguments import object_of, raw_object
 from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.envelope import is_readable
-from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
 from omnillm.protocols.gemini_generate_content.carrier import REDACTED, SUMMARY, UNCHECKED, pack
 from omnillm.protocols.gemini_generate_content.emit.media import (
     emit_audio,
@@ -86,7 +85,7 @@ def arguments_object(call: ToolCall, place: Place) -> dict[str, Any]:
 def function_call(call: ToolCall, place: Place) -> dict[str, Any]:
     name = place.names.get(call.name, call.name)
     arguments = arguments_object(call, place)
-    if not call.call_id or is_made_up(call.call_id):
+    if not place.shows_id(call.call_id):
         return {"name": name, "args": arguments}
     return {"id": call.call_id, "name": name, "args": arguments}
 
@@ -171,7 +170,7 @@ def emit_result(part: ToolResult, place: Place) -> GeminiPart:
     """Write the one response, with the media beside it."""
     value, media = _answer(part, place)
     response: dict[str, Any] = {} if value is None else write_response(value[0], is_error=bool(part.is_error))
-    result: dict[str, Any] = {} if is_made_up(part.call_id) else {"id": part.call_id}
+    result: dict[str, Any] = {"id": part.call_id} if place.shows_id(part.call_id) else {}
     result["name"] = part.name or place.calls.get(part.call_id, part.call_id)
     result["response"] = response
     if media:
