@@ -31,6 +31,14 @@ class Bank:
         return Fetched(f"t{len(self.asked)}", *self.terms)
 
 
+def written(value: str, head: bytes, body: bytes) -> bytes:
+    return b"%b %b %b" % (value.encode(), head, body)
+
+
+def held(source: Refreshed[str]) -> str:
+    return source.fields(b"head", b"body").removesuffix(b" head body").decode()
+
+
 async def settled(source: Refreshed[str]) -> None:
     """Let the background fetch come to its end."""
     async with asyncio.timeout(5):
@@ -40,7 +48,7 @@ async def settled(source: Refreshed[str]) -> None:
 
 async def serving_behind_a_failed_fetch(bank: Bank, clock: ManualClock) -> Refreshed[str]:
     """Six seconds after the first value a fetch in the background has failed, and that value serves on."""
-    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    source = Refreshed(bank.fetch, written, clock=clock, dice=Random(1), told="key a")
     assert await source.ready() == ""
     clock.advance(6)
     bank.troubles = ["no server"]
@@ -52,7 +60,7 @@ async def serving_behind_a_failed_fetch(bank: Bank, clock: ManualClock) -> Refre
 async def test_many_who_need_it_wait_for_one_fetch_in_a_thread() -> None:
     """The loop goes on, and nobody fetches twice."""
     bank, clock = Bank(), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    source = Refreshed(bank.fetch, written, clock=clock, dice=Random(1), told="key a")
     bank.open.clear()
     waiting = [asyncio.create_task(source.ready()) for _ in range(20)]
     await asyncio.sleep(0)
@@ -60,32 +68,32 @@ async def test_many_who_need_it_wait_for_one_fetch_in_a_thread() -> None:
     waiting.pop().cancel()
     bank.open.set()
     assert await asyncio.gather(*waiting) == [""] * 19
-    assert (source.value, source.version, bank.asked) == ("t1", 1, [False])
+    assert (held(source), source.version, bank.asked) == ("t1", 1, [False])
     assert threading.get_ident() not in bank.threads
 
 
 async def test_it_is_fetched_in_the_background_before_its_end() -> None:
     """While the old one is good nobody waits; when it is not, everybody does."""
     bank, clock = Bank(), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    source = Refreshed(bank.fetch, written, clock=clock, dice=Random(1), told="key a")
     assert await source.ready() == ""
     clock.advance(299)
     assert await source.ready() == ""
     assert len(bank.asked) == 1
     clock.advance(2)
     assert await source.ready() == ""
-    assert source.value == "t1"
+    assert held(source) == "t1"
     await settled(source)
-    assert source.value == "t2"
+    assert held(source) == "t2"
     clock.advance(601)
     assert await source.ready() == ""
-    assert source.value == "t3"
+    assert held(source) == "t3"
 
 
 async def test_a_failing_fetch_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     """A good value outlives it; without one the trouble is the answer, until it has rested."""
     bank, clock = Bank(), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    source = Refreshed(bank.fetch, written, clock=clock, dice=Random(1), told="key a")
     bank.troubles = ["no chain"]
     with caplog.at_level(logging.WARNING, "omnillm.credentials"):
         assert await source.ready() == "key a: no chain"
@@ -100,14 +108,14 @@ async def test_a_failing_fetch_is_told_and_tried_again(caplog: pytest.LogCapture
         clock.advance(REST_S + 1)
         assert await source.ready() == ""
         await settled(source)
-    assert source.value == "t4"
+    assert held(source) == "t4"
     assert [record.message for record in caplog.records] == ["key a: no chain", "key a: no server"]
 
 
 async def test_what_cannot_be_had_is_not_asked_for_at_every_call() -> None:
     """It rests, for longer after each failure, up to a bound; who calls meanwhile is told why, and for how long."""
     bank, clock = Bank(), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    source = Refreshed(bank.fetch, written, clock=clock, dice=Random(1), told="key a")
     bank.troubles = [f"trouble {number}" for number in range(8)]
     rests = []
     for number in range(8):
@@ -135,15 +143,15 @@ async def test_a_rest_behind_a_good_value_ends_with_it() -> None:
     bank, clock = Bank(fresh_s=5, good_s=8), ManualClock()
     source = await serving_behind_a_failed_fetch(bank, clock)
     clock.advance(1.5)
-    assert (await source.ready(), source.value) == ("", "t1")
+    assert (await source.ready(), held(source)) == ("", "t1")
     clock.advance(1)
-    assert (await source.ready(), source.value) == ("", "t3")
+    assert (await source.ready(), held(source)) == ("", "t3")
 
 
 async def test_a_refused_value_that_cannot_be_renewed_rests_too() -> None:
     """What the provider has refused does not serve meanwhile."""
     bank, clock = Bank(), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    source = Refreshed(bank.fetch, written, clock=clock, dice=Random(1), told="key a")
     assert await source.ready() == ""
     assert source.renew(source.version)
     bank.troubles = ["no server"]
@@ -160,19 +168,19 @@ async def test_a_refused_value_does_not_wait_for_the_rest_that_it_served_through
     bank, clock = Bank(fresh_s=5, good_s=600), ManualClock()
     source = await serving_behind_a_failed_fetch(bank, clock)
     assert source.renew(source.version)
-    assert (await source.ready(), source.value) == ("", "t3")
+    assert (await source.ready(), held(source)) == ("", "t3")
     assert bank.asked == [False, False, True]
 
 
 async def test_a_refused_value_is_fetched_anew_once() -> None:
     """Whoever was refused with an older one tries again with the newer; a new one that is refused too is final."""
     bank, clock = Bank(), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    source = Refreshed(bank.fetch, written, clock=clock, dice=Random(1), told="key a")
     await source.ready()
     assert source.renew(source.version)
     assert source.renew(source.version)  # another call that was refused with the same
     assert await source.ready() == ""
-    assert (source.value, source.version, bank.asked) == ("t2", 2, [False, True])
+    assert (held(source), source.version, bank.asked) == ("t2", 2, [False, True])
     assert source.renew(1)
     assert not source.renew(2)
     assert await source.ready() == ""
@@ -180,13 +188,13 @@ async def test_a_refused_value_is_fetched_anew_once() -> None:
     clock.advance(RENEWED_S)
     assert source.renew(2)  # the key has rested: somebody may have put new credentials into a file
     assert await source.ready() == ""
-    assert (source.value, bank.asked[-1]) == ("t3", True)
+    assert (held(source), bank.asked[-1]) == ("t3", True)
 
 
 async def test_nobody_waits_beyond_his_own_time() -> None:
     """The fetch goes on for those who come later."""
     bank = Bank()
-    source = Refreshed(bank.fetch, clock=ManualClock(), dice=Random(1), told="key a")
+    source = Refreshed(bank.fetch, written, clock=ManualClock(), dice=Random(1), told="key a")
     bank.open.clear()
     assert await source.ready(0.0) == "key a: no answer within 0 s"
     bank.open.set()
@@ -197,7 +205,7 @@ async def test_nobody_waits_beyond_his_own_time() -> None:
 async def test_at_the_end_nobody_is_left_waiting() -> None:
     """The thread ends by itself, and what it brings is nobody's."""
     bank = Bank()
-    source = Refreshed(bank.fetch, clock=ManualClock(), dice=Random(1), told="key a")
+    source = Refreshed(bank.fetch, written, clock=ManualClock(), dice=Random(1), told="key a")
     bank.open.clear()
     waiting = asyncio.create_task(source.ready())
     await asyncio.sleep(0)
@@ -208,6 +216,7 @@ async def test_at_the_end_nobody_is_left_waiting() -> None:
 
 async def test_fixed_credentials_are_never_renewed() -> None:
     """They stand in the configuration."""
-    fixed = Fixed("key")
+    fixed = Fixed("key", written)
     assert await fixed.ready() == ""
+    assert fixed.fields(b"head", b"body") == b"key head body"
     assert not fixed.renew(fixed.version)

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from omnillm.clock import Clock
-from omnillm.credentials.refreshed import Fetched, Fixed, Refreshed, Renewing, Source, Trouble
+from omnillm.credentials.refreshed import Fetched, Fixed, Refreshed, Trouble
 from omnillm.credentials.sigv4 import AwsKeys, Unsigned, sign
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
@@ -41,27 +41,28 @@ def signed(keys: AwsKeys, head: bytes, body: bytes, *, region: str, clock: Clock
     return "".join(f"{name}: {value}\r\n" for name, value in added).encode("latin-1")
 
 
-def aws_credential(key: Secret, *, region: str, clock: Clock, dice: Random, told: str) -> Renewing[AwsKeys] | None:
+def aws_credential(key: Secret, *, region: str, clock: Clock, dice: Random, told: str) -> Fixed[AwsKeys] | Refreshed[AwsKeys] | None:
     """Return what signs for a key; None: it is an API key. ConfigError: no region, half a key, or botocore is needed and missing."""
-    source = _source(key.reveal(), clock, dice, told)
-    if source is None:
+    text, sign_with = key.reveal(), partial(signed, region=region, clock=clock)
+    credential: Fixed[AwsKeys] | Refreshed[AwsKeys]
+    if text == DEFAULT or text.startswith(PROFILE):
+        chain = _Chain(text.removeprefix(PROFILE) if text != DEFAULT else None)
+        credential = Refreshed(chain.fetch, sign_with, clock=clock, dice=dice, told=told)
+    elif ":" in text:
+        credential = Fixed(_keys(text), sign_with)
+    else:
         return None
     if not region:
         raise ConfigError("is missing: a signature names it, and the base URL does not tell", path="region")
-    return Renewing(source, partial(signed, region=region, clock=clock))
+    return credential
 
 
-def _source(key: str, clock: Clock, dice: Random, told: str) -> Source[AwsKeys] | None:
-    if key == DEFAULT or key.startswith(PROFILE):
-        chain = _Chain(key.removeprefix(PROFILE) if key != DEFAULT else None)
-        return Refreshed(chain.fetch, clock=clock, dice=dice, told=told)
-    if ":" not in key:
-        return None
+def _keys(key: str) -> AwsKeys:
     access_key_id, _, rest = key.partition(":")
     secret, _, token = rest.partition(":")
     if not (access_key_id and secret):
         raise ConfigError("must be ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN], default, profile:NAME or an API key", path="key")
-    return Fixed(AwsKeys(access_key_id=access_key_id, secret_access_key=Secret(secret), session_token=Secret(token)))
+    return AwsKeys(access_key_id=access_key_id, secret_access_key=Secret(secret), session_token=Secret(token))
 
 
 class _Chain:

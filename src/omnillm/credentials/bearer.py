@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from omnillm.credentials.refreshed import Fetched, Renewing, Source
+from omnillm.credentials.refreshed import Fetched
 from omnillm.secret import Secret
 
 EARLY_S: Final = 300.0
@@ -16,10 +16,6 @@ def lasting(token: str, left_s: float) -> Fetched[Secret]:
     return Fetched(Secret(token), max(left_s - EARLY_S, left_s / 2), max(left_s - LAST_S, 0.0))
 
 
-def bearer(source: Source[Secret]) -> Renewing[Secret]:
-    """Authenticates with a token that is refreshed."""
-    return Renewing(source, _fields)
-
-
-def _fields(token: Secret, head: bytes, body: bytes) -> bytes:  # noqa: ARG001 - a token is the same for every request
+def bearer(token: Secret, head: bytes, body: bytes) -> bytes:  # noqa: ARG001 - a token is the same for every request
+    """The field that authenticates with a token."""
     return b"authorization: Bearer %b\r\n" % token.reveal().encode("latin-1")

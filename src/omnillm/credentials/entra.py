@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnillm.clock import Clock
 from omnillm.credentials.bearer import bearer, lasting
-from omnillm.credentials.refreshed import Fetched, Refreshed, Renewing, Trouble
+from omnillm.credentials.refreshed import Fetched, Refreshed, Trouble
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def entra_credential(scope: str, *, clock: Clock, dice: Random, told: str) -> Renewing[Secret]:
+def entra_credential(scope: str, *, clock: Clock, dice: Random, told: str) -> Refreshed[Secret]:
     """ConfigError: the extra is not installed, or the environment names an identity that is none."""
-    return bearer(Refreshed(_Tokens(_azure_identity(), scope, clock).fetch, clock=clock, dice=dice, told=told))
+    return Refreshed(_Tokens(_azure_identity(), scope, clock).fetch, bearer, clock=clock, dice=dice, told=told)
 
 
 class _Tokens:

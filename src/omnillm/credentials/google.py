@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from omnillm.clock import Clock
 from omnillm.credentials.bearer import bearer, lasting
-from omnillm.credentials.refreshed import Fetched, Refreshed, Renewing, Trouble
+from omnillm.credentials.refreshed import Fetched, Refreshed, Trouble
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
 
@@ -26,7 +26,7 @@ PATIENCE_S: Final = 20.0
 """How long to wait for Google's token server."""
 
 
-def google_credential(key: Secret, *, clock: Clock, dice: Random, told: str) -> Renewing[Secret] | None:
+def google_credential(key: Secret, *, clock: Clock, dice: Random, told: str) -> Refreshed[Secret] | None:
     """Return what fetches tokens for a key; None: the key is a token. ConfigError: the file cannot be read, or google-auth is missing."""
     text = key.reveal()
     if text != DEFAULT and not text.startswith(SERVICE_ACCOUNT):
@@ -35,7 +35,7 @@ def google_credential(key: Secret, *, clock: Clock, dice: Random, told: str) -> 
     path = None if text == DEFAULT else Path(text.removeprefix(SERVICE_ACCOUNT))
     if path is not None and not path.is_file():
         raise ConfigError(f"names a service account's file that is not there: {path}", path="key")
-    return bearer(Refreshed(_Tokens(google, path, clock).fetch, clock=clock, dice=dice, told=told))
+    return Refreshed(_Tokens(google, path, clock).fetch, bearer, clock=clock, dice=dice, told=told)
 
 
 class _Tokens:

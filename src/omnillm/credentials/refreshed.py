@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from math import inf
 from random import Random
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -13,7 +13,7 @@ from omnillm.clock import Clock
 from omnillm.keys.circuit import Backoff
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
+Write = Callable[[T, bytes, bytes], bytes]
 _log = logging.getLogger("omnillm.credentials")
 
 REST_S: Final = 10.0
@@ -38,31 +38,20 @@ class Fetched(msgspec.Struct, Generic[T], frozen=True):
     """From then on it is not used any more."""
 
 
-class Source(Protocol[T_co]):
-    """Where a signature or a token takes its credentials from."""
-
-    @property
-    def value(self) -> T_co:
-        """The value. Only after `ready` has returned ""."""
-        ...
-
-    @property
-    def version(self) -> int: ...
-    async def ready(self, longest_s: float = ...) -> str: ...
-    def renew(self, version: int) -> bool: ...
-    def close(self) -> None: ...
-
-
 class Fixed(Generic[T]):
-    """Credentials that stand in the configuration."""
+    """Credentials that stand in the configuration; `write` as for `Refreshed`."""
 
     version: Final = 0
 
-    def __init__(self, value: T) -> None:
-        self.value = value
+    def __init__(self, value: T, write: Write[T]) -> None:
+        self._value = value
+        self._write = write
 
     async def ready(self, longest_s: float = LONGEST_S) -> str:  # noqa: ARG002 - nobody waits for them
         return ""
+
+    def fields(self, head: bytes, body: bytes) -> bytes:
+        return self._write(self._value, head, body)
 
     def renew(self, version: int) -> bool:  # noqa: ARG002 - nobody renews them
         return False
@@ -71,35 +60,15 @@ class Fixed(Generic[T]):
         pass
 
 
-class Renewing(Generic[T]):
-    """Authenticates requests with what a source holds: `write` makes the fields of it, each ended by CRLF, for a head and a body."""
-
-    def __init__(self, source: Source[T], write: Callable[[T, bytes, bytes], bytes]) -> None:
-        self._source = source
-        self._write = write
-
-    @property
-    def version(self) -> int:
-        return self._source.version
-
-    async def ready(self, longest_s: float = LONGEST_S) -> str:
-        return await self._source.ready(longest_s)
-
-    def renew(self, version: int) -> bool:
-        return self._source.renew(version)
-
-    def close(self) -> None:
-        self._source.close()
-
-    def fields(self, head: bytes, body: bytes) -> bytes:
-        return self._write(self._source.value, head, body)
-
-
 class Refreshed(Generic[T]):
-    """`fetch` runs in a thread and raises Trouble; it is told whether what is held was refused. `told`: whose credentials these are."""
+    """`fetch` runs in a thread and raises Trouble; it is told whether what is held was refused. `told`: whose credentials these are.
 
-    def __init__(self, fetch: Callable[[bool], Fetched[T]], *, clock: Clock, dice: Random, told: str) -> None:
+    `write` makes header fields of what is held, each ended by CRLF, that authenticate a request with this head and body.
+    """
+
+    def __init__(self, fetch: Callable[[bool], Fetched[T]], write: Write[T], *, clock: Clock, dice: Random, told: str) -> None:
         self._fetch = fetch
+        self._write = write
         self._clock = clock
         self._dice = dice
         self._told = told
@@ -116,11 +85,6 @@ class Refreshed(Generic[T]):
         """When the value was last fetched because of a refusal."""
         self._task: asyncio.Task[str] | None = None
         self.version = 0
-
-    @property
-    def value(self) -> T:
-        assert self._held is not None
-        return self._held
 
     async def ready(self, longest_s: float = LONGEST_S) -> str:
         """Wait for a value if there is no good one; otherwise only begin a fetch if it is time. Returns "", or why there is none.
@@ -143,6 +107,10 @@ class Refreshed(Generic[T]):
         if not done:
             return f"{self._told}: no answer within {longest_s:g} s"
         return f"{self._told}: the gateway is closing" if task.cancelled() else task.result()
+
+    def fields(self, head: bytes, body: bytes) -> bytes:
+        assert self._held is not None
+        return self._write(self._held, head, body)
 
     def renew(self, version: int) -> bool:
         """Tell whether another try can succeed: something newer is at hand, or the next `ready` will fetch it; once."""
