@@ -139,7 +139,7 @@ class House:
         crowd = self.front._crowd
         await self.until(lambda: not self.front.open_connections and not crowd.ending)
         assert self.front.held_bytes == 0, "a body is still counted"
-        assert not self.deadlines._items, "something is still watched"
+        assert not self.deadlines, "something is still watched"
 
 
 @pytest.fixture

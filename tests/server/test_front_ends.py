@@ -242,7 +242,7 @@ async def test_a_storm_of_resets_leaves_nothing(house, scripted):
     await house.until(lambda: not house.front.open_connections and not house.front._crowd.ending)
     assert app.cancelled == len(app.asked)
     assert house.front.held_bytes == 0
-    assert len(house.deadlines._items) == 1, "only the front itself is watched"
+    assert len(house.deadlines) == 1, "only the front itself is watched"
 
 
 async def test_a_drain_closes_the_idle_and_lets_the_busy_end(house, scripted):

@@ -83,7 +83,7 @@ class Wire:
             server.close()
             await server.wait_closed()
         await self.settle()
-        assert not self.deadlines._items, "a connection is still watched"
+        assert not self.deadlines, "a connection is still watched"
 
 
 @pytest.fixture

@@ -137,9 +137,9 @@ async def test_complete_reply_that_nobody_closes_is_given_up_at_its_total(wire, 
     origin = await wire.serve(replies(HELLO))
     client = wire.client()
     exchange = await client.send(wire.ask(origin, total_s=60))
-    assert len(wire.deadlines._items) == 1
+    assert len(wire.deadlines) == 1
     wire.pass_time(60)
-    assert not wire.deadlines._items
+    assert not wire.deadlines
     assert await exchange.read_all(100) == b"hello"
     assert client.idle_count(origin) == 0
 
@@ -254,7 +254,7 @@ async def test_close_while_paused_cuts_the_connection(wire, flood):
     await quiet(wire, flood)
     exchange.close()
     assert client.idle_count(origin) == 0
-    assert not wire.deadlines._items
+    assert not wire.deadlines
 
 
 async def test_request_that_the_provider_does_not_take_times_out(wire):
@@ -307,9 +307,9 @@ async def test_stream_lingers_for_a_second(wire, provider):
     exchange = await wire.client().send(wire.ask(origin, is_stream=True))
     exchange.linger()
     wire.pass_time(0.9)
-    assert wire.deadlines._items
+    assert wire.deadlines
     wire.pass_time(0.1)
-    assert not wire.deadlines._items
+    assert not wire.deadlines
     with pytest.raises(UpstreamLost):
         await exchange.read()
 

@@ -191,7 +191,7 @@ async def test_a_cancelled_handshake_leaves_nothing(wire):
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     await wire.settle()
-    assert not wire.deadlines._items
+    assert not wire.deadlines
 
 
 async def test_a_slow_reader_pauses_the_socket(wire):

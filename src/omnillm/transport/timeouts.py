@@ -25,23 +25,14 @@ class Watched(Protocol):
     def expire(self, now: float) -> None: ...
 
 
-class Deadlines:
+class Deadlines(set[Watched]):
     """The watched items. Moving a deadline is one assignment; the price is a sweep over all items, some 20 times a second."""
 
-    __slots__ = ("_items",)
-
-    def __init__(self) -> None:
-        self._items: set[Watched] = set()
-
-    def add(self, item: Watched) -> None:
-        self._items.add(item)
-
-    def discard(self, item: Watched) -> None:
-        self._items.discard(item)
+    __slots__ = ()
 
     def sweep(self, now: float) -> None:
         """Expire what is due, all of it even when one of them raises."""
-        do_all([partial(item.expire, now) for item in self._items if item.due <= now])
+        do_all([partial(item.expire, now) for item in self if item.due <= now])
 
 
 def do_all(acts: Sequence[Callable[[], object]]) -> None:
