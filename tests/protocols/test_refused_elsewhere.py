@@ -222,7 +222,7 @@ def test_calls_without_ids_are_told_apart_within_a_turn() -> None:
     assert dict(results) == {ids["g"]: "of g", ids["f"]: "of f"}
     body, _ = said(CHAT, GEMINI, chat(messages=turns))
     answered = [part["functionResponse"] for part in body["contents"][2]["parts"] if "functionResponse" in part]
-    assert [(each["name"], each["response"]) for each in answered] == [("g", {"result": "of g"}), ("f", {"result": "of f"})]
+    assert [(each["name"], each["response"]) for each in answered] == [("f", {"result": "of f"}), ("g", {"result": "of g"})]
 
 
 def test_calls_with_ids_of_their_own_are_left_alone() -> None:
@@ -527,8 +527,8 @@ def test_o_series_is_not_told_how_many_tools_to_call_at_once() -> None:
 
 
 @in_turn("kind", ["gemini", "vertex_ai"])
-def test_vertex_is_not_asked_to_show_googles_own_calls(kind: str) -> None:
-    """The Gemini API refuses its own tools beside functions without this member, and Vertex AI refuses the member."""
+def test_vertex_gets_neither_ids_of_calls_nor_the_member_that_shows_googles_own(kind: str) -> None:
+    """The Gemini API refuses its own tools beside functions without that member, and Vertex AI refuses both."""
     address = Secret("https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1") if kind == "vertex_ai" else None
     dialect = dialect_of(endpoint(kind, base_url=address), provider="p", protocol=GEMINI, model="gemini-3-pro", default_max_tokens=9)
     tools = [{"type": "function", "name": "f", "strict": False}, {"type": "web_search"}]
@@ -538,3 +538,6 @@ def test_vertex_is_not_asked_to_show_googles_own_calls(kind: str) -> None:
         {"googleSearch"},
     ]
     assert body.get("toolConfig") == ({"includeServerSideToolInvocations": True} if kind == "gemini" else None)
+    body, _ = said(CHAT, GEMINI, chat(messages=[HI, turn(("1", "f")), result("1", "done"), HI]), dialect)
+    called = [part.get(member) for turn in body["contents"] for part in turn["parts"] for member in ("functionCall", "functionResponse")]
+    assert [each.get("id") for each in called if each] == (["1", "1"] if kind == "gemini" else [None, None])

@@ -86,6 +86,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Gemini: earlier ones than 2.5, and 2.5 on Vertex AI, take presencePenalty and frequencyPenalty."""
     shows_own_calls: bool = True
     """Gemini: tools of Google's own need includeServerSideToolInvocations beside functions. Vertex AI refuses the member."""
+    shows_ids: bool = True
+    """Gemini: 3 and later know calls by their ids, except on Vertex AI. Where not, an id is refused, and calls are told by their order."""
     joins_tools: bool = True
     """Gemini: 3 and later take functions beside tools of Google's own, and pictures in a function's response."""
 

@@ -50,8 +50,8 @@ class Place(Position):
         self.part = 0
 
     def shows_id(self, call_id: str) -> bool:
-        """Tell whether a call's id is written: one that was not made here. Gemini before 3 refuses ids, and tells calls by their order."""
-        return bool(call_id) and not is_made_up(call_id) and (self.is_own or self.is_reply or self.dialect.joins_tools)
+        """Tell whether a call's id is written: one that was not made here, where ids are known."""
+        return bool(call_id) and not is_made_up(call_id) and (self.is_own or self.is_reply or self.dialect.shows_ids)
 
     def finish(self, written: dict[str, Any], part: Any) -> None:
         """Add what a part has beside its content: members of this protocol's own."""
