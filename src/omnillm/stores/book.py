@@ -138,9 +138,9 @@ class Book:
                     raise
                 self._write(rows, is_synced=is_synced)
         except CommitUnknown:
-            self._reservations.note(postings, is_known=False)
+            self._reservations.note(postings)
             raise
-        self._reservations.note(postings, is_known=True)
+        self._reservations.note(postings)
         if is_synced:
             self._synced()
         elif self._unsynced_since is None:

@@ -21,13 +21,13 @@ class OpenReservations:
         self._closed: set[Reservation] = set()
         """Those closed since the last sync."""
 
-    def note(self, postings: Iterable[Posting], *, is_known: bool) -> None:
-        """These were committed; not `is_known`: they may have been."""
+    def note(self, postings: Iterable[Posting]) -> None:
+        """These were committed, or may have been: then `doubt` follows."""
         for posting in postings:
             for entry in posting.entries:
                 if entry.kind == EntryKind.RESERVE:
                     self._open.add(_of(entry))
-                elif is_known and entry.kind in CLOSING:
+                elif entry.kind in CLOSING:
                     self._closed.add(_of(entry))
 
     def synced(self) -> None:
