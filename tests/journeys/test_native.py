@@ -736,7 +736,7 @@ BATCH_LINE = b'{"custom_id": "1", "method": "POST", "url": "/v1/responses", "bod
         (b'{"previous_response_id": "NAME"}', "response"),
         (b'{"conversation": {"id": "NAME"}}', "conversation"),
         (b'{"vector_store_ids": ["none", "NAME"]}', "object"),
-        (b'[{"type": "item_reference", "id": "NAME"}]', "item"),
+        (b'[{"id": "NAME", "type": "image_generation_call"}]', "item"),
         (b'{"previous_interaction_id": "NAME"}', "interaction"),
         (b'{"environment_id": "NAME"}', "environment"),
         (b'{"environmentId": "NAME"}', "environment"),

@@ -3,10 +3,8 @@
 They are found without decoding a body. Only a request that holds one of a few words is searched.
 """
 
-import json
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
 
 import msgspec
 
@@ -52,16 +50,17 @@ _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,2048}?(files/[\w-]{1,128}
 _URI = re.compile(rb'"uri"\s*:\s*"[^"]{0,2048}?(files/[\w-]{1,128})')
 _REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_[\w-]{1,200})"')
 _COMPACTION_ID = re.compile(rb'"id"\s*:\s*"(cmp_[\w-]{1,200})"')
-REFERENCE = re.compile(
-    rb'\{\s*(?:"type"\s*:\s*(?:"item_reference"|null)\s*,\s*)?"id"\s*:\s*"([\w-]{1,200})"'
-    rb'(?:\s*,\s*"type"\s*:\s*(?:"item_reference"|null))?\s*\}'
-)
-"""An object of an id and perhaps its type, nothing else: what a reference to a kept item looks like."""
+_ID_OR_TYPE = rb'"(?:type|id)"\s*:\s*(?:"[\w-]{0,200}"|null)'
+REFERENCE = re.compile(rb"\{\s*((?:%b\s*,\s*)*+%b)\s*\}" % (_ID_OR_TYPE, _ID_OR_TYPE))
+"""An object of an id and perhaps its type, nothing else: what a reference to a kept item, such as a picture, looks like."""
+REFERENCED = re.compile(rb'"id"\s*:\s*"([\w-]{1,200})"')
 _text = msgspec.json.Decoder(str | None).decode
 
 
 _ESCAPED = re.compile(rb"\\(?:u00[2-7]|/)")
 """Escapes of characters that need none: a search would not find an id that is written so."""
+_STAYS_ESCAPED = ((b"\\\\", b"\0"), (b"\\u005c", b"\0"), (b"\\u005C", b"\0"), (b'\\"', b"\1"), (b"\\u0022", b"\1"))
+"""A backslash and a quote, which would end a text that they stand in; and what no JSON holds."""
 
 
 def _found(kind: str, pattern: re.Pattern[bytes], body: bytes) -> tuple[Bound, ...]:
@@ -75,17 +74,14 @@ def _spelt_out(body: bytes) -> bytes:
     """The body and, where plain letters are escaped, its text without escapes. A hidden id could be that of another's object."""
     if _BACKSLASH not in body or _ESCAPED.search(body) is None:
         return body
+    spelt = body
+    for escaped, meanwhile in _STAYS_ESCAPED:
+        spelt = spelt.replace(escaped, meanwhile)
     try:
-        read = json.loads(body, parse_int=str, parse_constant=str, object_pairs_hook=_every)
-        return body + json.dumps(read, separators=(",", ":")).encode()
-    except (ValueError, RecursionError) as error:
+        spelt = spelt.replace(b"\\/", b"/").decode("unicode_escape").encode("latin-1", "replace")
+    except ValueError as error:
         raise BadRequest("The request body is not valid JSON.", code="invalid_json") from error
-
-
-def _every(pairs: list[tuple[str, Any]]) -> Any:
-    """An object; of a member that stands twice each, because a reader may take either."""
-    members = dict(pairs)
-    return members if len(members) == len(pairs) else [{name: value} for name, value in pairs]
+    return body + spelt.replace(b"\1", b'\\"').replace(b"\0", b"\\\\")
 
 
 def files_named(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: ARG001 - one signature for all protocols
@@ -113,7 +109,8 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
         found += _found(CONTAINER, _CONTAINER, tools)
         found += _stores(tools)
     if body.rfind(b'"id"') >= 0 and "input" in members:
-        found += _found(ITEM, REFERENCE, _spelt_out(bytes(members["input"])))
+        references = REFERENCE.findall(_spelt_out(bytes(members["input"])))
+        found += _found(ITEM, REFERENCED, b"".join(references))
     if body.rfind(b'"encrypted_content"') >= 0 and MARK not in body:  # an envelope tells itself whose it is
         found += _found(REASONING, _REASONING_ID, body)[-MOST_REASONING:]
         found += _found(COMPACTION, _COMPACTION_ID, body)

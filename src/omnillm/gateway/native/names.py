@@ -27,6 +27,7 @@ from omnillm.protocols.bound import (
     MESSAGE,
     OBJECT,
     REFERENCE,
+    REFERENCED,
     RESPONSE,
     responses_named,
 )
@@ -180,7 +181,8 @@ def _kept(body: bytes | mmap, start: int, end: int) -> Iterator[Bound]:
             if member[2] is None:
                 raise _hidden()
             yield from ((_KINDS[member[1]], text) for text in _ids_at(body, member.end()))
-    yield from ((ITEM, item[1].decode()) for item in REFERENCE.finditer(body, start, last) if item.start() < end)
+    references = [item[1] for item in REFERENCE.finditer(body, start, last) if item.start() < end]
+    yield from ((ITEM, text.decode()) for inside in references for text in REFERENCED.findall(inside))
     for kind, lists in ((FILE, LISTS_OF_FILES), (OBJECT, LISTS_OF_STORES)):
         begun = [listed.start() for listed in lists.finditer(body, start, last) if listed.start() < end]
         yield from ((kind, text) for at in begun for text in _listed(lists.match(body, at), kind))
