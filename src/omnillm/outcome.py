@@ -52,5 +52,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     retry_after_s: float | None = None
     """The provider's own hint, parsed; clamped by the machine."""
     first_byte_s: float | None = None
-    """Seconds from sending to the first byte of the reply."""
+    """Seconds from sending to the first byte of a reply that is no failure."""
     headroom: Headroom | None = None

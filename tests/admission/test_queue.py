@@ -46,6 +46,22 @@ def test_within_a_caller_first_come_is_first_served():
     assert house.desk.order == cases
 
 
+def test_what_one_caller_waits_for_takes_turns():
+    """Calls for one model of a key do not starve those for another, however many there are and whoever came first."""
+    desk = Desk(pool(key("a", max_concurrency=1)))
+    lease = desk.lease()
+    many = [desk.ticket() for _ in range(4)]
+    few = [desk.ticket() for _ in range(2)]
+    for case in many:
+        desk.ask_lease(case, queue=10.0)
+    for case in few:
+        desk.ask_lease(case, targets=("p/n",), queue=10.0)
+    for _ in range(6):
+        desk.release(lease)
+        lease = desk.served[desk.order[-1]]
+    assert desk.order == [many[0], few[0], many[1], few[1], *many[2:]]
+
+
 def test_two_callers_alternate_however_many_wait_for_one():
     """A flood does not drown anybody."""
     house = House()

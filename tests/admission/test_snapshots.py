@@ -57,15 +57,18 @@ def test_a_key_that_rests(verdict, count, state, cool_down_s, failure_cool_down_
 
 
 def test_health_by_model():
-    """A class that cools or is exhausted, a model that the key was denied; the rest is ready."""
+    """A class that cools or is exhausted, a model that the key was denied, one that alone fails; the rest is ready."""
     desk = Desk(pool(key("a", limits=(ModelLimits(pattern="gpt-*", rpm=9, tpm=90),))))
     desk.release(desk.lease(targets=("p/gpt-4",), tokens=30))
     desk.release(desk.lease(targets=("p/slow",)), Verdict.RATE_LIMITED, retry_after_s=30.0)
     desk.release(desk.lease(targets=("p/dear",)), Verdict.QUOTA_EXHAUSTED)
     desk.release(desk.lease(targets=("p/secret",)), Verdict.DENIED)
+    for _ in range(5):
+        desk.release(desk.lease(targets=("p/broken",)), Verdict.OVERLOADED)
     shown = {(each.model, each.state): each for each in desk.key().models}
     assert {("gpt-*", "ready"), ("slow", "cooling"), ("dear", "exhausted"), ("secret", "denied")} <= shown.keys()
     assert shown["secret", "denied"].until_s == 60.0
+    assert 0.75 <= shown["broken", "open"].until_s <= 1.0
     assert 30.0 <= shown["slow", "cooling"].until_s <= 31.5
     ready = shown["gpt-*", "ready"]
     assert (ready.rpm_used, ready.rpm_limit, ready.tpm_used, ready.tpm_limit) == (1, 9, 30, 90)

@@ -529,7 +529,13 @@ class World:
         for pool in self.leasing.pools.values():
             for each in (*pool.keys.values(), *pool.removed):
                 assert (each.in_use, each.tokens_in_flight) == (in_use[id(each)], tokens[id(each)])
-                circuits = [each.dead, each.breaker.circuit, *each.denials.values(), *(one.circuit for one in each.group.classes())]
+                circuits = [
+                    each.dead,
+                    each.breaker.circuit,
+                    *each.denials.values(),
+                    *(one.circuit for one in each.troubles.values()),
+                    *(one.circuit for one in each.group.classes()),
+                ]
                 for circuit in (*circuits, pool.outage.circuit):
                     assert grants.issuperset(circuit.probes), "half-open for ever"
             kept = [earmark.group for earmark in self.leasing.earmarks._made.values() if earmark._pool is pool]

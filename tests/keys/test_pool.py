@@ -7,7 +7,7 @@ from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
 from omnillm.keys.terms import BreakerConfigured, ModelLimits
-from omnillm.outcome import Verdict
+from omnillm.outcome import RETRIES, Verdict
 
 
 def test_a_first_try_probes_a_key_that_has_rested():
@@ -105,6 +105,57 @@ def test_a_probe_that_goes_on_for_long_does_not_keep_its_key_from_others(verdict
     assert not desk.prove(session)
     desk.end(session, Verdict.LOST)
     assert desk.pool.keys["a"].breaker.consecutive == 1
+
+
+@in_turn("verdict", sorted(RETRIES))
+def test_a_model_that_fails_alone_rests_alone(verdict):
+    """It is overloaded, or hangs; what else the key is asked for goes well, and goes on. It comes back with one probe."""
+    desk = Desk(key("a"))
+    desk.call(model="good")
+    for _ in range(5):
+        desk.call(verdict, model="bad")
+    assert desk.lease("bad") is None
+    assert 0.0 < desk.outlook("bad").wakes_at - desk.now <= 1.0
+    assert desk.outlook("bad").is_broken
+    desk.call(model="good")
+    desk.wait_for("a", "bad")
+    desk.call(verdict, model="bad")
+    assert 1.5 <= desk.rest_of("a", "bad") <= 2.0
+    desk.wait_for("a", "bad")
+    probe = desk.lease("bad")
+    assert desk.lease("bad") is None
+    desk.end(probe)
+    assert not desk.lease("bad").probes
+    assert desk.pool.keys["a"].breaker.consecutive == 0
+    assert not desk.pool.keys["a"].is_choosy
+
+
+def test_a_model_that_fails_while_no_other_does_well_trips_the_key():
+    """Another did well ten seconds ago: whatever ails the key, it would meet it as well."""
+    desk = Desk(key("a"))
+    desk.call(model="good")
+    desk.now += 10.0
+    for _ in range(5):
+        desk.call(Verdict.LOST, model="bad")
+    assert not desk.is_leasable("a", "good")
+    desk.wait_for("a", "bad")
+    desk.call(Verdict.LOST, model="bad")
+    assert desk.rest_of("a", "good") > 1.0
+
+
+def test_a_key_whose_probe_fails_rests_again_whatever_other_models_did():
+    """The probe was to tell of the key; the model's own trouble is told as well, or it would stay half-open."""
+    desk = Desk(key("a"))
+    slow = desk.lease("good")
+    for _ in range(5):
+        desk.call(Verdict.LOST, model="bad")
+    desk.end(slow)
+    desk.wait_for("a", "bad")
+    desk.call(Verdict.LOST, model="bad")
+    assert desk.rest_of("a", "good") > 1.0
+    desk.wait_for("a", "good")
+    desk.call(model="good")
+    assert desk.is_leasable("a", "good")
 
 
 def let_in(desk):

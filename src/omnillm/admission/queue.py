@@ -1,4 +1,4 @@
-"""Calls that wait, and which of them is next: fair between callers, first come first served within one caller.
+"""Calls that wait, and which of them is next: fair between callers, in turn between the lanes of one, first come first served in a lane.
 
 Each caller has a line, and the line has a lane for each thing that calls can wait for (the same targets, the same budgets). A call that
 waits for one provider must not hold up another call that could have a different one.
@@ -215,6 +215,7 @@ class Queue(Generic[QuestionT, AnswerT]):
             self._level = max(self._level, given)
             self._order.remove(line)
             self._stand(line, given + max(1, waiter.size))
+            line.lanes[waiter.lane] = line.lanes.pop(waiter.lane)  # the line's other lanes are next
         self._take_out(waiter)
         return answer
 

@@ -3,7 +3,7 @@
 from math import inf
 
 from omnillm.admission.asks import BudgetSnapshot, KeyHealth, KeySnapshot
-from omnillm.keys.circuit import CLOSED, OPEN
+from omnillm.keys.circuit import CLOSED, OPEN, Circuit
 from omnillm.keys.key import Key
 from omnillm.keys.model_class import ModelClass
 from omnillm.keys.pool import Pool
@@ -67,8 +67,13 @@ def _healths(key: Key, classes: list[ModelClass], now: float) -> list[KeyHealth]
         KeyHealth(model=each.name, state=_class_state(each, now), until_s=each.circuit.rest_s(now), **_minute(each.minute, now))
         for each in classes
     ]
-    denied = [(model, circuit.rest_s(now)) for model, circuit in key.denials.items() if circuit.state is not CLOSED]
-    return healths + [KeyHealth(model=model, state="denied", until_s=rest_s, **_minute(None, now)) for model, rest_s in denied]
+    refused: list[tuple[str, str, Circuit]] = [("denied", model, circuit) for model, circuit in key.denials.items()]
+    refused += [("open", model, breaker.circuit) for model, breaker in key.troubles.items()]
+    return healths + [
+        KeyHealth(model=model, state=state, until_s=circuit.rest_s(now), **_minute(None, now))
+        for state, model, circuit in refused
+        if circuit.state is not CLOSED
+    ]
 
 
 def _class_state(model_class: ModelClass, now: float) -> str:

@@ -12,7 +12,7 @@ JITTER = 0.25
 class Breaker:
     """Counts while closed; while half-open only the probe decides. k, the number of times it tripped, decays with health."""
 
-    __slots__ = ("_backoff", "_closed_at", "_terms", "circuit", "consecutive", "sure_until", "window")
+    __slots__ = ("_backoff", "_closed_at", "circuit", "consecutive", "sure_until", "terms", "window")
 
     def __init__(self, terms: BreakerConfigured) -> None:
         self.circuit = Circuit()
@@ -22,7 +22,7 @@ class Breaker:
 
     def configure(self, terms: BreakerConfigured) -> None:
         """New terms; the counts of the window start anew."""
-        self._terms = terms
+        self.terms = terms
         self._backoff = Backoff(first_s=terms.open_s, most_s=terms.max_open_s, jitter=JITTER)
         self._clear()
 
@@ -57,7 +57,7 @@ class Breaker:
 
     @property
     def _is_tripped(self) -> bool:
-        terms = self._terms
+        terms = self.terms
         if self.consecutive >= terms.failures:
             return True
         window = self.window
@@ -68,13 +68,13 @@ class Breaker:
         if self.window.requests - self.window.tokens > 1:
             self.circuit.strikes = 0
         else:
-            self.circuit.strikes = max(0, self.circuit.strikes - int((now - self._closed_at) / self._terms.max_open_s))
+            self.circuit.strikes = max(0, self.circuit.strikes - int((now - self._closed_at) / self.terms.max_open_s))
 
     def _open(self, now: float, dice: Dice) -> None:
         self.circuit.fail(now + self.circuit.delay(self._backoff, dice))
 
     def _clear(self) -> None:
-        self.window = Window(inf, inf, buckets=int(self._terms.window_s) + 1)
+        self.window = Window(inf, inf, buckets=int(self.terms.window_s) + 1)
         """Of calls, in which a failure weighs one token."""
         self.sure_until = 0.0
         """Until then a success that is no probe's changes nothing but a count: whoever knows that counts it in the window by itself."""

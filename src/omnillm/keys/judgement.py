@@ -78,7 +78,7 @@ def _failed(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  
     key, caller = grant.key, grant.caller
     key.breaker.sure_until = 0.0
     if key.witnesses.is_believed(caller, now) or grant.probes:
-        key.breaker.failed(grant, now, pool.dice)
+        key.did_badly(grant, grant.model, now, pool.dice)
     if pool.witnesses.is_believed(caller, now) or grant.probes:
         pool.outage.failed(key, now)
         pool.outage.consider(now, pool.dice, grant=grant, is_unreachable=False)

@@ -6,7 +6,7 @@ from omnillm.keys.breaker import Breaker
 from omnillm.keys.circuit import CLOSED, Circuit
 from omnillm.keys.group import Group
 from omnillm.keys.model_class import FULL, ModelClass
-from omnillm.keys.terms import BreakerConfigured, KeyConfigured
+from omnillm.keys.terms import BreakerConfigured, Dice, KeyConfigured
 from omnillm.keys.witnesses import Witnesses
 from omnillm.pattern import matches
 
@@ -34,7 +34,8 @@ class Key:
     # fmt: off
     __slots__ = (
         "_serves", "breaker", "class_by_model", "dead", "denials", "group", "in_use", "is_choosy", "is_failing", "is_ready", "is_removed",
-        "label", "latency_s", "max_concurrency", "models", "rank", "salt", "secret_id", "seen_in", "tokens_in_flight", "weight",
+        "label", "latency_s", "max_concurrency", "models", "rank", "salt", "secret_id", "seen_in", "tokens_in_flight", "troubles",
+        "weight", "well_models",
         "witnesses",
     )
     # fmt: on
@@ -45,6 +46,9 @@ class Key:
         self.salt = fnv1a(terms.label)
         self.breaker = Breaker(breaker)
         self.witnesses = Witnesses()
+        self.well_models = Witnesses()
+        self.troubles: dict[str, Breaker] = {}
+        """Of models that fail while others do well with this key. Each is forgotten when it closes."""
         self.dead = Circuit()
         self.denials: dict[str, Denial] = {}
         self.latency_s = 0.0
@@ -68,7 +72,7 @@ class Key:
         self.models = terms.models
         self.max_concurrency = terms.max_concurrency
         self._serves: dict[str, bool] = {}
-        self.is_choosy = bool(self.models or self.denials)
+        self.is_choosy = bool(self.models or self.denials or self.troubles)
         """Whether there may be models that it does not take."""
 
     @property
@@ -104,8 +108,12 @@ class Key:
         return self.label not in passed and self.can_probe(now) and self.load(model, tokens, now) < FULL
 
     def _takes(self, model: str, now: float) -> bool:
-        denial = self.denials.get(model)
-        return self.serves(model) and (denial is None or denial.admits(now))
+        return self.serves(model) and all(circuit.admits(now) for circuit in self.refusals(model))
+
+    def refusals(self, model: str) -> list[Circuit]:
+        """The circuits of key x model, where there are any."""
+        denial, trouble = self.denials.get(model), self.troubles.get(model)
+        return ([denial] if denial is not None else []) + ([trouble.circuit] if trouble is not None else [])
 
     def can_probe(self, now: float) -> bool:
         """Whether both of its own circuits let one attempt through."""
@@ -116,20 +124,45 @@ class Key:
         self.dead.revive()
         self.breaker.revive()
         self.denials.clear()
+        self.troubles.clear()
 
     def circuits(self, model: str, model_class: ModelClass) -> list[Circuit]:
         """All that can keep it from `model`."""
-        circuits = [self.dead, self.breaker.circuit, model_class.circuit]
-        if model in self.denials:
-            circuits.append(self.denials[model])
-        return circuits
+        return [self.dead, self.breaker.circuit, model_class.circuit, *self.refusals(model)]
 
     def denial(self, model: str) -> Denial:
-        """The circuit of key x model; the oldest is forgotten when callers make up too many names."""
+        """Made at need; the oldest is forgotten when callers make up too many names."""
         if model not in self.denials and len(self.denials) >= MODELS_MOST:
             del self.denials[next(iter(self.denials))]
         self.is_choosy = True
         return self.denials.setdefault(model, Denial())
+
+    def trouble(self, model: str) -> Breaker:
+        """Made at need, as a denial is."""
+        if model not in self.troubles and len(self.troubles) >= MODELS_MOST:
+            del self.troubles[next(iter(self.troubles))]
+        self.is_choosy = True
+        return self.troubles.setdefault(model, Breaker(self.breaker.terms))
+
+    def did_well(self, grant: object, caller: str, model: str, now: float) -> None:
+        """A success that tells something new; of a model in trouble the last that its breaker waits for, too."""
+        self.witnesses.did_well(caller, now)
+        self.well_models.did_well(model, now)
+        self.breaker.succeeded(grant, now)
+        trouble = self.troubles.get(model)
+        if trouble is not None:
+            trouble.succeeded(grant, now)
+            if trouble.circuit.state is CLOSED:
+                del self.troubles[model]
+                self.is_choosy = bool(self.models or self.denials or self.troubles)
+
+    def did_badly(self, grant: object, model: str, now: float, dice: Dice) -> None:
+        """A failure is the model's own while other models do well, and else the key's."""
+        is_models_own = self.well_models.others_did_well(model, now)
+        if is_models_own or model in self.troubles:
+            self.trouble(model).failed(grant, now, dice)
+        if not is_models_own or grant in self.breaker.circuit.probes:
+            self.breaker.failed(grant, now, dice)
 
 
 def fnv1a(text: str) -> int:

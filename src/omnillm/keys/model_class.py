@@ -12,8 +12,8 @@ Handover = tuple[Window, Window]
 """A window of the group that a key has left, and the one that counts on from it."""
 FULL = inf
 CONSENT_S = 3.0
-"""Providers refuse for a limit at once. So a probe that has run for this long was let in, and other calls may follow. Or for twice as long
-as the last refusal took, if that is less, but not less than `CONSENT_LEAST_S`."""
+"""Providers refuse for a limit at once. So a probe that has run for this long was let in, and other calls may follow; or for twice as long
+as the last refusal took, if that is less. The least is `CONSENT_LEAST_S`."""
 CONSENT_LEAST_S = 0.5
 
 
@@ -23,11 +23,18 @@ class ModelClass:
     Its windows are its own and the group's, so that room is asked for in one place.
     """
 
-    # fmt: off
     __slots__ = (
-        "cap", "circuit", "day", "is_exhausted", "is_well", "minute", "name", "requests_granted", "tokens_granted", "windows",
+        "cap",
+        "circuit",
+        "day",
+        "is_exhausted",
+        "is_well",
+        "minute",
+        "name",
+        "requests_granted",
+        "tokens_granted",
+        "windows",
     )
-    # fmt: on
 
     def __init__(self, name: str, group: Window | None) -> None:
         """Without limits of its own; `group`: the group's window."""

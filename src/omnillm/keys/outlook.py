@@ -44,8 +44,8 @@ class Outlook:
             self.is_too_large = True
             return
         denial = key.denials.get(model)
-        key_circuits = (key.dead, key.breaker.circuit, denial)
-        broken = [_circuit(circuit, now) for circuit in key_circuits if circuit is not None and not circuit.admits(now)]
+        key_circuits = (key.dead, key.breaker.circuit, *key.refusals(model))
+        broken = [_circuit(circuit, now) for circuit in key_circuits if not circuit.admits(now)]
         self.is_known |= denial is None or not denial.is_unknown or denial.admits(now)
         limited = list(_limits(key, model_class, tokens, now, in_flight))
         self.is_broken |= bool(broken)

@@ -73,6 +73,7 @@ class Pool:
                 key.configure(key_terms, group, rank)
                 if terms.breaker != before_breaker:
                     key.breaker.configure(terms.breaker)
+                    key.troubles.clear()
             self.keys[key.label] = key
             group.keys.append(key)
         self._retire(before)
@@ -137,7 +138,7 @@ class Pool:
         key.in_use += 1
         key.tokens_in_flight += tokens
         grant = Grant(case_id=need.case_id, model=model, tokens=tokens, key=key, pool=self, model_class=model_class, windows=windows)
-        if not (key.is_ready and model_class.is_well and self.outage.circuit.state is CLOSED) or (key.is_choosy and key.denials):
+        if not (key.is_ready and model_class.is_well and self.outage.circuit.state is CLOSED) or (key.is_choosy and key.refusals(model)):
             grant.try_out([*key.circuits(model, model_class), self.outage.circuit], now)
             if grant.probes:
                 self._place(key)
@@ -215,7 +216,7 @@ class Pool:
         """Closes the grant and judges it. True: waiters may be better or worse off now."""
         is_stirring = grant.close(outcome, now)
         key, verdict, first_byte_s = grant.key, outcome.verdict, outcome.first_byte_s
-        if verdict is SUCCESS and first_byte_s is not None:  # else a key that fails at once would be the fastest
+        if first_byte_s is not None:
             before_s = key.latency_s
             key.latency_s = before_s + LATENCY_WEIGHT * (first_byte_s - before_s) if before_s else first_byte_s
         breaker = key.breaker
@@ -224,6 +225,7 @@ class Pool:
             and not grant.probes
             and self.outage.circuit.state is CLOSED
             and (grant.caller == key.witnesses.latest or key.witnesses.are_two)
+            and (grant.model == key.well_models.latest or key.well_models.are_two)
         ):
             breaker.window.requests += 1
         else:
@@ -266,12 +268,11 @@ class Pool:
     def _succeeded(self, grant: Grant, now: float) -> None:
         """Tells the key's breaker and the outage. Further successes are only counted, until a new span begins or something fails."""
         key = grant.key
-        key.witnesses.did_well(grant.caller, now)
+        key.did_well(grant, grant.caller, grant.model, now)
         self.witnesses.did_well(grant.caller, now)
         breaker = key.breaker
-        breaker.succeeded(grant, now)
         self.outage.succeeded(key, now)
-        if breaker.circuit.state is CLOSED and not key.is_removed:
+        if breaker.circuit.state is CLOSED and not key.is_removed and not key.troubles:
             breaker.sure_until = min(breaker.window.ends, self.outage.ends)
 
     # -- places

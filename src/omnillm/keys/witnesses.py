@@ -9,7 +9,10 @@ NOW_S: Final = 1.0
 
 
 class Witnesses:
-    """Of one key, or of all keys of a provider. Not every success is told, because who does well is all that is asked."""
+    """Callers of one key, or of all keys of a provider; or models of one key.
+
+    Not every success is told, because who does well is all that is asked.
+    """
 
     __slots__ = ("_before", "_before_at", "_latest_at", "_who_failed", "are_two", "latest")
 
@@ -32,5 +35,8 @@ class Witnesses:
     def is_believed(self, caller: str, now: float) -> bool:
         """Whether a failure counts. If one caller fails several times in a row while others do well, only the first failure counts."""
         is_again, self._who_failed = caller == self._who_failed, caller
-        others_at = self._before_at if caller == self.latest else self._latest_at
-        return not is_again or now - others_at >= LATELY_S
+        return not (is_again and self.others_did_well(caller, now))
+
+    def others_did_well(self, caller: str, now: float) -> bool:
+        """Lately."""
+        return now - (self._before_at if caller == self.latest else self._latest_at) < LATELY_S

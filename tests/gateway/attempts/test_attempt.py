@@ -46,7 +46,10 @@ def test_an_unknown_usage_is_bounded_unless_nobody_bills_it(verdict: Verdict) ->
 def test_a_failure_that_tells_its_usage_costs_it_unless_it_lies(tokens: int, is_exact: bool) -> None:
     """A count beyond all bounds tells nothing: the attempt is charged by its bound, and sums stay within an int64."""
     failure = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="server_error", message="", usage=Usage(input=tokens))
-    outcome = attempt().outcome_of(failure)
+    failed = attempt()
+    failed.first_byte_s = 0.001
+    outcome = failed.outcome_of(failure)
+    assert outcome.first_byte_s is None, "a key that fails at once would be the quickest"
     assert (outcome.tokens, outcome.usage.total_tokens) == ((tokens, tokens) if is_exact else (None, 0))
     assert attempt().charge(outcome, 200, QUOTE) == ((cost(Usage(input=30), PRICE), False) if is_exact else (QUOTE.amount_nanousd, True))
 

@@ -70,7 +70,7 @@ class Attempt(msgspec.Struct, eq=False):
         return self.lease.provider, self.lease.model
 
     def outcome_of(self, failure: Failure) -> Outcome:
-        """What a judged failure means for the key. A usage that cannot be true is ignored."""
+        """What a judged failure means for the key, but not how quick it is. A usage that cannot be true is ignored."""
         usage = failure.usage
         if usage is not None and usage.is_incredible:
             usage = None
@@ -79,7 +79,6 @@ class Attempt(msgspec.Struct, eq=False):
             usage=NO_USAGE if usage is None else usage,
             tokens=None if usage is None else usage.total_tokens,
             retry_after_s=failure.retry_after_s,
-            first_byte_s=self.first_byte_s,
         )
 
     def may_be_billed(self, verdict: Verdict, cost_nanousd: int) -> bool:
