@@ -35,8 +35,7 @@ class Key:
     __slots__ = (
         "_serves", "breaker", "class_by_model", "dead", "denials", "group", "in_use", "is_choosy", "is_failing", "is_ready", "is_removed",
         "label", "latency_s", "max_concurrency", "models", "rank", "salt", "secret_id", "seen_in", "tokens_in_flight", "troubles",
-        "weight", "well_models",
-        "witnesses",
+        "weight", "well_models", "witnesses",
     )
     # fmt: on
 

@@ -23,18 +23,11 @@ class ModelClass:
     Its windows are its own and the group's, so that room is asked for in one place.
     """
 
+    # fmt: off
     __slots__ = (
-        "cap",
-        "circuit",
-        "day",
-        "is_exhausted",
-        "is_well",
-        "minute",
-        "name",
-        "requests_granted",
-        "tokens_granted",
-        "windows",
+        "cap", "circuit", "day", "is_exhausted", "is_well", "minute", "name", "requests_granted", "tokens_granted", "windows",
     )
+    # fmt: on
 
     def __init__(self, name: str, group: Window | None) -> None:
         """Without limits of its own; `group`: the group's window."""
