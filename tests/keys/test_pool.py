@@ -265,6 +265,20 @@ def test_an_exhausted_quota_whose_probe_is_let_in_is_exhausted_no_more():
     desk.end(probe)
 
 
+def test_the_probe_of_a_breaker_tells_nothing_of_a_quota():
+    """It was sent before that was exhausted."""
+    desk = Desk(key("a"))
+    slow, *grants = [desk.lease() for _ in range(6)]
+    for grant in grants:
+        desk.end(grant, Verdict.LOST)
+    desk.wait_for("a")
+    probe = desk.lease()
+    desk.end(slow, Verdict.QUOTA_EXHAUSTED)
+    desk.end(probe)
+    assert desk.pool.keys["a"].group.class_of("m", desk.now).is_exhausted
+    assert desk.lease() is None
+
+
 @in_turn("verdict", [Verdict.SERVER_FAULT, Verdict.KEY_DEAD, Verdict.NOT_FOUND])
 @in_turn("first", [0, 1], ids=["the older", "the newer"])
 def test_a_silent_probe_of_a_broken_key_leaves_room_for_another(verdict, first):

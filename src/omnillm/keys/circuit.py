@@ -165,9 +165,7 @@ class Ramp(Circuit):
         self.width = 1
 
     def passed(self, grant: object) -> None:
-        """`grant` was let in, so the rest was long enough. Closes if more might have come and did not."""
-        if grant not in self.probes:
-            return
+        """The probe `grant` was let in, so the rest was long enough. Closes if more might have come and did not."""
         self.strikes = 0
         if self._is_full:
             self.width += 1

@@ -103,10 +103,11 @@ class ModelClass:
         self.is_well = False
 
     def let_in(self, grant: object) -> None:
-        """Its probe went well: the next 429 is the first again."""
-        self.circuit.passed(grant)
-        self.is_exhausted = False
-        self._look()
+        """It went well: if it was a probe, the next 429 is the first again."""
+        if grant in self.circuit.probes:
+            self.circuit.passed(grant)
+            self.is_exhausted = False
+            self._look()
 
     def _look(self) -> None:
         if self.circuit.state is CLOSED:
