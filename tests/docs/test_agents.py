@@ -46,10 +46,12 @@ def test_files_of_programs_are_what_these_read() -> None:
     [codex] = map(tomllib.loads, blocks(PAGE, "toml"))
     provider = codex["model_providers"][codex["model_provider"]]
     assert (provider["base_url"], provider["wire_api"]) == (names(PROGRAMS["Codex"][1])[0], "responses")
-    [opencode] = map(json.loads, blocks(PAGE, "json"))
+    opencode, pi = map(json.loads, blocks(PAGE, "json"))
     [written] = opencode["provider"].values()
     [row] = [cells for program, cells in PROGRAMS.items() if written["npm"] in program]
     assert written["options"]["baseURL"] == names(row[1])[0]
+    [row] = [cells for program, cells in PROGRAMS.items() if "pi" in program.split(", ")]
+    assert [each["baseUrl"] for each in pi["providers"].values()] == [names(row[1])[0]]
 
 
 def test_markers_make_the_fake_provider_do_what_is_said() -> None:
