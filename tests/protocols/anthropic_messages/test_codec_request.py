@@ -231,7 +231,7 @@ def test_words_before_a_result_are_read_after_it():
 
 
 def test_envelope_that_a_client_brings_back_is_opened():
-    """What another provider has signed returns to the part that it was signed for."""
+    """What another provider has signed returns to the part that it was signed for, in whatever messages a program splits its turn."""
     responses, gemini = opaque("enc", "openai_responses", "openai"), opaque("sig", "gemini_generate_content", "google")
     body = body_of(
         {"type": "thinking", "thinking": "a", "signature": seal(responses)},
@@ -253,6 +253,8 @@ def test_envelope_that_a_client_brings_back_is_opened():
         Text(text="c", signature=gemini),
         Reasoning(opaque=gemini, is_redacted=True),
     )
+    split = [{"role": "assistant", "content": [block]} for block in body["messages"][0]["content"]]
+    assert parse({**body, "messages": split})[0].input == parse(body)[0].input
 
 
 def test_data_at_an_address_is_read_as_bytes():

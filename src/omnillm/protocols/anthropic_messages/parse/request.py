@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final, final
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, StructuredOutputConfig
 from omnillm.model.message import (
@@ -188,7 +189,14 @@ def _input(asked: _Request, turns: list[dict[str, Any]] | None, losses: Losses) 
         goes_on = goes_on or last is role
         last = role
         items.append(Message(role=role, parts=parts, vendor_extensions=extensions))
-    return (*system, *(joined(items) if goes_on else items))
+    return (*system, *(map(_reunited, joined(items)) if goes_on else items))
+
+
+def _reunited(item: RequestItem) -> RequestItem:
+    """Give back a signature that stood in a message of its own, too, as programs split a turn."""
+    if type(item) is not Message or item.role is not MessageRole.ASSISTANT:
+        return item
+    return replace(item, parts=tuple(reunited(list(item.parts))))
 
 
 def _system(system: str | list[Any] | None) -> list[RequestItem]:
