@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar("T")
+C = TypeVar("C")
 
 
 class Unfit(Exception):
@@ -27,12 +28,23 @@ def inside(error: Unfit, place: str) -> Unfit:
 
 def each(values: Iterable[Any], place: str, read: Callable[[Any], T]) -> list[T]:
     """Read the elements of an array; errors in one bear its place."""
-    found = []
-    for number, value in enumerate(values):
-        try:
-            found.append(read(value))
-        except Unfit as error:
-            raise inside(error, f"{place}[{number}]") from error
+    found: list[T] = []
+    try:
+        for value in values:
+            found.append(read(value))  # noqa: PERF401  how many were read is the place of an error
+    except Unfit as error:
+        raise inside(error, f"{place}[{len(found)}]") from error
+    return found
+
+
+def each_with(context: C, values: Iterable[Any], place: str, read: Callable[[Any, C], T]) -> list[T]:
+    """Read them as `each` does, with something else that `read` takes. Replies are read so: a closure would be dearer."""
+    found: list[T] = []
+    try:
+        for value in values:
+            found.append(read(value, context))  # noqa: PERF401  as in `each`
+    except Unfit as error:
+        raise inside(error, f"{place}[{len(found)}]") from error
     return found
 
 

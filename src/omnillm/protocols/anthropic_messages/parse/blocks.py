@@ -120,7 +120,7 @@ def _word(owner: dict[str, Any], name: str) -> str:
 
 
 def _extras(block: dict[str, Any], known: frozenset[str]) -> tuple[CacheControl | None, VendorExtensions]:
-    extensions = rest(block, known)
+    extensions: VendorExtensions = {} if block.keys() <= known else rest(block, known)
     return parse_cache_control(block, extensions), extensions
 
 

@@ -8,7 +8,7 @@ from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.differences.tool_options import told_apart
 from omnillm.protocols.shapes import (
     array,
-    each,
+    each_with,
     mapping,
     optional_array,
     optional_flag,
@@ -28,7 +28,7 @@ _SERVER_KINDS = (("web_search_", "web_search"), ("web_fetch_", "web_fetch"), ("c
 
 def parse_tools(body: dict[str, Any]) -> tuple[tuple[ToolDefinition, ...], tuple[BuiltinTool, ...]]:
     """Read both sorts: those that the application runs, and all that have a type of the API's own."""
-    return told_apart(each(optional_array(body, "tools"), "tools", lambda tool: _tool(tool, body)))
+    return told_apart(each_with(body, optional_array(body, "tools"), "tools", _tool))
 
 
 def _tool(tool: Any, body: dict[str, Any]) -> ToolDefinition | BuiltinTool:

@@ -238,7 +238,8 @@ def _answer(result: ToolResult, place: Place) -> tuple[tuple[Any] | None, list[G
 def _note_lost(part: Text | Json, place: Place) -> None:
     if part.cache_control is not None:
         place.losses.drop(place.around(".content.cache_control"), "Gemini caches by itself")
-    place.losses.drop_extensions(part.vendor_extensions, place.around(".content."), "a text is the result itself")
+    if part.vendor_extensions:
+        place.losses.drop_extensions(part.vendor_extensions, place.around(".content."), "a text is the result itself")
     if type(part) is Text and (part.citations or part.signature is not None):
         place.losses.drop(place.around(".content"), "a result has neither citations nor a signature")
 

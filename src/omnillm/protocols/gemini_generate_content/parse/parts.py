@@ -17,7 +17,7 @@ from omnillm.protocols.gemini_generate_content.function_results import read_resp
 from omnillm.protocols.gemini_generate_content.parse.media import parse_file, parse_inline
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.spelling import camel
-from omnillm.protocols.shapes import Unfit, array, each, mapping, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, each_with, mapping, optional_mapping, optional_text, rest, text
 
 _TEXT = frozenset({"text", "thought", "thoughtSignature"})
 _CALL_PART = frozenset({"functionCall", "thoughtSignature"})
@@ -83,7 +83,7 @@ class ReplyReader:
 
 
 def parse_parts(parts: list[Any], reader: PartReader, place: str) -> list[MessagePart]:
-    return [read for read in each(parts, place, lambda part: parse_part(part, reader)) if read is not None]
+    return list(filter(None, each_with(reader, parts, place, parse_part)))
 
 
 def parse_part(part: Any, reader: PartReader) -> MessagePart | None:

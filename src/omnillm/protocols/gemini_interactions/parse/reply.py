@@ -11,7 +11,7 @@ from omnillm.protocols.gemini_interactions.parse.steps import reply_part
 from omnillm.protocols.gemini_interactions.place import NAME
 from omnillm.protocols.gemini_interactions.usage import read_usage, searches_in
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import each, optional_array, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import each_with, optional_array, optional_mapping, optional_text, rest, text
 from omnillm.usage import Usage
 
 ECHOES = frozenset(
@@ -30,7 +30,7 @@ _TYPED = frozenset({"id", "object", "status", "model", "created", "updated", "st
 def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
     """Read an interaction. What repeats the request is left out."""
     status = text(body.get("status"), "status")
-    parts = list(chain.from_iterable(each(optional_array(body, "steps"), "steps", lambda step: reply_part(step, issuer))))
+    parts = list(chain.from_iterable(each_with(issuer, optional_array(body, "steps"), "steps", reply_part)))
     reason, native = read_finish(status, has_call=ToolCall in set(map(type, parts)))
     message = Message(role=MessageRole.ASSISTANT, parts=tuple(parts))
     usage = optional_mapping(body, "usage")

@@ -7,7 +7,7 @@ import msgspec
 from omnillm.model.message import Native, ToolCall
 from omnillm.protocols.openai_chat.parse.reasoning import OpaqueOf
 from omnillm.protocols.openai_chat.place import NAME
-from omnillm.protocols.shapes import array, each, mapping, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import array, each_with, mapping, optional_mapping, optional_text, rest, text
 
 _MEMBERS = frozenset({"id", "type", "function", "custom", "index", "extra_content"})
 GOOGLE = "google"
@@ -15,11 +15,11 @@ SIGNATURE = "thought_signature"
 
 
 def read_calls(calls: Any, opaque_of: OpaqueOf) -> list[ToolCall | Native]:
-    return each(array(calls, "tool_calls"), "tool_calls", lambda call: _read_call(mapping(call, ""), opaque_of))
+    return each_with(opaque_of, array(calls, "tool_calls"), "tool_calls", _read_call)
 
 
-def _read_call(call: dict[str, Any], opaque_of: OpaqueOf) -> ToolCall | Native:
-    kind = optional_text(call, "type") or "function"
+def _read_call(call: Any, opaque_of: OpaqueOf) -> ToolCall | Native:
+    kind = optional_text(mapping(call, ""), "type") or "function"
     if kind == "custom":
         custom = mapping(call.get("custom"), "custom")
         name, arguments = text(custom.get("name"), "custom.name"), optional_text(custom, "input", "custom")

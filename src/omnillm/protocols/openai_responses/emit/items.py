@@ -104,7 +104,8 @@ class InputWriter:
         if not message.parts:
             place.losses.drop(place.around(""), "a message without content")
         self._drop_name(message)
-        place.losses.drop_extensions(message.vendor_extensions, place.around("."), "a turn of the assistant is no item of its own")
+        if message.vendor_extensions:
+            place.losses.drop_extensions(message.vendor_extensions, place.around("."), "a turn of the assistant is no item of its own")
 
     def content_of(self, part: Any) -> list[Item]:
         """Return the content of the message that a part belongs to: a new one where its id differs from the one before."""

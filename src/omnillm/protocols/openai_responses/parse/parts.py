@@ -20,7 +20,17 @@ from omnillm.model.message import (
 from omnillm.protocols.base64_text import decode, read_data_url
 from omnillm.protocols.openai_chat.prompt_cache import BREAKPOINT, breakpoint_of
 from omnillm.protocols.openai_responses.place import NAME
-from omnillm.protocols.shapes import array, each, mapping, optional_array, optional_integer, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import (
+    array,
+    each_with,
+    mapping,
+    optional_array,
+    optional_integer,
+    optional_mapping,
+    optional_text,
+    rest,
+    text,
+)
 
 IN_MESSAGE: VendorExtensions = {"place": "message"}
 """On a Native part: it is content of a message, not an item of its own."""
@@ -36,7 +46,7 @@ def read_parts(content: Any, path: str, item_id: str = "") -> tuple[MessagePart,
     """Read content, a string or an array; `item_id` is that of the message."""
     if type(content) is str:
         return (Text(text=content, item_id=item_id),)
-    return tuple(each(array(content, path), path, lambda part: read_part(part, item_id)))
+    return tuple(each_with(item_id, array(content, path), path, read_part))
 
 
 def read_part(part: Any, item_id: str = "") -> MessagePart:

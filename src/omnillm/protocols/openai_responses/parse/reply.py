@@ -14,7 +14,7 @@ from omnillm.protocols.openai_responses.logprobs import read_tokens
 from omnillm.protocols.openai_responses.model_items import assistant_parts, call_of, custom_call_of, reasoning_of
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.openai_responses.usage import read_usage
-from omnillm.protocols.shapes import array, each, mapping, optional_integer, optional_text, rest, text
+from omnillm.protocols.shapes import array, each_with, mapping, optional_integer, optional_text, rest, text
 from omnillm.usage import Usage
 
 ECHOES = frozenset(
@@ -33,7 +33,7 @@ _LOGPROBS = "logprobs"
 
 def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
     """Read a response. What repeats the request is left out: `emit_reply` makes it anew from the request itself."""
-    items = each(array(body.get("output"), "output"), "output", lambda item: item_parts(mapping(item, ""), issuer))
+    items = each_with(issuer, array(body.get("output"), "output"), "output", item_parts)
     parts, logprobs = gather_logprobs(list(chain.from_iterable(items)))
     message = Message(role=MessageRole.ASSISTANT, parts=tuple(parts))
     finish, native = finish_of(optional_text(body, "status"), incomplete_reason(body), set(map(type, parts)))
@@ -65,9 +65,9 @@ def created_of(response: dict[str, Any]) -> int | None:
     return int(created) if type(created) is float and -1e15 < created < 1e15 else optional_integer(response, "created_at")
 
 
-def item_parts(item: dict[str, Any], issuer: Issuer) -> tuple[MessagePart, ...]:
+def item_parts(item: Any, issuer: Issuer) -> tuple[MessagePart, ...]:
     """Read one item of the output."""
-    kind = text(item.get("type"), "type")
+    kind = text(mapping(item, "").get("type"), "type")
     if kind == "message":
         return assistant_parts(item)
     if kind == "reasoning":
