@@ -33,7 +33,8 @@ class _Tool(msgspec.Struct, frozen=True, gc=False):
     type: str | None = None
 
 
-_tools = msgspec.json.Decoder(list[_Tool] | None).decode
+TOOLS: Final = msgspec.json.Decoder(list[_Tool] | None)
+"""Of an array of tools: the type of each."""
 
 
 def own_tools(tools: bytes) -> Weight:
@@ -41,7 +42,7 @@ def own_tools(tools: bytes) -> Weight:
     if b"_20" not in tools and b"\\" not in tools:
         return WEIGHTLESS
     try:
-        count = sum(1 for tool in _tools(tools) or () if tool.type not in {None, "", "custom"})
+        count = sum(1 for tool in TOOLS.decode(tools) or () if tool.type not in {None, "", "custom"})
     except UNREADABLE:
         return WEIGHTLESS  # the provider says what is wrong with it
     return Weight(count * OWN_TOOL.most, count * OWN_TOOL.usual)

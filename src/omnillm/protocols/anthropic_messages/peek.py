@@ -8,7 +8,7 @@ import msgspec
 
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.wire import MediaMessage, MessageUsage, Part, Reply, Source, TokenCounts
-from omnillm.protocols.claude_media import IMAGE, own_tools, pdf, plain
+from omnillm.protocols.claude_media import IMAGE, TOOLS, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
 from omnillm.protocols.extras import Served
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model, require_array
@@ -38,11 +38,6 @@ _BILLED_APART = frozenset({"compaction", "advisor_message"})
 """Iterations that the top level of `usage` leaves out (its other iterations are in it)."""
 
 
-class _Tool(msgspec.Struct, frozen=True, gc=False):
-    type: str | None = None
-
-
-_TOOLS = msgspec.json.Decoder(list[_Tool] | None)
 _CONVERSATION = msgspec.json.Decoder(list[MediaMessage])
 _REPLY = msgspec.json.Decoder(Reply)
 _ANYWHERE = frozenset({"", "global", "not_available"})
@@ -65,7 +60,7 @@ def peek_request(members: Members) -> RequestPeek:
 def _price_members(members: Members) -> tuple[str, ...]:
     if "tools" not in members and _PRICED.isdisjoint(members):
         return ()
-    tools = read(members, "tools", _TOOLS, "an array of objects")
+    tools = read(members, "tools", TOOLS, "an array of objects")
     names = [name for name in members if name in _PRICED]
     if tools and any(tool.type is not None and tool.type.startswith(_PRICED_TOOLS) for tool in tools):
         names.append("tools")

@@ -8,32 +8,32 @@ from omnillm.protocols.counts import UNREADABLE, Count, convert_clamped
 from omnillm.usage import Usage
 
 
-class CacheDetail(msgspec.Struct, frozen=True, gc=False):
+class CacheDetail(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     ttl: str = ""
-    inputTokens: Count | None = None  # noqa: N815 - the wire's own names
+    input_tokens: Count | None = None
 
 
-class TokenUsage(msgspec.Struct, frozen=True, gc=False):
-    inputTokens: Count | None = None  # noqa: N815
-    outputTokens: Count | None = None  # noqa: N815
-    cacheReadInputTokens: Count | None = None  # noqa: N815
-    cacheWriteInputTokens: Count | None = None  # noqa: N815
-    cacheDetails: list[CacheDetail] | None = None  # noqa: N815
+class TokenUsage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    cache_write_input_tokens: Count | None = None
+    cache_details: list[CacheDetail] | None = None
 
 
 def usage_of(reported: TokenUsage) -> Usage | None:
     """Bring usage to the disjoint form; None when it names neither input nor output. Writes without a term are short ones."""
-    if reported.inputTokens is None and reported.outputTokens is None:
+    if reported.input_tokens is None and reported.output_tokens is None:
         return None
-    written = reported.cacheWriteInputTokens or 0
-    details = reported.cacheDetails or ()
-    long = min(sum(detail.inputTokens or 0 for detail in details if detail.ttl == "1h"), written)
+    written = reported.cache_write_input_tokens or 0
+    details = reported.cache_details or ()
+    long = min(sum(detail.input_tokens or 0 for detail in details if detail.ttl == "1h"), written)
     return Usage(
-        input=reported.inputTokens or 0,
-        cache_read=reported.cacheReadInputTokens or 0,
+        input=reported.input_tokens or 0,
+        cache_read=reported.cache_read_input_tokens or 0,
         cache_write_short=written - long,
         cache_write_long=long,
-        output=reported.outputTokens or 0,
+        output=reported.output_tokens or 0,
     )
 
 
