@@ -3,7 +3,6 @@
 import enum
 from collections.abc import Callable, Coroutine
 from typing import Any
-from typing import Protocol as Interface
 
 import msgspec
 
@@ -15,19 +14,13 @@ from omnillm.gateway.form import Form
 from omnillm.protocols.protocol import Protocol
 from omnillm.providers.paths import REALTIME
 from omnillm.server import inference, models, passthrough, realtime
+from omnillm.server.asgi import AsgiBridge
 from omnillm.server.front.requests import Rendered, Reply, Request
 from omnillm.server.inference import CallHead
 from omnillm.server.passthrough import Native
 from omnillm.server.paths import Route, inference_route, meant_by, methods_of, protocol_of, provider_route, without_prefix
 from omnillm.server.problems import render_problem
 from omnillm.server.wiring import Wiring
-
-
-class Operations(Interface):
-    """The Starlette app, behind its bridge."""
-
-    def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]: ...
-
 
 BESIDE_REALTIME = ("/v1/realtime/", "/v1/live/", "/v1/auth_tokens", "/v1alpha/auth_tokens", "/v1beta/auth_tokens")
 """Ephemeral tokens, and calls over WebRTC or SIP: sessions that would pass the gateway by."""
@@ -62,7 +55,7 @@ class App:
         *,
         surface: Surface,
         clock: Clock,
-        operations: Operations,
+        operations: AsgiBridge,
         counters: Counters,
         make_id: Callable[[], str],
     ) -> None:

@@ -16,7 +16,7 @@ from omnillm.errors import OmniError, Unavailable, UpstreamLost
 from omnillm.gateway.attempts.no_reply import verdict_within
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.native.batch_results import Results
-from omnillm.gateway.native.watch import NativeWatch, Watch, usage_of, watch_of
+from omnillm.gateway.native.watch import MessageWatch, NativeWatch, usage_of, watch_of
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Bound, Failure
@@ -176,7 +176,7 @@ class NativeRelay:
         except UpstreamLost as error:
             raise self._fail(verdict_within(error), error) from None
 
-    def _end_stream(self, watch: Watch | None) -> None:
+    def _end_stream(self, watch: MessageWatch | NativeWatch | None) -> None:
         """The stream has ended in good order as the framing says; its events may say otherwise."""
         if watch is None or (watch.failure is None and watch.is_whole):
             self._succeed(b"")

@@ -1,7 +1,5 @@
 """The usage and the end of a native stream, read while its bytes pass."""
 
-from typing import Protocol
-
 from omnillm.errors import UpstreamLost
 from omnillm.framing.eventstream import CONTENT_TYPE
 from omnillm.framing.sse import SseReader
@@ -18,30 +16,6 @@ UNREAD = "malformed_event"
 """The code of a watch for an event that its protocol does not know; here it may be another family's."""
 
 
-class Watch(Protocol):
-    """Follows one native stream."""
-
-    @property
-    def failure(self) -> Failure | None: ...
-    @property
-    def usage(self) -> Usage | None: ...
-    @property
-    def is_whole(self) -> bool:
-        """Whether the last event was complete."""
-        ...
-
-    def feed(self, piece: bytes) -> bytes:
-        """Look at what came; return what may go on. UpstreamLost: it is damaged."""
-        ...
-
-
-def watch_of(endpoint: Endpoint, content_type: bytes) -> Watch | None:
-    """None: it is no stream of events."""
-    if content_type.startswith(EVENTS):
-        return NativeWatch(endpoint)
-    return MessageWatch() if content_type.startswith(CONTENT_TYPE) else None
-
-
 class MessageWatch:
     """Follows an event stream of AWS's: whole messages go on, so that an error can follow them; the last one counts the tokens."""
 
@@ -53,6 +27,7 @@ class MessageWatch:
         self.failure: Failure | None = None
 
     def feed(self, piece: bytes) -> bytes:
+        """Look at what came; return what may go on. UpstreamLost: it is damaged."""
         frames = self._frames.feed(piece)
         for frame in frames:
             if frame.event.startswith(EXCEPTION):
@@ -63,6 +38,7 @@ class MessageWatch:
 
     @property
     def is_whole(self) -> bool:
+        """Whether the last event was complete."""
         return self._frames.finish()
 
 
@@ -121,6 +97,13 @@ class NativeWatch:
     def is_whole(self) -> bool:
         """Whether the last event was complete."""
         return self._reader is None or self._reader.finish()
+
+
+def watch_of(endpoint: Endpoint, content_type: bytes) -> MessageWatch | NativeWatch | None:
+    """None: it is no stream of events."""
+    if content_type.startswith(EVENTS):
+        return NativeWatch(endpoint)
+    return MessageWatch() if content_type.startswith(CONTENT_TYPE) else None
 
 
 def usage_of(endpoint: Endpoint, body: bytes) -> Usage | None:

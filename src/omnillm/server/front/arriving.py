@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import Self
 
-from omnillm.server.front.body import Body, ChunkedBody, Content, SizedBody
+from omnillm.server.front.body import ChunkedBody, Content, SizedBody
 from omnillm.server.front.head import CHUNKED
 from omnillm.server.front.requests import Request, Sink
 from omnillm.transport.spool import MEMORY_BYTES, Spool
@@ -29,7 +29,7 @@ class Arriving:
         """`most`: bytes of a body whose size was not announced."""
         self.request = request
         self._content: Content = request.sink if request.sink is not None else Spool() if request.is_spooled else Memory()
-        self._body: Body = ChunkedBody(most, self._content) if request.length == CHUNKED else SizedBody(request.length, self._content)
+        self._body = SizedBody(request.length, self._content) if request.length != CHUNKED else ChunkedBody(most, self._content)
         self._mark = 0
 
     def feed(self, piece: bytes) -> bytes | None:

@@ -1,4 +1,7 @@
-"""Request bodies as they arrive, of a known size or chunked. Each is fed until it returns the bytes behind its end."""
+"""Request bodies as they arrive, of a known size or chunked. Each is fed until it returns the bytes behind its end; None: more is to come.
+
+`content` is one growing buffer, not a list of pieces: a peer that sends two bytes at a time must not cost fifty for each.
+"""
 
 import re
 from typing import Protocol, Self
@@ -16,15 +19,6 @@ class Content(Protocol):
 
     def __iadd__(self, piece: bytes, /) -> Self: ...
     def __len__(self) -> int: ...
-
-
-class Body(Protocol):
-    """`content` is one growing buffer, not a list of pieces: a peer that sends two bytes at a time must not cost fifty for each."""
-
-    content: Content
-
-    def feed(self, piece: bytes) -> bytes | None:
-        """None: more is to come. Bytes: the body is whole, and these came behind it."""
 
 
 class SizedBody:
