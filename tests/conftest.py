@@ -5,13 +5,16 @@ import logging
 import os
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from _pytest.assertion import rewrite
 from hypothesis import HealthCheck, settings
 from tests.soak import rounds
 
+TESTS = Path(__file__).parent
 MEMORY, ROOM = Path("/dev/shm"), 1 << 30
 """Where a file is in memory, and bytes that must be free there."""
 SECRET = re.compile(r"(?<![\w-])(?:sk|admin)-[A-Za-z0-9_-]{2,}|canary-[a-z]+-\d+")
@@ -20,7 +23,7 @@ SECRET = re.compile(r"(?<![\w-])(?:sk|admin)-[A-Za-z0-9_-]{2,}|canary-[a-z]+-\d+
 
 def pytest_configure():
     # Every client of an SDK reads the roots that it trusts, 25 ms a time for all that the system has. The tests speak TLS with roots of their own.
-    os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.pem"))
+    os.environ["SSL_CERT_FILE"] = str(TESTS / "nobody.pem")
     keep_files_in_memory()
     # The machine is shared: how long an example takes says nothing about the code.
     settings.register_profile("shared", max_examples=rounds(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,10 +38,25 @@ def keep_files_in_memory():
         tempfile.tempdir = None  # it is looked for once
 
 
+def rewrite_a_share(config):
+    """Each of the workers that run the whole suite rewrites the asserts of some files, and keeps them for the others: all of them take 8 s of the processor."""
+    if config.args_source != config.ArgsSource.TESTPATHS or sys.dont_write_bytecode:
+        return
+    number, workers = int(config.workerinput["workerid"].removeprefix("gw")), config.workerinput["workercount"]
+    for source in sorted(TESTS.rglob("test_*.py"))[number::workers]:
+        kept = rewrite.get_cache_dir(source) / (source.stem + rewrite.PYC_TAIL)
+        if not kept.exists():
+            kept.parent.mkdir(exist_ok=True)
+            digest, code = rewrite._rewrite_test(source, config)
+            rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, digest, kept)
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection():
+def pytest_collection(session):
     """What is imported is there for good: the cycle collector need not look through it, neither meanwhile nor after every few hundred objects of a test."""
     gc.disable()
+    if hasattr(session.config, "workerinput"):
+        rewrite_a_share(session.config)
     try:
         return (yield)
     finally:
