@@ -86,7 +86,8 @@ def pytest_runtest_makereport(item, call):
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} logged or printed a secret: {', '.join(sorted(told))}"
         elif hasattr(item.config, "workerinput"):
-            report.sections.clear()  # nobody reads what a test that passed has told: it need not be sent to the process that reports
+            # Nobody reads what a test that passed has told, nor its names: they need not be sent to the process that reports.
+            report.sections, report.keywords = [], {}
     return report
 
 
