@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-COMPILE := uv pip compile -q --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11
+COMPILE := uv pip compile -q -c requirements/constraints.txt --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11
 .DEFAULT_GOAL := help
 # The tests start the program dozens of times: without bytecode each of them would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
