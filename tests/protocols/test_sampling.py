@@ -6,8 +6,10 @@ import msgspec
 import pytest
 from tests.in_turn import in_turn
 
+from omnillm import GenerationConfig, LlmRequest, user
+from omnillm.model.capabilities import CapabilitySet, ReasoningCapability
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.transcode import transcode_request
+from omnillm.protocols.transcode import emit_request, transcode_request
 from omnillm.providers.dialects import dialect_of
 from omnillm.providers.kinds import endpoint
 from omnillm.secret import Secret
@@ -107,3 +109,24 @@ def test_newer_gemini_models_take_no_penalties(kind: str, model: str, is_taken: 
     config = msgspec.json.decode(report.value).get("generationConfig", {})
     assert config == ({"presencePenalty": 0.5, "frequencyPenalty": 0} if is_taken else {})
     assert [reason.path for reason in report.loss_reasons] == ([] if is_taken else ["generation.presence_penalty"])
+
+
+@in_turn(
+    ("wanted", "effort", "is_taken"),
+    [
+        (ReasoningCapability(effort="none"), "none", True),
+        (ReasoningCapability(budget_tokens=0), "none", True),
+        (ReasoningCapability(mode="disabled", effort="high"), "none", True),
+        (ReasoningCapability(include_thoughts=True), None, True),
+        (ReasoningCapability(budget_tokens=0, effort="low"), "low", False),
+        (ReasoningCapability(mode="enabled", effort="low"), "low", False),
+        (ReasoningCapability(mode="enabled", budget_tokens=1024), "minimal", False),
+    ],
+)
+def test_a_program_may_ask_for_reasoning_in_any_of_its_words(wanted: ReasoningCapability, effort: str | None, is_taken: bool) -> None:
+    """Whatever it says of it, or against it: the model is told no more than that, and no temperature where it will reason."""
+    dialect = Dialect(rests=True, can_stop_thinking=True)
+    capabilities, config = CapabilitySet(reasoning=wanted), GenerationConfig(temperature=0.2)
+    asked = LlmRequest(model="m", input=(user("Hi"),), generation=config, capabilities=capabilities)
+    sent = msgspec.json.decode(emit_request("openai_chat", asked, dialect=dialect).value)
+    assert (sent.get("reasoning_effort"), sent.get("temperature")) == (effort, 0.2 if is_taken else None)
