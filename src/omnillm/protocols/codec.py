@@ -89,7 +89,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     shows_ids: bool = True
     """Gemini: 3 and later know calls by their ids, except on Vertex AI. Where not, an id is refused, and calls are told by their order."""
     joins_tools: bool = True
-    """Gemini: 3 and later take functions beside tools of Google's own, and pictures in a function's response."""
+    """Gemini: 3 and later take functions beside tools of Google's own, JSON beside both, and pictures in a function's response."""
 
 
 class ReplyContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -1,6 +1,7 @@
 """The blocks of a reply: those that the markers in the prompt ask for, as far as the output cap allows. Pure."""
 
 import re
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from omnillm.protocols.differences.asked_json import ASKING, ASKING_FOR
@@ -83,9 +84,10 @@ def _schema(asked: Asked) -> object:
     """Also one that is told in words, as the gateway tells it to a host that has no other way."""
     if asked.schema is None:
         for text in asked.texts:
-            _, found, told = text.partition(ASKING_FOR)
-            if found:
-                return JSON.raw_decode(told)[0]
+            _, _, told = text.partition(ASKING_FOR)
+            if told.startswith("{"):
+                with suppress(ValueError):  # a user's own words, cut
+                    return JSON.raw_decode(told)[0]
             if ASKING in text:
                 return ANY_JSON
     return asked.schema
