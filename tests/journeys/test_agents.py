@@ -99,9 +99,9 @@ async def test_codexs_search_is_capped_under_a_budget(serve: Serve, provider: Fa
     assert not await gateway.wrong_costs()
 
 
-@pytest.mark.parametrize("field", ["x-omnillm-session", "x-claude-code-session-id", "session-id", "x-session-id"])
+@pytest.mark.parametrize("field", ["x-omnillm-session", "x-claude-code-session-id", "session-id", "x-session-id", "session_id"])
 async def test_an_agents_own_session_keeps_its_key(serve: Serve, provider: FakeProvider, field: str) -> None:
-    """As Claude Code, Codex and opencode name theirs: whoever sends it turn after turn finds the prompt cache that it has filled."""
+    """As Claude Code, Codex, opencode and pi name theirs: whoever sends it turn after turn finds the prompt cache that it has filled."""
     provider.script.behave("sk-two", Behaviour())
     text = CONFIG.format(url=provider.base_url, virtual_key=VIRTUAL_KEY, other_key=OTHER_KEY).replace("good, key: sk-good}", PAIR)
     gateway = await serve(f"{text}calls: {{affinity: session}}\n")

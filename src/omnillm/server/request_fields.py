@@ -11,8 +11,8 @@ SEPARATOR: Final = ","
 """Of tags."""
 LONGEST: Final = 1024
 """Bytes that are read of a field."""
-SESSION_FIELDS: Final = (b"x-omnillm-session", b"x-claude-code-session-id", b"session-id", b"x-session-id")
-"""In which clients name their conversation: our own, and those that Claude Code, Codex and opencode send to everybody."""
+SESSION_FIELDS: Final = (b"x-omnillm-session", b"x-claude-code-session-id", b"session-id", b"x-session-id", b"session_id")
+"""In which clients name their conversation: our own, and those that Claude Code, Codex, opencode and pi send to everybody."""
 
 
 def timeout_s(headers: Mapping[bytes, bytes], longest_s: float) -> float:
