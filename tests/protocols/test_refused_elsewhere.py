@@ -527,12 +527,13 @@ def test_o_series_is_not_told_how_many_tools_to_call_at_once() -> None:
 
 
 @in_turn("kind", ["gemini", "vertex_ai"])
-def test_vertex_gets_neither_ids_of_calls_nor_the_member_that_shows_googles_own(kind: str) -> None:
-    """The Gemini API refuses its own tools beside functions without that member, and Vertex AI refuses both."""
+def test_vertex_gets_no_ids_of_calls_no_tier_and_no_word_of_googles_own_calls(kind: str) -> None:
+    """The Gemini API refuses its own tools beside functions without a member that Vertex AI refuses, like the others."""
     address = Secret("https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1") if kind == "vertex_ai" else None
     dialect = dialect_of(endpoint(kind, base_url=address), provider="p", protocol=GEMINI, model="gemini-3-pro", default_max_tokens=9)
     tools = [{"type": "function", "name": "f", "strict": False}, {"type": "web_search"}]
-    body, _ = said(RESPONSES, GEMINI, {"model": "m", "input": "Hi", "tools": tools}, dialect)
+    body, lost = said(RESPONSES, GEMINI, {"model": "m", "input": "Hi", "tools": tools, "service_tier": "flex"}, dialect)
+    assert (body.get("serviceTier"), lost.get("generation.service_tier")) == (("flex", None) if kind == "gemini" else (None, "dropped"))
     assert [tool.keys() & {"functionDeclarations", "googleSearch"} for tool in body["tools"]] == [
         {"functionDeclarations"},
         {"googleSearch"},

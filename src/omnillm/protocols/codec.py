@@ -80,16 +80,13 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """OpenAI's protocols: whether the model reasons only if it is asked to. While it does, it takes no sampling. None: it always does."""
     thinks_in_levels: bool = True
     """Gemini: 3 and later take thinkingLevel; earlier ones a budget."""
-    counts_whole: bool = True
-    """Gemini: a count of tokens takes a whole generation, in a member of its own. False: the members of its prompt (Vertex AI)."""
+    is_vertex: bool = False
+    """Gemini: Vertex AI counts the members of a prompt, not a whole generation, takes a tier in a header alone, refuses ids of calls, and to be
+    asked for the calls of its own tools beside functions, where the Gemini API refuses not to be."""
     takes_penalties: bool = True
     """Gemini: earlier ones than 2.5, and 2.5 on Vertex AI, take presencePenalty and frequencyPenalty."""
-    shows_own_calls: bool = True
-    """Gemini: tools of Google's own need includeServerSideToolInvocations beside functions. Vertex AI refuses the member."""
-    shows_ids: bool = True
-    """Gemini: 3 and later know calls by their ids, except on Vertex AI. Where not, an id is refused, and calls are told by their order."""
     joins_tools: bool = True
-    """Gemini: 3 and later take functions beside tools of Google's own, JSON beside both, and pictures in a function's response."""
+    """Gemini: 3 and later take functions beside tools of Google's own, JSON beside both, pictures in a function's response, and ids of calls."""
 
 
 class ReplyContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -45,7 +45,7 @@ def count_request(protocol: str, generation: Members, *, model: str, dialect: Di
     if taken is None:
         return generation
     asked = {name: value for name, value in generation.items() if name in taken}
-    if protocol == GEMINI_GENERATE_CONTENT and dialect.counts_whole:  # beside it contents alone are taken
+    if protocol == GEMINI_GENERATE_CONTENT and not dialect.is_vertex:  # beside it contents alone are taken
         return {"generateContentRequest": msgspec.Raw(msgspec.json.encode({"model": f"models/{model}", **asked}))}
     return asked
 

@@ -245,7 +245,7 @@ def test_before_gemini_3_results_have_no_ids_and_pictures_stand_after_them() -> 
     """Which takes both: results are told apart by the order of their calls, whatever the client's own is."""
     picture = ImageBase64(data=PNG, media_type="image/png")
     items = (QUESTION, calls("a", "b"), answer("b"), answer("a", Text(text="a"), picture), user("Go on."))
-    older = Dialect(joins_tools=False, shows_ids=False)
+    older = Dialect(joins_tools=False)
     short, lost = written(*items, dialect=older)
     body, _ = emit(request(*items), older)
     assert [next(iter(part.values())).keys() for part in body["contents"][1]["parts"]] == [{"name", "args"}] * 2

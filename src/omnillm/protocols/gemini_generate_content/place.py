@@ -51,7 +51,8 @@ class Place(Position):
 
     def shows_id(self, call_id: str) -> bool:
         """Tell whether a call's id is written: one that was not made here, where ids are known."""
-        return bool(call_id) and not is_made_up(call_id) and (self.is_own or self.is_reply or self.dialect.shows_ids)
+        is_known = self.is_own or self.is_reply or (self.dialect.joins_tools and not self.dialect.is_vertex)
+        return is_known and bool(call_id) and not is_made_up(call_id)
 
     def finish(self, written: dict[str, Any], part: Any) -> None:
         """Add what a part has beside its content: members of this protocol's own."""

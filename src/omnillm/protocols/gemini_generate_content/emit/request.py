@@ -81,4 +81,7 @@ def written_tier(tier: str, place: Place) -> str:
     """Return a tier in Google's words; "": none is said, or there is no such tier."""
     if not tier or place.is_own:
         return tier
+    if place.dialect.is_vertex:
+        place.losses.drop("generation.service_tier", "Vertex AI takes it in a header")
+        return ""
     return tier_said(tier, _TIERS, place.losses, "Gemini has flex, standard and priority") or ""

@@ -88,7 +88,7 @@ def emit_tool_config(capabilities: CapabilitySet, tools: list[dict[str, Any]], p
     choice = _calling(capabilities, place)
     if choice is not None:
         config["functionCallingConfig"] = choice
-    if capabilities.tools and len(tools) > 1 and not place.is_own and place.dialect.shows_own_calls:
+    if capabilities.tools and len(tools) > 1 and not place.is_own and not place.dialect.is_vertex:
         config["includeServerSideToolInvocations"] = True  # or Gemini refuses its own tools beside functions
     return config
 
