@@ -58,10 +58,10 @@ def emit_block(part: Any, place: Place, writer: BlockWriter) -> Block | None:
     return block
 
 
-def emit_blocks(parts: Any, outer: str, item: int, inner: str, writer: BlockWriter) -> list[Block]:
+def emit_blocks(parts: Any, item: int, member: str, writer: BlockWriter) -> list[Block]:
     blocks = []
     for number, part in enumerate(parts):
-        if (block := emit_block(part, (outer, item, inner, number), writer)) is not None:
+        if (block := emit_block(part, ("input", item, member, number), writer)) is not None:
             blocks.append(block)
     return blocks
 
@@ -167,7 +167,7 @@ def lost_result_blocks(result: ToolResult, item: int, writer: BlockWriter) -> li
 
 
 def _content_of(result: ToolResult, item: int, writer: BlockWriter) -> list[Block]:
-    return emit_blocks(result.content, "input", item, "content", writer) if result.content else []
+    return emit_blocks(result.content, item, "content", writer) if result.content else []
 
 
 def lone_text(blocks: list[Block]) -> list[Block] | str:

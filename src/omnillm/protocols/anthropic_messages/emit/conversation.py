@@ -113,7 +113,7 @@ class _Conversation:
         if words and not words.isspace():
             blocks: list[Block] = [{"type": "text", "text": words}]
         else:
-            blocks = emit_blocks(message.parts, "input", number, "parts", writer)
+            blocks = emit_blocks(message.parts, number, "parts", writer)
         self._anchors.see_message(self._count, blocks, unmarked=UNMARKED)
         self._count += 1
         if message.name:

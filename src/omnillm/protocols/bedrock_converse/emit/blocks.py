@@ -51,11 +51,11 @@ def emit_block(part: Any, place: Place, writer: Writer) -> Block | None:
     return block
 
 
-def emit_blocks(parts: Any, outer: str, item: int, inner: str, writer: Writer) -> list[Block]:
-    """Write parts and, after those that bear a mark, cache points."""
+def emit_blocks(parts: Any, item: int, writer: Writer) -> list[Block]:
+    """Write the parts of a message and, after those that bear a mark, cache points."""
     blocks: list[Block] = []
     for number, part in enumerate(parts):
-        place = (outer, item, inner, number)
+        place = ("input", item, "parts", number)
         block = emit_block(part, place, writer)
         if block is None:
             continue

@@ -120,7 +120,7 @@ class _Conversation:
         if words and not words.isspace():
             blocks: list[Block] = [{"text": words}]
         else:
-            blocks = emit_blocks(message.parts, "input", number, "parts", writer)
+            blocks = emit_blocks(message.parts, number, writer)
             _drop_words(message, number, writer)
         if not blocks:
             writer.losses.drop(f"input[{number}]", "a message without content")
