@@ -20,19 +20,11 @@ IN_A_PLACE: Final = "publishers/google/models/"
 ABSENT: Final = msgspec.Raw()
 
 
-class LiveUsage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class LiveUsage(UsageMetadata, frozen=True, gc=False, rename="camel"):
     """As in generateContent; what is said has the name of responses, in Vertex AI that of candidates."""
 
-    prompt_token_count: Count | None = None
-    cached_content_token_count: Count | None = None
-    tool_use_prompt_token_count: Count | None = None
     response_token_count: Count | None = None
-    candidates_token_count: Count | None = None
-    thoughts_token_count: Count | None = None
-    prompt_tokens_details: list[ModalityCount] | None = None
-    cache_tokens_details: list[ModalityCount] | None = None
     response_tokens_details: list[ModalityCount] | None = None
-    candidates_tokens_details: list[ModalityCount] | None = None
 
 
 class ServerContent(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -154,19 +146,8 @@ def live_usage(reported: LiveUsage, grounding: GroundingMetadata | None) -> Usag
     """Disjoint counts; None when neither side is named."""
     searches = 0 if grounding is None else searches_of([Candidate(grounding_metadata=grounding)])
     said = reported.response_token_count if reported.response_token_count is not None else reported.candidates_token_count
-    return usage_of(
-        UsageMetadata(
-            prompt_token_count=reported.prompt_token_count,
-            cached_content_token_count=reported.cached_content_token_count,
-            tool_use_prompt_token_count=reported.tool_use_prompt_token_count,
-            candidates_token_count=said,
-            thoughts_token_count=reported.thoughts_token_count,
-            prompt_tokens_details=reported.prompt_tokens_details,
-            cache_tokens_details=reported.cache_tokens_details,
-            candidates_tokens_details=reported.response_tokens_details or reported.candidates_tokens_details,
-        ),
-        searches,
-    )
+    details = reported.response_tokens_details or reported.candidates_tokens_details
+    return usage_of(msgspec.structs.replace(reported, candidates_token_count=said, candidates_tokens_details=details), searches)
 
 
 def write_message(fault: Fault) -> bytes:
