@@ -10,7 +10,7 @@ from omnillm.config.settings import KeySettings
 from omnillm.credentials.aws import aws_credential
 from omnillm.credentials.entra import entra_credential
 from omnillm.credentials.google import google_credential
-from omnillm.gateway.attempts.upstream import Credential
+from omnillm.credentials.refreshed import Credential
 from omnillm.providers.auth_scheme import Bearer, Entra
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.profiles.azure_openai import SCOPE

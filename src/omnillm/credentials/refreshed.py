@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from math import inf
 from random import Random
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -63,7 +63,7 @@ class Fixed(Generic[T]):
 class Refreshed(Generic[T]):
     """`fetch` runs in a thread and raises Trouble; it is told whether what is held was refused. `told`: whose credentials these are.
 
-    `write` makes header fields of what is held, each ended by CRLF, that authenticate a request with this head and body.
+    `write` makes the `fields` of what is held, for a request's head and body.
     """
 
     def __init__(self, fetch: Callable[[bool], Fetched[T]], write: Write[T], *, clock: Clock, dice: Random, told: str) -> None:
@@ -85,6 +85,7 @@ class Refreshed(Generic[T]):
         """When the value was last fetched because of a refusal."""
         self._task: asyncio.Task[str] | None = None
         self.version = 0
+        """Changes with every refresh."""
 
     async def ready(self, longest_s: float = LONGEST_S) -> str:
         """Wait for a value if there is no good one; otherwise only begin a fetch if it is time. Returns "", or why there is none.
@@ -109,6 +110,7 @@ class Refreshed(Generic[T]):
         return f"{self._told}: the gateway is closing" if task.cancelled() else task.result()
 
     def fields(self, head: bytes, body: bytes) -> bytes:
+        """Return the header fields, each ended by CRLF, that authenticate this request."""
         assert self._held is not None
         return self._write(self._held, head, body)
 
@@ -157,3 +159,7 @@ class Refreshed(Generic[T]):
         else:
             self._rest_until = now + BACKOFF.delay(self._failures, self._dice)
             self._failures += 1
+
+
+Credential = Fixed[Any] | Refreshed[Any]
+"""Authenticates requests with a key that is not sent as it stands: by a signature, or by a token that expires."""

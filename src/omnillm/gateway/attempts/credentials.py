@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
+from omnillm.credentials.refreshed import Credential
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.no_reply import late
-from omnillm.gateway.attempts.upstream import Credential
 from omnillm.outcome import Verdict
 from omnillm.protocols.protocol import Failure
 

@@ -1,11 +1,11 @@
 """`Upstream`: one provider key in one protocol. It makes the request that is sent there."""
 
 from collections.abc import Mapping
-from typing import Protocol as Interface
 
 import msgspec
 
 from omnillm.clock import Clock
+from omnillm.credentials.refreshed import Credential
 from omnillm.errors import NoAvailableKey, NotSent
 from omnillm.framing.sse import FrameReader
 from omnillm.gateway.attempts.wording import Wording, splice
@@ -23,31 +23,6 @@ from omnillm.providers.url_rule import session_name
 from omnillm.transport.client import Exchange, Origin, Outgoing
 from omnillm.transport.spool import Body
 from omnillm.transport.timeouts import Timeouts
-
-
-class Credential(Interface):
-    """Authenticates requests with a key that is not sent as it stands: by a signature, or by a token that expires."""
-
-    @property
-    def version(self) -> int:
-        """Changes with every refresh."""
-        ...
-
-    async def ready(self, longest_s: float) -> str:
-        """Become able to authenticate; refreshes if that is due. Returns "", or what still stands in the way after `longest_s`."""
-        ...
-
-    def fields(self, head: bytes, body: bytes) -> bytes:
-        """Return the header fields, each ended by CRLF, that authenticate this request."""
-        ...
-
-    def renew(self, version: int) -> bool:
-        """After a provider refused what `version` authenticated: whether another try can succeed. If so, the next `ready` refreshes."""
-        ...
-
-    def close(self) -> None:
-        """Do not wait any more for what is being refreshed."""
-        ...
 
 
 class Upstream:
