@@ -81,12 +81,13 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     thinks_in_levels: bool = True
     """Gemini: 3 and later take thinkingLevel; earlier ones a budget."""
     is_vertex: bool = False
-    """Gemini: Vertex AI counts the members of a prompt, not a whole generation, takes a tier in a header alone, refuses ids of calls, and to be
-    asked for the calls of its own tools beside functions, where the Gemini API refuses not to be."""
+    """Gemini: Vertex AI counts the members of a prompt, not a whole generation, takes a tier in a header alone, refuses ids of calls, and
+    to be asked for the calls of its own tools beside functions, where the Gemini API refuses not to be."""
     takes_penalties: bool = True
     """Gemini: earlier ones than 2.5, and 2.5 on Vertex AI, take presencePenalty and frequencyPenalty."""
     joins_tools: bool = True
-    """Gemini: 3 and later take functions beside tools of Google's own, JSON beside both, pictures in a function's response, and ids of calls."""
+    """Gemini: 3 and later take functions beside tools of Google's own, JSON beside both, pictures in a function's response, and ids of
+    calls."""
 
 
 class ReplyContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
