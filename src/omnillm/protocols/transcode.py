@@ -136,10 +136,8 @@ def _as_taken(request: LlmRequest, protocol: str, dialect: Dialect, losses: Loss
         request = with_whole_texts(request)
     if request.capabilities.tools and protocol in _NAME_RULES:
         request = with_object_schemas(request, losses, takes_choices=protocol.startswith("gemini"))
-    if protocol in _GEMINI and not dialect.joins_tools:
-        return with_words_for_json(request, losses)
     if protocol not in _OPENAI:
-        return request, ""
+        return with_words_for_json(request, losses) if protocol in _GEMINI and not dialect.joins_tools else (request, "")
     # Chat's instructions are a message; those of Responses do not count.
     hears = protocol == "openai_chat"
     request, words = with_asked_json(request, losses, takes_schemas=dialect.takes_schemas, hears_instructions=hears)

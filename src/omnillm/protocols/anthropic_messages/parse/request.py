@@ -144,7 +144,7 @@ def _output(body: dict[str, Any], extensions: VendorExtensions) -> StructuredOut
         more["format"] = wanted
     if more:
         extensions["output_config"] = more
-    if wanted is None and _is_schema(former := optional_mapping(body, _FORMER)):
+    if wanted is None and _FORMER in extensions and _is_schema(former := optional_mapping(body, _FORMER)):
         del extensions[_FORMER]
         wanted = former
     if wanted is None or not _is_schema(wanted):
