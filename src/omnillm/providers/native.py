@@ -247,7 +247,7 @@ def _compiled(kind: str) -> tuple[tuple[Operation, re.Pattern[str]], ...]:
 
 
 def _group(word: re.Match[str], *, kind: str) -> str:
-    model = ".{1,256}" if kind in WRITTEN_ANEW else "[^:]{1,256}"
+    model = ".{1,256}" if kind in WRITTEN_ANEW else "[^:/]{1,256}" if kind == "gemini" else "[^:]{1,256}"
     return f"(?P<{word[1]}>{model if word[1] == 'model' else _ID})"
 
 
