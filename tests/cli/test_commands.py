@@ -140,15 +140,15 @@ def test_a_missing_variable_is_named(run: Run, config: Path, command: str) -> No
     assert "DEMO_KEY" in ran.stderr
 
 
-@pytest.mark.parametrize("command", ["check", "serve"])
-def test_a_broken_configuration_names_the_place_and_the_nearest_name(config: Path, command: str) -> None:
-    """`rmp` is not a key; `rpm` is. One message and no traceback, from a process of its own."""
+def test_a_broken_configuration_names_the_place_and_the_nearest_name(run: Run, config: Path) -> None:
+    """`rmp` is not a key; `rpm` is. One message and no traceback, also from a process of its own."""
     config.write_text(CONFIG.replace("rpm: 5", "rmp: 5"))
-    checked = program(command, "-c", str(config), env={"DEMO_KEY": "sk-x"})
-    assert (checked.returncode, checked.stdout) == (2, "")
-    assert "providers.openai.keys[0].rmp" in checked.stderr
-    assert "did you mean rpm?" in checked.stderr
-    assert len(checked.stderr.splitlines()) == 1
+    told = run("check", "-c", str(config), DEMO_KEY="sk-x"), program("serve", "-c", str(config), env={"DEMO_KEY": "sk-x"})
+    for checked in told:
+        assert (checked.returncode, checked.stdout) == (2, "")
+        assert "providers.openai.keys[0].rmp" in checked.stderr
+        assert "did you mean rpm?" in checked.stderr
+        assert len(checked.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("old", ["rpm: 5", "kind: openai", "targets: [openai/gpt-4.1-mini]", "auth: none", '"memory://"'])
