@@ -105,10 +105,11 @@ class Cell:
 async def wait_out(asked: Mapping[Cell, asyncio.Task[Reply]], gateway: Running, clock: ManualClock) -> None:
     """Time passes only while all that are asked are silent, once for each attempt that they have read: none is late before, however busy the machine is."""
     waited = dict.fromkeys(asked, 0)
-    while waiting := [cell for cell, task in asked.items() if not task.done()]:
+    while not all(task.done() for task in asked.values()):
         for _ in range(TURNS):
             await asyncio.sleep(0)
-        if all(cell.is_silent and len(cell.fake.log) > waited[cell] for cell in waiting if not asked[cell].done()):
+        waiting = [cell for cell, task in asked.items() if not task.done()]
+        if waiting and all(cell.is_silent and len(cell.fake.log) > waited[cell] for cell in waiting):
             waited |= {cell: len(cell.fake.log) for cell in waiting}
             clock.advance(SILENCE_S)
             gateway.program.deadlines.sweep(clock.now())
