@@ -81,9 +81,7 @@ def echo_of(request: LlmRequest | None) -> dict[str, Any]:
         return echo
     said: dict[str, Any] = {}
     write_settings(request, said, Place(Losses(), protocol=request.protocol))
-    for name, value in said.items():
-        if name in ECHOES:
-            echo[name] = value
+    echo.update((name, value) for name, value in said.items() if name in ECHOES)
     if "format" not in echo["text"]:
         echo["text"] = {"format": {"type": "text"}, **echo["text"]}
     conversation = request.vendor_extensions.get("conversation") if request.protocol == NAME else None
