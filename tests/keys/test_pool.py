@@ -125,9 +125,27 @@ def test_a_model_that_fails_alone_rests_alone(verdict):
     probe = desk.lease("bad")
     assert desk.lease("bad") is None
     desk.end(probe)
+    desk.call(model="bad")
     assert not desk.lease("bad").probes
     assert desk.pool.keys["a"].breaker.consecutive == 0
     assert not desk.pool.keys["a"].is_choosy
+
+
+def test_a_model_that_fails_more_often_than_not_rests_though_some_of_its_calls_go_well():
+    """As a key does: a success among its failures has none of them forgotten, nor how often it rested, while others do well."""
+    desk = Desk(key("a"))
+    for _ in range(6):
+        assert desk.is_leasable("a", "bad")
+        for verdict, model in [(Verdict.SUCCESS, "good"), (Verdict.SUCCESS, "bad"), (Verdict.LOST, "bad")]:
+            desk.call(verdict, model=model)
+    assert 0.0 < desk.rest_of("a", "bad") <= 1.0
+    desk.wait_for("a", "bad")
+    desk.call(model="bad")
+    for _ in range(5):
+        desk.call(model="good")
+        desk.call(Verdict.LOST, model="bad")
+    assert 1.5 <= desk.rest_of("a", "bad") <= 2.0
+    assert desk.is_leasable("a", "good")
 
 
 def test_a_model_that_fails_while_no_other_does_well_trips_the_key():

@@ -47,7 +47,7 @@ class Key:
         self.witnesses = Witnesses()
         self.well_models = Witnesses()
         self.troubles: dict[str, Breaker] = {}
-        """Of models that fail while others do well with this key. Each is forgotten when it closes."""
+        """Of models that fail while others do well with this key. Each is forgotten when it is sound."""
         self.dead = Circuit()
         self.denials: dict[str, Denial] = {}
         self.latency_s = 0.0
@@ -144,14 +144,14 @@ class Key:
         return self.troubles.setdefault(model, Breaker(self.breaker.terms))
 
     def did_well(self, grant: object, caller: str, model: str, now: float) -> None:
-        """A success that tells something new; of a model in trouble the last that its breaker waits for, too."""
+        """A success that tells something new, as each does of a model in trouble: its breaker counts the share that fails."""
         self.witnesses.did_well(caller, now)
         self.well_models.did_well(model, now)
         self.breaker.succeeded(grant, now)
         trouble = self.troubles.get(model)
         if trouble is not None:
             trouble.succeeded(grant, now)
-            if trouble.circuit.state is CLOSED:
+            if trouble.is_sound:
                 del self.troubles[model]
                 self.is_choosy = bool(self.models or self.denials or self.troubles)
 

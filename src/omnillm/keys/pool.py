@@ -219,15 +219,14 @@ class Pool:
         if first_byte_s is not None:
             before_s = key.latency_s
             key.latency_s = before_s + LATENCY_WEIGHT * (first_byte_s - before_s) if before_s else first_byte_s
-        breaker = key.breaker
         if (
-            (verdict is SUCCESS and now < breaker.sure_until)
-            and not grant.probes
+            (verdict is SUCCESS and now < key.breaker.sure_until)
+            and not (grant.probes or (key.troubles and grant.model in key.troubles))
             and self.outage.circuit.state is CLOSED
             and (grant.caller == key.witnesses.latest or key.witnesses.are_two)
             and (grant.model == key.well_models.latest or key.well_models.are_two)
         ):
-            breaker.window.requests += 1
+            key.breaker.window.requests += 1
         else:
             is_stirring = self._judge(grant, outcome, now) or is_stirring
         if is_stirring and self._searches:
@@ -272,7 +271,7 @@ class Pool:
         self.witnesses.did_well(grant.caller, now)
         breaker = key.breaker
         self.outage.succeeded(key, now)
-        if breaker.circuit.state is CLOSED and not key.is_removed and not key.troubles:
+        if breaker.circuit.state is CLOSED and not key.is_removed:
             breaker.sure_until = min(breaker.window.ends, self.outage.ends)
 
     # -- places
