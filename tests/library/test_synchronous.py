@@ -1,13 +1,16 @@
 """`SyncGateway`: the library for scripts, threads and forked workers, without an event loop of theirs."""
 
+import asyncio
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -18,6 +21,7 @@ from omnillm import (
     Gateway,
     GenerationConfig,
     KeyConfig,
+    LedgerUnavailable,
     LlmRequest,
     PriceConfig,
     PrimitiveRequest,
@@ -37,6 +41,21 @@ CHAT = {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}
 def make(url: str, store: str = "memory://") -> Gateway:
     keys, prices = [KeyConfig(label="a", key="key-a")], {"fake-small": PriceConfig(input="0.4", output="1.6")}
     return Gateway(ProviderEndpoint.openai(url), keys=keys, prices=prices, budget_limit_usd="5.00", store=store)
+
+
+def upon(function: Callable[..., object], do: Callable[[], object]) -> None:
+    """Do it when this thread next calls the function, as a signal's handler or a collection would."""
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is function.__code__:  # type: ignore[attr-defined]
+            sys.setprofile(None)
+            do()
+
+    sys.setprofile(watch)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -65,7 +84,7 @@ def test_threads_share_it_and_it_counts_as_ever(provider: FakeProvider) -> None:
 
 
 def test_errors_are_raised_where_the_call_is(provider: FakeProvider) -> None:
-    """Those of a call, of its stream, and of a gateway that cannot begin, which leaves no thread behind."""
+    """Those of a call, of its stream, and of a gateway that cannot begin or is not let, which leaves no thread behind."""
     with SyncGateway(lambda: make(provider.base_url)) as gateway:
         provider.enqueue(*[FAULTS["error_after_content"]] * 8)
         with pytest.raises(UpstreamLost), gateway.stream(REQUEST) as events:
@@ -73,10 +92,11 @@ def test_errors_are_raised_where_the_call_is(provider: FakeProvider) -> None:
         assert gateway.pool_status()[0].in_flight == 0
     with pytest.raises(ConfigError, match="the ledger cannot be kept"):
         SyncGateway(lambda: make(provider.base_url, "sqlite:////nowhere/at/all.db")).call(REQUEST)
-    for thread in threading.enumerate():
-        if thread.name == "omnillm":
-            thread.join(5)
-            assert not thread.is_alive()
+    upon(threading.Event.wait, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        SyncGateway(lambda: make(provider.base_url)).begin()
+    while any(thread.name == "omnillm" for thread in threading.enumerate()):
+        pass
 
 
 def test_who_does_not_wait_any_longer_hangs_up(provider: FakeProvider) -> None:
@@ -93,12 +113,13 @@ def test_who_does_not_wait_any_longer_hangs_up(provider: FakeProvider) -> None:
 
 
 def test_a_reader_that_was_dropped_is_closed_by_whoever_collects_it(provider: FakeProvider) -> None:
-    """Even by the loop's own thread, which must not wait for itself."""
+    """Even by the loop's own thread, or by one that is just asking."""
     with SyncGateway(lambda: make(provider.base_url), timeout_s=5) as gateway:
-        provider.enqueue(FAULTS["stall_mid_body"])
-        opened = gateway.stream(REQUEST)
-        assert next(opened.__enter__())
-        gateway.begin()._loop.call_soon_threadsafe(opened.gen.close)
+        provider.enqueue(FAULTS["stall_mid_body"], FAULTS["stall_mid_body"])
+        first, second = opened = [gateway.stream(REQUEST), gateway.stream(REQUEST)]
+        assert all(next(each.__enter__()) for each in opened)
+        gateway.begin()._loop.call_soon_threadsafe(first.gen.close)
+        upon(asyncio.run_coroutine_threadsafe, second.gen.close)
         while gateway.pool_status()[0].in_flight:
             pass
 
@@ -121,6 +142,27 @@ def test_a_close_ends_what_is_under_way(provider: FakeProvider) -> None:
         gateway.call(REQUEST)
 
 
+def test_a_signal_may_close_it_in_the_middle_of_an_asking(provider: FakeProvider) -> None:
+    """The asking is told so."""
+    gateway = SyncGateway(lambda: make(provider.base_url))
+    gateway.begin()
+    upon(asyncio.run_coroutine_threadsafe, gateway.close)
+    with pytest.raises(RuntimeError, match="this gateway is closed"):
+        gateway.call(REQUEST)
+
+
+def test_a_close_that_cannot_write_the_ledger_says_so(provider: FakeProvider, tmp_path: Path) -> None:
+    """As `Gateway.aclose` does."""
+    keys, store = [KeyConfig(label="a", key="key-a")], f"sqlite:///{tmp_path}/ledger.db"
+    gateway = SyncGateway(lambda: Gateway(ProviderEndpoint.openai(provider.base_url), keys=keys, store=store))
+    gateway.call(REQUEST)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    gateway.call(REQUEST)
+    with pytest.raises(LedgerUnavailable, match="cannot be written"):
+        gateway.close()
+
+
 SHARED: dict[str, SyncGateway] = {}
 
 
@@ -129,7 +171,7 @@ def ask_shared() -> str:
 
 
 def test_a_forked_worker_has_its_own(provider: FakeProvider) -> None:
-    """Also where the gateway has begun before the fork; the one before goes on."""
+    """Also where the gateway has begun before the fork, or just begins in another thread; the one before goes on."""
     SHARED["one"] = SyncGateway(lambda: make(provider.base_url))
     with SHARED["one"] as gateway:
         assert ask_shared()
@@ -138,6 +180,25 @@ def test_a_forked_worker_has_its_own(provider: FakeProvider) -> None:
         assert ask_shared()
         assert len(provider.log) == 5
         assert gateway.budget_used_usd() * 10**9 == 2 * 32_800
+    parent, begins, may_begin = os.getpid(), threading.Event(), threading.Event()
+
+    def hesitate() -> Gateway:
+        if os.getpid() == parent:
+            begins.set()
+            may_begin.wait()
+        return make(provider.base_url)
+
+    SHARED["one"] = SyncGateway(hesitate)
+    with ThreadPoolExecutor(1) as threads:
+        beginning = threads.submit(SHARED["one"].call, REQUEST)
+        begins.wait()
+        try:
+            with multiprocessing.get_context("fork").Pool(1) as workers:
+                assert workers.apply_async(ask_shared).get(10)
+        finally:
+            may_begin.set()
+        assert beginning.result().content_text
+        SHARED["one"].close()
 
 
 PROGRAM = """

@@ -5,12 +5,12 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
 from decimal import Decimal
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
-from weakref import ref
+from weakref import WeakMethod
 
 from omnillm.library.gateway import Gateway
 from omnillm.library.pool import KeyStatus
@@ -26,26 +26,27 @@ class Home:
         """Raises what `make` raises, or the beginning of what it made."""
         self.process = os.getpid()
         self._timeout_s = timeout_s
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler, or the collector, may come while its own thread has it
         self._is_over = False
+        self._failure: BaseException | None = None
         begun = Future[Gateway]()
         self._thread = threading.Thread(target=self._run, args=(make, begun), name="omnillm", daemon=True)
-        self._thread.start()
         try:
+            self._thread.start()
             self.gateway = begun.result()
         except BaseException:
             begun.cancel()  # who is interrupted meanwhile has none
             raise
         # `atexit` is too late: the executors have ended by then, and the ledger is closed in one.
-        threading._register_atexit(partial(_end, ref(self)))  # type: ignore[attr-defined]  # noqa: SLF001
+        threading._register_atexit(partial(_if_there, WeakMethod(self.end)))  # type: ignore[attr-defined]  # noqa: SLF001
 
     def _run(self, make: Callable[[], Gateway], begun: Future[Gateway]) -> None:
         try:
             asyncio.run(self._live(make, begun))
-        except BaseException as error:
-            if begun.done():
-                raise
-            begun.set_exception(error)
+        except BaseException as error:  # noqa: BLE001  it is raised by whoever begins or ends this
+            self._failure = error
+            if not begun.done():
+                begun.set_exception(error)
 
     async def _live(self, make: Callable[[], Gateway], begun: Future[Gateway]) -> None:
         async with make() as gateway:
@@ -56,11 +57,9 @@ class Home:
 
     def ask(self, question: Coroutine[Any, Any, T]) -> T:
         """Wait for the answer; who is interrupted meanwhile hangs up."""
-        with self._lock:
-            if self._is_over:
-                question.close()
-                raise RuntimeError("this gateway is closed")
-            answer = asyncio.run_coroutine_threadsafe(question, self._loop)
+        answer = self._hand(question)
+        if answer is None:
+            raise RuntimeError("this gateway is closed")
         try:
             return answer.result(self._timeout_s)
         except BaseException:
@@ -75,17 +74,19 @@ class Home:
             yield event
 
     def leave(self, opened: AbstractAsyncContextManager[Any]) -> None:
-        """Close a stream, if the gateway's own end has not."""
-        if self._is_over:
-            return
-        closing = opened.__aexit__(None, None, None)
-        if threading.current_thread() is self._thread:  # which collected a reader that was dropped, and must not wait for itself
-            asyncio.run_coroutine_threadsafe(closing, self._loop)
-        else:
-            self.ask(closing)
+        """Close a stream, if the gateway's own end has not. Nobody waits: who collects a reader may be the loop, or hold what it needs."""
+        self._hand(opened.__aexit__(None, None, None))
+
+    def _hand(self, work: Coroutine[Any, Any, T]) -> Future[T] | None:
+        """Have the loop do it; None: it has ended."""
+        with self._lock, suppress(RuntimeError):  # a signal's handler has closed it just now
+            if not self._is_over:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        return None
 
     def end(self) -> None:
-        """Whoever waits for an answer is told `shutting_down`. Idempotent; in a forked process nothing."""
+        """Whoever waits for an answer is told `shutting_down`. Raises what the end raises. Idempotent; in a forked process nothing."""
         if self.process != os.getpid():
             return
         with self._lock:
@@ -93,12 +94,15 @@ class Home:
                 self._is_over = True
                 self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
+        if self._failure is not None:
+            raise self._failure
 
 
-def _end(home: "ref[Home]") -> None:
-    left = home()
-    if left is not None:
-        left.end()
+def _if_there(method: "WeakMethod[Callable[[], None]]") -> None:
+    """Call a method of what may be gone by then."""
+    bound = method()
+    if bound is not None:
+        bound()
 
 
 def _blocking(method: Callable[Concatenate[Gateway, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate["SyncGateway", P], T]:
@@ -138,17 +142,18 @@ class SyncGateway:
     """`Gateway`'s methods, blocking: `with SyncGateway(make) as gateway: gateway.call(request)`. Threads may share it.
 
     `make` makes the gateway, such as `lambda: Gateway.from_config("omnillm.yaml")`. It is called in the process that asks first, and again
-    in each that is forked later: a module may hold a `SyncGateway` before a server forks its workers. It is closed with its block, or at
-    the process's end. `timeout_s` is how long a call, or the next event of a stream, is waited for before it is given up with TimeoutError.
+    in each that is forked later: a module may hold a `SyncGateway` before a server forks its workers. It is closed with its block, or when
+    the main thread ends. `timeout_s` is how long a call, or the next event of a stream, is waited for before it is given up with TimeoutError.
     Live sessions (`Gateway.primitive_realtime`) need an event loop of your own.
     """
 
     def __init__(self, make: Callable[[], Gateway], *, timeout_s: float | None = None) -> None:
         self._make = make
         self._timeout_s = timeout_s
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._home: Home | None = None
         self._is_closed = False
+        os.register_at_fork(after_in_child=partial(_if_there, WeakMethod(self._renew)))
 
     def __enter__(self) -> Self:
         self.begin()
@@ -156,6 +161,10 @@ class SyncGateway:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _renew(self) -> None:
+        """In a forked process: who held the lock is not there."""
+        self._lock = threading.RLock()
 
     def begin(self) -> Home:
         """Make the gateway and open its ledger now, instead of with the first call. Raises what that raises."""
