@@ -181,7 +181,7 @@ def test_replies_keep_only_what_a_client_may_see():
                 (b"set-cookie", b"openai-organization", b"openai-project", b"anthropic-organization-id", b"cf-ray", b"server", b"via"),
                 b"canary",
             ),
-            b"x-request-id": b"req_1",
+            **dict.fromkeys((b"x-request-id", b"request-id"), b"req_1"),
             **dict.fromkeys((b"x-ratelimit-remaining-tokens", b"anthropic-ratelimit-tokens-limit"), b"canary"),
             **dict.fromkeys((b"retry-after", b"content-length", b"transfer-encoding", b"content-encoding", b"connection"), b"canary"),
         },
@@ -194,10 +194,12 @@ def test_replies_keep_only_what_a_client_may_see():
 
 
 def test_a_providers_request_id_is_kept_as_it_is_or_not_at_all():
-    """Whatever it is called; the ledger holds neither a flood nor what no text is."""
+    """Whatever it is called, and whoever asks; neither the ledger nor a client gets a flood, nor what no text is."""
     for name in (b"x-request-id", b"request-id", b"x-amzn-requestid"):
         assert request_id_of({name: b"req_1"}) == "req_1"
-    assert [request_id_of({b"request-id": odd}) for odd in (b"r" * 129, b"r\xff", b"")] == ["", "", ""]
+        assert reply_fields({name: b"req_1"}) == b"x-omnillm-upstream-request-id: req_1\r\n"
+    for odd in (b"r" * 129, b"r\xff", b""):
+        assert (request_id_of({b"request-id": odd}), reply_fields({b"request-id": odd})) == ("", b"")
     assert request_id_of({}) == ""
 
 

@@ -55,13 +55,8 @@ MOST_ID_BYTES: Final = 128
 LineKey = tuple[str, str, str, bool, str]
 """What decides a request line: protocol, operation, model, whether it streams, and a cloud's API version as its client chose it."""
 
-_UPSTREAM_ID = b"x-omnillm-upstream-request-id: "
-_RETURNED = (*((name.encode(), f"{name}: ".encode()) for name in RETURNED), (b"x-request-id", _UPSTREAM_ID), (b"request-id", _UPSTREAM_ID))
-_NATIVE_RETURNED = (
-    *_RETURNED,
-    (b"x-amzn-requestid", _UPSTREAM_ID),
-    *((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED),
-)
+_RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
+_NATIVE_RETURNED = _RETURNED + tuple((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED)
 
 
 def check_field(name: str, value: Secret, *, auth: AuthScheme | None = None) -> None:
@@ -192,4 +187,5 @@ def reply_fields(headers: Mapping[bytes, bytes], *, is_native: bool = False) -> 
     for name, label in _NATIVE_RETURNED if is_native else _RETURNED:
         if name in headers:
             fields += label + headers[name] + b"\r\n"
-    return fields
+    told = request_id_of(headers)
+    return fields + f"x-omnillm-upstream-request-id: {told}\r\n".encode() if told else fields
