@@ -146,6 +146,18 @@ LONG = {
     ),
     "signatures of an interaction's call that is none": (INTERACTIONS, MESSAGES, interaction(signature("call", "none"), 5_000)),
     "signatures of an interaction without a text": (INTERACTIONS, MESSAGES, interaction(signature("text", "0"), 5_000)),
+    "pictures of one result, of which a half stands in it": (
+        MESSAGES,
+        GEMINI,
+        messages(
+            '{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{}}]},'
+            '{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":['
+            + listed(7_000, '{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0K"}}')
+            + ","
+            + listed(7_000, '{"type":"image","source":{"type":"url","url":"https://h/#.png"}}')
+            + "]}]}"
+        ),
+    ),
     "documents of one name": (
         MESSAGES,
         CONVERSE,

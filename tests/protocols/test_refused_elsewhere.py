@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 from tests.in_turn import in_turn
 
-from omnillm.errors import ProtocolError
+from omnillm.errors import BadRequest, ProtocolError
+from omnillm.model import CapabilitySet, LlmRequest, ToolDefinition, user
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.members import read_members
 from omnillm.protocols.priced import read_asked
 from omnillm.protocols.priced_messages import THREAD_REFUSED
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.protocols.transcode import transcode_request
+from omnillm.protocols.transcode import emit_request, transcode_request
 from omnillm.providers.dialects import dialect_of
-from omnillm.providers.kinds import endpoint
+from omnillm.providers.kinds import Quirks, endpoint
 from omnillm.secret import Secret
 
 CHAT, RESPONSES, MESSAGES, GEMINI = "openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"
@@ -84,7 +85,7 @@ def referring(*names: str) -> list[dict[str, str]]:
     ],
 )
 def test_function_takes_one_object(schema: dict[str, Any], members: dict[str, Any], required: list[str] | None) -> None:
-    """Anthropic and OpenAI refuse anything else at the top of a schema, and with it the call; Gemini takes choices among objects."""
+    """Anthropic and OpenAI refuse anything else at the top of a schema, and with it the call; Gemini takes choices among objects, but a `$ref` alone."""
     tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
     for target, path in ((RESPONSES, ("parameters",)), (MESSAGES, ("input_schema",)), (CONVERSE, ("toolSpec", "inputSchema", "json"))):
         body, lost = said(CHAT, target, chat(tools=tools))
@@ -95,8 +96,23 @@ def test_function_takes_one_object(schema: dict[str, Any], members: dict[str, An
         assert (tool["type"], tool["properties"], tool.get("required") or None) == ("object", members, required)
         assert lost.pop("capabilities.tools[0].input_schema") == "approximated"
     body, lost = said(CHAT, GEMINI, chat(tools=tools))
-    assert body["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"] == {**schema, "type": "object"}
+    written = body["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"]
+    if "$ref" in schema:
+        assert (written["properties"], written.keys() & {"$ref", "anyOf"}) == (members, set())
+    else:
+        assert written == {**schema, "type": "object"}
     assert ("capabilities.tools[0].input_schema" in lost) is (schema.get("type") != "object")
+
+
+def test_function_that_is_nested_too_deeply_is_a_mistake() -> None:
+    """Of whoever made it: also where what it chooses among is gathered first."""
+    deep: dict[str, Any] = {}
+    for _ in range(3_000):
+        deep = {"a": deep}
+    function = ToolDefinition(name="f", input_schema={"anyOf": [{"properties": deep}]})
+    request = LlmRequest(model="m", input=(user("Hi"),), capabilities=CapabilitySet(tools=(function,)))
+    with pytest.raises(BadRequest, match="less deeply"):
+        emit_request(MESSAGES, request)
 
 
 def test_function_of_openai_has_properties() -> None:
@@ -468,6 +484,12 @@ def test_mistral_has_documents_and_knows_no_users() -> None:
     named = {"type": "input_file", "filename": "a.pdf", "file_data": urls[0]}
     written, _ = said(RESPONSES, CHAT, {"model": "m", "input": [{"role": "user", "content": [named]}]}, dialect)
     assert written["messages"][0]["content"] == [{"type": "document_url", "document_url": urls[0], "document_name": "a.pdf"}]
+    named["file_data"] = pdf["data"]
+    bare, lost = said(RESPONSES, CHAT, {"model": "m", "input": [{"role": "user", "content": [named]}]}, dialect)
+    assert (bare, lost) == (written, {"input[0].parts[0].media_type": "defaulted"})
+    strings = dialect_of(endpoint("mistral", quirks=Quirks(content="string")), provider="p", protocol=CHAT, model="m", default_max_tokens=9)
+    written, _ = said(MESSAGES, CHAT, messages(messages=[{"role": "user", "content": [{"type": "text", "text": "a"}] * 2}]), strings)
+    assert written["messages"] == [{"role": "user", "content": "a\n\na"}]
 
 
 @in_turn("media_type", ["image/PNG", "image/png;charset=utf-8", "image/png; name=a.png"])

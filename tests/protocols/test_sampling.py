@@ -80,12 +80,13 @@ def test_a_model_that_reasons_only_if_it_is_asked_to_is_told_how_much(model: str
     [
         ("groq", "openai/gpt-oss-120b", {"top_k", "n", "logprobs", "top_logprobs"}),
         ("xai", "grok-4.6", {"top_k", "stop", "presence_penalty", "frequency_penalty"}),
-        ("mistral", "mistral-large-latest", set[str]()),
+        ("xai", "grok-4.20-non-reasoning", {"top_k", "presence_penalty", "frequency_penalty"}),
+        ("mistral", "mistral-large-latest", {"top_k", "logprobs", "top_logprobs"}),
         ("together", "m", set[str]()),
     ],
 )
 def test_host_is_not_asked_for_what_it_refuses(kind: str, model: str, lost: set[str]) -> None:
-    """Each refuses the whole call for one such member; Mistral's seed has another name."""
+    """Each refuses the whole call for one such member; Mistral's seed has another name. What says nothing is no loss."""
     dialect = dialect_of(endpoint(kind), provider="p", protocol="openai_chat", model=model, default_max_tokens=9)
     config = {"topK": 5, "seed": 7, "presencePenalty": 0.1, "frequencyPenalty": 0.1, "stopSequences": ["END"], "candidateCount": 2}
     body, losses = asked("openai_chat", dialect, **config, responseLogprobs=True, logprobs=2)
@@ -93,6 +94,8 @@ def test_host_is_not_asked_for_what_it_refuses(kind: str, model: str, lost: set[
     said = {"top_k", seed, "presence_penalty", "frequency_penalty", "stop", "n", "logprobs", "top_logprobs"}
     assert body.keys() - {"model", "messages"} == said - lost
     assert (body[seed], losses) == (7, {f"dropped:generation.{name}" for name in lost})
+    usual = {"presencePenalty": 0, "frequencyPenalty": 0, "candidateCount": 1, "responseLogprobs": False}
+    assert asked("openai_chat", dialect, **usual)[1] == set()
 
 
 @in_turn(

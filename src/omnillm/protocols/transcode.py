@@ -83,17 +83,17 @@ def write_request(codec: Codec, request: LlmRequest, dialect: Dialect) -> tuple[
     protocol = codec.name
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
-    if request.protocol != protocol:
-        request, words = _as_taken(request, protocol, dialect, losses)
-        calls, natives = _calls_and_natives(request.input)
-        if request.protocol and (request.vendor_extensions or request.previous_response_id or natives):
-            _refuse_kept(request, natives)
-        if calls:
-            request = with_distinct_calls(request, calls, losses)
-        if (calls or request.capabilities.tools) and (sent := _renames(protocol, request.capabilities.tools, calls)):
-            names = {name: own for own, name in sent.items()}
-            request = _renamed(request, sent)
     try:
+        if request.protocol != protocol:
+            request, words = _as_taken(request, protocol, dialect, losses)
+            calls, natives = _calls_and_natives(request.input)
+            if request.protocol and (request.vendor_extensions or request.previous_response_id or natives):
+                _refuse_kept(request, natives)
+            if calls:
+                request = with_distinct_calls(request, calls, losses)
+            if (calls or request.capabilities.tools) and (sent := _renames(protocol, request.capabilities.tools, calls)):
+                names = {name: own for own, name in sent.items()}
+                request = _renamed(request, sent)
         written = codec.emit_request(request, dialect, losses)
         if words:
             tell(words, written, protocol)

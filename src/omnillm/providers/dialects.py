@@ -39,10 +39,10 @@ _OF_VENDOR: Final[Mapping[str, Mapping[str, Any]]] = {
         "id_length": 9,
         "has_documents": True,
         "has_strict_turns": True,
-        "members": {"seed": "random_seed", "user": "", "logit_bias": "", "service_tier": ""},
+        "members": {"seed": "random_seed"} | dict.fromkeys(("top_k", "user", "logprobs", "top_logprobs", "logit_bias", "service_tier"), ""),
     },
     "moonshot": {"needs_thoughts": True},
-    "xai": {"members": dict.fromkeys(("top_k", "stop", "presence_penalty", "frequency_penalty"), "")},
+    "xai": {"members": dict.fromkeys(("top_k", "presence_penalty", "frequency_penalty"), "")},
 }
 """Vendor of a host -> what it takes in Chat, in the words of `Dialect`."""
 _UNHELD = re.compile(r"(?:amazon|meta|cohere|ai21|writer|xai)\.|claude-(?:3|fable|opus-4-1|(?:opus|sonnet)-4-2025)")
@@ -96,6 +96,8 @@ def _of_host(vendor: str, protocol: str, model: str) -> Mapping[str, Any]:
         return {}
     if vendor in OPENAI_KINDS and _O_SERIES.search(model):
         return {"members": {"parallel_tool_calls": ""}}
+    if vendor == "xai" and "non-reasoning" not in model:
+        return {"members": {**_OF_VENDOR["xai"]["members"], "stop": ""}}
     return _OF_VENDOR.get(vendor, {})
 
 

@@ -1,7 +1,7 @@
 """What a function takes, as one object.
 
 Anthropic and OpenAI refuse a schema of anything but an object, and one that chooses at its top (`anyOf`, as of a union), and with it
-the whole call; OpenAI refuses one without `properties`, too. Gemini takes choices, but among objects.
+the whole call; OpenAI refuses one without `properties`, too. Gemini takes choices, but among objects, and no `type` beside a `$ref`.
 """
 
 from typing import Any, Final
@@ -30,11 +30,12 @@ def _with_object(tool: ToolDefinition, number: int, losses: Losses, *, takes_cho
     schema = tool.input_schema
     if schema is None:
         return tool
-    if schema.get("type") != "object" or not (takes_choices or _REFUSED.isdisjoint(schema)):
+    takes_all = "$ref" not in schema if takes_choices else _REFUSED.isdisjoint(schema)
+    if schema.get("type") != "object" or not takes_all:
         losses.approximate(f"capabilities.tools[{number}].input_schema", "the input of a tool is an object")
     elif takes_choices or "properties" in schema:
         return tool
-    return replace(tool, input_schema={**schema, "type": "object"} if takes_choices else _as_object(schema))
+    return replace(tool, input_schema={**schema, "type": "object"} if takes_choices and takes_all else _as_object(schema))
 
 
 def _as_object(schema: Schema) -> Schema:

@@ -186,17 +186,22 @@ def emit_result(part: ToolResult, place: Place) -> GeminiPart:
 
 
 def _add_media(media: list[GeminiPart], result: GeminiPart, place: Place) -> None:
-    within = media if place.is_own else [medium for medium in media if place.dialect.joins_tools and _is_taken_within(medium)]
+    within: list[GeminiPart] = []
+    behind: list[GeminiPart] = []
+    for medium in media:
+        (within if _is_taken_within(medium, place) else behind).append(medium)
     if within:
         result["parts"] = within
-    if len(within) < len(media):
+    if behind:
         place.losses.move(place.around(".content"), "what a result cannot hold stands after the results")
-        place.media += [medium for medium in media if medium not in within]
+        place.media += behind
 
 
-def _is_taken_within(medium: GeminiPart) -> bool:
+def _is_taken_within(medium: GeminiPart, place: Place) -> bool:
     """Tell whether a function's response may hold it: at an address, or of another type, it is refused."""
-    return "inlineData" in medium and medium["inlineData"]["mimeType"] in _WITHIN_RESULTS
+    if place.is_own:
+        return True
+    return place.dialect.joins_tools and "inlineData" in medium and medium["inlineData"]["mimeType"] in _WITHIN_RESULTS
 
 
 def emit_stray_result(result: ToolResult, place: Place) -> list[GeminiPart]:

@@ -37,9 +37,8 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
         return writer.messages
     if dialect.needs_thoughts:
         fill_in(writer.messages, place)
-    if dialect.has_strict_turns and not place.is_native:
-        return in_strict_turns(writer.messages, place)
-    return writer.messages if dialect.takes_parts else _as_strings(writer.messages, takes_pictures=dialect.takes_pictures, place=place)
+    messages = in_strict_turns(writer.messages, place) if dialect.has_strict_turns and not place.is_native else writer.messages
+    return messages if dialect.takes_parts else _as_strings(messages, takes_pictures=dialect.takes_pictures, place=place)
 
 
 class _Writer(msgspec.Struct, eq=False, gc=False):

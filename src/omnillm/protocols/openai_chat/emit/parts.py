@@ -113,8 +113,11 @@ def _write_file(part: File, place: Place) -> dict[str, Any] | None:
 
 
 def _write_file_bytes(part: File, source: InlineSource, place: Place) -> dict[str, Any]:
-    encoded = base64_text.data_url(source.data, source.media_type) if source.media_type else base64_text.encode(source.data)
-    filename = part.filename
+    media_type, filename = source.media_type, part.filename
+    if place.has_documents and not media_type:
+        place.losses.default(place.here(".media_type"), "the host takes documents by URL alone, which says it")
+        media_type = "application/pdf"
+    encoded = base64_text.data_url(source.data, media_type) if media_type else base64_text.encode(source.data)
     if place.has_documents:
         return _document(encoded, filename)
     if not filename and not place.is_native:

@@ -22,6 +22,8 @@ _PLAIN = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penal
 _MOST_STOPS = 4
 _PATHS = {"user": "user_id", "parallel_tool_calls": "capabilities.parallel_tool_calls"}
 """Where members stand that are no generation's."""
+_USUAL = {"n": 1, "parallel_tool_calls": True, "service_tier": "auto"}
+"""What says nothing in a member; in any other it is 0 and False."""
 _TIERS = {"standard": "default", "standard_only": "default"}
 _OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 
@@ -54,7 +56,7 @@ def _rename_members(body: dict[str, Any], names: Mapping[str, str], losses: Loss
         value = body.pop(name)
         if names[name]:
             body[names[name]] = value
-        elif value != "auto":  # which says nothing
+        elif value != _USUAL.get(name, 0):
             losses.drop(_PATHS.get(name, f"generation.{name}"), "the host refuses it")
 
 
