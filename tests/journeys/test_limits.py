@@ -318,7 +318,7 @@ async def test_used_up_quota_rests_for_long(serve: Serve, name: str) -> None:
 
 
 async def test_keys_that_are_limited_again_are_told_by_the_first_to_be_free(serve: Serve) -> None:
-    """Each answers 429 twice, then for longer than the call may wait: the client is told of the shorter wait, and has that key then."""
+    """Each answers 429 twice, the last one for long: the client is told of the other, and has it then."""
     clock = ManualClock()
     async with FakeProvider(keys={"*": Behaviour()}, prices=PRICES, clock=clock) as fake:
         for seconds in (0.0, 20.0, 0.0, 90.0):
@@ -327,7 +327,7 @@ async def test_keys_that_are_limited_again_are_told_by_the_first_to_be_free(serv
         reply = await exchange(gateway.port, ask("openai_chat", "hello"))
         assert (reply.status, reply.error["code"], [logged.key for logged in fake.log]) == (
             429,
-            "all_keys_limited",
+            "provider_rate_limited",
             ["sk-a", "sk-a", "sk-b", "sk-b"],
         )
         wait_ms = int(reply.headers["retry-after-ms"])

@@ -224,21 +224,34 @@ async def test_call_that_was_limited_everywhere_waits_like_any_other(serve: Serv
         assert (await gateway.books())[0] == fake.invoice.total_nanousd
 
 
-async def test_limit_that_never_ends_is_told_when_the_queue_time_is_over(serve: Serve) -> None:
-    """A provider that says `retry-after: 0` for ever is not hammered: three attempts a key in five seconds, then a 429."""
-    clock = ManualClock()
+async def test_limit_that_never_ends_is_told_once_its_keys_were_asked_twice(serve: Serve) -> None:
+    """A provider that says `retry-after: 0` for ever is not hammered; and one call that it never takes keeps nobody away for long."""
     always = Behaviour(fault=Fault(name="rate_zero", http_status=429, fields=(("retry-after", "0"),)))
-    async with FakeProvider(keys={"*": always}, prices=PRICES, clock=clock) as fake:
-        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, queue="5s"), clock=clock)
-        task = begin(gateway)
-        await queued(gateway, 1)
-        assert len(fake.log) == 4
-        clock.advance(2.2)
+    async with FakeProvider(keys={"*": always}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, queue="5s"))
         async with asyncio.timeout(5):
-            reply = await task
-        assert (reply.status, reply.error["code"]) == (429, "all_keys_limited")
+            reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert (reply.status, reply.error["code"]) == (429, "provider_rate_limited")
         assert int(reply.headers["retry-after-ms"]) >= 1
-        assert len(fake.log) == 6
+        assert len(fake.log) == 4
+
+
+async def test_calls_that_are_limited_while_another_is_let_in_come_back_again(serve: Serve) -> None:
+    """Three are refused at once; the one that is let try then gets through, and the two that follow are refused a second time."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"*": Behaviour()}, prices=PRICES, clock=clock) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}, queue="30s"), clock=clock)
+        limited = FAULTS["rate_both"]
+        fake.enqueue(*[limited] * 3, None, *[limited] * 2)
+        tasks = [begin(gateway) for _ in range(3)]
+        for asked, waiting in ((3, 3), (6, 2)):
+            await fake.arrived(asked)
+            await queued(gateway, waiting)
+            clock.advance(2.2)
+        async with asyncio.timeout(5):
+            replies = await asyncio.gather(*tasks)
+        assert all(reply.is_answer for reply in replies)
+        assert sorted(int(reply.headers["x-omnillm-attempts"]) for reply in replies) == [2, 3, 3]
 
 
 async def test_money_that_is_only_held_is_waited_for(serve: Serve) -> None:

@@ -83,6 +83,11 @@ class AdmissionController:
             self._needs.stir()
             self._serve(now)
 
+    def is_lone(self, lease_id: int) -> bool:
+        """Whether the attempt alone tries out its key's limit, and all others wait for what becomes of it."""
+        grant = self._leasing.grants.get(lease_id)
+        return grant is not None and grant.model_class.circuit.is_lone(grant)
+
     def extend(self, case_id: str, amount_nanousd: int, now: float) -> Refusal | None:  # noqa: ARG002  every verb takes the time
         """Money for another attempt that may be billed, in every budget of the ticket, or in none. None: it is reserved.
 

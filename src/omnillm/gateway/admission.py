@@ -23,6 +23,7 @@ class Admission:
         self.lease = controller.lease
         self.sent = controller.sent
         self.prove = controller.prove
+        self.is_lone = controller.is_lone
         self.release = controller.release
         self.extend = controller.extend
         self.settle = controller.settle

@@ -159,6 +159,10 @@ class Ramp(Circuit):
         self._is_full = len(self.probes) >= self.width
         return True
 
+    def is_lone(self, grant: object) -> bool:
+        """It is the first since the rest, and no other may follow yet."""
+        return self.probes == (grant,) and self.width == 1
+
     def fail(self, until: float) -> None:
         """Whatever was let in before, it begins anew."""
         super().fail(until)

@@ -229,6 +229,7 @@ class Dispatch:
     def _after_failure(self, round_: Round, attempt: Attempt, failure: Failure, *, is_repeatable: bool) -> Lease | None:
         """The lease for the next attempt, None: a new one. Raises the caller's error if no other attempt may hide the failure."""
         case, lease, verdict = round_.case, attempt.lease, failure.verdict
+        is_lone = self._admission.is_lone(lease.lease_id)
         case.end(outcome_for_key(case, attempt, failure), status=failure.status, error=failure.code)
         if verdict is Verdict.STALE:  # a dead reused connection, or an expired token: a row each
             case.is_wary = True
@@ -236,7 +237,7 @@ class Dispatch:
             return lease
         if verdict is Verdict.ABORTED:  # the key is gone, nothing was sent, and the controller knows others
             return None
-        round_.note(lease, failure, self._upstreams.now())
+        round_.note(lease, failure, self._upstreams.now(), is_lone=is_lone)
         if verdict in RETRIES:
             if not is_repeatable or round_.retries > self.settings.max_retries:
                 raise round_.error()

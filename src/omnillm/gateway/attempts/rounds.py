@@ -38,18 +38,24 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
     """What is asked for next."""
     wish: Need | None = None
     """A need for one key alone, which is better than the others and has not failed yet. It is tried first, without waiting."""
+    limited: tuple[tuple[str, str], ...] = ()
+    """The keys that have refused it for a limit."""
     failure: Failure | None = None
     provider: str = ""
     retries: int = 0
 
-    def note(self, lease: Lease, failure: Failure, now: float) -> None:
+    def note(self, lease: Lease, failure: Failure, now: float, *, is_lone: bool) -> None:
+        """`is_lone`: nobody else might have the key meanwhile, as its limit was tried out."""
         self.wish = None
         self.failure = failure
         self.provider = lease.provider
-        tried = self.need.tried
-        if failure.verdict is not Verdict.RATE_LIMITED or failure.is_calls_own or now >= self.need.queue_until:
-            # Else its cooldown keeps the call away, and the call may come back to it if that ends within the queue time.
-            tried += ((lease.provider, lease.key),)
+        key, tried = (lease.provider, lease.key), self.need.tried
+        is_limited = failure.verdict is Verdict.RATE_LIMITED and not failure.is_calls_own and now < self.need.queue_until
+        if is_limited and not (is_lone and key in self.limited):
+            # Its cooldown keeps the call away, and the call may come back to it if that ends within the queue time.
+            self.limited += (key,)
+        else:  # or it came back and was refused, while all others waited for that: it may be this call alone that is too much
+            tried += (key,)
         is_retry = failure.verdict in RETRIES
         self.retries += is_retry
         self.need = replace(self.need, tried=tried, retry_of=lease.provider if is_retry else "")
