@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from omnillm.pricing.hosts import section_of
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, GEMINI_GENERATE_CONTENT, OPENAI_CHAT
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS, OPENAI_CHAT
 from omnillm.providers.efforts import efforts_of, levels_of, rests
 from omnillm.providers.endpoint import Endpoint
 
@@ -60,7 +60,7 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
     is_new_gemini = _is_new_gemini(model)
     vendor = section_of(endpoint.kind, urlsplit(endpoint.origin_url).hostname or "")
     efforts = efforts_of(vendor, model) if protocol.startswith("openai") else None
-    if protocol == GEMINI_GENERATE_CONTENT:
+    if protocol in {GEMINI_GENERATE_CONTENT, GEMINI_INTERACTIONS}:
         efforts = levels_of(model)
     return Dialect(
         provider=provider,

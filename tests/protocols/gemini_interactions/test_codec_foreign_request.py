@@ -44,6 +44,8 @@ from omnillm.model import (
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.gemini_generate_content.carrier import UNCHECKED
 from omnillm.protocols.transcode import emit_request
+from omnillm.providers.dialects import dialect_of
+from omnillm.providers.kinds import endpoint
 
 OWN = Opaque(value="b3du", issuer=Issuer(protocol=P, provider="gemini"))
 CALL = ToolCall(call_id="c1", name="weather", arguments='{"city":"Oslo"}')
@@ -235,6 +237,25 @@ def reasoned(**members: Any) -> tuple[Any, dict[str, str]]:
 def test_reasoning_is_a_level_of_thinking(members: dict[str, Any], config: Any, lost: dict[str, str]) -> None:
     """A budget is the level that holds it, and it cannot be turned off."""
     assert reasoned(**members) == (config, lost)
+
+
+@in_turn(
+    ("model", "effort", "config", "lost"),
+    [
+        ("gemini-3-pro-preview", "none", {"thinking_level": "low"}, {"effort": "approximated"}),
+        ("gemini-3.7-flash", "xhigh", {"thinking_level": "high"}, {"effort": "approximated"}),
+        ("gemini-2.5-pro", "minimal", {"thinking_level": "minimal"}, {}),
+        ("gemini-2.5-flash-image", "low", None, {"": "dropped"}),
+    ],
+)
+def test_level_is_one_that_the_model_takes(model: str, effort: str, config: Any, lost: dict[str, str]) -> None:
+    """Or the nearest; it refuses the others."""
+    dialect = dialect_of(endpoint("gemini"), provider="p", protocol=P, model=model, default_max_tokens=9)
+    report = emit_request(P, can(reasoning=ReasoningCapability(effort=effort)), dialect=dialect)
+    assert msgspec.json.decode(report.value).get("generation_config") == config
+    assert {each.path: each.kind for each in report.loss_reasons} == {
+        f"capabilities.reasoning.{name}".rstrip("."): kind for name, kind in lost.items()
+    }
 
 
 def test_generation_says_what_there_are_words_for() -> None:

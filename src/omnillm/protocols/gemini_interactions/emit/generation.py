@@ -6,7 +6,7 @@ import msgspec
 
 from omnillm.model.capabilities import CapabilitySet, OutputModality, ReasoningCapability, StructuredOutputConfig
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.differences.effort import effort_of
+from omnillm.protocols.differences.effort import effort_of, nearest
 from omnillm.protocols.differences.generation import drop_unsaid
 from omnillm.protocols.gemini_interactions.place import Place
 
@@ -38,11 +38,16 @@ def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
 
 def _think(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) -> None:
     losses = place.losses
+    if place.dialect.efforts == () and not place.is_own:
+        losses.drop(_REASONING, "the model takes no word on it")
+        return
     if reasoning.mode == "disabled" or reasoning.effort == "none":
         losses.approximate(f"{_REASONING}.mode" if reasoning.mode else f"{_REASONING}.effort", "said as the least thinking")
-        config["thinking_level"] = _LEAST
-    elif level := _level(reasoning, place):
-        config["thinking_level"] = level
+        level = _LEAST
+    else:
+        level = _level(reasoning, place)
+    if level:
+        config["thinking_level"] = level if place.is_own else _taken(level, place)
     if reasoning.include_thoughts is not None:
         config["thinking_summaries"] = "auto" if reasoning.include_thoughts else "none"
         if reasoning.summary:
@@ -71,6 +76,13 @@ def _level(reasoning: ReasoningCapability, place: Place) -> str:
         return effort
     losses.approximate(f"{_REASONING}.effort", "Gemini has minimal to xhigh")
     return "xhigh" if effort == "max" else "medium"
+
+
+def _taken(level: str, place: Place) -> str:
+    taken = nearest(level, place.dialect.efforts)
+    if taken != level:
+        place.losses.approximate(f"{_REASONING}.effort", "the nearest that the model knows")
+    return taken
 
 
 def emit_form(request: LlmRequest, place: Place) -> Any:
