@@ -143,8 +143,8 @@ class SyncGateway:
 
     `make` makes the gateway, such as `lambda: Gateway.from_config("omnillm.yaml")`. It is called in the process that asks first, and again
     in each that is forked later: a module may hold a `SyncGateway` before a server forks its workers. It is closed with its block, or when
-    the main thread ends. `timeout_s` is how long a call, or the next event of a stream, is waited for before it is given up with TimeoutError.
-    Live sessions (`Gateway.primitive_realtime`) need an event loop of your own.
+    the main thread ends. `timeout_s` is how long a call, or the next event of a stream, is waited for before it is given up with
+    TimeoutError. Live sessions (`Gateway.primitive_realtime`) need an event loop of your own.
     """
 
     def __init__(self, make: Callable[[], Gateway], *, timeout_s: float | None = None) -> None:
