@@ -41,16 +41,16 @@ def keep_files_in_memory():
 
 def rewrite_a_share(config):
     """Each of the workers that run the whole suite rewrites the asserts of some files, and keeps them for the others: all of them take 8 s of the processor."""
-    if config.args_source != config.ArgsSource.TESTPATHS or sys.dont_write_bytecode:
+    state = config.stash.get(rewrite.assertstate_key, None)
+    if state is None or config.args_source != config.ArgsSource.TESTPATHS or sys.dont_write_bytecode:
         return
     number, workers = int(config.workerinput["workerid"].removeprefix("gw")), config.workerinput["workercount"]
     for source in sorted(TESTS.rglob("test_*.py"))[number::workers]:
         kept = rewrite.get_cache_dir(source) / (source.stem + rewrite.PYC_TAIL)
-        if not kept.exists():
-            kept.parent.mkdir(exist_ok=True)
+        if not kept.exists() and rewrite.try_makedirs(kept.parent):
             with suppress(SyntaxError):  # whoever collects it tells
                 digest, code = rewrite._rewrite_test(source, config)
-                rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, digest, kept)
+                rewrite._write_pyc(state, code, digest, kept)
 
 
 @pytest.hookimpl(wrapper=True)
