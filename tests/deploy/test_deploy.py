@@ -20,6 +20,8 @@ from tests.docs.pages import ROOT
 from tests.ports import free_port
 from tests.test_wheel import build
 
+from omnillm.server.request_fields import SESSION_FIELDS
+
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 GATEWAY = COMPOSE["services"]["gateway"]
@@ -200,6 +202,7 @@ def test_nginx_takes_the_site(tmp_path: Path) -> None:
     issued.private_key_pem.write_to_path(tmp_path / "llm.example.com.key")
     site = (DEPLOY / "nginx.conf").read_text()
     assert f"127.0.0.1:{settings().server.port};" in site
+    assert "underscores_in_headers on;" in site or not any(b"_" in field for field in SESSION_FIELDS)
     (tmp_path / "site.conf").write_text(site.replace("/etc/ssl", str(tmp_path)).replace("listen 443", f"listen 127.0.0.1:{free_port()}"))
     (tmp_path / "nginx.conf").write_text(f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{ include {tmp_path}/site.conf; }}\n")
     read_tool("nginx", "-t", "-c", tmp_path / "nginx.conf", "-e", "stderr")
