@@ -146,6 +146,20 @@ LONG = {
     ),
     "signatures of an interaction's call that is none": (INTERACTIONS, MESSAGES, interaction(signature("call", "none"), 5_000)),
     "signatures of an interaction without a text": (INTERACTIONS, MESSAGES, interaction(signature("text", "0"), 5_000)),
+    "names that are required, whichever is chosen": (
+        CHAT,
+        MESSAGES,
+        chat(
+            "",
+            ',"tools":[{"type":"function","function":{"name":"f","parameters":'
+            + '{"anyOf":[' * 90
+            + '{"required":['
+            + listed(60_000, '"r#"')
+            + "]}"
+            + "]}" * 90
+            + "}}]",
+        ),
+    ),
     "pictures of one result, of which a half stands in it": (
         MESSAGES,
         GEMINI,

@@ -75,8 +75,10 @@ class _Gathered:
         for each in (self._definitions.pop(str(schema.get("$ref")), None), *_items(schema.get("allOf"))):
             required |= self.add(each, depth + 1)
         for choices in ("anyOf", "oneOf"):
-            ways = [self.add(each, depth + 1) for each in _items(schema.get(choices))]
-            required |= {name: None for name in (ways[0] if ways else ()) if all(name in way for way in ways)}
+            in_all, *ways = [self.add(each, depth + 1) for each in _items(schema.get(choices))] or [{}]
+            for way in ways:
+                in_all = {name: None for name in in_all if name in way}
+            required |= in_all
         return required
 
 
