@@ -113,10 +113,8 @@ class Circuit:
             self._move(PASSED)
 
     def free(self, grant: object) -> None:
-        """`grant` ended without telling anything, so the next one may probe. If the circuit was trusted meanwhile, its strikes are over."""
+        """`grant` ended without telling anything, so the next one may probe."""
         if grant in self.probes:
-            if self.state is CLOSED:
-                self.strikes = 0
             if grant is self.probes[-1] and len(self.probes) > self.width:
                 self.probe_until = 0.0
             self._forget(grant)
@@ -178,11 +176,12 @@ class Ramp(Circuit):
             super().passed(grant)
 
     def heed_silence(self, now: float) -> None:
-        """If the newest probe has been silent for long, all were let in. The strikes stay until one, which goes on, has ended well."""
+        """If the newest probe has been silent for long, all were let in. Else calls that take long would be refused for ever longer."""
         if self.state is not HALF_OPEN or not self.probes or now < self.probe_until:
             return
+        self.strikes = 0
         if self._is_full:
             self.width = 2 * len(self.probes) + 1
             self.probe_until = now + self.patience_s
         else:
-            self._move(PASSED)
+            super().passed(self.probes[-1])
