@@ -161,6 +161,17 @@ def test_a_model_that_fails_while_no_other_does_well_trips_the_key():
     assert desk.rest_of("a", "good") > 1.0
 
 
+def test_models_that_fail_in_turn_while_the_others_do_well_trip_the_key():
+    """Each has calls that go well, of which none would say of another's failure that it is the key's."""
+    desk = Desk(key("a"))
+    for _ in range(3):
+        assert desk.is_leasable("a", "third")
+        for verdict in [Verdict.SUCCESS, Verdict.LOST, Verdict.LOST]:
+            desk.call(verdict, model="first")
+            desk.call(verdict, model="second")
+    assert not desk.is_leasable("a", "third")
+
+
 def test_a_key_whose_probe_fails_rests_again_whatever_other_models_did():
     """The probe was to tell of the key; the model's own trouble is told as well, or it would stay half-open."""
     desk = Desk(key("a"))

@@ -55,6 +55,12 @@ class Breaker:
         self.consecutive = 0
         self._clear()
 
+    def is_failing(self, now: float) -> bool:
+        """Its last call failed, and it has not been resting for longer than its window."""
+        if now >= self.window.ends:
+            self.window.advance(now)
+        return self.consecutive > 0 and self.window.tokens > 0
+
     @property
     def is_sound(self) -> bool:
         """All calls of its window went well, and more than the probe."""

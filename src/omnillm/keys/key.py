@@ -156,8 +156,9 @@ class Key:
                 self.is_choosy = bool(self.models or self.denials or self.troubles)
 
     def did_badly(self, grant: object, model: str, now: float, dice: Dice) -> None:
-        """A failure is the model's own while other models do well, and else the key's."""
-        is_models_own = self.well_models.others_did_well(model, now)
+        """A failure is the model's own while other models do well and none of them fails as well, and else the key's."""
+        is_alone = not any(each.is_failing(now) for name, each in self.troubles.items() if name != model)
+        is_models_own = is_alone and self.well_models.others_did_well(model, now)
         if is_models_own or model in self.troubles:
             self.trouble(model).failed(grant, now, dice)
         if not is_models_own or grant in self.breaker.circuit.probes:
