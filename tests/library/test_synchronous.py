@@ -151,8 +151,8 @@ def test_a_signal_may_close_it_in_the_middle_of_an_asking(provider: FakeProvider
         gateway.call(REQUEST)
 
 
-def test_a_close_that_cannot_write_the_ledger_says_so(provider: FakeProvider, tmp_path: Path) -> None:
-    """As `Gateway.aclose` does."""
+def test_a_close_that_cannot_write_the_ledger_says_so(provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `Gateway.aclose` does; at the process's end nobody is there to be told, and executors still have to end."""
     keys, store = [KeyConfig(label="a", key="key-a")], f"sqlite:///{tmp_path}/ledger.db"
     gateway = SyncGateway(lambda: Gateway(ProviderEndpoint.openai(provider.base_url), keys=keys, store=store))
     gateway.call(REQUEST)
@@ -161,6 +161,11 @@ def test_a_close_that_cannot_write_the_ledger_says_so(provider: FakeProvider, tm
     gateway.call(REQUEST)
     with pytest.raises(LedgerUnavailable, match="cannot be written"):
         gateway.close()
+    told: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    assert gateway._home
+    gateway._home.end_last()
+    assert [each.exc_type for each in told] == [LedgerUnavailable]
 
 
 SHARED: dict[str, SyncGateway] = {}

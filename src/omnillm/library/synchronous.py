@@ -38,7 +38,7 @@ class Home:
             begun.cancel()  # who is interrupted meanwhile has none
             raise
         # `atexit` is too late: the executors have ended by then, and the ledger is closed in one.
-        threading._register_atexit(partial(_if_there, WeakMethod(self.end)))  # type: ignore[attr-defined]  # noqa: SLF001
+        threading._register_atexit(partial(_if_there, WeakMethod(self.end_last)))  # type: ignore[attr-defined]  # noqa: SLF001
 
     def _run(self, make: Callable[[], Gateway], begun: Future[Gateway]) -> None:
         try:
@@ -85,17 +85,22 @@ class Home:
         work.close()
         return None
 
-    def end(self) -> None:
-        """Whoever waits for an answer is told `shutting_down`. Raises what the end raises. Idempotent; in a forked process nothing."""
+    def end(self) -> BaseException | None:
+        """Whoever waits for an answer is told `shutting_down`. Returns what the end raised. Idempotent; in a forked process nothing."""
         if self.process != os.getpid():
-            return
+            return None
         with self._lock:
             if not self._is_over:
                 self._is_over = True
                 self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
-        if self._failure is not None:
-            raise self._failure
+        return self._failure
+
+    def end_last(self) -> None:
+        """At the process's end, where a raise would keep the executors from their own."""
+        failure = self.end()
+        if failure is not None:
+            threading.excepthook(threading.ExceptHookArgs((type(failure), failure, failure.__traceback__, self._thread)))
 
 
 def _if_there(method: "WeakMethod[Callable[[], None]]") -> None:
@@ -176,11 +181,15 @@ class SyncGateway:
             return self._home
 
     def close(self) -> None:
-        """Close the gateway for good: calls under way are told Unavailable `shutting_down`, and settled. Idempotent."""
+        """Close the gateway for good: calls under way are told Unavailable `shutting_down`, and settled. Idempotent.
+
+        Raises LedgerUnavailable where the last rows cannot be written.
+        """
         with self._lock:
             self._is_closed = True
-            if self._home is not None:
-                self._home.end()
+            failure = None if self._home is None else self._home.end()
+        if failure is not None:
+            raise failure
 
     call = _blocking(Gateway.call)
     stream = _streaming(Gateway.stream)
