@@ -107,7 +107,7 @@ def test_function_takes_one_object(schema: dict[str, Any], members: dict[str, An
 def test_function_that_is_nested_too_deeply_is_a_mistake() -> None:
     """Of whoever made it: also where what it chooses among is gathered first."""
     deep: dict[str, Any] = {}
-    for _ in range(3_000):
+    for _ in range(20_000):
         deep = {"a": deep}
     function = ToolDefinition(name="f", input_schema={"anyOf": [{"properties": deep}]})
     request = LlmRequest(model="m", input=(user("Hi"),), capabilities=CapabilitySet(tools=(function,)))
