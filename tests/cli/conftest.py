@@ -1,12 +1,25 @@
 """Commands in this process: what a process of its own adds is asked once of each command that reads or writes a pipe."""
 
+import signal
 import sys
+from collections.abc import Iterator
 from io import BytesIO, TextIOWrapper
 
 import pytest
 from tests.cli.running import Ran, Run
 
 from omnillm.cli.main import main
+
+HEEDED = (signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """`serve` heeds them in its own way, and this process, from which others are forked, goes on."""
+    before = [signal.getsignal(each) for each in HEEDED]
+    yield
+    for each, handler in zip(HEEDED, before, strict=True):
+        signal.signal(each, handler)
 
 
 @pytest.fixture

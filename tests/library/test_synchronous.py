@@ -185,6 +185,8 @@ def test_a_forked_worker_has_its_own(provider: FakeProvider) -> None:
         assert ask_shared()
         with multiprocessing.get_context("fork").Pool(2) as workers:
             assert all(workers.apply(ask_shared) for _ in range(3))
+            workers.close()
+            workers.join()  # each ends by itself, its gateway with it
         assert ask_shared()
         assert len(provider.log) == 5
         assert gateway.budget_used_usd() * 10**9 == 2 * 32_800
@@ -203,6 +205,8 @@ def test_a_forked_worker_has_its_own(provider: FakeProvider) -> None:
         try:
             with multiprocessing.get_context("fork").Pool(1) as workers:
                 assert workers.apply_async(ask_shared).get(10)
+                workers.close()
+                workers.join()
         finally:
             may_begin.set()
         assert beginning.result().content_text
