@@ -1,4 +1,4 @@
-"""How fast a ledger takes reservations, and how long its reports take over many calls: `python -m benchmarks.ledger [ROWS] [postgres]`.
+"""How fast a ledger takes reservations, and how long its reports take over many calls: `python -m benchmarks.ledger [ROWS [postgres]]`.
 
 First so many callers at once reserve durably and settle behind, call after call, in a new ledger whose disk is the machine's own (with
 `postgres`: a server of the tests' package, as it comes, `fsync` on). Then rows are written through the store itself, as a gateway posts
@@ -7,6 +7,7 @@ the clock and of the processor (which a busy machine does not change; PostgreSQL
 the retention.
 """
 
+import argparse
 import asyncio
 import subprocess
 import sys
@@ -184,5 +185,8 @@ def main(rows: int, kind: str) -> None:
 
 
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
-    main(numbers[0] if numbers else ROWS, "postgres" if "postgres" in sys.argv else "sqlite")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ledger", description=__doc__)
+    parser.add_argument("rows", type=int, nargs="?", default=ROWS, help="calls that the reports are of")
+    parser.add_argument("kind", nargs="?", default="sqlite", choices=("sqlite", "postgres"))
+    asked = parser.parse_args()
+    main(asked.rows, asked.kind)

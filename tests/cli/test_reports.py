@@ -196,6 +196,7 @@ def test_one_request_opens_up(run, ledger):
         (("requests", "--since", "2026-11-30T08:00:00Z", "--until", "2026-11-29"), "until must not be before since"),
         (("requests", "--status", "x"), "status must be"),
         (("requests", "--limit", "0"), "limit must be"),
+        (("requests", "--before", "zz"), "before must be"),
     ],
 )
 def test_wrong_questions_are_refused(run, ledger, arguments, words):

@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from time import process_time, thread_time
+from urllib.parse import quote
 
 import pytest
 from msgspec.structs import asdict
@@ -252,6 +253,8 @@ async def test_requests_page_and_open_up(gateway: Running) -> None:
     assert (await get(gateway, f"/admin/v1/requests?before={older['request_id']}")).json["requests"] == []
     for limit in ("0", "-1", "1001", "1.5", "x", "", "%C2%B2", "9" * 5000):
         assert (await get(gateway, f"/admin/v1/requests?limit={limit}")).status == 400
+    for before in ("zz", newest["request_id"][:-1], newest["request_id"].upper(), "g" * 32, "%00", "\u0660" * 32):
+        assert (await get(gateway, f"/admin/v1/requests?before={quote(before)}")).status == 400, before
     for unknown in (newest["request_id"][:-1], newest["request_id"] + "0", "f" * 32, "x", "%25", "'--"):
         assert (await get(gateway, f"/admin/v1/requests/{unknown}")).status == 404
 

@@ -52,7 +52,7 @@ def requests(  # noqa: PLR0913, PLR0917  a command line's options
         "lossy": "true" if lossy else None,
     }
     only = written.read_filter({name: text for name, text in conditions.items() if text is not None})
-    most = written.read_limit(limit)
+    most, before = written.read_limit(limit), written.read_before(before)
     with looking(config, ledger) as connection:
         if request_id:
             typer.echo(msgspec.json.format(msgspec.json.encode(_one(connection, request_id))))

@@ -44,8 +44,8 @@ class AdminApi:
     async def requests(self, request: Request) -> Response:
         query = read_query(request, "limit", "before", "format", *reports.REQUEST_FILTERS)
         limit = reports.read_limit(query.get("limit", str(reports.PAGE_ROWS)))
-        only = reports.read_filter(query)
-        rows = await self._instruments.store.requests(limit=limit + 1, before=query.get("before", ""), only=only)
+        before, only = reports.read_before(query.get("before", "")), reports.read_filter(query)
+        rows = await self._instruments.store.requests(limit=limit + 1, before=before, only=only)
         if query.get("format") == "csv":
             return csv_reply(await asyncio.to_thread(reports.requests_csv, rows[:limit]))
         return json_reply(reports.requests_document(rows, limit))

@@ -19,6 +19,7 @@ from omnillm.usage import Usage
 
 PAGE_ROWS, MOST_ROWS = 100, 1000
 REQUEST_FILTERS = ("virtual_key", "model", "provider", "outcome", "status", "since", "until", "min_cost_usd", "lossy")
+REQUEST_ID: Final = re.compile("[0-9a-f]{32}")
 BACKWARDS = "until must not be before since: there would be nothing between them."
 FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"
 """The wide ones of East Asian keyboards are formulas there."""
@@ -31,6 +32,13 @@ def read_limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS)) and 1 <= int(text) <= MOST_ROWS):
         raise BadRequest(f"limit must be a whole number from 1 to {MOST_ROWS}.")
     return int(text)
+
+
+def read_before(text: str) -> str:
+    """The id behind which a page begins; "" is the newest call's. BadRequest: no id, which would compare with the ids all the same."""
+    if text and not REQUEST_ID.fullmatch(text):
+        raise BadRequest("before must be the id of a call, as `next` gives it: 32 hexadecimal digits.")
+    return text
 
 
 def read_days(since: str, until: str) -> tuple[str, str]:
