@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from omnillm.gateway.budgets.budget_calendar import WRONG_S
 from omnillm.gateway.settlement import Settlement
 from omnillm.records import id_wall_ms
 from omnillm.testing import ManualClock
@@ -30,13 +31,20 @@ def settlement() -> Settlement:
     )
 
 
-def test_ids_ascend_whatever_the_clock_does(settlement: Settlement) -> None:
-    """Also within a millisecond, and when it steps back: pages of the ledger, and what is later of two claims, go by them."""
-    walls = [1000.0] * 50 + [999.0] * 50 + [1000.001] * 50 + [2000.0]
+def test_ids_ascend_though_the_clock_steps_back(settlement: Settlement) -> None:
+    """By up to an hour, and within a millisecond: pages of the ledger, and what is later of two claims, go by them."""
+    walls = [9000.0] * 50 + [8999.0] * 50 + [9000.001] * 50 + [9001.0 - WRONG_S] * 50 + [19_000.0]
     ids = [settlement.make_id(wall) for wall in walls]
     assert ids == sorted(set(ids))
     assert {len(each) for each in ids} == {32}
-    assert (id_wall_ms(ids[0]), id_wall_ms(ids[-1])) == (1_000_000, 2_000_000)
+    assert (id_wall_ms(ids[0]), id_wall_ms(ids[-1])) == (9_000_000, 19_000_000)
+
+
+def test_ids_follow_a_clock_that_was_years_ahead_back(settlement: Settlement) -> None:
+    """By its id a call is found in its days, and deleted when it is old: not years later, until the next start."""
+    ids = [settlement.make_id(wall) for wall in (2e9, 1e9, 1e9, 1e9 + 1)]
+    assert [id_wall_ms(each) for each in ids] == [2 * 10**12, 10**12, 10**12, 10**12 + 1000]
+    assert ids[1:] == sorted(set(ids[1:]))
 
 
 def test_each_moment_has_its_day(settlement: Settlement) -> None:

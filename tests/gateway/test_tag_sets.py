@@ -27,6 +27,13 @@ def test_a_new_day_begins_anew_and_a_late_call_of_the_old_one_does_not() -> None
     assert [sets.kept(tags, "ada", "", day) for tags, day in (("a=3", "2026-11-28"), ("a=4", "2026-11-29"))] == [OTHER, OTHER]
 
 
+def test_a_clock_that_was_ahead_spends_no_later_day() -> None:
+    """Of the years to come for a moment: the days until then have their own texts all the same."""
+    sets = TagSets(1)
+    days = ("2026-11-29", "2031-01-03", "2026-11-29", "2026-11-30", "2026-12-01", "2031-01-03")
+    assert [sets.kept(f"a={number}", "ada", "", day) for number, day in enumerate(days)] == ["a=0", "a=1", OTHER, "a=3", "a=4", "a=5"]
+
+
 def test_the_keys_own_tags_are_its_operators_and_always_kept() -> None:
     """They are no more than keys."""
     sets = TagSets(1)

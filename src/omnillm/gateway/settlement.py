@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from omnillm.admission.asks import Ask, Ticket, Wait
 from omnillm.clock import Clock, civil_day
@@ -11,6 +11,7 @@ from omnillm.gateway.beside import Beside, Done
 from omnillm.gateway.bindings import Bindings, Pin
 from omnillm.gateway.bridges.bridge import Bridge, Bridges
 from omnillm.gateway.bridges.family_bridge import FamilyBridge
+from omnillm.gateway.budgets.budget_calendar import WRONG_S
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.ended import EndedCalls
@@ -27,6 +28,8 @@ from omnillm.protocols.bulk import is_laborious, is_laborious_to_weigh
 from omnillm.records import ID_RANDOM_BITS
 from omnillm.routing.target import Plan
 
+FARTHEST_BACK: Final = (WRONG_S * 1000) << ID_RANDOM_BITS
+"""From the last id: a clock that steps back by more is followed, as budgets do. Calls would else be found and deleted by a time to come."""
 Worded = tuple[Bridge | FamilyBridge | None, Quote, Pairs]
 """Of a call: its bridge, if it has one, its quote, and (provider, model) of the targets that may be tried."""
 
@@ -136,9 +139,9 @@ class Settlement:
         case.ticket, case.periods = answer, answer.periods
 
     def make_id(self, wall: float) -> str:
-        """32 hex digits: 48 bits of Unix milliseconds, then 80 random ones. Within a process each id is above the one before."""
+        """32 hex digits: 48 bits of Unix milliseconds, then 80 random ones. Each is above the one before, unless the clock was wrong."""
         number = (int(wall * 1000) << ID_RANDOM_BITS) + self._random_bits(ID_RANDOM_BITS)
-        if number <= self._last_id:
+        if self._last_id - FARTHEST_BACK < number <= self._last_id:
             number = self._last_id + 1 + self._random_bits(ID_RANDOM_BITS // 2)  # a step that nobody can guess, and many of which fit
         self._last_id = number
         return number.to_bytes(16).hex()  # half as long as to format it

@@ -8,24 +8,27 @@ from typing import Final
 OTHER: Final = "x-omnillm-tags=other"
 """In the place of the tags of a call that were too many."""
 
+DAYS: Final = 2
+
 
 class TagSets:
-    """Counts them since the day began, or the process did."""
+    """Counts them by the day, since the process began."""
 
-    __slots__ = ("_day", "_seen", "most")
+    __slots__ = ("_days", "most")
 
     def __init__(self, most: int) -> None:
         self.most = most
         """A caller and day."""
-        self._day = ""
-        self._seen: dict[str, set[int]] = {}
+        self._days: dict[str, dict[str, set[int]]] = {}
+        """The two that were begun last, by caller: calls end behind midnight, and a clock that was ahead is set back."""
 
     def kept(self, tags: str, caller: str, own: str, day: str) -> str:
         """The tags that a call's row has, of those that it came with. `own`: the virtual key's."""
-        if day > self._day:
-            self._day = day
-            self._seen.clear()
-        seen = self._seen.setdefault(caller, set())
+        if day not in self._days:
+            self._days[day] = {}
+            if len(self._days) > DAYS:
+                del self._days[next(iter(self._days))]
+        seen = self._days[day].setdefault(caller, set())
         text = hash(tags)
         if text not in seen:
             if len(seen) >= self.most and tags != own:
