@@ -1,23 +1,53 @@
-"""The place in a canonical value where an emitter stands, so that a loss can name it."""
+"""The place in a canonical value where an emitter stands, so that a loss can name it. Each protocol's `Place` adds what it alone needs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
+from omnillm.protocols.codec import NO_NAMES, Dialect
 from omnillm.protocols.loss import Losses
 
 
-class Position:
+class Position(msgspec.Struct, eq=False, gc=False):
     """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
 
-    __slots__ = ()
     losses: Losses
-    root: str
-    """input, or candidates."""
-    number: int
+    protocol: str = ""
+    """In which what is written came; "": the library's own words."""
+    is_own: bool = False
+    """Whether it came in the protocol in which it is written."""
+    is_reply: bool = False
+    dialect: Dialect = Dialect()
+    """Of the provider; a reply has none."""
+    names: Mapping[str, str] = NO_NAMES
+    """Of a reply: functions that had to be renamed, as in `ReplyContext`."""
+    number: int = 0
     """Of the item, or of the candidate."""
-    member: str
-    """Of what holds the part: its list of parts."""
-    part: int
+    part: int = 0
+    result: str = ""
+    """The member that holds the part, if that is a part of a tool's result."""
+
+    @property
+    def root(self) -> str:
+        return "candidates" if self.is_reply else "input"
+
+    @property
+    def member(self) -> str:
+        """The member of the item, or of the candidate, that holds the part."""
+        return self.result or ("message.parts" if self.is_reply else "parts")
+
+    @property
+    def has_own_extensions(self) -> bool:
+        """Whether vendor extensions are members of the protocol in which they are written, or the caller's own words for every provider."""
+        return self.is_own or not (self.protocol or self.is_reply)
+
+    def within(self, parts: Iterable[Any]) -> Iterator[Any]:
+        """Stand at each part of a tool's result, one after the other, and then again where it stood before."""
+        outer, self.result = (self.result, self.part), "content"
+        for self.part, part in enumerate(parts):
+            yield part
+        self.result, self.part = outer
 
     def here(self, member: str = "") -> str:
         """Return the path of the part, or of a member of it."""
@@ -26,6 +56,10 @@ class Position:
     def around(self, member: str = "") -> str:
         """Return the path of what holds the part, or of a member of it."""
         return f"{self.root}[{self.number}]{member}"
+
+    def everywhere(self, member: str) -> str:
+        """Return the path of a member of all parts, where what is lost of it is told once."""
+        return f"{self.root}[*].{self.member}[*]{member}"
 
     def drop(self, member: str, detail: str) -> None:
         self.losses.drop(self.here(member), detail)

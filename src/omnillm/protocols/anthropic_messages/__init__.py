@@ -6,11 +6,11 @@ from omnillm.protocols.anthropic_messages.emit.reply import emit_reply
 from omnillm.protocols.anthropic_messages.emit.request import emit_request
 from omnillm.protocols.anthropic_messages.emit.stream import MessageEncoder
 from omnillm.protocols.anthropic_messages.failure import read_failure, read_headroom, write_fault, write_stream_fault
-from omnillm.protocols.anthropic_messages.parse.blocks import NAME
 from omnillm.protocols.anthropic_messages.parse.reply import parse_reply
 from omnillm.protocols.anthropic_messages.parse.request import OwnRequest, parse_request
 from omnillm.protocols.anthropic_messages.parse.stream import MessageDecoder
 from omnillm.protocols.anthropic_messages.peek import peek_reply, peek_request, weigh
+from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.stream import MessageWatch, shown_call
 from omnillm.protocols.anthropic_messages.threads import message_made, messages_named
 from omnillm.protocols.codec import Codec

@@ -5,10 +5,10 @@ from typing import Any
 
 from omnillm.model.media import FileSource, InlineSource, MediaSource, TextSource, UrlSource
 from omnillm.model.message import File, ImageBase64, ImageFile, ImageUrl
+from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.base64_text import decode, encode
 from omnillm.protocols.shapes import Unfit, mapping, optional_flag, optional_mapping, optional_text, text
 
-_NAME = "anthropic_messages"
 IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 PDF = "application/pdf"
 PLAIN = "text/plain"
@@ -28,7 +28,7 @@ def parse_image(block: dict[str, Any]) -> ImageBase64 | ImageUrl | ImageFile | N
         return ImageBase64(data=source.data, media_type=source.media_type)
     if isinstance(source, UrlSource):
         return ImageUrl(url=source.url)
-    return ImageFile(file_id=source.file_id, protocol=_NAME) if isinstance(source, FileSource) else None
+    return ImageFile(file_id=source.file_id, protocol=NAME) if isinstance(source, FileSource) else None
 
 
 def parse_document(block: dict[str, Any]) -> File | None:
@@ -75,7 +75,7 @@ _READ: dict[str, Callable[[dict[str, Any]], MediaSource]] = {
     "base64": _read_base64,
     "text": _read_text,
     "url": _read_url,
-    "file": lambda source: FileSource(file_id=text(source.get("file_id"), "source.file_id"), protocol=_NAME),
+    "file": lambda source: FileSource(file_id=text(source.get("file_id"), "source.file_id"), protocol=NAME),
 }
 
 

@@ -9,6 +9,7 @@ from omnillm.model.message import VendorExtensions
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.effort import SMALLEST_BUDGET, budget_of, effort_of
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.position import Position
 from omnillm.protocols.shapes import optional_integer, optional_mapping, optional_text, rest, text
 
 _PATH = "capabilities.reasoning"
@@ -61,11 +62,12 @@ def parse_reasoning(body: dict[str, Any], extensions: VendorExtensions) -> Reaso
     )
 
 
-def plan_thinking(reasoning: ReasoningCapability | None, dialect: Dialect, losses: Losses, *, is_own: bool) -> Thinking:
-    """Decide what is written. `is_own`: the request was written for the Messages API, and keeps its words."""
+def plan_thinking(reasoning: ReasoningCapability | None, place: Position) -> Thinking:
+    """Decide what is written. A request that was written for the Messages API keeps its words."""
     if reasoning is None:
         return Thinking()
-    if not is_own:
+    dialect, losses = place.dialect, place.losses
+    if not place.is_own:
         losses.drop_extensions(reasoning.vendor_extensions, f"{_PATH}.", "the Messages API does not know it")
         return _shown(reasoning, _bridged(reasoning, dialect, losses), losses)
     if reasoning.mode == "enabled" and dialect.thinks_adaptively:
@@ -148,15 +150,15 @@ def _shown(reasoning: ReasoningCapability, plan: Thinking, losses: Losses) -> Th
     return msgspec.structs.replace(plan, thinking={**(plan.thinking or {}), "display": _DISPLAYS[shown]})
 
 
-def fit_budget(plan: Thinking, max_tokens: int, dialect: Dialect, losses: Losses) -> Thinking:
+def fit_budget(plan: Thinking, max_tokens: int, place: Position) -> Thinking:
     """Bring a bridged budget into [1024, max_tokens - 1]; off where that is empty, for the cap is a promise about money."""
     if plan.budget is None:
         return plan
     if max_tokens <= SMALLEST_BUDGET:
-        losses.approximate(_PATH, "off, for the output cap leaves no room for it")
-        return without_thinking(dialect)
+        place.losses.approximate(_PATH, "off, for the output cap leaves no room for it")
+        return without_thinking(place.dialect)
     budget = min(max(plan.budget, SMALLEST_BUDGET), max_tokens - 1)
     if budget != plan.budget:
-        losses.approximate(f"{_PATH}.budget_tokens", "brought between 1024 and the output cap")
+        place.losses.approximate(f"{_PATH}.budget_tokens", "brought between 1024 and the output cap")
         plan = msgspec.structs.replace(plan, budget=budget, thinking={**(plan.thinking or {}), "budget_tokens": budget})
     return plan

@@ -9,8 +9,8 @@ from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.bedrock_converse.parse.reply import parse_reply
 from omnillm.protocols.bedrock_converse.parse.stream import ConverseDecoder
 from omnillm.protocols.bedrock_converse.peek import peek_reply, peek_request, weigh
+from omnillm.protocols.bedrock_converse.place import NAME
 from omnillm.protocols.bedrock_converse.stream import ConverseWatch
-from omnillm.protocols.bedrock_converse.writer import NAME
 from omnillm.protocols.codec import Codec
 from omnillm.protocols.protocol import Protocol
 

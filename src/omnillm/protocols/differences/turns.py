@@ -1,4 +1,4 @@
-"""Messages that take turns, as Claude and Converse want them, and where in the canonical conversation they come from."""
+"""Messages that take turns, as Claude and Converse want them."""
 
 from typing import Any
 
@@ -7,14 +7,6 @@ from omnillm.protocols.loss import Losses
 
 _BEGIN, _GO_ON = "Begin.", "Continue."
 Block = dict[str, Any]
-Place = tuple[str, int, str, int]
-"""Where a part stands: ("input", 2, "parts", 0) is input[2].parts[0]."""
-
-
-def path_of(place: Place, member: str = "") -> str:
-    outer, item, inner, part = place
-    path = f"{outer}[{item}].{inner}[{part}]"
-    return f"{path}.{member}" if member else path
 
 
 def around_result(result: ToolResult) -> tuple[str, str]:

@@ -3,51 +3,25 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+import msgspec
+
 from omnillm.model.message import VendorExtensions
-from omnillm.protocols.codec import NO_NAMES, Dialect
 from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_PART, fitted
-from omnillm.protocols.loss import Losses
 from omnillm.protocols.position import Position
 
 NAME = "gemini_generate_content"
-_DIALECT = Dialect()
 
 
-class Place(Position):
-    # fmt: off
-    __slots__ = (
-        "awaits_call", "calls", "dialect", "is_own", "is_reply", "losses", "media", "member", "names", "number", "part", "provider", "root",
-    )
-    # fmt: on
-    protocol: ClassVar[str] = NAME
-
-    def __init__(
-        self,
-        losses: Losses,
-        *,
-        is_own: bool,
-        dialect: Dialect = _DIALECT,
-        is_reply: bool = False,
-        names: Mapping[str, str] = NO_NAMES,
-    ) -> None:
-        self.losses = losses
-        self.is_own = is_own
-        """Whether what is written came in this protocol."""
-        self.dialect = dialect
-        self.provider = dialect.provider
-        self.is_reply = is_reply
-        self.names = names
-        self.calls: dict[str, str] = {}
-        """Names of the functions called so far, by call, in the order of the calls."""
-        self.media: list[dict[str, Any]] = []
-        """Of results, to be said after all results of their step."""
-        self.awaits_call = False
-        """Whether the next call is the first of its step."""
-        self.root = "candidates" if is_reply else "input"
-        self.number = 0
-        self.member = "message.parts" if is_reply else "parts"
-        self.part = 0
+class Place(Position, eq=False, gc=False):
+    own_protocol: ClassVar[str] = NAME
+    """In which is written."""
+    calls: dict[str, str] = msgspec.field(default_factory=dict)
+    """Names of the functions called so far, by call, in the order of the calls."""
+    media: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    """Of results, to be said after all results of their step."""
+    awaits_call: bool = False
+    """Whether the next call is the first of its step."""
 
     def shows_id(self, call_id: str) -> bool:
         """Tell whether a call's id is written: one that was not made here, where ids are known."""

@@ -12,9 +12,8 @@ OF_CONTENT = "content."
 """With what the kinds of native parts begin that stand inside a step; the others are steps."""
 
 
-class Place(generate_content.Place):
-    __slots__ = ()
-    protocol: ClassVar[str] = NAME
+class Place(generate_content.Place, eq=False, gc=False):
+    own_protocol: ClassVar[str] = NAME
 
     def extend(
         self,

@@ -38,7 +38,7 @@ def write_annotation(citation: Citation, offset: int, length: int, where: tuple[
     """`length`: of the text that is cited for, where the citation names no place in it."""
     place, number = where
     native = citation.native if citation.protocol == NAME else None
-    if type(native) is dict and (place.dialect is not None or (not offset and _is_known(native))):
+    if type(native) is dict and (not place.is_reply or (not offset and _is_known(native))):
         return native
     if not citation.url:
         place.drop(f".citations[{number}]", "Chat cites URLs only")

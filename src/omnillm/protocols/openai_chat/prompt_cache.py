@@ -73,7 +73,7 @@ def write_mark(out: dict[str, Any], mark: CacheControl, place: Place) -> None:
         place.drop(".cache_control", "the prompt cache is disabled")
     elif place.is_openai:
         out[BREAKPOINT] = written_breakpoint(mark, place)
-    elif not place.is_native:
+    elif not place.is_own:
         place.drop(".cache_control", "the host caches by its own rules")
     elif mark.ttl in {"30m", "12h"}:
         out[BREAKPOINT] = {"mode": "explicit", "ttl": mark.ttl}
@@ -143,8 +143,8 @@ def _takeable(policy: PromptCachePolicy, place: Place) -> PromptCachePolicy:
 
 def _write_options(policy: PromptCachePolicy, body: dict[str, Any], place: Place) -> None:
     options = policy.vendor_extensions
-    written = options if place.is_native else {name: value for name, value in options.items() if name in _OPTIONS}
-    if not place.is_native and written.get("ttl") not in _OPTION_TERMS:
+    written = options if place.is_own else {name: value for name, value in options.items() if name in _OPTIONS}
+    if not place.is_own and written.get("ttl") not in _OPTION_TERMS:
         written = {name: value for name, value in written.items() if name != "ttl"}
     for name in options.keys() - written.keys():
         place.losses.drop(f"{_CONFIG}.vendor_extensions.{name}", "Chat has no such option")

@@ -1,46 +1,25 @@
 """What may be written of the part at which an emitter stands."""
 
-from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.tool_names import short_id
-from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_responses.namespaces import NO_SPACES
+from omnillm.protocols.openai_responses.namespaces import NO_SPACES, Spaces
 from omnillm.protocols.position import Position
 
 NAME = "openai_responses"
-_DIALECT = Dialect()
 _LONGEST_ID = 64
 """Of a tool call."""
 
 
-class Place(Position):
-    # fmt: off
-    __slots__ = (
-        "dialect", "has_own_extensions", "is_own", "losses", "member", "number", "part", "protocol", "root", "spaces", "takes_marks",
-    )
-    # fmt: on
-
-    def __init__(self, losses: Losses, *, protocol: str, dialect: Dialect = _DIALECT, is_reply: bool = False) -> None:
-        self.losses = losses
-        self.protocol = protocol
-        """In which what is written came; "": the library's own."""
-        self.is_own = protocol == NAME
-        """Whether what is written came in this protocol."""
-        self.has_own_extensions = self.is_own or (not protocol and not is_reply)
-        self.dialect = dialect
-        self.spaces = NO_SPACES
-        """Of the tools that the request has in namespaces."""
-        self.takes_marks = True
-        """Whether marks of the prompt cache may be written at all."""
-        self.root = "candidates" if is_reply else "input"
-        self.number = 0
-        self.member = "message.parts" if is_reply else "parts"
-        self.part = 0
+class Place(Position, eq=False, gc=False):
+    spaces: Spaces = NO_SPACES
+    """Of the tools that the request has in namespaces."""
+    takes_marks: bool = True
+    """Whether marks of the prompt cache may be written at all."""
 
     def written_id(self, call_id: str) -> str:
         """Return the id of a call as the API takes it."""
         if len(call_id) <= _LONGEST_ID or self.is_own:
             return call_id
-        self.losses.approximate(f"{self.root}[*].{self.member}[*].call_id", f"shortened: Responses takes {_LONGEST_ID} characters")
+        self.losses.approximate(self.everywhere(".call_id"), f"shortened: Responses takes {_LONGEST_ID} characters")
         return short_id(call_id, _LONGEST_ID)
 
     def takes_id(self) -> bool:

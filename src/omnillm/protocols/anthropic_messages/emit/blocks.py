@@ -18,6 +18,7 @@ from omnillm.model.message import (
     ImageFile,
     ImageUrl,
     Json,
+    Message,
     Native,
     Reasoning,
     Refusal,
@@ -34,140 +35,139 @@ from omnillm.protocols.anthropic_messages.emit.media import (
     emit_image_url,
     emit_video,
 )
-from omnillm.protocols.anthropic_messages.emit.writer import BlockWriter
-from omnillm.protocols.anthropic_messages.parse.blocks import NAME
+from omnillm.protocols.anthropic_messages.place import NAME, Place
 from omnillm.protocols.anthropic_messages.retrieved import BLOCK, block_of
 from omnillm.protocols.differences.arguments import input_of
 from omnillm.protocols.differences.tool_names import plain_id
-from omnillm.protocols.differences.turns import Block, Place, around_result, path_of
+from omnillm.protocols.differences.turns import Block, around_result
 from omnillm.protocols.envelope import is_readable
 
 
-def emit_block(part: Any, place: Place, writer: BlockWriter) -> Block | None:
+def emit_block(part: Any, place: Place) -> Block | None:
     """Write one part; None where nothing is left of it, which is in the losses then."""
-    if writer.is_own and part.vendor_extensions and type(part) is Text and (retrieved := block_of(part)) is not None:
-        return _retrieved(part, retrieved, place, writer)
-    block = _BLOCKS[type(part)](part, place, writer)
+    if place.is_own and part.vendor_extensions and type(part) is Text and (retrieved := block_of(part)) is not None:
+        return _retrieved(part, retrieved, place)
+    block = _BLOCKS[type(part)](part, place)
     if block is None:
         return None
-    if place[0] == "input" and not writer.is_own and block["type"] == "text" and block["text"].isspace():
-        writer.drop(place, "a text of blanks alone")
+    if block["type"] == "text" and block["text"].isspace() and not (place.is_own or place.is_reply):
+        place.drop("", "a text of blanks alone")
         return None
     if part.cache_control is not None or part.vendor_extensions:
-        writer.finish(block, part, place)
+        place.finish(block, part)
     return block
 
 
-def emit_blocks(parts: Any, item: int, member: str, writer: BlockWriter) -> list[Block]:
+def emit_blocks(message: Message, place: Place) -> list[Block]:
     blocks = []
-    for number, part in enumerate(parts):
-        if (block := emit_block(part, ("input", item, member, number), writer)) is not None:
+    for place.part, part in enumerate(message.parts):
+        if (block := emit_block(part, place)) is not None:
             blocks.append(block)
     return blocks
 
 
-def citations_of(citations: tuple[Citation, ...], place: Place, writer: BlockWriter) -> list[Any]:
+def citations_of(citations: tuple[Citation, ...], place: Place) -> list[Any]:
     natives = [citation.native for citation in citations if citation.protocol == NAME and type(citation.native) is dict]
     if len(natives) < len(citations):
-        writer.drop(place, "a citation points into a document or result of the Messages API", "citations")
+        place.drop(".citations", "a citation points into a document or result of the Messages API")
     return natives
 
 
-def call_id_of(call_id: str, place: Place, writer: BlockWriter) -> str:
+def call_id_of(call_id: str, place: Place) -> str:
     plain = plain_id(call_id)
     if plain != call_id:
-        writer.approximate(place, "ids of tool calls are letters, digits, _ and -", "call_id")
+        place.approximate(".call_id", "ids of tool calls are letters, digits, _ and -")
     return plain
 
 
-def _text(part: Text, place: Place, writer: BlockWriter) -> Block | None:
+def _text(part: Text, place: Place) -> Block | None:
     if part.signature is not None:
-        writer.drop(place, "a signature on text is another protocol's", "signature")
+        place.drop(".signature", "a signature on text is another protocol's")
     if not part.text:
-        writer.drop(place, "an empty text")
+        place.drop("", "an empty text")
         return None
     block: Block = {"type": "text", "text": part.text}
-    if part.citations and (citations := citations_of(part.citations, place, writer)):
+    if part.citations and (citations := citations_of(part.citations, place)):
         block["citations"] = citations
     return block
 
 
-def _retrieved(part: Text, value: Block, place: Place, writer: BlockWriter) -> Block:
+def _retrieved(part: Text, value: Block, place: Place) -> Block:
     block = dict(value)
     extensions = {name: value for name, value in part.vendor_extensions.items() if name != BLOCK}
-    writer.finish(block, replace(part, vendor_extensions=extensions), place)
+    place.finish(block, replace(part, vendor_extensions=extensions))
     return block
 
 
-def _reasoning(part: Reasoning, place: Place, writer: BlockWriter) -> Block | None:
+def _reasoning(part: Reasoning, place: Place) -> Block | None:
     opaque = part.opaque
     if opaque is None:
-        writer.drop(place, "reasoning without a signature")
+        place.drop("", "reasoning without a signature")
         return None
-    if not is_readable(opaque, NAME, writer.provider):
-        writer.drop(place, "its signature is another provider's")
+    if not is_readable(opaque, NAME, place.dialect.provider):
+        place.drop("", "its signature is another provider's")
         return None
-    return reasoning_block(part, opaque.value, place, writer)
+    return reasoning_block(part, opaque.value, place)
 
 
-def reasoning_block(part: Reasoning, value: str, place: Place, writer: BlockWriter) -> Block:
+def reasoning_block(part: Reasoning, value: str, place: Place) -> Block:
     """Write reasoning with a signature (or redacted data) that is text already."""
     if part.is_redacted:
         return {"type": "redacted_thinking", "data": value}
     if part.summary:
-        writer.approximate(place, "summaries are said as thinking", "summary")
+        place.approximate(".summary", "summaries are said as thinking")
     pieces = (part.text, *part.summary) if part.text else part.summary
     return {"type": "thinking", "thinking": "\n\n".join(pieces), "signature": value}
 
 
-def _tool_call(part: ToolCall, place: Place, writer: BlockWriter) -> Block:
+def _tool_call(part: ToolCall, place: Place) -> Block:
     if part.signature is not None:
-        writer.drop(place, "a signature on a tool call is another protocol's", "signature")
-    writer.calls[part.call_id] = part.name
-    arguments = input_of(part, lambda member, detail: writer.approximate(place, detail, member))
-    return {"type": "tool_use", "id": call_id_of(part.call_id, place, writer), "name": part.name, "input": arguments}
+        place.drop(".signature", "a signature on a tool call is another protocol's")
+    place.calls[part.call_id] = part.name
+    arguments = input_of(part, lambda member, detail: place.approximate(f".{member}", detail))
+    return {"type": "tool_use", "id": call_id_of(part.call_id, place), "name": part.name, "input": arguments}
 
 
-def tool_result_block(result: ToolResult, item: int, writer: BlockWriter) -> Block:
-    path = f"input[{item}]"
+def tool_result_block(result: ToolResult, place: Place) -> Block:
+    path = place.around()
     call_id = plain_id(result.call_id)
     if call_id != result.call_id:
-        writer.losses.approximate(f"{path}.call_id", "ids of tool calls are letters, digits, _ and -")
+        place.losses.approximate(f"{path}.call_id", "ids of tool calls are letters, digits, _ and -")
     if result.kind == "custom":
-        writer.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
-    if result.name and writer.calls.get(result.call_id) != result.name:
-        writer.losses.drop(f"{path}.name", "a result names its call alone")
+        place.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
+    if result.name and place.calls.get(result.call_id) != result.name:
+        place.losses.drop(f"{path}.name", "a result names its call alone")
     block: Block = {"type": "tool_result", "tool_use_id": call_id}
-    content = _content_of(result, item, writer)
+    content = _content_of(result, place)
     if content:
         block["content"] = lone_text(content)
     if result.is_error is not None:
         block["is_error"] = result.is_error
     if result.cache_control is not None:
-        writer.mark(block, result.cache_control, path)
+        place.mark(block, result.cache_control, path)
     if result.vendor_extensions:
-        writer.extend(block, result.vendor_extensions, path)
+        place.extend(block, result.vendor_extensions, f"{path}.")
     return block
 
 
-def lost_result_blocks(result: ToolResult, item: int, writer: BlockWriter) -> list[Block]:
+def lost_result_blocks(result: ToolResult, place: Place) -> list[Block]:
     """Write a result whose call is not in the conversation as the user's words: the API refuses a result without its call."""
-    path = f"input[{item}]"
-    writer.losses.approximate(path, "said by the user, inside <tool_result>, for its call is not here")
+    path = place.around()
+    place.losses.approximate(path, "said by the user, inside <tool_result>, for its call is not here")
     opening, ending = around_result(result)
-    content = _content_of(result, item, writer)
+    content = _content_of(result, place)
     if type(words := lone_text(content)) is str:
         blocks: list[Block] = [{"type": "text", "text": f"{opening}\n{words}\n{ending}"}]
     else:
         blocks = [{"type": "text", "text": opening}, *content, {"type": "text", "text": ending}]
     if result.cache_control is not None:
-        writer.mark(blocks[-1], result.cache_control, path)
-    writer.extend(blocks[-1], result.vendor_extensions, path)
+        place.mark(blocks[-1], result.cache_control, path)
+    place.extend(blocks[-1], result.vendor_extensions, f"{path}.")
     return blocks
 
 
-def _content_of(result: ToolResult, item: int, writer: BlockWriter) -> list[Block]:
-    return emit_blocks(result.content, item, "content", writer) if result.content else []
+def _content_of(result: ToolResult, place: Place) -> list[Block]:
+    return [block for part in place.within(result.content) if (block := emit_block(part, place)) is not None]
 
 
 def lone_text(blocks: list[Block]) -> list[Block] | str:
@@ -178,35 +178,35 @@ def lone_text(blocks: list[Block]) -> list[Block] | str:
     return blocks
 
 
-def _json(part: Json, place: Place, writer: BlockWriter) -> Block:
-    writer.approximate(place, "JSON is said as text", "value")
+def _json(part: Json, place: Place) -> Block:
+    place.approximate(".value", "JSON is said as text")
     return {"type": "text", "text": msgspec.json.encode(part.value).decode()}
 
 
-def _refusal(part: Refusal, place: Place, writer: BlockWriter) -> Block | None:
+def _refusal(part: Refusal, place: Place) -> Block | None:
     if not part.text:
-        writer.drop(place, "an empty refusal")
+        place.drop("", "an empty refusal")
         return None
-    writer.approximate(place, "a refusal is said as text")
+    place.approximate("", "a refusal is said as text")
     return {"type": "text", "text": part.text}
 
 
-def _native(part: Native, place: Place, writer: BlockWriter) -> Block | None:
+def _native(part: Native, place: Place) -> Block | None:
     value = part.value
     if part.protocol != NAME or type(value) is not dict or type(value.get("type")) is not str:
-        writer.drop(place, "only its own protocol knows it")
+        place.drop("", "only its own protocol knows it")
         return None
     block = dict(value)
     if type(value.get("cache_control")) is dict:
-        writer.marks.append((block, path_of(place)))
+        place.marks.append((block, place.here()))
     return block
 
 
-_BLOCKS: dict[type, Callable[[Any, Place, BlockWriter], Block | None]] = {
+_BLOCKS: dict[type, Callable[[Any, Place], Block | None]] = {
     Text: _text,
     Reasoning: _reasoning,
     ToolCall: _tool_call,
-    ToolResult: lambda part, place, writer: tool_result_block(part, place[1], writer),
+    ToolResult: tool_result_block,
     ImageBase64: emit_image_base64,
     ImageUrl: emit_image_url,
     ImageFile: emit_image_file,

@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import PromptCachePolicy
-from omnillm.protocols.anthropic_messages.emit.writer import BlockWriter
+from omnillm.protocols.anthropic_messages.place import Place
 from omnillm.protocols.differences.cache_marks import POLICY, Anchors, Mark, beyond_most, drop_key, policy_mark
 from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.loss import Losses
 
 
-def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: BlockWriter) -> None:
+def place_policy(policy: PromptCachePolicy, anchors: Anchors, place: Place) -> None:
     """Do what the policy asks. ProtocolError: it is required, and has a key, or nothing could bear the mark."""
-    losses = writer.losses
+    losses = place.losses
     losses.drop_extensions(policy.vendor_extensions, f"{POLICY}.", "the Messages API does not know it")
     if policy.mode == "disabled":
-        _take_off(writer.marks, losses, "the prompt cache is disabled")
-        writer.marks.clear()
+        _take_off(place.marks, losses, "the prompt cache is disabled")
+        place.marks.clear()
         return
     blocks = anchors.at(policy.breakpoint)
     if not blocks:
@@ -25,13 +25,13 @@ def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: BlockWrite
             raise ProtocolError(message, reason="unsupported_feature")
         losses.drop(f"{POLICY}.breakpoint", "there is nothing where the mark would stand")
     elif "cache_control" not in blocks[-1]:
-        writer.mark(blocks[-1], policy_mark(policy), POLICY)
+        place.mark(blocks[-1], policy_mark(policy), POLICY)
     drop_key(policy, losses, "the Messages API")
 
 
-def keep_few(writer: BlockWriter) -> None:
+def keep_few(place: Place) -> None:
     """Take off the marks beyond four."""
-    _take_off(beyond_most(writer.marks), writer.losses, "the Messages API takes four marks")
+    _take_off(beyond_most(place.marks), place.losses, "the Messages API takes four marks")
 
 
 def blocks_of(messages: list[Block]) -> Iterator[Block]:

@@ -5,62 +5,61 @@ from typing import Any
 
 from omnillm.model.media import AS_USUAL, FileSource, InlineSource, TextSource, UrlSource
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
-from omnillm.protocols.anthropic_messages.emit.writer import BlockWriter
 from omnillm.protocols.anthropic_messages.media import IMAGE_TYPES, PDF, PLAIN, base64_source, kind_of
-from omnillm.protocols.anthropic_messages.parse.blocks import NAME
-from omnillm.protocols.differences.turns import Block, Place, path_of
+from omnillm.protocols.anthropic_messages.place import NAME, Place
+from omnillm.protocols.differences.turns import Block
 
 
-def emit_image_base64(part: ImageBase64, place: Place, writer: BlockWriter) -> Block | None:
-    _drop_image_words(part, place, writer)
+def emit_image_base64(part: ImageBase64, place: Place) -> Block | None:
+    _drop_image_words(part, place)
     if part.signature is not None:
-        writer.drop(place, "a signature on an image is another protocol's", "signature")
+        place.drop(".signature", "a signature on an image is another protocol's")
     media_type = "image/jpeg" if part.media_type == "image/jpg" else part.media_type
     if media_type not in IMAGE_TYPES:
         found = kind_of(part.data) if not media_type else ""
         if found not in IMAGE_TYPES:
-            writer.drop(place, "images are JPEG, PNG, GIF or WebP")
+            place.drop("", "images are JPEG, PNG, GIF or WebP")
             return None
-        writer.losses.default(path_of(place, "media_type"), "told by the first bytes")
+        place.default(".media_type", "told by the first bytes")
         media_type = found
     elif media_type != part.media_type:
-        writer.approximate(place, "its usual name", "media_type")
+        place.approximate(".media_type", "its usual name")
     return {"type": "image", "source": base64_source(part.data, media_type)}
 
 
-def emit_image_url(part: ImageUrl, place: Place, writer: BlockWriter) -> Block:
-    _drop_image_words(part, place, writer)
+def emit_image_url(part: ImageUrl, place: Place) -> Block:
+    _drop_image_words(part, place)
     if part.media_type:
-        writer.drop(place, "an image at an address has no media type", "media_type")
+        place.drop(".media_type", "an image at an address has no media type")
     return {"type": "image", "source": {"type": "url", "url": part.url}}
 
 
-def emit_image_file(part: ImageFile, place: Place, writer: BlockWriter) -> Block | None:
-    _drop_image_words(part, place, writer)
+def emit_image_file(part: ImageFile, place: Place) -> Block | None:
+    _drop_image_words(part, place)
     if part.protocol not in {"", NAME}:
-        writer.drop(place, "the file is kept by another provider")
+        place.drop("", "the file is kept by another provider")
         return None
     if part.media_type:
-        writer.drop(place, "an image in a file has no media type", "media_type")
+        place.drop(".media_type", "an image in a file has no media type")
     return {"type": "image", "source": {"type": "file", "file_id": part.file_id}}
 
 
-def _drop_image_words(part: ImageBase64 | ImageUrl | ImageFile, place: Place, writer: BlockWriter) -> None:
+def _drop_image_words(part: ImageBase64 | ImageUrl | ImageFile, place: Place) -> None:
     if part.detail not in AS_USUAL:
-        writer.drop(place, "the Messages API has no detail", "detail")
+        place.drop(".detail", "the Messages API has no detail")
 
 
-def emit_file(part: File, place: Place, writer: BlockWriter) -> Block | None:
+def emit_file(part: File, place: Place) -> Block | None:
     if part.detail not in AS_USUAL:
-        writer.drop(place, "the Messages API has no detail", "detail")
-    block = _SOURCES[type(part.source)](part.source, place, writer)
+        place.drop(".detail", "the Messages API has no detail")
+    block = _SOURCES[type(part.source)](part.source, place)
     if block is None or block["type"] != "document":
         return block
     title = part.title
     if part.filename and title:
-        writer.drop(place, "a document has a title", "filename")
+        place.drop(".filename", "a document has a title")
     elif part.filename:
-        writer.approximate(place, "said as the title", "filename")
+        place.approximate(".filename", "said as the title")
         title = part.filename
     if title:
         block["title"] = title
@@ -71,61 +70,61 @@ def emit_file(part: File, place: Place, writer: BlockWriter) -> Block | None:
     return block
 
 
-def _inline_file(source: InlineSource, place: Place, writer: BlockWriter) -> Block | None:
+def _inline_file(source: InlineSource, place: Place) -> Block | None:
     media_type = source.media_type or kind_of(source.data)
     if not source.media_type:
-        writer.losses.default(path_of(place, "source.media_type"), "told by the first bytes")
+        place.default(".source.media_type", "told by the first bytes")
     if media_type == PDF:
         return {"type": "document", "source": base64_source(source.data, PDF)}
     if media_type in IMAGE_TYPES:
-        writer.approximate(place, "said as an image")
+        place.approximate("", "said as an image")
         return {"type": "image", "source": base64_source(source.data, media_type)}
     try:
         words = source.data.decode() if media_type.startswith("text/") or media_type in _TEXTUAL else ""
     except UnicodeDecodeError:
         words = ""
     if not words:
-        writer.drop(place, "documents are PDF or text")
+        place.drop("", "documents are PDF or text")
         return None
-    writer.approximate(place, "said as plain text", "source")
+    place.approximate(".source", "said as plain text")
     return {"type": "document", "source": {"type": "text", "media_type": PLAIN, "data": words}}
 
 
-def _text_file(source: TextSource, place: Place, writer: BlockWriter) -> Block:
+def _text_file(source: TextSource, place: Place) -> Block:
     if source.media_type != PLAIN:
-        writer.approximate(place, "said as plain text", "source.media_type")
+        place.approximate(".source.media_type", "said as plain text")
     return {"type": "document", "source": {"type": "text", "media_type": PLAIN, "data": source.text}}
 
 
-def _url_file(source: UrlSource, place: Place, writer: BlockWriter) -> Block:
+def _url_file(source: UrlSource, place: Place) -> Block:
     if source.media_type:
-        writer.drop(place, "a document at an address has no media type", "source.media_type")
+        place.drop(".source.media_type", "a document at an address has no media type")
     return {"type": "document", "source": {"type": "url", "url": source.url}}
 
 
-def _kept_file(source: FileSource, place: Place, writer: BlockWriter) -> Block | None:
+def _kept_file(source: FileSource, place: Place) -> Block | None:
     if source.protocol not in {"", NAME}:
-        writer.drop(place, "the file is kept by another provider")
+        place.drop("", "the file is kept by another provider")
         return None
     if source.media_type:
-        writer.drop(place, "a document in a file has no media type", "source.media_type")
+        place.drop(".source.media_type", "a document in a file has no media type")
     return {"type": "document", "source": {"type": "file", "file_id": source.file_id}}
 
 
-def emit_audio(part: Audio, place: Place, writer: BlockWriter) -> Block | None:
+def emit_audio(part: Audio, place: Place) -> Block | None:
     if not part.transcript:
-        writer.drop(place, "the Messages API has no sound")
+        place.drop("", "the Messages API has no sound")
         return None
-    writer.approximate(place, "the transcript in place of the sound")
+    place.approximate("", "the transcript in place of the sound")
     return {"type": "text", "text": part.transcript}
 
 
-def emit_video(_: Video, place: Place, writer: BlockWriter) -> None:
-    writer.drop(place, "the Messages API has no video")
+def emit_video(_: Video, place: Place) -> None:
+    place.drop("", "the Messages API has no video")
 
 
 _TEXTUAL = frozenset({"application/json", "application/xml", "application/x-yaml", "application/yaml"})
-_SOURCES: dict[type, Callable[[Any, Place, BlockWriter], Block | None]] = {
+_SOURCES: dict[type, Callable[[Any, Place], Block | None]] = {
     InlineSource: _inline_file,
     TextSource: _text_file,
     UrlSource: _url_file,

@@ -6,8 +6,8 @@ import msgspec
 
 from omnillm.model.events import CitationAdded, OpaqueAdded, PartEnded
 from omnillm.model.message import Citation, Opaque
-from omnillm.protocols.anthropic_messages.emit.writer import BlockWriter
-from omnillm.protocols.differences.turns import Block, Place
+from omnillm.protocols.anthropic_messages.place import Place
+from omnillm.protocols.differences.turns import Block
 
 _encode = msgspec.json.Encoder().encode
 _START = b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%s}\n\n'
@@ -21,12 +21,11 @@ class OpenBlock:
     delta_head = b""
     """How the delta of this block's words begins."""
 
-    def __init__(self, index: int, part: Any, number: int, writer: BlockWriter) -> None:
-        self.index = index
+    def __init__(self, part: Any, number: int, place: Place) -> None:
+        self.index = place.part
         self.part = part
         self.next_number = number
-        self.writer = writer
-        self.place: Place = ("candidates", 0, "message.parts", index)
+        self.place = place
         self.is_open = False
         self._delta = b""
 
@@ -51,7 +50,7 @@ class OpenBlock:
         return b""
 
     def sign(self, opaque: Opaque) -> bytes:  # noqa: ARG002 - only where there is a place for it
-        self.writer.drop(self.place, "no block can carry it", "signature")
+        self.place.drop(".signature", "no block can carry it")
         return b""
 
     def end(self) -> bytes:

@@ -11,7 +11,7 @@ from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, 
 from omnillm.protocols.anthropic_messages.emit.blocks import citations_of, emit_block
 from omnillm.protocols.anthropic_messages.emit.open_block import OpenBlock
 from omnillm.protocols.anthropic_messages.emit.reply import LATE_SIGNATURE, carried, carrier, reply_reasoning, shown, unsigned
-from omnillm.protocols.anthropic_messages.emit.writer import BlockWriter
+from omnillm.protocols.anthropic_messages.place import Place
 from omnillm.protocols.differences.arguments import object_of
 from omnillm.protocols.differences.tool_names import plain_id
 from omnillm.protocols.differences.turns import Block
@@ -35,13 +35,13 @@ class _TextBlock(OpenBlock):
 
     def say(self, event: TextDelta) -> bytes:
         if event.logprobs is not None:
-            self.writer.losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
+            self.place.losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
         if not event.text:
             return b""
         return self.words(event.text) if self.is_open else self._opened() + self.words(event.text)
 
     def cite(self, citation: Citation) -> bytes:
-        natives = citations_of((citation,), self.place, self.writer)
+        natives = citations_of((citation,), self.place)
         if not natives:
             return b""
         return self._opened() + self.delta({"type": "citations_delta", "citation": natives[0]})
@@ -53,7 +53,7 @@ class _TextBlock(OpenBlock):
 
     def end(self) -> bytes:
         if self.part.signature is not None:
-            self.writer.drop(self.place, LATE_SIGNATURE, "signature")
+            self.place.drop(".signature", LATE_SIGNATURE)
         return super().end()
 
     def _opened(self) -> bytes:
@@ -69,8 +69,8 @@ class _TextBlock(OpenBlock):
 class _ThinkingBlock(OpenBlock):
     delta_head = b'{"type":"thinking_delta","thinking":'
 
-    def __init__(self, index: int, part: Any, number: int, writer: BlockWriter) -> None:
-        super().__init__(index, part, number, writer)
+    def __init__(self, part: Any, number: int, place: Place) -> None:
+        super().__init__(part, number, place)
         self._opaque: Opaque | None = part.opaque
         self._summary: int | None = None
         self._has_summary = False
@@ -101,12 +101,12 @@ class _ThinkingBlock(OpenBlock):
     def end(self) -> bytes:
         part = replace(self.part, opaque=self._opaque)
         if not self.is_open:
-            block = reply_reasoning(replace(part, text="", summary=()), self.place, self.writer)
+            block = reply_reasoning(replace(part, text="", summary=()), self.place)
             if block is None or block["type"] == "redacted_thinking":
                 return b"" if block is None else self.whole(block)
             self._opaque = part.opaque
         opened = self._opened()
-        signature = unsigned(self.writer) if self._opaque is None else carried(self._opaque)
+        signature = unsigned(self.place) if self._opaque is None else carried(self._opaque)
         return opened + self.delta({"type": "signature_delta", "signature": signature}) + self.close()
 
     def _opened(self) -> bytes:
@@ -115,7 +115,7 @@ class _ThinkingBlock(OpenBlock):
     def _note_summary(self) -> None:
         if not self._has_summary:
             self._has_summary = True
-            self.writer.approximate(self.place, "summaries are said as thinking", "summary")
+            self.place.approximate(".summary", "summaries are said as thinking")
 
 
 class _ToolBlock(OpenBlock):
@@ -140,7 +140,7 @@ class _ToolBlock(OpenBlock):
         if self.part.kind == "custom":
             ending = self.words('"}')
         elif object_of("".join(self._said)) is None:
-            self.writer.approximate(self.place, "a client reads arguments that are no JSON object as it can", "arguments")
+            self.place.approximate(".arguments", "a client reads arguments that are no JSON object as it can")
         return opened + ending + self.close()
 
     def _pieces(self, arguments: str) -> bytes:
@@ -154,17 +154,17 @@ class _ToolBlock(OpenBlock):
         part: ToolCall = self.part
         call_id = plain_id(part.call_id)
         if call_id != part.call_id:
-            self.writer.approximate(self.place, "ids of tool calls are letters, digits, _ and -", "call_id")
+            self.place.approximate(".call_id", "ids of tool calls are letters, digits, _ and -")
         block: Block = {"type": "tool_use", "id": call_id, "name": part.name, "input": {}}
         for name, value in part.vendor_extensions.items():
-            if name in _OWN_MEMBERS and self.writer.is_own:
+            if name in _OWN_MEMBERS and self.place.is_own:
                 block[name] = value
             else:
-                self.writer.drop(self.place, "the Messages API does not know it", f"vendor_extensions.{name}")
+                self.place.drop(f".vendor_extensions.{name}", "the Messages API does not know it")
         before = b"" if part.signature is None else self.whole(carrier(part.signature))
         opened = before + self.open(block)
         if part.kind == "custom":
-            self.writer.approximate(self.place, "free text is the one argument of a function", "kind")
+            self.place.approximate(".kind", "free text is the one argument of a function")
             opened += self.words('{"input":"')
         return opened
 
@@ -179,7 +179,7 @@ class _SaidAsText(OpenBlock):
             return b""
         if self.is_open:
             return self.words(text)
-        self.writer.approximate(self.place, self.detail)
+        self.place.approximate("", self.detail)
         return self.open({"type": "text", "text": ""}) + self.words(text)
 
 
@@ -204,7 +204,7 @@ class _AudioBlock(_SaidAsText):
 
     def end(self) -> bytes:
         if not self.is_open:
-            self.writer.drop(self.place, "the Messages API has no sound")
+            self.place.drop("", "the Messages API has no sound")
         return super().end()
 
 
@@ -218,7 +218,7 @@ class _WholeBlock(OpenBlock):
 
     def begin(self) -> bytes:
         part: MessagePart = self.part
-        blocks = shown(emit_block(part, self.place, self.writer), self.place, self.writer)
+        blocks = shown(emit_block(part, self.place), self.place)
         if not blocks:
             return b""
         block = blocks[0]
@@ -231,7 +231,7 @@ class _WholeBlock(OpenBlock):
         return self.whole(block)
 
 
-BLOCKS: dict[type, Callable[[int, Any, int, BlockWriter], OpenBlock]] = {
+BLOCKS: dict[type, Callable[[Any, int, Place], OpenBlock]] = {
     Text: _TextBlock,
     Reasoning: _ThinkingBlock,
     ToolCall: _ToolBlock,

@@ -1,6 +1,5 @@
 """A canonical reply, written for a client of the Messages API."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -22,11 +21,11 @@ from omnillm.model.message import (
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages.emit.blocks import emit_block, reasoning_block
 from omnillm.protocols.anthropic_messages.emit.usage import usage_object
-from omnillm.protocols.anthropic_messages.emit.writer import UNMARKED, BlockWriter
 from omnillm.protocols.anthropic_messages.finish import write_finish
-from omnillm.protocols.anthropic_messages.parse.blocks import GEMINI, NAME
+from omnillm.protocols.anthropic_messages.parse.blocks import GEMINI
+from omnillm.protocols.anthropic_messages.place import NAME, UNMARKED, Place
 from omnillm.protocols.codec import ReplyContext
-from omnillm.protocols.differences.turns import Block, Place, path_of
+from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
 
@@ -50,7 +49,7 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
     if words:
         content: list[Block] = [{"type": "text", "text": words}]
     else:
-        content = _content(candidate, context.names, BlockWriter(losses, is_own=is_own, source=response.protocol))
+        content = _content(candidate, Place(losses, protocol=response.protocol, is_own=is_own, is_reply=True, names=context.names))
     if candidate.logprobs is not None:
         losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
     stop_reason = _stop_reason(candidate, losses, is_own=is_own, is_plain=bool(words))
@@ -120,43 +119,42 @@ def stop_details(extensions: VendorExtensions, stop_reason: str) -> dict[str, An
     return details if stop_reason == "refusal" and type(details) is dict and details.get("type") == "refusal" else None
 
 
-def _content(candidate: Candidate, names: Mapping[str, str], writer: BlockWriter) -> list[Block]:
-    content = _blocks(candidate.message.parts, names, writer)
-    if candidate.finish_reason is _MALFORMED and not writer.is_own and all(map(_is_thinking, content)):
-        writer.losses.approximate("candidates[0].message", "what happened is said as text")
+def _content(candidate: Candidate, place: Place) -> list[Block]:
+    content = _blocks(candidate.message.parts, place)
+    if candidate.finish_reason is _MALFORMED and not place.is_own and all(map(_is_thinking, content)):
+        place.losses.approximate("candidates[0].message", "what happened is said as text")
         content.append({"type": "text", "text": MALFORMED})
     return content
 
 
-def _blocks(parts: tuple[MessagePart, ...], names: Mapping[str, str], writer: BlockWriter) -> list[Block]:
+def _blocks(parts: tuple[MessagePart, ...], place: Place) -> list[Block]:
     content: list[Block] = []
-    for number, part in enumerate(parts):
-        place = ("candidates", 0, "message.parts", number)
+    for place.part, part in enumerate(parts):
         if type(part) is Reasoning:
-            block = reply_reasoning(part, place, writer)
+            block = reply_reasoning(part, place)
             content += [] if block is None else [block]
         elif (type(part) is Text or type(part) is ToolCall or type(part) is ImageBase64) and part.signature is not None:
-            content += _signed_part(part, names, place, writer)
+            content += _signed_part(part, place)
         elif type(part) is not Text or part.text:  # an empty text says nothing, and clients that send it back are refused
-            content += shown(emit_block(_named(part, names) if names else part, place, writer), place, writer)
+            content += shown(emit_block(_named(part, place) if place.names else part, place), place)
     return content
 
 
-def _named(part: MessagePart, names: Mapping[str, str]) -> MessagePart:
+def _named(part: MessagePart, place: Place) -> MessagePart:
     """Give a call its tool's own name."""
-    return replace(part, name=names[part.name]) if type(part) is ToolCall and part.name in names else part
+    return replace(part, name=place.names[part.name]) if type(part) is ToolCall and part.name in place.names else part
 
 
-def _signed_part(part: Text | ToolCall | ImageBase64, names: Mapping[str, str], place: Place, writer: BlockWriter) -> list[Block]:
+def _signed_part(part: Text | ToolCall | ImageBase64, place: Place) -> list[Block]:
     """Write a part whose signature, of another protocol, stands in a block of its own."""
     signature = part.signature
     assert signature is not None
     if type(part) is Text and not part.text:
-        writer.drop(place, LATE_SIGNATURE, "signature")
+        place.drop(".signature", LATE_SIGNATURE)
         return []
-    written = shown(emit_block(_named(replace(part, signature=None), names), place, writer), place, writer)
+    written = shown(emit_block(_named(replace(part, signature=None), place), place), place)
     if type(part) is ImageBase64 or not written:
-        writer.drop(place, "no block can carry it", "signature")
+        place.drop(".signature", "no block can carry it")
         return written
     return [carrier(signature), *written]
 
@@ -166,40 +164,40 @@ def carrier(signature: Opaque) -> Block:
     return {"type": "redacted_thinking", "data": seal(signature)}
 
 
-def reply_reasoning(part: Reasoning, place: Place, writer: BlockWriter) -> Block | None:
+def reply_reasoning(part: Reasoning, place: Place) -> Block | None:
     opaque = part.opaque
     if opaque is None:
         if part.is_redacted or not (part.text or part.summary):
-            writer.drop(place, "reasoning without content")
+            place.drop("", "reasoning without content")
             return None
-        block = reasoning_block(part, unsigned(writer), place, writer)
+        block = reasoning_block(part, unsigned(place), place)
     else:
         if part.is_redacted and opaque.issuer.protocol == GEMINI:
-            writer.approximate(place, "said as thinking without text", "is_redacted")
+            place.approximate(".is_redacted", "said as thinking without text")
             part = replace(part, is_redacted=False)
-        block = reasoning_block(part, carried(opaque), place, writer)
+        block = reasoning_block(part, carried(opaque), place)
     if part.vendor_extensions:
-        writer.extend(block, part.vendor_extensions, path_of(place))
+        place.extend(block, part.vendor_extensions, place.here("."))
     return block
 
 
-def unsigned(writer: BlockWriter) -> str:
+def unsigned(place: Place) -> str:
     """Return the signature of reasoning that nobody signed.
 
     Of another protocol it is an envelope of nothing: agents replay reasoning with an empty signature as visible text. It comes back as
     reasoning, for providers that want it without a signature, and is never sent as one.
     """
-    return "" if writer.source in {"", NAME} else seal(Opaque(value="", issuer=Issuer(protocol=writer.source)))
+    return "" if place.protocol in {"", NAME} else seal(Opaque(value="", issuer=Issuer(protocol=place.protocol)))
 
 
 def carried(opaque: Opaque) -> str:
     return opaque.value if opaque.issuer.protocol == NAME else seal(opaque)
 
 
-def shown(block: Block | None, place: Place, writer: BlockWriter) -> list[Block]:
+def shown(block: Block | None, place: Place) -> list[Block]:
     if block is None:
         return []
     if block["type"] in _UNSHOWN:
-        writer.drop(place, "replies of the Messages API show none")
+        place.drop("", "replies of the Messages API show none")
         return []
     return [block]

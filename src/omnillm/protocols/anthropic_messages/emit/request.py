@@ -11,8 +11,7 @@ from omnillm.protocols.anthropic_messages.emit.cache import blocks_of, keep_few,
 from omnillm.protocols.anthropic_messages.emit.conversation import emit_conversation
 from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
 from omnillm.protocols.anthropic_messages.emit.tools import emit_tool_choice, emit_tools
-from omnillm.protocols.anthropic_messages.emit.writer import BlockWriter
-from omnillm.protocols.anthropic_messages.parse.blocks import NAME
+from omnillm.protocols.anthropic_messages.place import NAME, Place
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.cache_marks import Anchors, lengthen
@@ -30,33 +29,33 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     if request.previous_response_id:
         raise ProtocolError("The Messages API keeps no state: send the whole conversation.", reason="unsupported_feature")
     is_own = request.protocol == NAME
-    writer = BlockWriter(losses, is_own=is_own, provider=dialect.provider)
+    place = Place(losses, protocol=request.protocol, is_own=is_own, dialect=dialect)
     anchors = Anchors(request.capabilities.prompt_cache)
-    tools = emit_tools(request, writer)
-    system, messages = emit_conversation(request, dialect, writer, anchors)
-    plan = plan_thinking(request.capabilities.reasoning, dialect, losses, is_own=is_own)
+    tools = emit_tools(request, place)
+    system, messages = emit_conversation(request, place, anchors)
+    plan = plan_thinking(request.capabilities.reasoning, place)
     if not is_own and plan.budget is not None and (amid := _amid(messages)):
         losses.approximate("capabilities.reasoning", f"off, for {amid}")
         plan = without_thinking(dialect)
-    plan, max_tokens = _output_cap(request, plan, dialect, losses)
+    plan, max_tokens = _output_cap(request, plan, place)
     body: dict[str, Any] = {"model": request.model, "max_tokens": max_tokens}
-    output_config = _output_config(request, plan, system, losses)
+    output_config = _output_config(request, plan, system, place)
     if system:
         body["system"] = system
     body["messages"] = messages
     if tools:
         body["tools"] = tools
-    choice = emit_tool_choice(request, writer, has_tools=bool(tools), can_force=plan.budget is None and dialect.forces_calls)
+    choice = emit_tool_choice(request, place, has_tools=bool(tools), can_force=plan.budget is None and dialect.forces_calls)
     if choice is not None:
         body["tool_choice"] = choice
     if plan.thinking is not None:
         body["thinking"] = plan.thinking
     if output_config:
         body["output_config"] = output_config
-    _sampling(request, plan, dialect, body, losses)
+    _sampling(request, plan, body, place)
     _rest(request, body, losses)
-    _cache(request, anchors, (tools, system, messages), writer)
-    return _finished(request, body, writer)
+    _cache(request, anchors, (tools, system, messages), place)
+    return _finished(request, body, place)
 
 
 def _amid(messages: list[dict[str, Any]]) -> str:
@@ -72,21 +71,22 @@ def _begins_with_thinking(message: dict[str, Any]) -> bool:
     return message["content"][0]["type"] in {"thinking", "redacted_thinking"}
 
 
-def _output_cap(request: LlmRequest, plan: Thinking, dialect: Dialect, losses: Losses) -> tuple[Thinking, int]:
+def _output_cap(request: LlmRequest, plan: Thinking, place: Place) -> tuple[Thinking, int]:
     said = request.generation.max_output_tokens
     if said is None:
-        losses.default("generation.max_output_tokens", "the Messages API requires one")
-        said = dialect.default_max_tokens
-    return (plan if request.protocol == NAME else fit_budget(plan, said, dialect, losses)), said
+        place.losses.default("generation.max_output_tokens", "the Messages API requires one")
+        said = place.dialect.default_max_tokens
+    return (plan if place.is_own else fit_budget(plan, said, place)), said
 
 
-def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, Any]], losses: Losses) -> dict[str, Any]:
+def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, Any]], place: Place) -> dict[str, Any]:
+    losses = place.losses
     config: dict[str, Any] = {"effort": plan.effort} if plan.effort else {}
     output, path = request.capabilities.structured_output, "capabilities.structured_output"
     if output is None:
         return config
     losses.drop_said(output, ("name", "description"), f"{path}.", "the Messages API has only the schema")
-    is_own, given = request.protocol == NAME, output.schema
+    is_own, given = place.is_own, output.schema
     if words := "" if is_own and given is not None else asking_for(output):
         losses.approximate(f"{path}.kind", "asked for in the system text")
         system.append({"type": "text", "text": words})
@@ -100,16 +100,16 @@ def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, A
     return config
 
 
-def _sampling(request: LlmRequest, plan: Thinking, dialect: Dialect, body: dict[str, Any], losses: Losses) -> None:
+def _sampling(request: LlmRequest, plan: Thinking, body: dict[str, Any], place: Place) -> None:
     for name, value in _sampling_numbers(request.generation):
-        if not dialect.accepts_sampling:
-            losses.drop(f"generation.{name}", "the model takes no sampling parameters")
-        elif plan.is_on and request.protocol != NAME and not _thinks_with(name, value):
-            losses.drop(f"generation.{name}", "not together with thinking")
-        elif name == "top_p" and "temperature" in body and request.protocol != NAME:
-            losses.drop(f"generation.{name}", "not together with a temperature")
+        if not place.dialect.accepts_sampling:
+            place.losses.drop(f"generation.{name}", "the model takes no sampling parameters")
+        elif plan.is_on and not place.is_own and not _thinks_with(name, value):
+            place.losses.drop(f"generation.{name}", "not together with thinking")
+        elif name == "top_p" and "temperature" in body and not place.is_own:
+            place.losses.drop(f"generation.{name}", "not together with a temperature")
         elif name == "temperature" and value > 1:
-            losses.approximate("generation.temperature", "at most 1 in the Messages API")
+            place.losses.approximate("generation.temperature", "at most 1 in the Messages API")
             body[name] = 1.0
         else:
             body[name] = value
@@ -154,30 +154,25 @@ def _tier(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
 Blocks = list[dict[str, Any]]
 
 
-def _cache(request: LlmRequest, anchors: Anchors, written: tuple[Blocks, Blocks, Blocks], writer: BlockWriter) -> None:
+def _cache(request: LlmRequest, anchors: Anchors, written: tuple[Blocks, Blocks, Blocks], place: Place) -> None:
     """`written`: tools, system, messages."""
     policy = request.capabilities.prompt_cache
-    if policy is None and not writer.marks:
+    if policy is None and not place.marks:
         return
     anchors.tools, anchors.system, messages = written
     if policy is not None:
-        place_policy(policy, anchors, writer)
-    keep_few(writer)
-    if len(writer.marks) > 1 and not writer.is_own:
-        lengthen(chain(anchors.tools, anchors.system, blocks_of(messages)), "cache_control", writer.marks, writer.losses)
+        place_policy(policy, anchors, place)
+    keep_few(place)
+    if len(place.marks) > 1 and not place.is_own:
+        lengthen(chain(anchors.tools, anchors.system, blocks_of(messages)), "cache_control", place.marks, place.losses)
 
 
-def _finished(request: LlmRequest, body: dict[str, Any], writer: BlockWriter) -> dict[str, Any]:
+def _finished(request: LlmRequest, body: dict[str, Any], place: Place) -> dict[str, Any]:
     """Write plain texts as strings, and put in what has no canonical home."""
     for message in body["messages"]:
         message["content"] = lone_text(message["content"])
     if "system" in body:
         body["system"] = lone_text(body["system"])
-    for name, value in request.vendor_extensions.items():
-        if not writer.is_own:
-            writer.losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
-            continue
-        written = body.setdefault(name, value)
-        if written is not value and type(written) is dict and type(value) is dict:
-            body[name] = {**value, **written}
+    if request.vendor_extensions:
+        place.extend(body, request.vendor_extensions, "")
     return body

@@ -29,10 +29,9 @@ from omnillm.protocols.anthropic_messages.emit.open_block import OpenBlock
 from omnillm.protocols.anthropic_messages.emit.open_blocks import BLOCKS
 from omnillm.protocols.anthropic_messages.emit.reply import MALFORMED, PREFIX, stop_details
 from omnillm.protocols.anthropic_messages.emit.usage import counts_object, is_own, own_object, usage_object
-from omnillm.protocols.anthropic_messages.emit.writer import BlockWriter
 from omnillm.protocols.anthropic_messages.failure import write_stream_fault
 from omnillm.protocols.anthropic_messages.finish import write_finish
-from omnillm.protocols.anthropic_messages.parse.blocks import NAME
+from omnillm.protocols.anthropic_messages.place import NAME, Place
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.loss import Losses
@@ -49,7 +48,7 @@ class MessageEncoder:
     def __init__(self, context: ReplyContext, losses: Losses) -> None:
         self._context = context
         self._losses = losses
-        self._writer = BlockWriter(losses, is_own=False)
+        self._place = Place(losses, is_reply=True)
         self._blocks = 0
         """Blocks written up to now: the index of the next one."""
         self._current: OpenBlock | None = None
@@ -61,8 +60,6 @@ class MessageEncoder:
         self._has_refusal = False
         self._has_answer = False
         """Whether there was a block of another sort than thinking."""
-        self._is_own = False
-        """Whether the stream is one of this protocol."""
         self.response_id = ""
 
     def feed(self, event: LlmStreamEvent) -> bytes:
@@ -86,15 +83,15 @@ class MessageEncoder:
 
     def _open(self, event: PartStarted) -> bytes:
         part = event.part
+        self._place.part = event.index
         if type(part) is ToolCall:
             self._has_tool_call = True
             part = replace(part, name=self._context.names.get(part.name, part.name))
         elif type(part) is not Native:
             self._has_refusal = self._has_refusal or type(part) is Refusal
             if part.vendor_extensions:
-                owner = f"candidates[0].message.parts[{event.index}]."
-                self._losses.drop_extensions(part.vendor_extensions, owner, "the Messages API does not know it")
-        self._current = BLOCKS.get(type(part), BLOCKS[Native])(event.index, part, self._blocks, self._writer)
+                self._losses.drop_extensions(part.vendor_extensions, self._place.here("."), "the Messages API does not know it")
+        self._current = BLOCKS.get(type(part), BLOCKS[Native])(part, self._blocks, self._place)
         return self._current.begin()
 
     def _close(self, block: OpenBlock) -> None:
@@ -103,9 +100,9 @@ class MessageEncoder:
         self._current = None
 
     def _start(self, event: ResponseStarted) -> bytes:
-        self._is_own = self._writer.is_own = event.protocol == NAME
-        self._writer.source = event.protocol
-        self.response_id = event.id if self._is_own and event.id else PREFIX + self._context.id
+        self._place.is_own = event.protocol == NAME
+        self._place.protocol = event.protocol
+        self.response_id = event.id if self._place.is_own and event.id else PREFIX + self._context.id
         self._usage = event.usage
         usage = usage_object(event.usage or Usage(), None, self._losses, event.service_tier)
         if event.usage is None:
@@ -143,9 +140,9 @@ class MessageEncoder:
             self._losses.approximate("candidates", "no answer is said as an empty one, refused")
             finished = Finished(reason=FinishReason.REFUSAL)
         told = b""
-        if finished.reason is FinishReason.MALFORMED_TOOL_CALL and not self._has_answer and not self._is_own:
+        if finished.reason is FinishReason.MALFORMED_TOOL_CALL and not self._has_answer and not self._place.is_own:
             self._losses.approximate("candidates[0].message", "what happened is said as text")
-            told = BLOCKS[Text](0, Text(text=MALFORMED), self._blocks, self._writer).written()
+            told = BLOCKS[Text](Text(text=MALFORMED), self._blocks, self._place).written()
         delta: dict[str, Any] = {"stop_reason": self._stop_reason(finished), "stop_sequence": finished.stop_sequence}
         if (details := stop_details(finished.vendor_extensions, delta["stop_reason"])) is not None:
             delta["stop_details"] = details
@@ -157,24 +154,24 @@ class MessageEncoder:
     def _extend(self, said: dict[str, Any], extensions: VendorExtensions) -> None:
         """Write what the end of a candidate brought, to the last event or inside its delta."""
         for name, value in extensions.items():
-            if name == "container" and self._is_own:
+            if name == "container" and self._place.is_own:
                 said["delta"][name] = value
-            elif name in _OWN_MEMBERS and self._is_own:
+            elif name in _OWN_MEMBERS and self._place.is_own:
                 said[name] = value
-            elif name != "stop_details" or not self._is_own:
+            elif name != "stop_details" or not self._place.is_own:
                 self._losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
 
     def _stop_reason(self, finished: Finished) -> str:
-        if self._is_own and finished.native_reason:
+        if self._place.is_own and finished.native_reason:
             return finished.native_reason
         if self._has_refusal and finished.reason is FinishReason.STOP:
             return "refusal"
         return write_finish(
-            finished.reason, self._losses, "candidates[0].finish_reason", has_tool_call=self._has_tool_call and not self._is_own
+            finished.reason, self._losses, "candidates[0].finish_reason", has_tool_call=self._has_tool_call and not self._place.is_own
         )
 
     def _counts(self) -> dict[str, Any]:
-        if self._is_own and is_own(self._raw):
+        if self._place.is_own and is_own(self._raw):
             return own_object({name: count for name, count in self._raw.items() if name in _OWN_COUNTS})
         if self._usage is None:
             self._losses.default("usage", "unknown: counted as nothing")

@@ -5,8 +5,7 @@ from typing import Any
 from omnillm.model.capabilities import NO_CAPABILITIES, BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.emit.schema import strict_schema
-from omnillm.protocols.anthropic_messages.emit.writer import BlockWriter
-from omnillm.protocols.anthropic_messages.parse.blocks import NAME
+from omnillm.protocols.anthropic_messages.place import NAME, Place
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.differences.custom_tools import ARGUMENTS
 from omnillm.protocols.differences.tool_options import drop_options
@@ -23,66 +22,66 @@ _APPROXIMATE = {"type": "approximate"}
 _SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location", "search_context_size")
 
 
-def emit_tools(request: LlmRequest, writer: BlockWriter) -> list[dict[str, Any]]:
+def emit_tools(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
     capabilities = request.capabilities
     if capabilities is NO_CAPABILITIES:
         return []
     choice = capabilities.tool_choice
     allowed = frozenset(choice.names) if choice is not None and choice.mode == "allowed" else None
-    written = [_function(tool, number, writer) for number, tool in enumerate(capabilities.tools) if allowed is None or tool.name in allowed]
+    written = [_function(tool, number, place) for number, tool in enumerate(capabilities.tools) if allowed is None or tool.name in allowed]
     for number, builtin in enumerate(capabilities.builtin_tools):
-        tool = _builtin(builtin, f"capabilities.builtin_tools[{number}]", writer) if allowed is None or builtin.kind in allowed else None
+        tool = _builtin(builtin, f"capabilities.builtin_tools[{number}]", place) if allowed is None or builtin.kind in allowed else None
         written += [] if tool is None else [tool]
     return written
 
 
-def _function(tool: ToolDefinition, number: int, writer: BlockWriter) -> dict[str, Any]:
-    written: dict[str, Any] = {"name": tool.name, "input_schema": _input_schema(tool, number, writer)}
+def _function(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": tool.name, "input_schema": _input_schema(tool, number, place)}
     if tool.description:
         written["description"] = tool.description
     if tool.strict is not None:
         written["strict"] = tool.strict
     if tool.kind == "custom":
         written["input_schema"] = ARGUMENTS
-        writer.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")
+        place.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")
         if tool.format is not None:
-            writer.losses.drop(f"capabilities.tools[{number}].format", "the Messages API has no grammar")
+            place.losses.drop(f"capabilities.tools[{number}].format", "the Messages API has no grammar")
     if tool.cache_control is not None:
-        writer.mark(written, tool.cache_control, f"capabilities.tools[{number}]")
+        place.mark(written, tool.cache_control, f"capabilities.tools[{number}]")
     if tool.vendor_extensions:
-        writer.extend(written, tool.vendor_extensions, f"capabilities.tools[{number}]")
+        place.extend(written, tool.vendor_extensions, f"capabilities.tools[{number}].")
     return written
 
 
-def _input_schema(tool: ToolDefinition, number: int, writer: BlockWriter) -> dict[str, Any]:
+def _input_schema(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]:
     """Return the schema as the API takes it: closed if the tool is strict."""
     schema: dict[str, Any] = NO_ARGUMENTS if tool.input_schema is None else tool.input_schema
-    if writer.is_own or tool.kind == "custom" or not tool.strict:
+    if place.is_own or tool.kind == "custom" or not tool.strict:
         return schema
     closed = strict_schema(schema)
     if closed != schema and tool.input_schema is not None:
         path = f"capabilities.tools[{number}].input_schema"
-        writer.losses.approximate(path, "what strict tools refuse of it is said in descriptions")
+        place.losses.approximate(path, "what strict tools refuse of it is said in descriptions")
     return closed
 
 
-def _builtin(tool: BuiltinTool, path: str, writer: BlockWriter) -> dict[str, Any] | None:
+def _builtin(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any] | None:
     if tool.protocol == NAME and type(tool.native) is dict:
         written = dict(tool.native)
         if type(written.get("cache_control")) is dict:
-            writer.marks.append((written, path))
+            place.marks.append((written, path))
         return written
     known = _SERVER_TOOLS.get(tool.kind)
     if known is None:
-        writer.losses.drop(path, "the Messages API has no such tool, or needs more to run it")
+        place.losses.drop(path, "the Messages API has no such tool, or needs more to run it")
         return None
     if tool.native is not None:
-        writer.losses.approximate(path, f"said as {known[0]}")
-    drop_options(tool, path, writer.losses)
-    return _server_tool(tool, known, path, writer)
+        place.losses.approximate(path, f"said as {known[0]}")
+    drop_options(tool, path, place.losses)
+    return _server_tool(tool, known, path, place)
 
 
-def _server_tool(tool: BuiltinTool, known: tuple[str, frozenset[str]], path: str, writer: BlockWriter) -> dict[str, Any]:
+def _server_tool(tool: BuiltinTool, known: tuple[str, frozenset[str]], path: str, place: Place) -> dict[str, Any]:
     kind, words = known
     written: dict[str, Any] = {"type": kind, "name": tool.kind}
     for word in _SERVER_WORDS:
@@ -92,21 +91,21 @@ def _server_tool(tool: BuiltinTool, known: tuple[str, frozenset[str]], path: str
         if word in words:
             written[word] = list(value) if type(value) is tuple else _APPROXIMATE | value if type(value) is dict else value
         else:
-            writer.losses.drop(f"{path}.{word}", f"{tool.kind} of the Messages API does not know it")
+            place.losses.drop(f"{path}.{word}", f"{tool.kind} of the Messages API does not know it")
     if tool.cache_control is not None:
-        writer.mark(written, tool.cache_control, path)
+        place.mark(written, tool.cache_control, path)
     return written
 
 
-def emit_tool_choice(request: LlmRequest, writer: BlockWriter, *, has_tools: bool, can_force: bool) -> dict[str, Any] | None:
+def emit_tool_choice(request: LlmRequest, place: Place, *, has_tools: bool, can_force: bool) -> dict[str, Any] | None:
     """Write the choice. `can_force`: whether the model lets a call be forced."""
-    capabilities, losses = request.capabilities, writer.losses
+    capabilities, losses = request.capabilities, place.losses
     choice, parallel = capabilities.tool_choice, capabilities.parallel_tool_calls
-    if not has_tools and not writer.is_own:
+    if not has_tools and not place.is_own:
         if choice is not None:
             losses.drop("capabilities.tool_choice", "there is no tool to choose")
         return None
-    written = None if choice is None else _choice(choice, writer)
+    written = None if choice is None else _choice(choice, place)
     if not can_force and written is not None and written["type"] in {"any", "tool"}:
         losses.approximate("capabilities.tool_choice", "a model that thinks cannot be forced to call a tool")
         written = {"type": "auto"}
@@ -119,8 +118,8 @@ def emit_tool_choice(request: LlmRequest, writer: BlockWriter, *, has_tools: boo
     return {**written, "disable_parallel_tool_use": not parallel}
 
 
-def _choice(choice: ToolChoice, writer: BlockWriter) -> dict[str, Any] | None:
-    path, losses = "capabilities.tool_choice", writer.losses
+def _choice(choice: ToolChoice, place: Place) -> dict[str, Any] | None:
+    path, losses = "capabilities.tool_choice", place.losses
     if choice.native is not None:
         if choice.protocol == NAME and type(choice.native) is dict and type(choice.native.get("type")) is str:
             return choice.native

@@ -23,11 +23,11 @@ from omnillm.model.message import (
     VendorExtensions,
 )
 from omnillm.protocols.anthropic_messages.media import parse_document, parse_image
+from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.retrieved import BLOCK, words_of
 from omnillm.protocols.differences.arguments import text_of
 from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_flag, optional_mapping, optional_text, rest, text
 
-NAME = "anthropic_messages"
 GEMINI = "gemini_generate_content"
 ReadOpaque = Callable[[str], Opaque]
 

@@ -20,8 +20,9 @@ from omnillm.model.message import (
     joined,
 )
 from omnillm.model.request import GenerationConfig, LlmRequest
-from omnillm.protocols.anthropic_messages.parse.blocks import NAME, parse_blocks, reunited
+from omnillm.protocols.anthropic_messages.parse.blocks import parse_blocks, reunited
 from omnillm.protocols.anthropic_messages.parse.tools import parse_tool_choice, parse_tools
+from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.thinking import parse_reasoning
 from omnillm.protocols.envelope import unseal
 from omnillm.protocols.loss import Losses

@@ -9,8 +9,8 @@ from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl,
 from omnillm.protocols.anthropic_messages.media import kind_of
 from omnillm.protocols.base64_text import encode
 from omnillm.protocols.bedrock_converse.parse.reply import MEDIA_TYPES
-from omnillm.protocols.bedrock_converse.writer import IN_RESULT, Writer
-from omnillm.protocols.differences.turns import Block, Place, path_of
+from omnillm.protocols.bedrock_converse.place import Place
+from omnillm.protocols.differences.turns import Block
 
 _IMAGES = {media_type: form for form, media_type in MEDIA_TYPES.items()} | {"image/jpg": "jpeg"}
 DOCUMENTS = {
@@ -51,63 +51,63 @@ _S3 = "s3://"
 _LONGEST_NAME = 200
 
 
-def emit_image_base64(part: ImageBase64, place: Place, writer: Writer) -> Block | None:
-    _drop_detail(part, place, writer)
+def emit_image_base64(part: ImageBase64, place: Place) -> Block | None:
+    _drop_detail(part, place)
     if part.signature is not None:
-        writer.drop(place, "a signature on an image is another protocol's", "signature")
+        place.drop(".signature", "a signature on an image is another protocol's")
     media_type = part.media_type or kind_of(part.data)
     if media_type not in _IMAGES:
-        writer.drop(place, "images are JPEG, PNG, GIF or WebP")
+        place.drop("", "images are JPEG, PNG, GIF or WebP")
         return None
     if not part.media_type:
-        writer.losses.default(path_of(place, "media_type"), "told by the first bytes")
+        place.default(".media_type", "told by the first bytes")
     return {"image": {"format": _IMAGES[media_type], "source": {"bytes": encode(part.data)}}}
 
 
-def emit_image_url(part: ImageUrl, place: Place, writer: Writer) -> Block | None:
-    _drop_detail(part, place, writer)
+def emit_image_url(part: ImageUrl, place: Place) -> Block | None:
+    _drop_detail(part, place)
     media_type = part.media_type or _type_by_ending(part.url, _IMAGES)
     if not part.url.startswith(_S3) or media_type not in _IMAGES:
-        writer.drop(place, "Converse fetches images from S3 alone")
+        place.drop("", "Converse fetches images from S3 alone")
         return None
     return {"image": {"format": _IMAGES[media_type], "source": _s3(part.url)}}
 
 
-def emit_image_file(_: ImageFile, place: Place, writer: Writer) -> None:
-    writer.drop(place, "the file is kept by another provider")
+def emit_image_file(_: ImageFile | FileSource, place: Place) -> None:
+    place.drop("", "the file is kept by another provider")
 
 
-def _drop_detail(part: ImageBase64 | ImageUrl, place: Place, writer: Writer) -> None:
+def _drop_detail(part: ImageBase64 | ImageUrl, place: Place) -> None:
     if part.detail not in AS_USUAL:
-        writer.drop(place, "Converse has no detail", "detail")
+        place.drop(".detail", "Converse has no detail")
 
 
-def emit_file(part: File, place: Place, writer: Writer) -> Block | None:
+def emit_file(part: File, place: Place) -> Block | None:
     if part.detail not in AS_USUAL:
-        writer.drop(place, "Converse has no detail", "detail")
-    written = _SOURCES[type(part.source)](part.source, place, writer)
+        place.drop(".detail", "Converse has no detail")
+    written = _SOURCES[type(part.source)](part.source, place)
     if written is None or "image" in written:
         return written
     if part.filename and part.title:
-        writer.drop(place, "a document has one name", "filename")
-    written["name"] = _document_name(part.title or part.filename, place, writer)
+        place.drop(".filename", "a document has one name")
+    written["name"] = _document_name(part.title or part.filename, place)
     if part.context:
         written["context"] = part.context
-    if part.has_citations and not writer.cites:
-        writer.drop(place, "the model cites nothing", "has_citations")
-    elif part.has_citations is not None and writer.cites:
+    if part.has_citations and not place.cites:
+        place.drop(".has_citations", "the model cites nothing")
+    elif part.has_citations is not None and place.cites:
         written["citations"] = {"enabled": part.has_citations}
     return {"document": written}
 
 
-def _document_name(asked: str, place: Place, writer: Writer) -> str:
+def _document_name(asked: str, place: Place) -> str:
     """Return a name in the letters that Bedrock allows, once in a request."""
     plain = " ".join(_UNNAMEABLE.sub("-", asked).split())[:_LONGEST_NAME]
     if asked and plain != asked:
-        writer.approximate(place, "a document's name has letters, digits, blanks, hyphens and brackets", "filename")
+        place.approximate(".filename", "a document's name has letters, digits, blanks, hyphens and brackets")
     elif not asked:
-        writer.losses.default(path_of(place, "filename"), "Converse names every document")
-    taken = writer.documents
+        place.default(".filename", "Converse names every document")
+    taken = place.documents
     name = first = plain or "document"
     while name in taken:
         taken[first] += 1
@@ -116,53 +116,53 @@ def _document_name(asked: str, place: Place, writer: Writer) -> str:
     return name
 
 
-def _inline_file(source: InlineSource, place: Place, writer: Writer) -> Block | None:
+def _inline_file(source: InlineSource, place: Place) -> Block | None:
     media_type = source.media_type or kind_of(source.data)
     if not source.media_type:
-        writer.losses.default(path_of(place, "source.media_type"), "told by the first bytes")
+        place.default(".source.media_type", "told by the first bytes")
     if media_type in _IMAGES:
-        writer.approximate(place, "said as an image")
+        place.approximate("", "said as an image")
         return {"image": {"format": _IMAGES[media_type], "source": {"bytes": encode(source.data)}}}
     form = DOCUMENTS.get(media_type)
     if form is None and media_type.startswith("text/"):
-        writer.approximate(place, "said as plain text", "source.media_type")
+        place.approximate(".source.media_type", "said as plain text")
         form = "txt"
     if form is None:
-        writer.drop(place, "Converse has no documents of this type")
+        place.drop("", "Converse has no documents of this type")
         return None
     return {"format": form, "source": {"bytes": encode(source.data)}}
 
 
-def _text_file(source: TextSource, place: Place, writer: Writer) -> Block:
+def _text_file(source: TextSource, place: Place) -> Block:
     form = DOCUMENTS.get(source.media_type)
     if form is None:
-        writer.approximate(place, "said as plain text", "source.media_type")
+        place.approximate(".source.media_type", "said as plain text")
     return {"format": form or "txt", "source": {"bytes": encode(source.text.encode("utf-8", "surrogatepass"))}}
 
 
-def _url_file(source: UrlSource, place: Place, writer: Writer) -> Block | None:
+def _url_file(source: UrlSource, place: Place) -> Block | None:
     media_type = source.media_type or _type_by_ending(source.url, DOCUMENTS)
     if not source.url.startswith(_S3) or media_type not in DOCUMENTS:
-        writer.drop(place, "Converse fetches documents from S3 alone")
+        place.drop("", "Converse fetches documents from S3 alone")
         return None
     return {"format": DOCUMENTS[media_type], "source": _s3(source.url)}
 
 
-def emit_audio(part: Audio, place: Place, writer: Writer) -> Block | None:
-    if isinstance(part.source, InlineSource) and place[2] != IN_RESULT:
+def emit_audio(part: Audio, place: Place) -> Block | None:
+    if isinstance(part.source, InlineSource) and not place.result:
         form = SOUNDS.get(part.source.media_type, part.format)
         if form in SOUNDS.values():
             return {"audio": {"format": form, "source": {"bytes": encode(part.source.data)}}}
     if not part.transcript:
-        writer.drop(place, "Converse has no such sound there")
+        place.drop("", "Converse has no such sound there")
         return None
-    writer.approximate(place, "the transcript in place of the sound")
+    place.approximate("", "the transcript in place of the sound")
     return {"text": part.transcript}
 
 
-def emit_video(part: Video, place: Place, writer: Writer) -> Block | None:
+def emit_video(part: Video, place: Place) -> Block | None:
     if part.metadata:
-        writer.drop(place, "Converse takes a video whole", "metadata")
+        place.drop(".metadata", "Converse takes a video whole")
     source = part.source
     if isinstance(source, InlineSource) and source.media_type in VIDEOS:
         return {"video": {"format": VIDEOS[source.media_type], "source": {"bytes": encode(source.data)}}}
@@ -170,7 +170,7 @@ def emit_video(part: Video, place: Place, writer: Writer) -> Block | None:
         media_type = source.media_type or _type_by_ending(source.url, VIDEOS)
         if media_type in VIDEOS:
             return {"video": {"format": VIDEOS[media_type], "source": _s3(source.url)}}
-    writer.drop(place, "Converse takes videos inline or from S3, in eight formats")
+    place.drop("", "Converse takes videos inline or from S3, in eight formats")
     return None
 
 
@@ -184,9 +184,9 @@ def _s3(url: str) -> dict[str, Any]:
     return {"s3Location": {"uri": url}}
 
 
-_SOURCES: dict[type, Callable[[Any, Place, Writer], Block | None]] = {
+_SOURCES: dict[type, Callable[[Any, Place], Block | None]] = {
     InlineSource: _inline_file,
     TextSource: _text_file,
     UrlSource: _url_file,
-    FileSource: lambda _, place, writer: writer.drop(place, "the file is kept by another provider"),
+    FileSource: emit_image_file,
 }

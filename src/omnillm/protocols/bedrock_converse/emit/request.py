@@ -13,7 +13,7 @@ from omnillm.protocols.bedrock_converse.emit.cache import excess, place_policy, 
 from omnillm.protocols.bedrock_converse.emit.conversation import emit_conversation
 from omnillm.protocols.bedrock_converse.emit.model_fields import Plan, plan_fields, top_k_fields
 from omnillm.protocols.bedrock_converse.emit.tools import emit_tools, tool_config
-from omnillm.protocols.bedrock_converse.writer import Writer
+from omnillm.protocols.bedrock_converse.place import Place, place_for
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.cache_marks import Anchors, lengthen
 from omnillm.protocols.differences.generation import drop_unsaid, drop_unsaid_capabilities, stops_of_words, tier_said
@@ -34,25 +34,25 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     """Write the body. ProtocolError: it rests on state that another provider keeps, or requires a cache where none can be."""
     if request.previous_response_id:
         raise ProtocolError("Converse keeps no state: send the whole conversation.", reason="unsupported_feature")
-    writer = Writer(losses, model=request.model, provider=dialect.provider)
+    place = place_for(request.model, dialect, losses)
     anchors = Anchors(request.capabilities.prompt_cache)
-    tools = emit_tools(request, dialect, writer)
-    system, messages = emit_conversation(request, dialect, writer, anchors)
+    tools = emit_tools(request, place)
+    system, messages = emit_conversation(request, place, anchors)
     generation = request.generation
-    plan = plan_fields(request.capabilities.reasoning, generation.max_output_tokens, dialect, writer, is_amid_turn=_is_amid_turn(messages))
-    output_config = _output_config(request, plan, dialect, system, losses)
-    config = tool_config(request, tools, writer, can_force=plan.thinking.budget is None and dialect.forces_calls)
-    inference = _inference(request, plan, dialect, writer)
-    fields = plan.fields | top_k_fields(generation.top_k, plan, dialect, writer)
-    taken_off = _place_points(request, writer, anchors, tools if config is not None else [], system)
+    plan = plan_fields(request.capabilities.reasoning, generation.max_output_tokens, place, is_amid_turn=_is_amid_turn(messages))
+    output_config = _output_config(request, plan, system, place)
+    config = tool_config(request, tools, place, can_force=plan.thinking.budget is None and dialect.forces_calls)
+    inference = _inference(request, plan, place)
+    fields = plan.fields | top_k_fields(generation.top_k, plan, place)
+    taken_off = _place_points(request, place, anchors, tools if config is not None else [], system)
     if config is not None:
         config["tools"] = without(config["tools"], taken_off)
     for message in messages:
         message["content"] = without(message["content"], taken_off)
-    if len(writer.marks) > 1:
+    if len(place.marks) > 1:
         kept_tools = [] if config is None else config["tools"]
         spoken = chain.from_iterable(message["content"] for message in messages)
-        lengthen(chain(kept_tools, without(system, taken_off), spoken), "cachePoint", writer.marks, losses)
+        lengthen(chain(kept_tools, without(system, taken_off), spoken), "cachePoint", place.marks, losses)
     body: dict[str, Any] = {
         "system": without(system, taken_off),
         "messages": messages,
@@ -77,27 +77,27 @@ def _is_amid_turn(messages: list[dict[str, Any]]) -> bool:
     return "reasoningContent" not in messages[-2]["content"][0]
 
 
-def _place_points(request: LlmRequest, writer: Writer, anchors: Anchors, tools: list[Block], system: list[Block]) -> set[int]:
+def _place_points(request: LlmRequest, place: Place, anchors: Anchors, tools: list[Block], system: list[Block]) -> set[int]:
     """Do what the cache policy asks; return which points come off again."""
     policy = request.capabilities.prompt_cache
-    anchors.tools = [] if writer.is_caching and not writer.takes_point(tools) else tools
+    anchors.tools = [] if place.is_caching and not place.takes_point(tools) else tools
     anchors.system = system
-    taken_off = place_policy(policy, anchors, writer) if policy is not None else set()
-    return taken_off or excess(writer)
+    taken_off = place_policy(policy, anchors, place) if policy is not None else set()
+    return taken_off or excess(place)
 
 
-def _inference(request: LlmRequest, plan: Plan, dialect: Dialect, writer: Writer) -> dict[str, Any]:
-    generation, losses = request.generation, writer.losses
+def _inference(request: LlmRequest, plan: Plan, place: Place) -> dict[str, Any]:
+    generation, losses = request.generation, place.losses
     written: dict[str, Any] = {} if plan.max_tokens is None else {"maxTokens": plan.max_tokens}
     for name, member in (("temperature", "temperature"), ("top_p", "topP")):
         value = getattr(generation, name)
         if value is None:
             continue
-        if not dialect.accepts_sampling:
+        if not place.dialect.accepts_sampling:
             losses.drop(f"generation.{name}", "the model takes no sampling parameters")
         elif plan.thinking.is_on and not (name == "temperature" and value == 1):
             losses.drop(f"generation.{name}", "not together with thinking")
-        elif written.get("temperature") is not None and writer.family == "claude":
+        elif written.get("temperature") is not None and place.family == "claude":
             losses.drop(f"generation.{name}", "not together with a temperature")
         elif value > 1:
             losses.approximate(f"generation.{name}", "at most 1 in Converse")
@@ -109,12 +109,13 @@ def _inference(request: LlmRequest, plan: Plan, dialect: Dialect, writer: Writer
     return written
 
 
-def _output_config(request: LlmRequest, plan: Plan, dialect: Dialect, system: list[Block], losses: Losses) -> dict[str, Any]:
+def _output_config(request: LlmRequest, plan: Plan, system: list[Block], place: Place) -> dict[str, Any]:
+    losses = place.losses
     config: dict[str, Any] = {"effort": plan.thinking.effort} if plan.thinking.effort else {}
     output, path = request.capabilities.structured_output, "capabilities.structured_output"
     if output is None:
         return config
-    if words := asking_for(output, takes_schemas=dialect.takes_schemas):
+    if words := asking_for(output, takes_schemas=place.dialect.takes_schemas):
         losses.approximate(f"{path}.kind", "asked for in the system text")
         system.append({"text": words})
         return config

@@ -7,15 +7,14 @@ from msgspec.structs import replace
 from omnillm.model.capabilities import ToolChoice, ToolDefinition
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.emit.schema import strict_schema
-from omnillm.protocols.bedrock_converse.writer import Writer
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.bedrock_converse.place import Place
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.differences.custom_tools import ARGUMENTS
 from omnillm.protocols.differences.tool_choice import NOT_THERE, PATH, among_declared
 from omnillm.protocols.differences.turns import Block
 
 
-def emit_tools(request: LlmRequest, dialect: Dialect, writer: Writer) -> list[Block]:
+def emit_tools(request: LlmRequest, place: Place) -> list[Block]:
     """Write the tools that may be called."""
     capabilities = request.capabilities
     choice = capabilities.tool_choice
@@ -25,73 +24,73 @@ def emit_tools(request: LlmRequest, dialect: Dialect, writer: Writer) -> list[Bl
         if allowed is not None and tool.name not in allowed:
             continue
         path = f"capabilities.tools[{number}]"
-        if tool.strict is not None and not dialect.takes_schemas:
+        if tool.strict is not None and not place.dialect.takes_schemas:
             if tool.strict:
-                writer.losses.drop(f"{path}.strict", "the model holds to no schema")
+                place.losses.drop(f"{path}.strict", "the model holds to no schema")
             tool = replace(tool, strict=None)  # noqa: PLW2901  which such models refuse
-        tools.append({"toolSpec": _spec(tool, path, writer)})
+        tools.append({"toolSpec": _spec(tool, path, place)})
         if tool.cache_control is not None:
-            writer.mark(tools, tool.cache_control, path)
+            place.mark(tools, tool.cache_control, path)
     for number in range(len(capabilities.builtin_tools)):
-        writer.losses.drop(f"capabilities.builtin_tools[{number}]", "Converse runs no tool of this kind")
+        place.losses.drop(f"capabilities.builtin_tools[{number}]", "Converse runs no tool of this kind")
     return tools
 
 
-def _spec(tool: ToolDefinition, path: str, writer: Writer) -> Block:
+def _spec(tool: ToolDefinition, path: str, place: Place) -> Block:
     schema = NO_ARGUMENTS if tool.input_schema is None else tool.input_schema
     if tool.kind == "custom":
         schema = ARGUMENTS
-        writer.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
+        place.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
         if tool.format is not None:
-            writer.losses.drop(f"{path}.format", "Converse has no grammar")
+            place.losses.drop(f"{path}.format", "Converse has no grammar")
     if tool.strict and tool.kind == "function":
         closed = strict_schema(schema)
         if closed != schema and tool.input_schema is not None:
-            writer.losses.approximate(f"{path}.input_schema", "what strict tools refuse of it is said in descriptions")
+            place.losses.approximate(f"{path}.input_schema", "what strict tools refuse of it is said in descriptions")
         schema = closed
     written: Block = {"name": tool.name, "inputSchema": {"json": schema}}
     if tool.description:
         written["description"] = tool.description
     if tool.strict is not None:
         written["strict"] = tool.strict
-    writer.drop_extensions(tool.vendor_extensions, path)
+    place.drop_extensions(tool.vendor_extensions, path)
     return written
 
 
-def tool_config(request: LlmRequest, tools: list[Block], writer: Writer, *, can_force: bool) -> dict[str, Any] | None:
+def tool_config(request: LlmRequest, tools: list[Block], place: Place, *, can_force: bool) -> dict[str, Any] | None:
     """Write the toolConfig; None: there is none. `can_force`: whether the model lets a call be forced."""
-    capabilities, losses = request.capabilities, writer.losses
+    capabilities, losses = request.capabilities, place.losses
     choice = capabilities.tool_choice
     if capabilities.parallel_tool_calls is False and tools:
         losses.drop("capabilities.parallel_tool_calls", "Converse cannot forbid several calls at once")
     if choice is not None and choice.mode == "none" and tools:
-        if not writer.calls:
+        if not place.calls:
             losses.approximate(PATH, "the tools are left out")
             return None
         losses.drop(PATH, "Converse cannot forbid calls, and a conversation with calls needs their tools")
         return {"tools": tools}
     if not tools:
-        return _called_before(choice, writer)
-    written = None if choice is None else _choice(among_declared(choice, capabilities, losses), writer)
+        return _called_before(choice, place)
+    written = None if choice is None else _choice(among_declared(choice, capabilities, losses), place)
     if not can_force and written is not None and "auto" not in written:
         losses.approximate(PATH, "a model that thinks cannot be forced to call a tool")
         written = {"auto": {}}
     return {"tools": tools} if written is None else {"tools": tools, "toolChoice": written}
 
 
-def _called_before(choice: ToolChoice | None, writer: Writer) -> dict[str, Any] | None:
+def _called_before(choice: ToolChoice | None, place: Place) -> dict[str, Any] | None:
     """Converse refuses a conversation with calls unless their tools are there."""
     if choice is not None:
-        writer.losses.drop(PATH, NOT_THERE)
-    if not writer.calls:
+        place.losses.drop(PATH, NOT_THERE)
+    if not place.calls:
         return None
-    writer.losses.default("capabilities.tools", "Converse wants the tools of earlier calls: named, without arguments")
-    names = dict.fromkeys(writer.calls.values())
+    place.losses.default("capabilities.tools", "Converse wants the tools of earlier calls: named, without arguments")
+    names = dict.fromkeys(place.calls.values())
     return {"tools": [{"toolSpec": {"name": name, "inputSchema": {"json": NO_ARGUMENTS}}} for name in names]}
 
 
-def _choice(choice: ToolChoice, writer: Writer) -> dict[str, Any] | None:
-    losses = writer.losses
+def _choice(choice: ToolChoice, place: Place) -> dict[str, Any] | None:
+    losses = place.losses
     if choice.native is not None:
         losses.drop(PATH, "only its own protocol knows it")
         return None

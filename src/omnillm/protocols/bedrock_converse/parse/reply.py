@@ -19,8 +19,8 @@ from omnillm.model.message import (
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.base64_text import decode
 from omnillm.protocols.bedrock_converse.finish import read_finish
+from omnillm.protocols.bedrock_converse.place import NAME
 from omnillm.protocols.bedrock_converse.usage import usage_of_counts
-from omnillm.protocols.bedrock_converse.writer import NAME
 from omnillm.protocols.differences.arguments import text_of
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_mapping, optional_text, rest, text

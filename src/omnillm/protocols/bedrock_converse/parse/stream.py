@@ -27,8 +27,8 @@ from omnillm.protocols.bedrock_converse.failure import STATUSES, failure_of
 from omnillm.protocols.bedrock_converse.finish import read_finish
 from omnillm.protocols.bedrock_converse.frames import EXCEPTION
 from omnillm.protocols.bedrock_converse.parse.reply import MEDIA_TYPES, SERVER_TOOL, parse_citation
+from omnillm.protocols.bedrock_converse.place import NAME
 from omnillm.protocols.bedrock_converse.usage import usage_of_counts
-from omnillm.protocols.bedrock_converse.writer import NAME
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, integer, mapping, optional_mapping, optional_text, rest, text
 

@@ -94,7 +94,7 @@ def sign(written: GeminiPart, opaque: Opaque, member: str, place: Place) -> bool
     """Add a signature where it can be read. Whether it could."""
     if place.is_reply:
         written["thoughtSignature"] = pack(opaque)
-    elif is_readable(opaque, NAME, place.provider):
+    elif is_readable(opaque, NAME, place.dialect.provider):
         written["thoughtSignature"] = opaque.value
     else:
         place.drop(member, _FOREIGN)
@@ -123,7 +123,7 @@ def _reasoning(part: Reasoning, place: Place) -> GeminiPart | None:
             return None
     elif place.is_reply:
         written["thoughtSignature"] = pack(opaque, word_of(part))
-    elif is_readable(opaque, NAME, place.provider):
+    elif is_readable(opaque, NAME, place.dialect.provider):
         written["thoughtSignature"] = opaque.value
     elif not written["text"]:
         place.drop("", _FOREIGN)
@@ -154,7 +154,7 @@ def _tool_call(part: ToolCall, place: Place) -> GeminiPart:
     is_first, place.awaits_call = place.awaits_call, False
     place.calls[part.call_id] = part.name
     if part.signature is not None:
-        if place.is_reply or is_readable(part.signature, NAME, place.provider):
+        if place.is_reply or is_readable(part.signature, NAME, place.dialect.provider):
             sign(written, part.signature, ".signature", place)
             return written
         if not is_first:
@@ -218,8 +218,7 @@ def _answer(result: ToolResult, place: Place) -> tuple[tuple[Any] | None, list[G
     """Return the value of the response, if there is one, and the media."""
     values: list[Any] = []
     media: list[GeminiPart] = []
-    outer, place.member = (place.member, place.part), "content"
-    for place.part, part in enumerate(result.content):
+    for part in place.within(result.content):
         if type(part) is Text or type(part) is Json:
             _note_lost(part, place)
             values.append(part.text if isinstance(part, Text) else part.value)
@@ -230,7 +229,6 @@ def _answer(result: ToolResult, place: Place) -> tuple[tuple[Any] | None, list[G
             values.append(named)
         elif (block := emit_part(part, place)) is not None:
             media.append(block)
-    place.member, place.part = outer
     if result.is_error and not values:
         place.losses.default(place.around(".content"), "an error must say something")
         values.append("")

@@ -35,7 +35,7 @@ class GenerateContentEncoder:
     def __init__(self, context: ReplyContext, losses: Losses) -> None:
         self._context = context
         self._losses = losses
-        self._place = Place(losses, is_own=False, is_reply=True, names=context.names)
+        self._place = Place(losses, is_reply=True, names=context.names)
         self._writers: dict[int, CandidateWriter] = {}
         self._finished: dict[int, Finished] = {}
         self._usage: Usage | None = None

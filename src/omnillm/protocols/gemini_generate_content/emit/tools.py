@@ -60,7 +60,7 @@ def emit_builtins(
         if tool.cache_control is not None:
             place.losses.drop(f"{path}.cache_control", "Gemini caches by itself")
         word = words.get(tool.kind)
-        if tool.protocol == place.protocol and type(tool.native) is dict:
+        if tool.protocol == place.own_protocol and type(tool.native) is dict:
             written.append(tool.native)
         elif word is None:
             place.losses.drop(path, "Gemini has no such tool, or needs more to run it")

@@ -50,12 +50,10 @@ def _answer(result: ToolResult, place: Place) -> Any:
 
 
 def _contents(result: ToolResult, place: Place) -> list[Content]:
-    outer, place.member = (place.member, place.part), "content"
     written: list[Content] = []
-    for place.part, part in enumerate(result.content):
+    for part in place.within(result.content):
         if type(part) is Text and part.signature is not None:
             place.drop(".signature", "a result has none")
         if (content := emit_content(part, place)) is not None:
             written.append(content)
-    place.member, place.part = outer
     return written

@@ -42,7 +42,7 @@ class InteractionsEncoder:
     def __init__(self, context: ReplyContext, losses: Losses) -> None:
         self._context = context
         self._losses = losses
-        self._place = Place(losses, is_own=False, is_reply=True, names=context.names)
+        self._place = Place(losses, is_reply=True, names=context.names)
         self._wire = Wire()
         self._order = PartOrder()
         self._step: OpenStep | None = None

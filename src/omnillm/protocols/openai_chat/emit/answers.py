@@ -38,9 +38,8 @@ def behind_their_calls(items: Sequence[RequestItem], first: int) -> Iterable[tup
 
 def write_result(item: ToolResult, call: ToolCall | None, moved: list[dict[str, Any]], place: Place) -> dict[str, Any]:
     """Write the answer to a call. What is no text goes to `moved`."""
-    place.member = "content"
     texts: list[dict[str, Any]] = []
-    for place.part, part in enumerate(item.content):
+    for part in place.within(item.content):
         written = write_part(part, place)
         if written is None:
             continue
@@ -49,7 +48,6 @@ def write_result(item: ToolResult, call: ToolCall | None, moved: list[dict[str, 
         else:
             place.losses.move(place.here(), "a result is text; the rest follows in a user message")
             moved.append(written)
-    place.member = "parts"
     _tell_losses(item, call, place)
     if item.is_error:
         texts = _failed(texts, place)
@@ -65,9 +63,7 @@ def write_orphan(item: ToolResult, place: Place) -> dict[str, Any] | None:
         place.losses.drop(place.around(""), "an empty result of a call that is not said")
         return None
     place.losses.approximate(place.around(""), "its call is not said: the result, as text of the user")
-    place.member = "content"
-    written = [part for place.part, one in enumerate(item.content) if (part := write_part(one, place)) is not None]
-    place.member = "parts"
+    written = [part for one in place.within(item.content) if (part := write_part(one, place)) is not None]
     if item.item_id:
         place.drop_item_id()
     if not written:

@@ -78,13 +78,13 @@ def put_parts(parts: tuple[MessagePart, ...], place: Place) -> Spoken:
 def _put_text(part: Text, spoken: Spoken, place: Place) -> None:
     written = write_text(part, place)
     if part.citations:
-        if not (place.takes_more or place.is_native):
+        if not (place.takes_more or place.is_own):
             place.drop(".citations", "a request has no annotations")
         else:
             spoken.annotations += write_annotations(part, spoken.length, place)
     spoken.length += len(part.text)
     if part.cache_control is not None or part.vendor_extensions:
-        if place.dialect is None:
+        if place.is_reply:
             drop_marks(part, place)
         else:
             with_common(written, part, place)
@@ -111,8 +111,8 @@ def _put_audio(part: Audio, spoken: Spoken, place: Place) -> None:
     if part.signature is not None:
         place.drop(".signature", "Chat has no place for a signature of sound")
     drop_marks(part, place)
-    if spoken.audio is None and (place.dialect is None or part.audio_id):
-        spoken.audio = written_audio(part, place) if place.dialect is None else _named_audio(part, place)
+    if spoken.audio is None and (place.is_reply or part.audio_id):
+        spoken.audio = written_audio(part, place) if place.is_reply else _named_audio(part, place)
     elif part.transcript:
         place.losses.approximate(place.here(), "sound, as its transcript")
         spoken.contents.append({"type": "text", "text": part.transcript})
@@ -151,7 +151,7 @@ def _put_native(part: Native, spoken: Spoken, place: Place) -> None:
     value = write_native(part, place)
     if type(value) is not dict:
         return
-    if place.dialect is None:
+    if place.is_reply:
         place.drop("", "an answer of Chat has text and calls of two kinds only")
     elif "id" in value and part.kind in value:
         spoken.calls.append(value)

@@ -19,7 +19,7 @@ def write_call(call: ToolCall, place: Place) -> dict[str, Any]:
     elif call.kind == "custom":
         written = {"id": call_id, "type": "custom", "custom": {"name": name, "input": arguments}}
     else:
-        if not arguments and place.dialect is not None and not place.is_native:
+        if not arguments and not place.is_reply and not place.is_own:
             arguments = "{}"  # hosts read them as JSON
         written = {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
     if call.signature is not None and (signature := written_signature(call, place)) is not None:

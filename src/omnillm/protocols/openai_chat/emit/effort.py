@@ -41,14 +41,12 @@ def free_choice(wanted: ReasoningCapability | None, body: dict[str, Any], place:
 
 
 def _is_switched(place: Place) -> bool:
-    return place.dialect is not None and place.dialect.switches_thoughts and not place.is_native
+    return place.dialect.switches_thoughts and not place.is_own
 
 
 def _is_always_on(wanted: ReasoningCapability, place: Place) -> bool:
     """Tell whether no reasoning is asked of a model that would refuse that; then nothing is said to it."""
-    if place.is_native or place.dialect is None or place.dialect.can_stop_thinking:
-        return False
-    if not is_off(wanted):
+    if place.is_own or place.dialect.can_stop_thinking or not is_off(wanted):
         return False
     for name in ("mode", "effort", "budget_tokens"):
         if getattr(wanted, name) not in {"", None}:
@@ -77,7 +75,7 @@ def _known_effort(effort: str, wanted: ReasoningCapability, place: Place) -> str
     """Return the nearest effort that the model knows, or compatible hosts."""
     if place.has_own_extensions and effort != "none" and effort not in BUDGETS:
         return effort
-    efforts = None if place.is_native or place.dialect is None else place.dialect.efforts
+    efforts = None if place.is_own else place.dialect.efforts
     if efforts is None and not place.takes_openai_members:
         efforts = _EVERYWHERE
     known = nearest(effort, efforts)

@@ -31,13 +31,11 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
     if policy is not None:
         items = with_breakpoint(items, policy, place)
         place.takes_marks = policy.mode != "disabled"
-    writer.write(enumerate(items, first) if place.is_native else behind_their_calls(items, first))
+    writer.write(enumerate(items, first) if place.is_own else behind_their_calls(items, first))
     dialect = place.dialect
-    if dialect is None:
-        return writer.messages
     if dialect.needs_thoughts:
         fill_in(writer.messages, place)
-    messages = in_strict_turns(writer.messages, place) if dialect.has_strict_turns and not place.is_native else writer.messages
+    messages = in_strict_turns(writer.messages, place) if dialect.has_strict_turns and not place.is_own else writer.messages
     return messages if dialect.takes_parts else _as_strings(messages, takes_pictures=dialect.takes_pictures, place=place)
 
 
@@ -95,7 +93,7 @@ class _Writer(msgspec.Struct, eq=False, gc=False):
 
     def _write_result(self, item: ToolResult) -> dict[str, Any] | None:
         place = self._place
-        if place.is_native or item.call_id in self._calls:
+        if place.is_own or item.call_id in self._calls:
             self._furthest = max(self._furthest, place.number)
             return write_result(item, self._calls.get(item.call_id), self._moved, place)
         self._end_results()
@@ -105,7 +103,7 @@ class _Writer(msgspec.Struct, eq=False, gc=False):
         return message
 
     def _note_late(self) -> None:
-        if not self._place.is_native:
+        if not self._place.is_own:
             self._place.losses.move(self._place.around(""), "said after the results of the calls before it")
 
     def _drop_members(self, item: RequestItem) -> None:
@@ -132,7 +130,7 @@ class _Writer(msgspec.Struct, eq=False, gc=False):
     def _write_system(self, item: Message) -> dict[str, Any]:
         place = self._place
         role = ROLE_WORDS[item.role]
-        if role == "developer" and place.dialect is not None and place.dialect.system_role != role:
+        if role == "developer" and place.dialect.system_role != role:
             role = place.dialect.system_role
             if place.number >= 0:
                 place.losses.approximate(place.around(".role"), "the host calls it system")

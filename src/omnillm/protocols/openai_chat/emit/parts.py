@@ -120,7 +120,7 @@ def _write_file_bytes(part: File, source: InlineSource, place: Place) -> dict[st
     encoded = base64_text.data_url(source.data, media_type) if media_type else base64_text.encode(source.data)
     if place.has_documents:
         return _document(encoded, filename)
-    if not filename and not place.is_native:
+    if not filename and not place.is_own:
         place.losses.default(place.here(".filename"), "OpenAI needs one")
         filename = "document.pdf" if source.media_type == "application/pdf" else "document"
     return {"type": "file", "file": {"file_data": encoded, "filename": filename} if filename else {"file_data": encoded}}

@@ -41,7 +41,7 @@ def _write_reasoning(parts: list[tuple[int, Reasoning]], message: dict[str, Any]
     is_opaque = any(len(block) > 2 or "data" in block for block in blocks)
     if is_opaque and not place.takes_more:
         place.drop(".opaque", "the host takes the words of reasoning alone")
-    elif is_opaque or (len(blocks) > 1 and place.dialect is None):
+    elif is_opaque or (len(blocks) > 1 and place.is_reply):
         message["thinking_blocks"] = blocks
     elif len(texts) > 1:
         place.losses.approximate(place.here(), "several pieces of reasoning, as one")
@@ -72,7 +72,7 @@ def written_opaque(opaque: Opaque | None, member: str, place: Place) -> str | No
     """Return the value as the reader must have it: a provider only its own, a client everybody's, under seal."""
     if opaque is None:
         return None
-    if place.dialect is None:
+    if place.is_reply:
         return opaque.value if opaque.issuer.protocol == NAME else seal(opaque)
     if is_readable(opaque, NAME, place.dialect.provider):
         return opaque.value

@@ -16,7 +16,7 @@ _TIER_OF_WORD = {tier: tier for tier in TIERS} | {"standard": "default"}
 
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
     is_own = response.protocol == NAME
-    place = Place.in_reply(losses, protocol=response.protocol, is_native=is_own, names=context.names)
+    place = Place(losses, protocol=response.protocol, is_own=is_own, is_reply=True, names=context.names)
     body: dict[str, Any] = {
         "id": response.id if is_own and response.id else f"chatcmpl-{context.id}",
         "object": "chat.completion",
@@ -82,7 +82,7 @@ def _write_message(candidate: Candidate, spoken: assistant.Spoken, path: str, pl
 
 def _extend(out: dict[str, Any], extensions: dict[str, Any], path: str, place: Place) -> None:
     for name, value in extensions.items():
-        if place.is_native and name not in out and _is_fit(name, value):
+        if place.is_own and name not in out and _is_fit(name, value):
             out[name] = value
         else:
             place.losses.drop(f"{path}vendor_extensions.{name}", "not a member of Chat's")

@@ -34,7 +34,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
             "Chat Completions keeps no conversation: send the messages themselves instead of `previous_response_id`.",
             reason="unsupported_feature",
         )
-    place = Place(losses, protocol=request.protocol, dialect=dialect, is_native=request.protocol == NAME)
+    place = Place(losses, protocol=request.protocol, is_own=request.protocol == NAME, dialect=dialect)
     body: dict[str, Any] = {"model": request.model, "messages": write_messages(request, place)}
     if request.generation is not NO_GENERATION:
         _write_generation(request.generation, body, place)
@@ -44,7 +44,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
         _write_stream(request, body)
     if request.user_id or request.metadata or request.store is not None:
         _write_owner(request, body, place)
-    if dialect.members and not place.is_native:
+    if dialect.members and not place.is_own:
         _rename_members(body, dialect.members, losses)
     if request.vendor_extensions:
         _write_extensions(request, body, place)
@@ -68,7 +68,7 @@ def _write_stream(request: LlmRequest, body: dict[str, Any]) -> None:
 
 def _write_owner(request: LlmRequest, body: dict[str, Any], place: Place) -> None:
     if request.user_id:
-        user_id = request.user_id if place.is_native else short_user_id(request.user_id, place.losses)
+        user_id = request.user_id if place.is_own else short_user_id(request.user_id, place.losses)
         body["safety_identifier" if place.is_openai else "user"] = user_id
     if request.metadata:
         _write_openai_member("metadata", request.metadata, "metadata", body, place)
@@ -92,7 +92,6 @@ def _write_generation(generation: GenerationConfig, body: dict[str, Any], place:
 
 
 def _write_output_cap(tokens: int, body: dict[str, Any], place: Place) -> None:
-    assert place.dialect is not None
     body[place.dialect.output_cap_member] = tokens
 
 
@@ -111,7 +110,7 @@ def _write_stops(stop: list[str], body: dict[str, Any], place: Place) -> None:
 
 
 def _write_tier(tier: str, body: dict[str, Any], place: Place) -> None:
-    if place.is_native or tier in _OWN_TIERS:
+    if place.is_own or tier in _OWN_TIERS:
         body["service_tier"] = tier
     elif tier in _TIERS:
         place.losses.approximate("generation.service_tier", "said as default")

@@ -37,7 +37,7 @@ class ChatEncoder:
     def __init__(self, context: ReplyContext, losses: Losses) -> None:
         self._context = context
         self._losses = losses
-        self._place = Place.in_reply(losses, protocol="", names=context.names)
+        self._place = Place(losses, is_reply=True, names=context.names)
         self._candidates: dict[int, CandidateWriter] = {}
         self._usage: Usage | None = None
         self._raw_usage: Any = None

@@ -21,7 +21,7 @@ def write_tools(capabilities: CapabilitySet, body: dict[str, Any], place: Place)
     if tools:
         body["tools"] = tools
     choice, is_parallel = capabilities.tool_choice, capabilities.parallel_tool_calls
-    if not tools and not place.is_native:
+    if not tools and not place.is_own:
         # Without tools OpenAI refuses both.
         if choice is not None:
             place.losses.drop("capabilities.tool_choice", "no tool is left to choose")
@@ -69,7 +69,7 @@ def _known_kind(tool: ToolDefinition, number: int, place: Place) -> ToolDefiniti
 
 
 def _write_tool_mark(mark: CacheControl, written: dict[str, Any], number: int, place: Place) -> None:
-    if place.is_native and not place.is_openai and place.takes_marks:
+    if place.is_own and not place.is_openai and place.takes_marks:
         written["cache_control"] = {"type": "ephemeral", "ttl": mark.ttl} if mark.ttl else {"type": "ephemeral"}
     else:
         place.losses.drop(f"capabilities.tools[{number}].cache_control", "Chat's tools bear no mark")
@@ -86,7 +86,7 @@ def _write_builtin(tool: BuiltinTool, number: int, out: tuple[list[dict[str, Any
         tools.append(native)
     elif tool.kind != WEB_SEARCH:
         place.losses.drop(path, "a tool that only its own protocol knows")
-    elif not native and not place.is_native and place.dialect is not None and not place.dialect.has_web_search:
+    elif not native and not place.is_own and not place.dialect.has_web_search:
         place.losses.drop(path, "in Chat, OpenAI's search models alone search the web")
     elif SEARCH_OPTIONS in body:
         place.losses.drop(path, "Chat searches by one set of options")
@@ -118,7 +118,7 @@ def _write_choice(choice: ToolChoice, capabilities: CapabilitySet, body: dict[st
             place.losses.drop("capabilities.tool_choice", "a choice that only its own protocol knows")
     elif choice.mode not in {"named", "allowed"}:
         body["tool_choice"] = choice.mode
-    elif not (choice := choice if place.is_native else among_declared(choice, capabilities, place.losses)).names:
+    elif not (choice := choice if place.is_own else among_declared(choice, capabilities, place.losses)).names:
         place.losses.drop(PATH, NOT_THERE)
     elif choice.mode == "named":
         kind = _chosen_kind(choice, place)

@@ -80,7 +80,7 @@ def echo_of(request: LlmRequest | None) -> dict[str, Any]:
     if request is None:
         return echo
     said: dict[str, Any] = {}
-    write_settings(request, said, Place(Losses(), protocol=request.protocol))
+    write_settings(request, said, Place(Losses(), protocol=request.protocol, is_own=request.protocol == NAME))
     echo.update((name, value) for name, value in said.items() if name in ECHOES)
     if "format" not in echo["text"]:
         echo["text"] = {"format": {"type": "text"}, **echo["text"]}

@@ -43,7 +43,7 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         losses.approximate("candidates", "no answer, as one that was filtered")
     for number in range(1, len(response.candidates)):
         losses.drop(f"candidates[{number}]", "Responses gives one answer")
-    output = OutputWriter(context, Place(losses, protocol=response.protocol, is_reply=True)).write(candidate.message)
+    output = OutputWriter(context, Place(losses, protocol=response.protocol, is_own=is_own, is_reply=True)).write(candidate.message)
     _write_logprobs(candidate, output, losses)
     kinds: set[type] = set(map(type, candidate.message.parts))
     status, reason = write_finish(candidate.finish_reason, candidate.native_finish_reason if is_own else "", kinds, losses)

@@ -16,7 +16,7 @@ from omnillm.protocols.openai_responses.emit.prompt_cache import with_breakpoint
 from omnillm.protocols.openai_responses.emit.tools import write_tools
 from omnillm.protocols.openai_responses.namespaces import spaces_of
 from omnillm.protocols.openai_responses.parse.request import LOGPROBS
-from omnillm.protocols.openai_responses.place import Place
+from omnillm.protocols.openai_responses.place import NAME, Place
 from omnillm.protocols.said import said
 
 ENCRYPTED = "reasoning.encrypted_content"
@@ -31,7 +31,7 @@ _STATELESS = frozenset({"anthropic_messages", "gemini_generate_content"})
 
 def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
     """Write the body. It rests on nothing that a provider keeps unless the request says so."""
-    place = Place(losses, protocol=request.protocol, dialect=dialect)
+    place = Place(losses, protocol=request.protocol, is_own=request.protocol == NAME, dialect=dialect)
     if place.has_own_extensions:
         place.spaces = spaces_of(request.capabilities.tools)
     body: dict[str, Any] = {"model": request.model} if request.model else {}
@@ -106,7 +106,7 @@ def _write_generation(request: LlmRequest, body: dict[str, Any], place: Place) -
         losses.approximate("generation.max_output_tokens", f"OpenAI takes no cap below {_LEAST_OUTPUT}")
         body["max_output_tokens"] = _LEAST_OUTPUT
     tier = generation.service_tier
-    if tier and request.protocol not in {"", "openai_responses"} and tier not in TIERS:
+    if tier and not place.has_own_extensions and tier not in TIERS:
         said = _TIERS.get(tier.lower())
         if said is None:
             losses.drop("generation.service_tier", "OpenAI has no such tier")

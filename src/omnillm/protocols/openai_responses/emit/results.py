@@ -37,13 +37,7 @@ def write_result(result: ToolResult, place: Place, calls: set[str] | None) -> It
 
 
 def _content(result: ToolResult, place: Place) -> list[Item]:
-    place.member = "content"
-    content: list[Item] = []
-    for place.part, part in enumerate(result.content):
-        written = write_input(part, place)
-        if written is not None:
-            content.append(written)
-    place.member = "parts"
+    content = [written for part in place.within(result.content) if (written := write_input(part, place)) is not None]
     if result.is_error:
         place.losses.approximate(place.around(".is_error"), "said in the text: Responses has no mark of a failed call")
         return _as_error(content)

@@ -106,9 +106,7 @@ class ResponsesEncoder:
             self._usage = UsageReported(usage=event.usage)
 
     def _place(self, part: Any, index: int) -> Place:
-        place = Place(self._losses, protocol=NAME if getattr(part, "item_id", "") else "", is_reply=True)
-        place.part = index
-        return place
+        return Place(self._losses, is_own=bool(getattr(part, "item_id", "")), is_reply=True, part=index)
 
     def _part_started(self, event: PartStarted) -> None:
         if event.candidate:

@@ -158,7 +158,7 @@ def _write_named(choice: ToolChoice, capabilities: CapabilitySet, place: Place) 
         builtin = next((tool for tool in capabilities.builtin_tools if name in _names_of(tool)), None)
     if builtin is None:
         return {"type": choice.kind, **called(name, place.spaces)}
-    written = _write_builtin(builtin, "capabilities.tool_choice", Place(Losses(), protocol=place.protocol))
+    written = _write_builtin(builtin, "capabilities.tool_choice", Place(Losses(), protocol=place.protocol, is_own=place.is_own))
     if written is None:
         place.losses.drop("capabilities.tool_choice", "the tool is left out")
         return None
