@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from omnillm.model.message import ROLE_WORDS, SYSTEM_ROLES, Message, MessageRole, Text, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.emit.blocks import emit_block, emit_blocks, lost_result_blocks, tool_result_block
+from omnillm.protocols.anthropic_messages.emit.parts import emit_block, emit_blocks, lost_result_blocks, tool_result_block
 from omnillm.protocols.anthropic_messages.place import UNMARKED, Place
 from omnillm.protocols.differences.cache_marks import Anchors
 from omnillm.protocols.differences.turns import Block, Turns

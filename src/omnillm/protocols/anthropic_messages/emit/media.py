@@ -5,7 +5,7 @@ from typing import Any
 
 from omnillm.model.media import AS_USUAL, FileSource, InlineSource, TextSource, UrlSource
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
-from omnillm.protocols.anthropic_messages.media import IMAGE_TYPES, PDF, PLAIN, base64_source, kind_of
+from omnillm.protocols.anthropic_messages.parse.media import IMAGE_TYPES, PDF, PLAIN, base64_source, kind_of
 from omnillm.protocols.anthropic_messages.place import NAME, Place
 from omnillm.protocols.differences.turns import Block
 

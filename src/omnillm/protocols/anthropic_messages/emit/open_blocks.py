@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from omnillm.model.events import AudioDelta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.anthropic_messages.emit.blocks import citations_of, emit_block
+from omnillm.protocols.anthropic_messages.emit.parts import citations_of, emit_block
 from omnillm.protocols.anthropic_messages.emit.open_block import OpenBlock
 from omnillm.protocols.anthropic_messages.emit.reply import LATE_SIGNATURE, carried, carrier, reply_reasoning, shown, unsigned
 from omnillm.protocols.anthropic_messages.place import Place

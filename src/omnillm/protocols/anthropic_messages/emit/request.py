@@ -6,7 +6,7 @@ from typing import Any
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.emit.blocks import lone_text
+from omnillm.protocols.anthropic_messages.emit.parts import lone_text
 from omnillm.protocols.anthropic_messages.emit.cache import blocks_of, keep_few, place_policy
 from omnillm.protocols.anthropic_messages.emit.conversation import emit_conversation
 from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema

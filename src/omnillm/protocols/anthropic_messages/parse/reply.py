@@ -7,7 +7,7 @@ import msgspec
 from omnillm.model.message import Issuer, Message, MessageRole, Opaque
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages.finish import read_finish
-from omnillm.protocols.anthropic_messages.parse.blocks import REPLY_BLOCKS, ReadOpaque, parse_blocks
+from omnillm.protocols.anthropic_messages.parse.parts import REPLY_BLOCKS, ReadOpaque, parse_blocks
 from omnillm.protocols.anthropic_messages.peek import usage_of_counts
 from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.loss import Losses

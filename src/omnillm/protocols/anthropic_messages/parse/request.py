@@ -20,7 +20,7 @@ from omnillm.model.message import (
     joined,
 )
 from omnillm.model.request import GenerationConfig, LlmRequest
-from omnillm.protocols.anthropic_messages.parse.blocks import parse_blocks, reunited
+from omnillm.protocols.anthropic_messages.parse.parts import parse_blocks, reunited
 from omnillm.protocols.anthropic_messages.parse.tools import parse_tool_choice, parse_tools
 from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.thinking import parse_reasoning

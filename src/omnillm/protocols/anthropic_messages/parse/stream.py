@@ -25,7 +25,7 @@ from omnillm.model.message import Issuer, Native, Opaque, ToolCall
 from omnillm.model.response import FinishReason
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.finish import read_finish
-from omnillm.protocols.anthropic_messages.parse.blocks import REPLY_BLOCKS, parse_block, parse_blocks, parse_citation
+from omnillm.protocols.anthropic_messages.parse.parts import REPLY_BLOCKS, parse_block, parse_blocks, parse_citation
 from omnillm.protocols.anthropic_messages.parse.reply import opaque_reader, tier_of
 from omnillm.protocols.anthropic_messages.peek import usage_of_counts
 from omnillm.protocols.anthropic_messages.place import NAME

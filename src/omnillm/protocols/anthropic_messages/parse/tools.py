@@ -3,7 +3,7 @@
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
-from omnillm.protocols.anthropic_messages.parse.blocks import parse_cache_control
+from omnillm.protocols.anthropic_messages.parse.parts import parse_cache_control
 from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.differences.tool_options import told_apart

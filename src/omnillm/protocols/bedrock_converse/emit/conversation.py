@@ -4,7 +4,7 @@ from typing import Any
 
 from omnillm.model.message import ROLE_WORDS, SYSTEM_ROLES, Message, MessageRole, Text, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.bedrock_converse.emit.blocks import emit_block, emit_blocks, result_content, tool_result_block
+from omnillm.protocols.bedrock_converse.emit.parts import emit_block, emit_blocks, result_content, tool_result_block
 from omnillm.protocols.bedrock_converse.place import Place
 from omnillm.protocols.differences.cache_marks import Anchors
 from omnillm.protocols.differences.turns import Block, Turns, around_result

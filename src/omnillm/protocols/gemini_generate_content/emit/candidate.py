@@ -26,7 +26,7 @@ from omnillm.protocols.differences.part_order import PartOrder
 from omnillm.protocols.gemini_generate_content.carried import Cargo
 from omnillm.protocols.gemini_generate_content.carrier import pack
 from omnillm.protocols.gemini_generate_content.emit.parts import GeminiPart, emit_part, word_of
-from omnillm.protocols.gemini_generate_content.grounding import Cites
+from omnillm.protocols.gemini_generate_content.citations import Cites
 from omnillm.protocols.gemini_generate_content.logprobs import write_logprobs
 from omnillm.protocols.gemini_generate_content.media_types import type_of_format
 from omnillm.protocols.gemini_generate_content.place import Place

@@ -16,10 +16,10 @@ from omnillm.protocols.gemini_generate_content.emit.candidate import CandidateWr
 from omnillm.protocols.gemini_generate_content.emit.reply import BLOCKED, drop_tier
 from omnillm.protocols.gemini_generate_content.failure import write_stream_fault
 from omnillm.protocols.gemini_generate_content.finish import write_finish
-from omnillm.protocols.gemini_generate_content.grounding import write_grounding
+from omnillm.protocols.gemini_generate_content.citations import write_grounding
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE, OF_REPLY
-from omnillm.protocols.gemini_generate_content.usage_metadata import write_usage
+from omnillm.protocols.gemini_generate_content.usage import write_usage
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Fault
 from omnillm.usage import Usage

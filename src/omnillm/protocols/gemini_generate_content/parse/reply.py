@@ -7,12 +7,12 @@ from msgspec.structs import replace
 from omnillm.model.message import Citation, Issuer, Message, MessagePart, MessageRole, Reasoning, Text, ToolCall, VendorExtensions
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.gemini_generate_content.finish import read_finish
-from omnillm.protocols.gemini_generate_content.grounding import read_citations
+from omnillm.protocols.gemini_generate_content.citations import read_citations
 from omnillm.protocols.gemini_generate_content.logprobs import read_logprobs, says_all
 from omnillm.protocols.gemini_generate_content.parse.parts import ReplyReader, parse_parts
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE, OF_REPLY, is_known
-from omnillm.protocols.gemini_generate_content.usage_metadata import count_searches, read_usage_object
+from omnillm.protocols.gemini_generate_content.usage import count_searches, read_usage_object
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_integer, optional_mapping, optional_text, rest
 from omnillm.usage import Usage

@@ -18,7 +18,7 @@ from omnillm.protocols.gemini_generate_content.parse.parts import ReplyReader
 from omnillm.protocols.gemini_generate_content.parse.reply import REPLY, blocks_prompt, id_source, known_members
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_REPLY
-from omnillm.protocols.gemini_generate_content.usage_metadata import count_searches, read_usage_object
+from omnillm.protocols.gemini_generate_content.usage import count_searches, read_usage_object
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, inside, optional_array, optional_integer, optional_mapping, optional_text
 

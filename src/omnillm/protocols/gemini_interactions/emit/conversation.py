@@ -4,8 +4,8 @@ from typing import Any
 
 from omnillm.model.message import SYSTEM_ROLES, Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.gemini_generate_content.emit.answers import as_given, results_first
-from omnillm.protocols.gemini_interactions.emit.content import CONTENTS, Content, emit_content
+from omnillm.protocols.gemini_generate_content.emit.results import as_given, results_first
+from omnillm.protocols.gemini_interactions.emit.parts import CONTENTS, Content, emit_content
 from omnillm.protocols.gemini_interactions.emit.results import Step, emit_result, emit_stray_result
 from omnillm.protocols.gemini_interactions.emit.steps import emit_steps
 from omnillm.protocols.gemini_interactions.place import Place

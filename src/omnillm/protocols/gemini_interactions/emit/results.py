@@ -4,7 +4,7 @@ from typing import Any
 
 from omnillm.model.message import Json, Text, ToolResult
 from omnillm.protocols.differences.turns import around_result
-from omnillm.protocols.gemini_interactions.emit.content import Content, emit_content
+from omnillm.protocols.gemini_interactions.emit.parts import Content, emit_content
 from omnillm.protocols.gemini_interactions.place import Place
 
 Step = dict[str, Any]

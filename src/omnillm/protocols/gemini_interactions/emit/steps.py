@@ -9,7 +9,7 @@ from omnillm.protocols.carrier import Purpose
 from omnillm.protocols.differences.arguments import input_of
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.gemini_generate_content.carrier import UNCHECKED
-from omnillm.protocols.gemini_interactions.emit.content import emit_content
+from omnillm.protocols.gemini_interactions.emit.parts import emit_content
 from omnillm.protocols.gemini_interactions.emit.results import Step, emit_result
 from omnillm.protocols.gemini_interactions.place import NAME, OF_CONTENT, Place
 

@@ -25,7 +25,7 @@ from omnillm.model.message import ToolCall
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.gemini_interactions.emit.frames import DONE, Wire
-from omnillm.protocols.gemini_interactions.emit.open_steps import OpenStep, open_step
+from omnillm.protocols.gemini_interactions.emit.open_parts import OpenStep, open_step
 from omnillm.protocols.gemini_interactions.emit.reply import interaction_id, note_unsaid, tier_of
 from omnillm.protocols.gemini_interactions.emit.usage import write_usage
 from omnillm.protocols.gemini_interactions.finish import write_finish

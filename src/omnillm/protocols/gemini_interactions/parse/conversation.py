@@ -10,7 +10,7 @@ from omnillm.protocols import carrier
 from omnillm.protocols.carrier import Carried
 from omnillm.protocols.envelope import unseal
 from omnillm.protocols.gemini_generate_content.carrier import STAND_INS
-from omnillm.protocols.gemini_interactions.parse.content import read_content
+from omnillm.protocols.gemini_interactions.parse.parts import read_content
 from omnillm.protocols.gemini_interactions.parse.steps import read_call, read_output, read_result, read_thought, summary_of
 from omnillm.protocols.gemini_interactions.place import NAME
 from omnillm.protocols.loss import Losses

@@ -8,7 +8,7 @@ from typing import Any
 
 from omnillm.model.message import Issuer, Json, MessagePart, Native, Opaque, Reasoning, Text, ToolCall, ToolResult
 from omnillm.protocols.differences.arguments import text_of
-from omnillm.protocols.gemini_interactions.parse.content import read_contents
+from omnillm.protocols.gemini_interactions.parse.parts import read_contents
 from omnillm.protocols.gemini_interactions.place import NAME
 from omnillm.protocols.shapes import mapping, optional_array, optional_flag, optional_mapping, optional_text, rest, text
 

@@ -10,7 +10,7 @@ from omnillm.model.events import Completed, Failed, Finished, LlmStreamEvent, Na
 from omnillm.model.message import Issuer
 from omnillm.protocols.gemini_interactions.finish import FAILED, read_finish
 from omnillm.protocols.gemini_interactions.moment import read_moment
-from omnillm.protocols.gemini_interactions.parse.open_steps import Log, OpenStep, open_step
+from omnillm.protocols.gemini_interactions.parse.open_parts import Log, OpenStep, open_step
 from omnillm.protocols.gemini_interactions.parse.reply import last_members
 from omnillm.protocols.gemini_interactions.place import NAME
 from omnillm.protocols.gemini_interactions.usage import read_usage

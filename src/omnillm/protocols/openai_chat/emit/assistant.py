@@ -8,7 +8,7 @@ import msgspec
 from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, ImageBase64, ImageUrl, Json, MessagePart, Native, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols import base64_text
-from omnillm.protocols.openai_chat.annotations import write_annotations
+from omnillm.protocols.openai_chat.citations import write_annotations
 from omnillm.protocols.openai_chat.emit import reasoning
 from omnillm.protocols.openai_chat.emit.calls import write_call
 from omnillm.protocols.openai_chat.emit.parts import (

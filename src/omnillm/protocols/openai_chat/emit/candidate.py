@@ -19,7 +19,7 @@ from omnillm.model.events import (
 )
 from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, ImageBase64, ImageUrl, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.openai_chat.annotations import write_annotation, write_annotations
+from omnillm.protocols.openai_chat.citations import write_annotation, write_annotations
 from omnillm.protocols.openai_chat.emit.assistant import RANKS, audio_id_of
 from omnillm.protocols.openai_chat.emit.calls import extra_content, write_call
 from omnillm.protocols.openai_chat.emit.in_order import InOrder

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, MessagePart, Refusal, Text, ToolCall
 from omnillm.protocols import base64_text
-from omnillm.protocols.openai_chat.annotations import read_annotation
+from omnillm.protocols.openai_chat.citations import read_annotation
 from omnillm.protocols.openai_chat.parse import reasoning
 from omnillm.protocols.openai_chat.parse.calls import arguments_of, read_calls
 from omnillm.protocols.openai_chat.parse.parts import read_content, read_part

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from omnillm.model.events import CitationAdded, Finished, LlmStreamEvent, ReasoningDelta, RefusalDelta, TextDelta
 from omnillm.model.message import Reasoning, Refusal, Text
-from omnillm.protocols.openai_chat.annotations import read_annotation
+from omnillm.protocols.openai_chat.citations import read_annotation
 from omnillm.protocols.openai_chat.finish import read_finish
 from omnillm.protocols.openai_chat.logprobs import read_logprobs
 from omnillm.protocols.openai_chat.parse.open_parts import OpenAudio, OpenCalls, OpenParts

@@ -10,7 +10,7 @@ from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.effort import effort_of, is_off, nearest
 from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_responses.emit.items import InputWriter
+from omnillm.protocols.openai_responses.emit.conversation import InputWriter
 from omnillm.protocols.openai_responses.emit.narrow import narrow
 from omnillm.protocols.openai_responses.emit.prompt_cache import with_breakpoint, write_policy
 from omnillm.protocols.openai_responses.emit.tools import write_tools

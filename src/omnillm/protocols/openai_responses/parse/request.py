@@ -9,7 +9,7 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.parse.draft import Draft, Read, read_elsewhere, to_capability, to_field, to_generation
 from omnillm.protocols.openai_chat.prompt_cache import policy_of
 from omnillm.protocols.openai_responses.namespaces import Spaces, spaces_of
-from omnillm.protocols.openai_responses.parse.items import ItemReader
+from omnillm.protocols.openai_responses.parse.conversation import ItemReader
 from omnillm.protocols.openai_responses.parse.tools import read_choice, read_tools
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.shapes import (

@@ -30,7 +30,7 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_responses.finish import incomplete_reason, read_finish
 from omnillm.protocols.openai_responses.logprobs import read_tokens
-from omnillm.protocols.openai_responses.parse.open_items import Log, OpenItem, open_item
+from omnillm.protocols.openai_responses.parse.open_parts import Log, OpenItem, open_item
 from omnillm.protocols.openai_responses.parse.parts import read_annotation
 from omnillm.protocols.openai_responses.parse.reply import created_of, response_members
 from omnillm.protocols.openai_responses.place import NAME

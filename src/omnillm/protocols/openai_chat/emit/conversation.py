@@ -8,7 +8,7 @@ import msgspec
 from omnillm.model.message import ROLE_WORDS, Message, MessageRole, RequestItem, Text, ToolCall, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.openai_chat.emit import assistant
-from omnillm.protocols.openai_chat.emit.answers import TEXT_ONLY, behind_their_calls, write_orphan, write_result
+from omnillm.protocols.openai_chat.emit.results import TEXT_ONLY, behind_their_calls, write_orphan, write_result
 from omnillm.protocols.openai_chat.emit.parts import joined_text, write_part, written_content
 from omnillm.protocols.openai_chat.emit.reasoning import fill_in
 from omnillm.protocols.openai_chat.emit.strict_turns import in_strict_turns

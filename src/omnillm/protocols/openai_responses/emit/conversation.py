@@ -34,7 +34,7 @@ from omnillm.protocols.openai_responses.emit.parts import (
 )
 from omnillm.protocols.openai_responses.emit.results import write_result
 from omnillm.protocols.openai_responses.namespaces import called_in_history
-from omnillm.protocols.openai_responses.parse.items import USER_ITEMS
+from omnillm.protocols.openai_responses.parse.conversation import USER_ITEMS
 from omnillm.protocols.openai_responses.parse.parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
 

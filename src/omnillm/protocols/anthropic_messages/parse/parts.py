@@ -22,7 +22,7 @@ from omnillm.model.message import (
     ToolResult,
     VendorExtensions,
 )
-from omnillm.protocols.anthropic_messages.media import parse_document, parse_image
+from omnillm.protocols.anthropic_messages.parse.media import parse_document, parse_image
 from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.retrieved import BLOCK, words_of
 from omnillm.protocols.differences.arguments import text_of

@@ -21,7 +21,7 @@ from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, Issuer, MessagePart, Opaque, Reasoning, Text
 from omnillm.protocols.differences.arguments import object_of
 from omnillm.protocols.gemini_interactions.citations import read_annotations
-from omnillm.protocols.gemini_interactions.parse.content import read_content
+from omnillm.protocols.gemini_interactions.parse.parts import read_content
 from omnillm.protocols.gemini_interactions.parse.steps import issued_by, read_call, read_output, read_thought, reply_part
 from omnillm.protocols.gemini_interactions.place import NAME
 from omnillm.protocols.gemini_interactions.usage import searches_in
