@@ -12,9 +12,9 @@ from omnillm.protocols.counts import UNREADABLE, USAGE
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failure_of as openai_failure_of
 from omnillm.protocols.openai_chat.failure import read_failure as read_openai_failure
+from omnillm.protocols.openai_chat.failure import read_headroom as read_openai_headroom
 from omnillm.protocols.openai_chat.failure import write_fault as write_openai_fault
 from omnillm.protocols.openai_chat.failure import write_stream_fault as write_openai_stream_fault
-from omnillm.protocols.openai_chat.headroom import read_headroom as read_openai_headroom
 from omnillm.protocols.protocol import (
     MALFORMED_EVENT,
     NOT_A_REPLY,

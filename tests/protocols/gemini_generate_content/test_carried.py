@@ -5,8 +5,7 @@ import json
 from tests.in_turn import in_turn
 
 from omnillm.model.message import Issuer, Message, Opaque, Reasoning
-from omnillm.protocols.gemini_generate_content.carried import carried_in
-from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
+from omnillm.protocols.gemini_generate_content.carrier import CARRIED, carried_in, pack
 from omnillm.protocols.transcode import parse_request
 
 

@@ -25,10 +25,9 @@ from omnillm.model import (
     ToolResult,
 )
 from omnillm.protocols.carrier import unpack
-from omnillm.protocols.gemini_interactions.emit.usage import write_usage
 from omnillm.protocols.gemini_interactions.moment import read_moment, write_moment
 from omnillm.protocols.gemini_interactions.parse.reply import parse_reply
-from omnillm.protocols.gemini_interactions.usage import read_usage
+from omnillm.protocols.gemini_interactions.usage import read_usage, write_usage
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
 from omnillm.usage import Usage

@@ -55,10 +55,10 @@ from omnillm.model import (
     Video,
     user,
 )
+from omnillm.protocols.carrier import pack, unpack
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import CODEC
-from omnillm.protocols.openai_responses.carrier import pack, unpack
 
 UNSAID: list[tuple[dict[str, Any], str]] = [
     *[({"generation": GenerationConfig(**{name: value})}, f"dropped:generation.{name}") for name, value in {
@@ -233,7 +233,7 @@ def test_schema_without_a_name_gets_one() -> None:
 
 
 def carrier(opaque: Opaque, *purpose: str) -> dict[str, Any]:
-    return {"type": "reasoning", "summary": [], "encrypted_content": pack(opaque, *purpose)}
+    return {"type": "reasoning", "summary": [], "encrypted_content": pack(opaque, CODEC.name, *purpose)}
 
 
 def test_envelope_gives_back_its_issuer() -> None:
@@ -280,5 +280,5 @@ def test_signature_without_its_call_is_reported() -> None:
 def test_carrier_gives_back_any_value(value: str, purpose: tuple[str, ...]) -> None:
     """Also one that looks like a carrier's own words."""
     opaque = Opaque(value=value, issuer=GEMINI)
-    carried = unpack(pack(opaque, *purpose))
+    carried = unpack(pack(opaque, CODEC.name, *purpose), CODEC.name)
     assert (carried.opaque, carried.purpose, carried.target) == (opaque, purpose[0], purpose[1] if len(purpose) > 1 else "")

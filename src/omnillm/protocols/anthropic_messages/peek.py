@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator
 from itertools import starmap
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from omnillm.protocols.anthropic_messages.failure import failure_of
-from omnillm.protocols.anthropic_messages.wire import MediaMessage, MessageUsage, Part, Reply, Source, TokenCounts
+from omnillm.protocols.anthropic_messages.usage import tier_of, usage_of
+from omnillm.protocols.anthropic_messages.wire import MediaMessage, Part, Reply, Source
 from omnillm.protocols.claude_media import IMAGE, TOOLS, own_tools, pdf, plain
-from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
-from omnillm.protocols.extras import Served
+from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model, require_array
 from omnillm.protocols.priced import OPENROUTER
 from omnillm.protocols.priced_messages import MESSAGES_FREE, MESSAGES_PAID, MESSAGES_SEARCH
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import may_hold, text_bytes
-from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
     {
@@ -34,14 +33,8 @@ _PRICED = OPENROUTER | {
 _PRICED_TOOLS = (MESSAGES_SEARCH, *MESSAGES_FREE, *MESSAGES_PAID)
 """Tools that run on the provider's side: paid by the call, or by the further turns that they cause."""
 
-_BILLED_APART = frozenset({"compaction", "advisor_message"})
-"""Iterations that the top level of `usage` leaves out (its other iterations are in it)."""
-
-
 _CONVERSATION = msgspec.json.Decoder(list[MediaMessage])
 _REPLY = msgspec.json.Decoder(Reply)
-_ANYWHERE = frozenset({"", "global", "not_available"})
-"""Places of inference that are none."""
 _QUOTE: Final = ord('"')
 
 
@@ -81,60 +74,6 @@ def peek_reply(body: bytes) -> ReplyPeek:
         return ReplyPeek(usage=None, is_complete=True, has_content=bool(reply.content))
     tier = tier_of(reported.speed, reported.service_tier, reported.inference_geo)
     return ReplyPeek(usage=usage_of(reported), is_complete=True, tier=tier, has_content=bool(reply.content))
-
-
-def tier_of(speed: Any, service_tier: Any, geo: Any) -> Any:
-    """Price lists know the first two as tiers; a call has one of them at most. A place is told where it may have a price."""
-    tier = speed if speed and speed != "standard" else service_tier
-    return Served(tier, geo) if isinstance(geo, str) and geo not in _ANYWHERE else tier
-
-
-def usage_of_counts(counts: dict[str, Any]) -> Usage | None:
-    """The usage that a stream reported up to now, as one object; None when it cannot be read."""
-    try:
-        return usage_of(convert_clamped(counts, MessageUsage))
-    except UNREADABLE:
-        return None
-
-
-def usage_of(reported: MessageUsage) -> Usage | None:
-    """Bring usage to the disjoint form; None when it names neither input nor output."""
-    if reported.input_tokens is None and reported.output_tokens is None:
-        return None
-    tools = reported.server_tool_use
-    # Fetches are free: of the server's tools only a search is paid by the call.
-    usage = _disjoint(reported, (tools.web_search_requests or 0) if tools else 0)
-    for iteration in reported.iterations or ():
-        if iteration.type in _BILLED_APART:
-            usage += _disjoint(iteration, 0)
-    return usage
-
-
-def _disjoint(counts: TokenCounts, tool_calls: int) -> Usage:
-    output = counts.output_tokens or 0
-    details = counts.output_tokens_details
-    thinking = min(details.thinking_tokens or 0, output) if details else 0
-    short, long = _cache_writes(counts)
-    return Usage(
-        input=counts.input_tokens or 0,
-        cache_read=counts.cache_read_input_tokens or 0,
-        cache_write_short=short,
-        cache_write_long=long,
-        output=output - thinking,
-        reasoning=thinking,
-        tool_calls=tool_calls,
-    )
-
-
-def _cache_writes(counts: TokenCounts) -> tuple[int, int]:
-    """Cache writes by term. A stream's last event gives the total alone: what the split lacks goes to the dearer term in use."""
-    total = counts.cache_creation_input_tokens or 0
-    split = counts.cache_creation
-    if split is None:
-        return total, 0
-    short, long = split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
-    rest = max(total - short - long, 0)
-    return (short, long + rest) if long else (short + rest, long)
 
 
 def weigh(members: Members) -> tuple[int, Weight]:

@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.framing.sse import Frame
 from omnillm.protocols.anthropic_messages.failure import failure_of
-from omnillm.protocols.anthropic_messages.peek import tier_of, usage_of_counts
+from omnillm.protocols.anthropic_messages.usage import tier_of, usage_of_counts
 from omnillm.protocols.anthropic_messages.wire import ContainerEvent, ContentBlock, ShownEvent, StreamEvent
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight

@@ -1,11 +1,25 @@
 """Amazon Bedrock's InvokeModel for Claude: bodies of the Messages API without what the path says, AWS's errors and event streams."""
 
+from msgspec import Raw
+from msgspec.structs import replace
+
+from omnillm.errors import BadRequest
 from omnillm.protocols.anthropic_messages import PROTOCOL as MESSAGES
 from omnillm.protocols.bedrock_converse import PROTOCOL as CONVERSE
-from omnillm.protocols.bedrock_invoke.peek import peek_request
-from omnillm.protocols.protocol import Protocol
+from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 
 __all__ = ["PROTOCOL"]
+
+_IN_PATH = ("model", "stream")
+
+
+def peek_request(members: Members) -> RequestPeek:
+    """Read a body without the members that the path says: with them, as the service does, it is refused. Raises BadRequest."""
+    for name in _IN_PATH:
+        if name in members:
+            raise BadRequest(f"extraneous key [{name}] is not permitted: the path says it")
+    return replace(MESSAGES.peek_request({**members, "model": Raw(b'"-"')}), model="")
+
 
 PROTOCOL = Protocol(
     name="bedrock_invoke",

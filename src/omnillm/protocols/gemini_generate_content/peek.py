@@ -7,21 +7,18 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
-from omnillm.protocols.gemini_generate_content.content import has_content
 from omnillm.protocols.gemini_generate_content.failure import failure_of
+from omnillm.protocols.gemini_generate_content.usage import searches_of, usage_of
 from omnillm.protocols.gemini_generate_content.wire import (
     Blob,
-    Candidate,
+    ContentChunk,
     GenerationConfig,
     MediaContent,
-    ModalityCount,
     Part,
     Reply,
     Shape,
-    UsageMetadata,
 )
 from omnillm.protocols.members import read, require_array
-from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import may_hold, text_bytes
 from omnillm.usage import Usage
@@ -49,7 +46,6 @@ _TOOLS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]] | None)
 _REPLIES: Any = Reply | list[Reply]
 _REPLY: msgspec.json.Decoder[Reply | list[Reply]] = msgspec.json.Decoder(_REPLIES)
 _CONVERSATION = msgspec.json.Decoder(list[MediaContent])
-_USAGE = msgspec.json.Decoder(UsageMetadata)
 _text = msgspec.json.Decoder(str).decode
 _DEFAULTS = GenerationConfig()
 _QUOTE: Final = ord('"')
@@ -146,59 +142,6 @@ def is_blocked(reply: Shape) -> bool:
     return reply.prompt_feedback is not None and reply.prompt_feedback.block_reason is not None
 
 
-def searches_of(candidates: Iterable[Candidate] | None) -> int:
-    """Searches that ground the candidates, each paid for; an empty query is free."""
-    searches = 0
-    for candidate in candidates or ():
-        grounding = candidate.grounding_metadata
-        if grounding is not None and grounding.web_search_queries:
-            searches += sum(map(bool, grounding.web_search_queries))
-    return searches
-
-
-def read_usage(raw: msgspec.Raw, searches: int) -> Usage | None:
-    """The usage of `usageMetadata` as it came in a chunk; None when it cannot be read or counts nothing."""
-    try:
-        return usage_of(decode_lenient(_USAGE, raw), searches)
-    except UNREADABLE:
-        return None
-
-
-def usage_of(reported: UsageMetadata, searches: int) -> Usage | None:
-    """Bring usage to the disjoint form; None when it names neither prompt nor output (Vertex reports the traffic type alone)."""
-    prompt, output = reported.prompt_token_count, reported.candidates_token_count
-    if prompt is None and output is None:
-        return None
-    prompt, output, cached = prompt or 0, output or 0, reported.cached_content_token_count or 0
-    cached = cached and min(cached, prompt)
-    usage = Usage(
-        input=prompt - cached + (reported.tool_use_prompt_token_count or 0),
-        cache_read=cached,
-        output=output,
-        reasoning=reported.thoughts_token_count or 0,
-        tool_calls=searches,
-    )
-    seen, made = media_of(reported.prompt_tokens_details), media_of(reported.candidates_tokens_details)
-    if seen is NO_MEDIA and made is NO_MEDIA and not reported.cache_tokens_details:
-        return usage
-    counts = split_prompt(prompt, cached, seen, media_of(reported.cache_tokens_details))
-    counts["input"] += reported.tool_use_prompt_token_count or 0
-    return msgspec.structs.replace(usage, **counts, **split_completion(output, made))
-
-
-def media_of(details: list[ModalityCount] | None) -> Media:
-    """What is no text. A document counts as text: it costs as much wherever it can be read."""
-    media = NO_MEDIA
-    for detail in details or ():
-        modality = detail.modality
-        if modality == "TEXT" or not (tokens := detail.token_count):
-            continue
-        if modality in {"AUDIO", "IMAGE", "VIDEO"}:
-            name = modality.lower()
-            media = media._replace(**{name: getattr(media, name) + tokens})
-    return media
-
-
 def weigh(members: Members) -> tuple[int, Weight]:
     text, contents = text_bytes(members, _NOT_READ), members.get("contents")
     if contents is None or not may_hold(bytes(contents), *_MEDIA):
@@ -261,3 +204,27 @@ def _type_of(blob: Blob) -> str:
 
 def _is_image(blob: Blob) -> bool:
     return _type_of(blob).startswith("image/")
+
+
+_PARTS: msgspec.json.Decoder[ContentChunk | list[ContentChunk]] = msgspec.json.Decoder(ContentChunk | list[ContentChunk])
+_SILENT = frozenset({"text", "thought", "thoughtSignature", "partMetadata"})
+"""A part with other members than these is content by itself; one with these alone if it has some text."""
+
+
+def has_content(data: bytes) -> bool:
+    """Tell whether a chunk says something: text, thoughts included, a function call, a picture; not a signature alone."""
+    try:
+        decoded = _PARTS.decode(data)
+    except UNREADABLE:
+        return True  # parts of an unknown shape are shown to the client, not hidden behind a retry
+    for chunk in decoded if isinstance(decoded, list) else (decoded,):
+        for candidate in chunk.candidates or ():
+            parts = candidate.content.parts if candidate.content is not None else None
+            if any(_says_something(part) for part in parts or ()):
+                return True
+    return False
+
+
+def _says_something(part: dict[str, msgspec.Raw]) -> bool:
+    text = part.get("text")
+    return (text is not None and bytes(text) not in {b'""', b"null"}) or not _SILENT.issuperset(part)

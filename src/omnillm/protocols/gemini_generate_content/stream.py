@@ -6,9 +6,9 @@ import msgspec
 
 from omnillm.framing.sse import Frame
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.gemini_generate_content.content import has_content
 from omnillm.protocols.gemini_generate_content.failure import failure_of
-from omnillm.protocols.gemini_generate_content.peek import is_blocked, read_usage, searches_of
+from omnillm.protocols.gemini_generate_content.peek import has_content, is_blocked
+from omnillm.protocols.gemini_generate_content.usage import read_usage, searches_of
 from omnillm.protocols.gemini_generate_content.wire import Candidate, Chunk
 from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage

@@ -1,17 +1,72 @@
-"""`usageMetadata`, read with the one reader of this protocol's usage, and written."""
+"""`usageMetadata`, read and written."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from omnillm.protocols.counts import UNREADABLE, convert_clamped
-from omnillm.protocols.gemini_generate_content.peek import searches_of, usage_of
+from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import UsageReport, fitted
-from omnillm.protocols.gemini_generate_content.wire import Candidate, UsageMetadata
+from omnillm.protocols.gemini_generate_content.wire import Candidate, ModalityCount, UsageMetadata
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.modalities import Media
+from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
 from omnillm.protocols.said import counted
 from omnillm.usage import Usage
+
+_USAGE = msgspec.json.Decoder(UsageMetadata)
+
+
+def searches_of(candidates: Iterable[Candidate] | None) -> int:
+    """Searches that ground the candidates, each paid for; an empty query is free."""
+    searches = 0
+    for candidate in candidates or ():
+        grounding = candidate.grounding_metadata
+        if grounding is not None and grounding.web_search_queries:
+            searches += sum(map(bool, grounding.web_search_queries))
+    return searches
+
+
+def read_usage(raw: msgspec.Raw, searches: int) -> Usage | None:
+    """The usage of `usageMetadata` as it came in a chunk; None when it cannot be read or counts nothing."""
+    try:
+        return usage_of(decode_lenient(_USAGE, raw), searches)
+    except UNREADABLE:
+        return None
+
+
+def usage_of(reported: UsageMetadata, searches: int) -> Usage | None:
+    """Bring usage to the disjoint form; None when it names neither prompt nor output (Vertex reports the traffic type alone)."""
+    prompt, output = reported.prompt_token_count, reported.candidates_token_count
+    if prompt is None and output is None:
+        return None
+    prompt, output, cached = prompt or 0, output or 0, reported.cached_content_token_count or 0
+    cached = cached and min(cached, prompt)
+    usage = Usage(
+        input=prompt - cached + (reported.tool_use_prompt_token_count or 0),
+        cache_read=cached,
+        output=output,
+        reasoning=reported.thoughts_token_count or 0,
+        tool_calls=searches,
+    )
+    seen, made = media_of(reported.prompt_tokens_details), media_of(reported.candidates_tokens_details)
+    if seen is NO_MEDIA and made is NO_MEDIA and not reported.cache_tokens_details:
+        return usage
+    counts = split_prompt(prompt, cached, seen, media_of(reported.cache_tokens_details))
+    counts["input"] += reported.tool_use_prompt_token_count or 0
+    return msgspec.structs.replace(usage, **counts, **split_completion(output, made))
+
+
+def media_of(details: list[ModalityCount] | None) -> Media:
+    """What is no text. A document counts as text: it costs as much wherever it can be read."""
+    media = NO_MEDIA
+    for detail in details or ():
+        modality = detail.modality
+        if modality == "TEXT" or not (tokens := detail.token_count):
+            continue
+        if modality in {"AUDIO", "IMAGE", "VIDEO"}:
+            name = modality.lower()
+            media = media._replace(**{name: getattr(media, name) + tokens})
+    return media
 
 
 def read_usage_object(value: Any, searches: int = 0) -> Usage | None:

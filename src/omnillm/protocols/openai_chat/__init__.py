@@ -7,8 +7,7 @@ from omnillm.protocols.codec import Codec
 from omnillm.protocols.openai_chat.emit.reply import emit_reply
 from omnillm.protocols.openai_chat.emit.request import emit_request
 from omnillm.protocols.openai_chat.emit.stream import ChatEncoder
-from omnillm.protocols.openai_chat.failure import read_failure, write_fault, write_stream_fault
-from omnillm.protocols.openai_chat.headroom import read_headroom
+from omnillm.protocols.openai_chat.failure import read_failure, read_headroom, write_fault, write_stream_fault
 from omnillm.protocols.openai_chat.parse.reply import OwnReply, parse_reply
 from omnillm.protocols.openai_chat.parse.request import parse_request
 from omnillm.protocols.openai_chat.parse.stream import ChatDecoder

@@ -1,4 +1,4 @@
-"""Errors of Chat Completions (and of Responses, whose error object is the same): a provider's read, the gateway's own written."""
+"""Errors and limits of Chat Completions (and of Responses, whose error object is the same): a provider's read, ours written."""
 
 import re
 from collections.abc import Mapping
@@ -6,10 +6,9 @@ from typing import Any
 
 import msgspec
 
-from omnillm.outcome import Verdict
+from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import duration_s, is_without_host, message_of, plain_word, retry_hint_s, verdict_of_status
-from omnillm.protocols.openai_chat.headroom import exhausted_reset_s
+from omnillm.protocols.hints import duration_s, int_or_none, is_without_host, message_of, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.protocol import Failure, Fault
 from omnillm.protocols.too_long import TOO_LONG, code_of, worded
@@ -192,3 +191,36 @@ def write_fault(fault: Fault) -> bytes:
 def write_stream_fault(fault: Fault, next_sequence: int) -> bytes:  # noqa: ARG001 - this protocol numbers no chunks
     """The error chunk that ends a stream already begun; no [DONE] follows it, since that means success."""
     return b"data: " + write_fault(fault) + b"\n\n"
+
+
+# OpenAI's buckets, and those that Cerebras and SambaNova count by the minute, the hour and the day.
+_BUCKETS = (
+    b"requests",
+    b"tokens",
+    b"project-tokens",
+    *(what + span for what in (b"requests", b"tokens") for span in (b"-minute", b"-hour", b"-day")),
+)
+
+
+def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:  # noqa: ARG001 - their resets are durations
+    """What the headers say; None when they say nothing of what is left."""
+    get = headers.get
+    requests_left, tokens_left = get(b"x-ratelimit-remaining-requests"), get(b"x-ratelimit-remaining-tokens")
+    if requests_left is None and tokens_left is None:
+        return None
+    return Headroom(
+        requests_left=int_or_none(requests_left),
+        requests_reset_s=duration_s(get(b"x-ratelimit-reset-requests")),
+        tokens_left=int_or_none(tokens_left),
+        tokens_reset_s=duration_s(get(b"x-ratelimit-reset-tokens")),
+    )
+
+
+def exhausted_reset_s(headers: Mapping[bytes, bytes]) -> float | None:
+    """Seconds until every bucket that has nothing left is full again; None when none is empty or their resets are unknown."""
+    waits = [
+        duration_s(headers.get(b"x-ratelimit-reset-" + bucket))
+        for bucket in _BUCKETS
+        if int_or_none(headers.get(b"x-ratelimit-remaining-" + bucket)) == 0
+    ]
+    return max((wait for wait in waits if wait is not None), default=None)

@@ -1,12 +1,14 @@
-"""The usage of both OpenAI protocols, brought to disjoint counts."""
+"""Counts of tokens: those of both OpenAI protocols, brought to disjoint counts; and Chat's, written, whose totals include their details."""
 
 from typing import Any
 
 import msgspec
 
 from omnillm.protocols.counts import UNREADABLE, convert_clamped
+from omnillm.protocols.loss import Losses
 from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
 from omnillm.protocols.openai_chat.wire import ChatUsage, CompletionDetails, PromptDetails
+from omnillm.protocols.said import counted
 from omnillm.usage import Usage
 
 _NO_PROMPT_DETAILS = PromptDetails()
@@ -85,3 +87,74 @@ def _written_long(details: PromptDetails, written: int) -> int:
     """Of these tokens, those written to the cache for 12 hours; the others for 30 minutes (or the provider's only term)."""
     terms = details.cache_write_tokens_details
     return min(terms.ttl_12h_tokens or 0, written) if terms else 0
+
+
+_TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+def write_usage(usage: Usage, raw: Any, losses: Losses) -> dict[str, Any]:
+    """`raw`: the provider's own object where it is one of this protocol; else None."""
+    if type(raw) is dict and "prompt_tokens" in raw and _is_fit(raw):
+        return _whole(raw, usage)
+    _drop_unsaid(usage, losses)
+    said = {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.output_audio}
+    if usage.output_image:
+        said["image_tokens"] = usage.output_image
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": _heard(usage),
+        "completion_tokens_details": said,
+    }
+
+
+def _drop_unsaid(usage: Usage, losses: Losses) -> None:
+    for name, _ in _no_tokens(usage):
+        losses.drop(f"usage.{name}", "Chat does not count them")
+    for name, _ in _not_told_apart(usage):
+        losses.approximate(f"usage.{name}", "counted with the rest")
+
+
+_no_tokens = counted("images", "tool_calls")
+_not_told_apart = counted("cache_read_audio", "cache_read_image", "input_video", "output_video")
+
+
+def _heard(usage: Usage) -> dict[str, Any]:
+    heard: dict[str, Any] = {
+        "cached_tokens": usage.cache_read + usage.cache_read_audio + usage.cache_read_image,
+        "audio_tokens": usage.input_audio + usage.cache_read_audio,
+    }
+    if usage.input_image or usage.cache_read_image:
+        heard["image_tokens"] = usage.input_image + usage.cache_read_image
+    written = usage.cache_write_short + usage.cache_write_long
+    if written:
+        heard["cache_write_tokens"] = written
+    if usage.cache_write_long:
+        heard["cache_write_tokens_details"] = {
+            "ttl_30m_tokens": usage.cache_write_short,
+            "ttl_12h_tokens": usage.cache_write_long,
+        }
+    return heard
+
+
+def _whole(raw: dict[str, Any], usage: Usage) -> dict[str, Any]:
+    """The three totals are required; not every host reports them all."""
+    counted = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "total_tokens": usage.total_tokens}
+    missing = {name: counted[name] for name in _TOTALS if type(raw.get(name)) is not int}
+    return {**raw, **missing} if missing else raw
+
+
+def _is_fit(raw: dict[str, Any]) -> bool:
+    """Tell whether the SDK reads its details: counts are integers there."""
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        details = raw.get(name)
+        if details is None:
+            continue
+        if type(details) is not dict or any(type(details[count]) not in _COUNTS for count in details if count.endswith("_tokens")):
+            return False
+    return True
+
+
+_COUNTS = frozenset({int, type(None)})

@@ -2,8 +2,7 @@
 
 from omnillm.protocols.bound import response_made, responses_named
 from omnillm.protocols.codec import Codec
-from omnillm.protocols.openai_chat.failure import write_fault
-from omnillm.protocols.openai_chat.headroom import read_headroom
+from omnillm.protocols.openai_chat.failure import read_headroom, write_fault
 from omnillm.protocols.openai_responses.emit.reply import emit_reply
 from omnillm.protocols.openai_responses.emit.request import emit_request
 from omnillm.protocols.openai_responses.emit.stream import ResponsesEncoder

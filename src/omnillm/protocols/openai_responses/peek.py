@@ -7,11 +7,10 @@ from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.media import weigher
-from omnillm.protocols.openai_chat.usage import usage_of
+from omnillm.protocols.openai_responses.usage import usage_of_response
 from omnillm.protocols.openai_responses.wire import Response
 from omnillm.protocols.priced import OPENROUTER, RESPONSES_OWN, may_name_a_mode
 from omnillm.protocols.protocol import NOT_A_REPLY, Members, ReplyPeek, RequestPeek
-from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
     {
@@ -33,7 +32,6 @@ _PRICED = frozenset(
 )
 """Members that change the rate, or bring in input or work that the body does not show."""
 
-_PAID_CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
 _FINISHED = frozenset({"completed", "incomplete"})
 _ACCEPTED = frozenset({"queued", "in_progress"})
 
@@ -90,22 +88,6 @@ def peek_reply(body: bytes) -> ReplyPeek:
     # A background response is complete as an answer although the provider has yet to write it.
     is_complete = response.output is not None and (response.status in _FINISHED or response.status in _ACCEPTED)
     return ReplyPeek(usage=usage, is_complete=is_complete, tier=response.service_tier, has_content=bool(response.output))
-
-
-def usage_of_response(response: Response) -> Usage | None:
-    reported = response.usage
-    if reported is None:
-        return None
-    calls = images = 0
-    for item in response.output or ():
-        calls += item.type in _PAID_CALLS
-        images += item.type == "image_generation_call"
-    if (used := reported.num_server_side_tools_used) is not None:  # it also counts those that are not billed apart
-        told = reported.server_side_tool_usage_details
-        calls = max(calls, used - ((told.mcp_calls or 0) if told else 0))
-    if reported.tool_calls_details:
-        calls = max(calls, sum(told.invocation or 0 for told in reported.tool_calls_details.values()))
-    return usage_of(reported, tool_calls=calls, images=images)
 
 
 weigh = weigher(_NOT_READ, "input")

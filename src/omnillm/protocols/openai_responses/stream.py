@@ -8,7 +8,7 @@ import msgspec
 from omnillm.framing.sse import Frame, are_named_objects
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.openai_chat.failure import failure_of
-from omnillm.protocols.openai_responses.peek import usage_of_response
+from omnillm.protocols.openai_responses.usage import usage_of_response
 from omnillm.protocols.openai_responses.wire import OutputItem, Position, Response, ShownEvent, ShownItem, StreamEvent
 from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
 from omnillm.usage import Usage

@@ -4,10 +4,28 @@ from typing import Any
 
 from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_responses.peek import usage_of_response
+from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_responses.wire import Response
 from omnillm.protocols.said import counted
 from omnillm.usage import Usage
+
+_PAID_CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
+
+
+def usage_of_response(response: Response) -> Usage | None:
+    reported = response.usage
+    if reported is None:
+        return None
+    calls = images = 0
+    for item in response.output or ():
+        calls += item.type in _PAID_CALLS
+        images += item.type == "image_generation_call"
+    if (used := reported.num_server_side_tools_used) is not None:  # it also counts those that are not billed apart
+        told = reported.server_side_tool_usage_details
+        calls = max(calls, used - ((told.mcp_calls or 0) if told else 0))
+    if reported.tool_calls_details:
+        calls = max(calls, sum(told.invocation or 0 for told in reported.tool_calls_details.values()))
+    return usage_of(reported, tool_calls=calls, images=images)
 
 
 def read_usage(response: dict[str, Any]) -> Usage | None:

@@ -8,7 +8,7 @@ from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE, Count, decode_lenient
 from omnillm.protocols.gemini_generate_content.failure import read_failure, write_fault
-from omnillm.protocols.gemini_generate_content.peek import searches_of, usage_of
+from omnillm.protocols.gemini_generate_content.usage import searches_of, usage_of
 from omnillm.protocols.gemini_generate_content.wire import Candidate, GroundingMetadata, ModalityCount, UsageMetadata
 from omnillm.protocols.protocol import Failure, Fault
 from omnillm.protocols.sessions.session import AUDIO_BYTES, IMAGE_TOKENS, OWN_TOKENS, Report, SessionProtocol, spelled_out

@@ -20,10 +20,10 @@ from omnillm.model.message import (
 )
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages.emit.parts import emit_block, reasoning_block
-from omnillm.protocols.anthropic_messages.emit.usage import usage_object
 from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.parse.parts import GEMINI
 from omnillm.protocols.anthropic_messages.place import NAME, UNMARKED, Place
+from omnillm.protocols.anthropic_messages.usage import usage_object
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.envelope import seal

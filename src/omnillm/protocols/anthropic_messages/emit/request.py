@@ -6,9 +6,9 @@ from typing import Any
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.emit.parts import lone_text
 from omnillm.protocols.anthropic_messages.emit.cache import blocks_of, keep_few, place_policy
 from omnillm.protocols.anthropic_messages.emit.conversation import emit_conversation
+from omnillm.protocols.anthropic_messages.emit.parts import lone_text
 from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
 from omnillm.protocols.anthropic_messages.emit.tools import emit_tool_choice, emit_tools
 from omnillm.protocols.anthropic_messages.place import NAME, Place

@@ -25,13 +25,12 @@ from omnillm.model.events import (
 )
 from omnillm.model.message import Native, Reasoning, Refusal, Text, ToolCall, VendorExtensions
 from omnillm.model.response import FinishReason
-from omnillm.protocols.anthropic_messages.emit.open_block import OpenBlock
-from omnillm.protocols.anthropic_messages.emit.open_blocks import BLOCKS
+from omnillm.protocols.anthropic_messages.emit.open_parts import BLOCKS, OpenBlock
 from omnillm.protocols.anthropic_messages.emit.reply import MALFORMED, PREFIX, stop_details
-from omnillm.protocols.anthropic_messages.emit.usage import counts_object, is_own, own_object, usage_object
 from omnillm.protocols.anthropic_messages.failure import write_stream_fault
 from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.place import NAME, Place
+from omnillm.protocols.anthropic_messages.usage import counts_object, is_own, own_object, usage_object
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.loss import Losses

@@ -8,8 +8,8 @@ from omnillm.model.message import Issuer, Message, MessageRole, Opaque
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages.finish import read_finish
 from omnillm.protocols.anthropic_messages.parse.parts import REPLY_BLOCKS, ReadOpaque, parse_blocks
-from omnillm.protocols.anthropic_messages.peek import usage_of_counts
 from omnillm.protocols.anthropic_messages.place import NAME
+from omnillm.protocols.anthropic_messages.usage import usage_of_counts
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, rest, typed
 from omnillm.usage import Usage

@@ -27,8 +27,8 @@ from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.finish import read_finish
 from omnillm.protocols.anthropic_messages.parse.parts import REPLY_BLOCKS, parse_block, parse_blocks, parse_citation
 from omnillm.protocols.anthropic_messages.parse.reply import opaque_reader, tier_of
-from omnillm.protocols.anthropic_messages.peek import usage_of_counts
 from omnillm.protocols.anthropic_messages.place import NAME
+from omnillm.protocols.anthropic_messages.usage import usage_of_counts
 from omnillm.protocols.differences.arguments import object_of, raw_object
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, array, inside, integer, mapping, optional_mapping, optional_text, rest, text

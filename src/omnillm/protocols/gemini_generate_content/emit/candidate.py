@@ -23,10 +23,9 @@ from omnillm.model.events import (
 from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, Citation, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.differences.part_order import PartOrder
-from omnillm.protocols.gemini_generate_content.carried import Cargo
-from omnillm.protocols.gemini_generate_content.carrier import pack
-from omnillm.protocols.gemini_generate_content.emit.parts import GeminiPart, emit_part, word_of
+from omnillm.protocols.gemini_generate_content.carrier import Cargo, pack
 from omnillm.protocols.gemini_generate_content.citations import Cites
+from omnillm.protocols.gemini_generate_content.emit.parts import GeminiPart, emit_part, word_of
 from omnillm.protocols.gemini_generate_content.logprobs import write_logprobs
 from omnillm.protocols.gemini_generate_content.media_types import type_of_format
 from omnillm.protocols.gemini_generate_content.place import Place

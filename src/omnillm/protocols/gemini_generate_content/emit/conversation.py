@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from omnillm.model.message import SYSTEM_ROLES, Message, MessageRole, Text, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.gemini_generate_content.emit.results import Placed, as_given, results_first
 from omnillm.protocols.gemini_generate_content.emit.parts import GeminiPart, emit_parts, emit_result, emit_stray_result, with_media
+from omnillm.protocols.gemini_generate_content.emit.results import Placed, as_given, results_first
 from omnillm.protocols.gemini_generate_content.place import Place
 
 _USER, _MODEL = "user", "model"

@@ -5,10 +5,10 @@ from typing import Any
 from omnillm.model.message import Refusal, Text, ToolCall
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.codec import ReplyContext
-from omnillm.protocols.gemini_generate_content.carried import Cargo
+from omnillm.protocols.gemini_generate_content.carrier import Cargo
+from omnillm.protocols.gemini_generate_content.citations import Cites, write_grounding
 from omnillm.protocols.gemini_generate_content.emit.parts import GeminiPart, emit_part
 from omnillm.protocols.gemini_generate_content.finish import write_finish
-from omnillm.protocols.gemini_generate_content.citations import Cites, write_grounding
 from omnillm.protocols.gemini_generate_content.logprobs import write_logprobs
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE, OF_NOTHING, OF_REPLY

@@ -12,11 +12,11 @@ import msgspec
 from omnillm.model.events import Completed, Failed, Finished, LlmStreamEvent, NativeEvent, ResponseStarted, TextDelta, UsageReported
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PART_EVENTS
+from omnillm.protocols.gemini_generate_content.citations import write_grounding
 from omnillm.protocols.gemini_generate_content.emit.candidate import CandidateWriter, Parts
 from omnillm.protocols.gemini_generate_content.emit.reply import BLOCKED, drop_tier
 from omnillm.protocols.gemini_generate_content.failure import write_stream_fault
 from omnillm.protocols.gemini_generate_content.finish import write_finish
-from omnillm.protocols.gemini_generate_content.citations import write_grounding
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE, OF_REPLY
 from omnillm.protocols.gemini_generate_content.usage import write_usage

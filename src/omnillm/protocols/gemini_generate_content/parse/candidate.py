@@ -16,8 +16,8 @@ from omnillm.model.events import (
 )
 from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, MessagePart, Opaque, Reasoning, Text, ToolCall
-from omnillm.protocols.gemini_generate_content.finish import UNSPECIFIED, read_finish
 from omnillm.protocols.gemini_generate_content.citations import read_citations
+from omnillm.protocols.gemini_generate_content.finish import UNSPECIFIED, read_finish
 from omnillm.protocols.gemini_generate_content.logprobs import read_logprobs, says_all
 from omnillm.protocols.gemini_generate_content.parse.partial_args import PartialCall
 from omnillm.protocols.gemini_generate_content.parse.parts import ReplyReader, parse_part

@@ -16,7 +16,7 @@ from omnillm.model.message import (
     VendorExtensions,
     joined,
 )
-from omnillm.protocols.gemini_generate_content.carried import Load, with_carried
+from omnillm.protocols.gemini_generate_content.carrier import Load, with_carried
 from omnillm.protocols.gemini_generate_content.parse.parts import RequestReader, as_said_by_user, parse_part, parse_parts, reunited
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.loss import Losses

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from omnillm.model.message import Issuer, MessagePart, Native, Opaque, Reasoning, Text, ToolCall, ToolResult
 from omnillm.protocols.differences.arguments import text_of
 from omnillm.protocols.gemini_generate_content.call_ids import ReplyCalls, RequestCalls
-from omnillm.protocols.gemini_generate_content.carried import carried_in
-from omnillm.protocols.gemini_generate_content.carrier import CARRIED, REDACTED, STAND_INS, SUMMARY, unpack
+from omnillm.protocols.gemini_generate_content.carrier import CARRIED, REDACTED, STAND_INS, SUMMARY, carried_in, unpack
 from omnillm.protocols.gemini_generate_content.function_results import read_response
 from omnillm.protocols.gemini_generate_content.parse.media import parse_file, parse_inline
 from omnillm.protocols.gemini_generate_content.place import NAME

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from omnillm.model.message import Citation, Issuer, Message, MessagePart, MessageRole, Reasoning, Text, ToolCall, VendorExtensions
 from omnillm.model.response import Candidate, LlmResponse
-from omnillm.protocols.gemini_generate_content.finish import read_finish
 from omnillm.protocols.gemini_generate_content.citations import read_citations
+from omnillm.protocols.gemini_generate_content.finish import read_finish
 from omnillm.protocols.gemini_generate_content.logprobs import read_logprobs, says_all
 from omnillm.protocols.gemini_generate_content.parse.parts import ReplyReader, parse_parts
 from omnillm.protocols.gemini_generate_content.place import NAME

@@ -11,8 +11,8 @@ from omnillm.protocols import base64_text, carrier
 from omnillm.protocols.differences.arguments import object_of
 from omnillm.protocols.gemini_generate_content.media_types import type_of_format
 from omnillm.protocols.gemini_interactions.citations import write_annotations
-from omnillm.protocols.gemini_interactions.emit.parts import emit_content
 from omnillm.protocols.gemini_interactions.emit.frames import TEXT_TAIL, Wire, encode, text_head
+from omnillm.protocols.gemini_interactions.emit.parts import emit_content
 from omnillm.protocols.gemini_interactions.emit.results import emit_result
 from omnillm.protocols.gemini_interactions.emit.steps import call_step, carrier_step, purpose_of
 from omnillm.protocols.gemini_interactions.place import NAME, OF_CONTENT, Place

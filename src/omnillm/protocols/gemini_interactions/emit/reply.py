@@ -8,10 +8,10 @@ from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.gemini_interactions.emit.results import Step
 from omnillm.protocols.gemini_interactions.emit.steps import emit_steps
-from omnillm.protocols.gemini_interactions.emit.usage import write_usage
 from omnillm.protocols.gemini_interactions.finish import write_finish
 from omnillm.protocols.gemini_interactions.moment import write_moment
 from omnillm.protocols.gemini_interactions.place import NAME, Place
+from omnillm.protocols.gemini_interactions.usage import write_usage
 from omnillm.protocols.loss import Losses
 
 _TIERS = frozenset({"flex", "standard", "priority", "deferred"})

@@ -27,10 +27,10 @@ from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.gemini_interactions.emit.frames import DONE, Wire
 from omnillm.protocols.gemini_interactions.emit.open_parts import OpenStep, open_step
 from omnillm.protocols.gemini_interactions.emit.reply import interaction_id, note_unsaid, tier_of
-from omnillm.protocols.gemini_interactions.emit.usage import write_usage
 from omnillm.protocols.gemini_interactions.finish import write_finish
 from omnillm.protocols.gemini_interactions.moment import write_moment
 from omnillm.protocols.gemini_interactions.place import NAME, Place
+from omnillm.protocols.gemini_interactions.usage import write_usage
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.finish import unfinished
 

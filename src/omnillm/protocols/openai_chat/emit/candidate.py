@@ -20,10 +20,8 @@ from omnillm.model.events import (
 from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, ImageBase64, ImageUrl, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.openai_chat.citations import write_annotation, write_annotations
-from omnillm.protocols.openai_chat.emit.assistant import RANKS, audio_id_of
-from omnillm.protocols.openai_chat.emit.calls import extra_content, write_call
-from omnillm.protocols.openai_chat.emit.in_order import InOrder
-from omnillm.protocols.openai_chat.emit.open_part import OpenPart
+from omnillm.protocols.openai_chat.emit.assistant import RANKS, audio_id_of, extra_content, write_call
+from omnillm.protocols.openai_chat.emit.open_parts import InOrder, OpenPart
 from omnillm.protocols.openai_chat.emit.parts import drop_marks, write_image, write_text
 from omnillm.protocols.openai_chat.emit.reasoning import block, text_of, written_opaque
 from omnillm.protocols.openai_chat.finish import write_finish

@@ -8,10 +8,9 @@ import msgspec
 from omnillm.model.message import ROLE_WORDS, Message, MessageRole, RequestItem, Text, ToolCall, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.openai_chat.emit import assistant
-from omnillm.protocols.openai_chat.emit.results import TEXT_ONLY, behind_their_calls, write_orphan, write_result
 from omnillm.protocols.openai_chat.emit.parts import joined_text, write_part, written_content
 from omnillm.protocols.openai_chat.emit.reasoning import fill_in
-from omnillm.protocols.openai_chat.emit.strict_turns import in_strict_turns
+from omnillm.protocols.openai_chat.emit.results import TEXT_ONLY, behind_their_calls, write_orphan, write_result
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.prompt_cache import with_breakpoint
 
@@ -185,3 +184,26 @@ def _as_strings(messages: list[dict[str, Any]], *, takes_pictures: bool, place: 
                 continue
         kept.append(message)
     return kept
+
+
+def in_strict_turns(messages: list[dict[str, Any]], place: Place) -> list[dict[str, Any]]:
+    written: list[dict[str, Any]] = []
+    before = "system"
+    for message in messages:
+        if message["role"] == "system" and before != "system":
+            message = _said_by_the_user(message, place)  # noqa: PLW2901  the turn that takes its place
+        if message["role"] == "user" and before == "tool":
+            place.losses.approximate("input[*]", "the assistant says a word between a tool's result and the user")
+            written.append({"role": "assistant", "content": "OK."})
+        written.append(message)
+        before = message["role"]
+    if before == "assistant" and "tool_calls" not in written[-1]:
+        written[-1]["prefix"] = True
+    return written
+
+
+def _said_by_the_user(message: dict[str, Any], place: Place) -> dict[str, Any]:
+    place.losses.move("input[*]", "a system message is said by the user, inside <system>")
+    content = message["content"]
+    words = content if type(content) is str else "\n\n".join(part["text"] for part in content)
+    return {"role": "user", "content": f"<system>\n{words}\n</system>"}

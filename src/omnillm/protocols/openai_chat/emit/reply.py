@@ -6,9 +6,9 @@ from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.emit import assistant, reasoning
-from omnillm.protocols.openai_chat.emit.usage import write_usage
 from omnillm.protocols.openai_chat.finish import write_finish
 from omnillm.protocols.openai_chat.place import NAME, Place
+from omnillm.protocols.openai_chat.usage import write_usage
 
 TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _TIER_OF_WORD = {tier: tier for tier in TIERS} | {"standard": "default"}

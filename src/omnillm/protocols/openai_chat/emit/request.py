@@ -11,8 +11,8 @@ from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_chat.emit.effort import write_effort
 from omnillm.protocols.openai_chat.emit.conversation import write_messages
+from omnillm.protocols.openai_chat.emit.effort import write_effort
 from omnillm.protocols.openai_chat.emit.tools import write_tools
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import write_policy

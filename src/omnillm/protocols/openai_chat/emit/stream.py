@@ -16,9 +16,9 @@ from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.emit.candidate import CandidateWriter
 from omnillm.protocols.openai_chat.emit.reply import written_tier
-from omnillm.protocols.openai_chat.emit.usage import write_usage
 from omnillm.protocols.openai_chat.failure import write_stream_fault
 from omnillm.protocols.openai_chat.place import NAME, Place
+from omnillm.protocols.openai_chat.usage import write_usage
 from omnillm.protocols.protocol import Fault
 from omnillm.usage import Usage
 

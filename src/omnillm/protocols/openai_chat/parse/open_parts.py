@@ -6,7 +6,7 @@ from omnillm.model.events import AudioDelta, LlmStreamEvent, OpaqueAdded, PartEn
 from omnillm.model.message import Audio, Issuer, MessagePart, Opaque, Text, ToolCall
 from omnillm.protocols import base64_text
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_chat.parse.calls import arguments_of, signature_in
+from omnillm.protocols.openai_chat.parse.assistant import arguments_of, signature_in
 from omnillm.protocols.openai_chat.parse.reply import made_call_id
 from omnillm.protocols.shapes import integer, mapping, optional_mapping, optional_text
 

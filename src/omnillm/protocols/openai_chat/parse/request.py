@@ -5,8 +5,8 @@ from typing import Any
 from omnillm.model.capabilities import BuiltinTool, OutputModality, ReasoningCapability, StructuredOutputConfig, ToolDefinition
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_chat.parse.draft import Convert, Draft, Read, read_elsewhere, to_capability, to_field
 from omnillm.protocols.openai_chat.parse.conversation import read_messages
+from omnillm.protocols.openai_chat.parse.draft import Convert, Draft, Read, read_elsewhere, to_capability, to_field
 from omnillm.protocols.openai_chat.parse.tools import read_choice, read_legacy_choice, read_tools, read_web_search
 from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.prompt_cache import policy_of

@@ -22,7 +22,6 @@ from omnillm.model.message import (
 )
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.openai_responses import local_shell
-from omnillm.protocols.openai_responses.carrier import UNSIGNED
 from omnillm.protocols.openai_responses.emit.parts import (
     drop_signature,
     item_members_of,
@@ -34,7 +33,7 @@ from omnillm.protocols.openai_responses.emit.parts import (
 )
 from omnillm.protocols.openai_responses.emit.results import write_result
 from omnillm.protocols.openai_responses.namespaces import called_in_history
-from omnillm.protocols.openai_responses.parse.conversation import USER_ITEMS
+from omnillm.protocols.openai_responses.parse.conversation import UNSIGNED, USER_ITEMS
 from omnillm.protocols.openai_responses.parse.parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
 

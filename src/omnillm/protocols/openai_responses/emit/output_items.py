@@ -1,17 +1,24 @@
-"""Items of a reply, as they are when nothing more comes; streams write the same ones."""
+"""Items of a reply, as they are when nothing more comes; streams write the same ones.
+
+Clients replay only reasoning that has encrypted content, so what another provider signed goes there, in an envelope that says whose it is:
+clients may leave out the ids of items, as Codex does. A signature on a call or a text has no item that could bear it. It gets a reasoning
+item of its own, without a text: before or behind the call that it names, in the same turn, or behind the message of the text.
+"""
 
 from typing import Any
 
 from msgspec.structs import replace
 
 from omnillm.model.message import Issuer, Opaque, Reasoning, ToolCall
-from omnillm.protocols.carrier import Purpose
+from omnillm.protocols.carrier import Purpose, pack
 from omnillm.protocols.codec import ReplyContext
-from omnillm.protocols.openai_responses.carrier import ID_PREFIX, pack
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES, called, spaces_of
+from omnillm.protocols.openai_responses.place import NAME
 
 Item = dict[str, Any]
 _PREFIXES = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc", "image_generation_call": "ig"}
+_CARRIER = "rs_sig_"
+"""With what the ids of carriers begin: for people who read a conversation. Nothing depends on it."""
 CALL_KINDS = {"function": "function_call", "custom": "custom_tool_call"}
 CALL_ARGUMENTS = {"function": "arguments", "custom": "input"}
 
@@ -41,7 +48,7 @@ def reasoning_item(part: Reasoning, item_id: str, purpose: Purpose = "") -> Item
     if part.text:
         item["content"] = [reasoning_piece(part.text)]
     if part.opaque is not None:
-        item["encrypted_content"] = pack(part.opaque, "redacted" if part.is_redacted else purpose)
+        item["encrypted_content"] = pack(part.opaque, NAME, "redacted" if part.is_redacted else purpose)
     return item
 
 
@@ -60,7 +67,7 @@ def with_issuer(part: Reasoning, protocol: str, context: ReplyContext) -> Reason
 def carrier_item(opaque: Opaque, purpose: Purpose, target: str, context: ReplyContext, index: int) -> Item:
     """Write a signature that belongs to a call or a text."""
     name = target if purpose == "call" else f"{context.id}_{index}"
-    return {"id": f"{ID_PREFIX}{name}", "type": "reasoning", "summary": [], "encrypted_content": pack(opaque, purpose, target)}
+    return {"id": f"{_CARRIER}{name}", "type": "reasoning", "summary": [], "encrypted_content": pack(opaque, NAME, purpose, target)}
 
 
 def image_item(item_id: str, encoded: str) -> Item:

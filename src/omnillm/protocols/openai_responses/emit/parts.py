@@ -23,7 +23,7 @@ from omnillm.model.message import (
 from omnillm.protocols.base64_text import data_url, encode
 from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.openai_chat.prompt_cache import BREAKPOINT, written_breakpoint
-from omnillm.protocols.openai_responses.model_items import ITEM
+from omnillm.protocols.openai_responses.parse.parts import ITEM
 from omnillm.protocols.openai_responses.place import NAME, Place
 
 Part = dict[str, Any]

@@ -27,8 +27,7 @@ from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.emit.envelope import Envelope, echo_of, last_members, response_id, tier_of
-from omnillm.protocols.openai_responses.emit.frames import Wire
-from omnillm.protocols.openai_responses.emit.native_items import ADDED, NativeItems
+from omnillm.protocols.openai_responses.emit.frames import ADDED, NativeItems, Wire
 from omnillm.protocols.openai_responses.emit.open_parts import OpenCall, OpenMessage, OpenReasoning, OpenText
 from omnillm.protocols.openai_responses.emit.output_items import image_item
 from omnillm.protocols.openai_responses.emit.parts import item_members_of, write_native

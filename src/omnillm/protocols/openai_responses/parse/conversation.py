@@ -18,13 +18,18 @@ from omnillm.model.message import (
     ToolCall,
     ToolResult,
 )
-from omnillm.protocols.carrier import Carried
+from omnillm.protocols.carrier import Carried, unpack
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import local_shell
-from omnillm.protocols.openai_responses.carrier import UNSIGNED, unpack
-from omnillm.protocols.openai_responses.model_items import assistant_parts, call_of, custom_call_of, reasoning_of, unless_completed
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES, Spaces, flat_call
-from omnillm.protocols.openai_responses.parse.parts import read_parts
+from omnillm.protocols.openai_responses.parse.parts import (
+    assistant_parts,
+    call_of,
+    custom_call_of,
+    read_parts,
+    reasoning_of,
+    unless_completed,
+)
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.shapes import Unfit, inside, mapping, optional_text, rest, text
 
@@ -36,6 +41,8 @@ USER_ITEMS = frozenset(
     }
 )
 """Native items that the application makes. All others are the model's or the provider's, and belong to the assistant's turn."""
+UNSIGNED = "rs_unsigned"
+"""The id of reasoning that another provider did not sign, once it is read: to this protocol it is no reasoning of its own."""
 _LOOKED_BACK = 256
 """Parts of a turn that are looked through for what a signature is of: it stands beside that."""
 _ROLES = {role.value: role for role in MessageRole}
@@ -188,7 +195,7 @@ def _read_result(reader: ItemReader, item: dict[str, Any], kind: Any = "function
 
 def _read_reasoning(reader: ItemReader, item: dict[str, Any]) -> None:
     encrypted = optional_text(item, "encrypted_content")
-    carried = unpack(encrypted) if encrypted else None
+    carried = unpack(encrypted, NAME) if encrypted else None
     if carried is None:
         reader.say(reasoning_of(item, None))
     elif carried.purpose in {"call", "text"}:

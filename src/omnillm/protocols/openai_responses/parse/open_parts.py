@@ -17,8 +17,16 @@ from omnillm.model.events import (
     ToolCallDelta,
 )
 from omnillm.model.message import Issuer, MessagePart, Native, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.openai_responses.model_items import ITEM, call_of, custom_call_of, item_members, reasoning_of, texts
-from omnillm.protocols.openai_responses.parse.parts import read_annotations, read_part
+from omnillm.protocols.openai_responses.parse.parts import (
+    ITEM,
+    call_of,
+    custom_call_of,
+    item_members,
+    read_annotations,
+    read_part,
+    reasoning_of,
+    texts,
+)
 from omnillm.protocols.openai_responses.parse.reply import opaque_of
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.shapes import Unfit, integer, optional_array, optional_text, text

@@ -11,7 +11,7 @@ from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.finish import finish_of, incomplete_reason
 from omnillm.protocols.openai_responses.logprobs import read_tokens
-from omnillm.protocols.openai_responses.model_items import assistant_parts, call_of, custom_call_of, reasoning_of
+from omnillm.protocols.openai_responses.parse.parts import assistant_parts, call_of, custom_call_of, reasoning_of
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.openai_responses.usage import read_usage
 from omnillm.protocols.shapes import array, each_with, mapping, optional_integer, optional_text, rest, text

@@ -1,7 +1,10 @@
-"""The usage object of a reply, as the SDK's types want it. What a provider reported is read in `peek.py`."""
+"""The usage object of a reply: a provider's read, and written as the SDK's types want it."""
 
 from typing import Any
 
+from omnillm.protocols.anthropic_messages.wire import MessageUsage, TokenCounts
+from omnillm.protocols.counts import UNREADABLE, convert_clamped
+from omnillm.protocols.extras import Served
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.said import counted
 from omnillm.usage import Usage
@@ -11,6 +14,65 @@ _not_told_apart = counted(
     *("output_audio", "output_image", "output_video", "images"),
 )
 _TIERS = frozenset({"standard", "priority", "batch"})
+
+_BILLED_APART = frozenset({"compaction", "advisor_message"})
+"""Iterations that the top level of `usage` leaves out (its other iterations are in it)."""
+_ANYWHERE = frozenset({"", "global", "not_available"})
+"""Places of inference that are none."""
+
+
+def tier_of(speed: Any, service_tier: Any, geo: Any) -> Any:
+    """Price lists know the first two as tiers; a call has one of them at most. A place is told where it may have a price."""
+    tier = speed if speed and speed != "standard" else service_tier
+    return Served(tier, geo) if isinstance(geo, str) and geo not in _ANYWHERE else tier
+
+
+def usage_of_counts(counts: dict[str, Any]) -> Usage | None:
+    """The usage that a stream reported up to now, as one object; None when it cannot be read."""
+    try:
+        return usage_of(convert_clamped(counts, MessageUsage))
+    except UNREADABLE:
+        return None
+
+
+def usage_of(reported: MessageUsage) -> Usage | None:
+    """Bring usage to the disjoint form; None when it names neither input nor output."""
+    if reported.input_tokens is None and reported.output_tokens is None:
+        return None
+    tools = reported.server_tool_use
+    # Fetches are free: of the server's tools only a search is paid by the call.
+    usage = _disjoint(reported, (tools.web_search_requests or 0) if tools else 0)
+    for iteration in reported.iterations or ():
+        if iteration.type in _BILLED_APART:
+            usage += _disjoint(iteration, 0)
+    return usage
+
+
+def _disjoint(counts: TokenCounts, tool_calls: int) -> Usage:
+    output = counts.output_tokens or 0
+    details = counts.output_tokens_details
+    thinking = min(details.thinking_tokens or 0, output) if details else 0
+    short, long = _cache_writes(counts)
+    return Usage(
+        input=counts.input_tokens or 0,
+        cache_read=counts.cache_read_input_tokens or 0,
+        cache_write_short=short,
+        cache_write_long=long,
+        output=output - thinking,
+        reasoning=thinking,
+        tool_calls=tool_calls,
+    )
+
+
+def _cache_writes(counts: TokenCounts) -> tuple[int, int]:
+    """Cache writes by term. A stream's last event gives the total alone: what the split lacks goes to the dearer term in use."""
+    total = counts.cache_creation_input_tokens or 0
+    split = counts.cache_creation
+    if split is None:
+        return total, 0
+    short, long = split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
+    rest = max(total - short - long, 0)
+    return (short, long + rest) if long else (short + rest, long)
 
 
 def is_own(raw: Any) -> bool:
