@@ -24,7 +24,7 @@ async def test_file_is_waited_for_until_its_writer_ends(tmp_path: Path) -> None:
     clock = ManualClock()
     first, second = (SqliteStore(tmp_path / "ledger.db", clock=clock) for _ in range(2))
     await first.open()
-    opening = asyncio.create_task(turn.open_in_turn(second, clock, wait_s=1.0))
+    opening = asyncio.create_task(turn.open_in_turn(second, clock, wait_s=1.0, given_up=asyncio.Event()))
     for _ in range(20):
         await asyncio.sleep(0)
     assert not opening.done()
@@ -33,15 +33,17 @@ async def test_file_is_waited_for_until_its_writer_ends(tmp_path: Path) -> None:
     await second.aclose()
 
 
-@pytest.mark.parametrize("wait_s", [0.0, 5.0])
-async def test_wait_has_an_end(tmp_path: Path, wait_s: float) -> None:
-    """And then the reason is what it would have been at once."""
-    clock = ManualClock()
+@pytest.mark.parametrize(("wait_s", "passes_s"), [(0.0, 5.0), (5.0, 5.0), (5.0, 0.0)])
+async def test_wait_has_an_end(tmp_path: Path, wait_s: float, passes_s: float) -> None:
+    """When its time is over, or it is given up; and then the reason is what it would have been at once."""
+    clock, given_up = ManualClock(), asyncio.Event()
     first, second = (SqliteStore(tmp_path / "ledger.db", clock=clock) for _ in range(2))
     await first.open()
-    opening = asyncio.create_task(turn.open_in_turn(second, clock, wait_s=wait_s))
+    opening = asyncio.create_task(turn.open_in_turn(second, clock, wait_s=wait_s, given_up=given_up))
     await asyncio.sleep(0)
-    clock.advance(5.0)
+    clock.advance(passes_s)
+    if not passes_s:
+        given_up.set()
     with pytest.raises(InUse, match="in use by another process"):
         await opening
     await first.aclose()
@@ -50,9 +52,8 @@ async def test_wait_has_an_end(tmp_path: Path, wait_s: float) -> None:
 async def test_server_that_is_away_is_waited_for_and_a_mistake_is_not(tmp_path: Path) -> None:
     """A database that starts beside the gateway is there in a moment; a file where no file can be will never be."""
     clock = ManualClock()
-    opening = asyncio.create_task(
-        turn.open_in_turn(PostgresStore(Secret(f"postgresql:///db?host={tmp_path}"), clock=clock), clock, wait_s=1.0)
-    )
+    store, given_up = PostgresStore(Secret(f"postgresql:///db?host={tmp_path}"), clock=clock), asyncio.Event()
+    opening = asyncio.create_task(turn.open_in_turn(store, clock, wait_s=1.0, given_up=given_up))
     for _ in range(20):
         await asyncio.sleep(0)
     assert not opening.done()
@@ -60,4 +61,4 @@ async def test_server_that_is_away_is_waited_for_and_a_mistake_is_not(tmp_path: 
     with pytest.raises(LedgerUnavailable, match="cannot be opened"):
         await opening
     with pytest.raises(ConfigError, match="cannot be kept"):
-        await turn.open_in_turn(SqliteStore(tmp_path / "no" / "ledger.db", clock=clock), clock, wait_s=1.0)
+        await turn.open_in_turn(SqliteStore(tmp_path / "no" / "ledger.db", clock=clock), clock, wait_s=1.0, given_up=given_up)

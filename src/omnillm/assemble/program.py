@@ -1,5 +1,6 @@
 """A running gateway without a server. Every object is made and connected here, and again when the configuration changes."""
 
+import asyncio
 import logging
 import os
 import ssl
@@ -124,6 +125,7 @@ class Program:
         self._batches: BatchMoney | None = None
         self.pepper = b""
         self._siblings: list[Program] = []
+        self._given_up = asyncio.Event()
 
     @property
     def is_traced(self) -> bool:
@@ -143,7 +145,7 @@ class Program:
         """Open the store, load what the budgets have spent, begin to tick."""
         self.dice.seed()  # anew: two processes that were forked from the one that made this would give their calls the same ids
         settings = self.settings
-        opened = await open_in_turn(self.store, self.clock, wait_s=settings.store.wait_s)
+        opened = await open_in_turn(self.store, self.clock, wait_s=settings.store.wait_s, given_up=self._given_up)
         self.calendar.load(opened.balances, self.clock.wall(), self.clock.now())
         self._journal = Journal(
             self.store,
@@ -267,7 +269,11 @@ class Program:
         self.ended.trace = None if destination is None else self.exporter.add
 
     def interrupt(self) -> None:
-        """Tell what is under way, except live sessions, `shutting_down` where it waits. It settles in the next turns of the loop."""
+        """Tell what is under way, except live sessions, `shutting_down` where it waits. It settles in the next turns of the loop.
+
+        A start that waits for its ledger gives up.
+        """
+        self._given_up.set()
         self.client.interrupt()
         self.admission.close()
         if self._journal is not None:

@@ -49,7 +49,7 @@ class Lifetime:
         if self._is_over:
             raise RuntimeError("this gateway is closed")
         if not self._has_begun:
-            if self._beginning is None or self._beginning.done():
+            if self._beginning is None:
                 self._beginning = asyncio.create_task(self._begin())
             await asyncio.shield(self._beginning)
 
@@ -86,7 +86,7 @@ class Lifetime:
 
     def __del__(self, warn: Callable[..., None] = warnings.warn) -> None:
         """The program would tick, and keep its sockets and its ledger, for as long as the loop runs."""
-        if self._loop is None or self._beginning is None or self._ending is not None:
+        if self._loop is None or self._ending is not None:
             return
         with suppress(RuntimeError):  # the loop is closed: nothing can be ended there any more
             self._loop.call_soon_threadsafe(self._end_alone)
@@ -96,7 +96,11 @@ class Lifetime:
         self._ending = asyncio.create_task(self._end())
 
     async def _begin(self) -> None:
-        await self._program.start()
+        try:
+            await self._program.start()
+        except BaseException:
+            self._beginning = None  # its error would hold whoever is told of it
+            raise
         if self._begun is not None:
             self._begun()
         self._begun = None  # a gateway that is dropped is gone at once, and not when a cycle is looked for
@@ -104,9 +108,10 @@ class Lifetime:
 
     async def _end(self) -> None:
         if self._beginning is not None:
+            self._program.interrupt()  # it may wait for its turn with the ledger
             await asyncio.wait([self._beginning])
-            await self._interrupt()
-            await self._program.aclose()
+        await self._interrupt()
+        await self._program.aclose()
 
     async def _interrupt(self) -> None:
         self._program.interrupt()
