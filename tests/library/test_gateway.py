@@ -12,6 +12,8 @@ from omnillm import (
     BadRequest,
     BudgetExceeded,
     Completed,
+    ConfigError,
+    EmbeddingRequest,
     Gateway,
     Header,
     KeyConfig,
@@ -272,16 +274,45 @@ async def test_nothing_is_written_by_default(provider: FakeProvider, tmp_path: P
     assert (tmp_path / "ledger.db").exists()
 
 
-async def test_from_config(provider: FakeProvider, tmp_path: Path) -> None:
-    """The server's file serves the library."""
-    path = tmp_path / "omnillm.yaml"
-    path.write_text(
-        f"store: {{url: 'memory://'}}\nproviders: {{p: {{kind: openai, base_url: {provider.base_url}, keys: [{{label: a, key: '${{KEY}}'}}]}}}}\n"
-        "models: {fast: {targets: [p/fake-small]}}\n"
-    )
-    async with Gateway.from_config(path, env={"KEY": "key-a"}) as gateway:
-        reply = await gateway.primitive_call(PrimitiveRequest.json({**CHAT, "model": "fast"}))
-    assert (reply.model, reply.key) == ("fake-small", "a")
+async def test_the_servers_file_serves_the_library_and_is_read_again(provider: FakeProvider, tmp_path: Path) -> None:
+    """What `reload` finds is in force for calls from then on; a stream under way goes on with its key. A mistake has changed nothing."""
+    path, env = tmp_path / "omnillm.yaml", {"KEY": "key-a"}
+
+    def write(label: str, model: str, more: str = "", store: str = "memory://") -> None:
+        keys = f"keys: [{{label: {label}, key: '${{KEY}}'}}]"
+        path.write_text(
+            f"store: {{url: '{store}'}}\nproviders: {{p: {{kind: openai, base_url: {provider.base_url}, {keys}}}}}\n"
+            f"models: {{fast: {{targets: [p/{model}]}}}}\npricing: {{overrides: {{p/fake-large: {{input: 1, output: 1}}}}}}\n{more}"
+        )
+
+    write("a", "fake-small")
+    async with Gateway.from_config(path, env=env) as gateway:
+        provider.enqueue(FAULTS["stall_mid_body"])
+        async with gateway.primitive_stream(PrimitiveRequest.json({**CHAT, "model": "fast", "stream": True})) as events:
+            await anext(events)
+            env["KEY"] = "key-b"
+            write("b", "fake-large", "budgets: [{name: all, limit_usd: 1, period: total}]\n")
+            await gateway.reload()
+            assert [(key.label, key.state) for key in gateway.pool_status()] == [("b", "ready"), ("a", "removed")]
+            for mistake in ({"model": "fake-large }"}, {"model": "fake-large", "store": "sqlite:///other.db"}):
+                write("c", **mistake)
+                with pytest.raises(ConfigError, match=r"omnillm\.yaml|store: cannot be changed without a restart"):
+                    await gateway.reload()
+            replies = [
+                await gateway.primitive_call(PrimitiveRequest.json({**CHAT, "model": "fast"})),
+                await gateway.primitive_call(PrimitiveRequest.get("/v1/models")),
+                await gateway.api_call(EmbeddingRequest(model="fast", inputs=("one",))),
+            ]
+            assert [(reply.model, reply.key) for reply in replies] == [("fake-large", "b"), ("", "b"), ("fake-large", "b")]
+            assert 1 > gateway.budget_remaining_usd() == 1 - sum(Decimal(reply.cost_usd) for reply in replies)
+            provider.gate("stall_mid_body").set()
+            last = [event async for event in events][-1]
+            assert isinstance(last, Completed)
+            assert (last.model, last.key) == ("fake-small", "a")
+    with pytest.raises(RuntimeError, match="closed"):
+        await gateway.reload()
+    with pytest.raises(RuntimeError, match="not by from_config"):
+        await Gateway(ProviderEndpoint.openai(), keys=KEYS).reload()
 
 
 async def test_what_is_left_is_of_the_budgets_that_its_calls_draw_on(provider: FakeProvider, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, overload
@@ -68,7 +69,8 @@ class Gateway:
     ) -> None:
         settings = settings_for(endpoint, keys, pool, request_timeout_s)
         settings = with_ledger(settings, store, budget_limit_usd, prices or {})
-        self._begin(settings, clock, None if primitive_endpoint is None else elsewhere(settings, primitive_endpoint))
+        self._read: Callable[[], Settings] | None = None
+        self._make(settings, clock, None if primitive_endpoint is None else elsewhere(settings, primitive_endpoint))
 
     @classmethod
     def from_config(cls, path: str | Path, *, env: Mapping[str, str] | None = None, clock: Clock | None = None) -> Self:
@@ -79,22 +81,42 @@ class Gateway:
         `env` is where `${NAME}` is looked up, by default the process's environment. Raises ConfigError with the place and line.
         """
         gateway = cls.__new__(cls)
-        gateway._begin(load(Path(path), os.environ if env is None else env), clock)  # noqa: SLF001  its own
+        gateway._read = partial(load, Path(path), os.environ if env is None else env)  # noqa: SLF001  its own
+        gateway._make(gateway._read(), clock)  # noqa: SLF001
         return gateway
 
-    def _begin(self, settings: Settings, clock: Clock | None, primitive: Settings | None = None) -> None:
+    def _make(self, settings: Settings, clock: Clock | None, primitive: Settings | None = None) -> None:
         self._program = Program(settings, clock=clock)
         self._primitive_settings = primitive
+        self._reloading = asyncio.Lock()
+        """A file that was read later is applied later."""
         self._lifetime = Lifetime(self._program, self._wire)
 
     def _wire(self) -> None:
-        """Once the program runs."""
+        """Once the program runs, and again when its configuration changes."""
         program, primitive = self._program, self._primitive_settings
         caller = make_caller(program.settings, None)
         self._primitives = program if primitive is None else program.beside(primitive)
         self._calls = Calls(program, caller)
         self._raw_calls = Calls(self._primitives, caller)
         self._native = NativeCalls(self._primitives, caller)
+
+    async def begin(self) -> None:
+        """Open the ledger now, instead of with the first call: from then on it is known what budgets have spent. Idempotent."""
+        await self._lifetime.begin()
+
+    async def reload(self) -> None:
+        """Apply the configuration file of `from_config` as it is now, with its variables: what SIGHUP does to a server.
+
+        Keys, limits, budgets, prices and routes change; calls under way end as they began. A ConfigError has changed nothing.
+        """
+        if self._read is None:
+            raise RuntimeError("this gateway was made of arguments, not by from_config: make another one, and close this one")
+        async with self._reloading:
+            settings = await asyncio.to_thread(self._read)  # a file can be far away
+            await self._lifetime.begin()
+            self._program.apply(settings)
+            self._wire()
 
     async def __aenter__(self) -> Self:
         try:
@@ -268,7 +290,7 @@ class Gateway:
         return [key_status(key, wall) for key in program.controller.keys(program.clock.now())]
 
     def budget_used_usd(self) -> Decimal:
-        """Settled in the current period of the budget that its calls draw on, of several the first; 0 without one."""
+        """Settled in the current period of the budget that its calls draw on, of several the first; 0 without one, or before `begin`."""
         return sum((usd(budget.settled_nanousd) for budget in self._budgets()[:1]), Decimal(0))
 
     def budget_remaining_usd(self) -> Decimal | None:

@@ -97,6 +97,7 @@ class NativeCalls:
     def __init__(self, program: Program, caller: Caller) -> None:
         self._program = program
         self._caller = caller
+        self._engine, self._lists = program.native_engine, program.native_lists
 
     def asked(self, request: PrimitiveRequest, place: Place) -> PathAsk:
         """Forbidden: the path is in no table."""
@@ -106,9 +107,9 @@ class NativeCalls:
     async def call(self, request: PrimitiveRequest, place: Place) -> PrimitiveReply:
         call, ask = await self._read(request, place, is_stream=False)
         if ask.asked.operation.lists and ask.method == "GET":
-            case, page = await self._program.native_lists.serve(call, ask)
+            case, page = await self._lists.serve(call, ask)
             return read_reply(case, page, headers={"content-type": "application/json"}, model=ask.asked.model)
-        relay = await self._program.native_engine.serve(call, ask)
+        relay = await self._engine.serve(call, ask)
         try:
             body = await self._whole(relay)
         finally:
@@ -120,7 +121,7 @@ class NativeCalls:
     async def stream(self, request: PrimitiveRequest, place: Place) -> NativeRelay:
         """To be closed by whoever reads it."""
         call, ask = await self._read(request, place, is_stream=True)
-        return await self._program.native_engine.serve(call, ask)
+        return await self._engine.serve(call, ask)
 
     async def _whole(self, relay: NativeRelay) -> bytes:
         if relay.whole is not None:
