@@ -87,7 +87,7 @@ def test_threads_share_it_and_it_counts_as_ever(provider: FakeProvider) -> None:
 
 
 def test_errors_are_raised_where_the_call_is(provider: FakeProvider) -> None:
-    """Those of a call, of its stream, and of a gateway that cannot begin or is not let, which leaves no thread behind."""
+    """Those of a call, of its stream, and of a gateway that cannot begin or is not let. One that nobody holds leaves no thread behind."""
     with SyncGateway(lambda: make(provider.base_url)) as gateway:
         provider.enqueue(*[FAULTS["error_after_content"]] * 8)
         with pytest.raises(UpstreamLost), gateway.stream(REQUEST) as events:
@@ -95,6 +95,9 @@ def test_errors_are_raised_where_the_call_is(provider: FakeProvider) -> None:
         assert gateway.pool_status()[0].in_flight == 0
     with pytest.raises(ConfigError, match="the ledger cannot be kept"):
         SyncGateway(lambda: make(provider.base_url, "sqlite:////nowhere/at/all.db")).call(REQUEST)
+    assert SyncGateway(lambda: make(provider.base_url)).pool_status()
+    with pytest.raises(TypeError, match="make must be a function that makes the gateway, .* not a Gateway"):
+        SyncGateway(make(provider.base_url))  # type: ignore[arg-type]
     upon(threading.Event.wait, interrupt)
     with pytest.raises(KeyboardInterrupt):
         SyncGateway(lambda: make(provider.base_url)).begin()
@@ -102,8 +105,8 @@ def test_errors_are_raised_where_the_call_is(provider: FakeProvider) -> None:
         pass
 
 
-def test_who_does_not_wait_any_longer_hangs_up(provider: FakeProvider) -> None:
-    """A call and a stream's next event are given up after `timeout_s`, and settled; the gateway goes on."""
+def test_who_does_not_wait_any_longer_hangs_up(provider: FakeProvider, tmp_path: Path) -> None:
+    """A call and a stream's next event are given up after `timeout_s`, and settled; the gateway goes on. So is a beginning."""
     with SyncGateway(lambda: make(provider.base_url), timeout_s=0.1) as gateway:
         provider.enqueue(FAULTS["stall_before_head"], FAULTS["stall_mid_body"])
         with pytest.raises(TimeoutError):
@@ -113,6 +116,15 @@ def test_who_does_not_wait_any_longer_hangs_up(provider: FakeProvider) -> None:
         assert gateway.pool_status()[0].in_flight == 0
         assert gateway.budget_remaining_usd() == Decimal(5) - gateway.budget_used_usd() < 5
         assert gateway.call(REQUEST).content_text
+    store, file = f"sqlite:///{tmp_path}/ledger.db", tmp_path / "omnillm.yaml"
+    file.write_text(f"store: {{url: '{store}', wait: 1h}}\nproviders: {{p: {{kind: openai, keys: [{{label: a, key: key-a}}]}}}}\n")
+    with SyncGateway(lambda: make(provider.base_url, store)) as writes:
+        stands_by = SyncGateway(lambda: Gateway.from_config(file), timeout_s=0.1)
+        for ask in (stands_by.budget_used_usd, lambda: stands_by.call(REQUEST)):
+            with pytest.raises(TimeoutError):
+                ask()
+        stands_by.close()
+        assert writes.call(REQUEST).content_text
 
 
 def test_a_reader_that_was_dropped_is_closed_by_whoever_collects_it(provider: FakeProvider) -> None:
@@ -121,7 +133,7 @@ def test_a_reader_that_was_dropped_is_closed_by_whoever_collects_it(provider: Fa
         provider.enqueue(FAULTS["stall_mid_body"], FAULTS["stall_mid_body"])
         first, second = opened = [gateway.stream(REQUEST), gateway.stream(REQUEST)]
         assert all(next(each.__enter__()) for each in opened)
-        gateway.begin()._loop.call_soon_threadsafe(first.gen.close)
+        gateway.home()._loop.call_soon_threadsafe(first.gen.close)
         upon(asyncio.run_coroutine_threadsafe, second.gen.close)
         while gateway.pool_status()[0].in_flight:
             pass

@@ -22,38 +22,35 @@ T = TypeVar("T")
 class Home:
     """A gateway, and the thread whose event loop it lives on."""
 
-    def __init__(self, make: Callable[[], Gateway], timeout_s: float | None) -> None:
-        """Raises what `make` raises, or the beginning of what it made."""
+    def __init__(self, gateway: Gateway, timeout_s: float | None) -> None:
         self.process = os.getpid()
+        self.gateway = gateway
         self._timeout_s = timeout_s
         self._lock = threading.RLock()  # a signal's handler, or the collector, may come while its own thread has it
         self._is_over = False
         self._failure: BaseException | None = None
-        begun = Future[Gateway]()
-        self._thread = threading.Thread(target=self._run, args=(make, begun), name="omnillm", daemon=True)
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._loop = self._runner.get_loop()
+        self._end = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="omnillm", daemon=True)
         try:
             self._thread.start()
-            self.gateway = begun.result()
         except BaseException:
-            begun.cancel()  # who is interrupted meanwhile has none
+            self.end_soon()  # who is interrupted meanwhile has none
             raise
         # `atexit` is too late: the executors have ended by then, and the ledger is closed in one.
         threading._register_atexit(partial(_if_there, WeakMethod(self.end_last)))  # type: ignore[attr-defined]  # noqa: SLF001
 
-    def _run(self, make: Callable[[], Gateway], begun: Future[Gateway]) -> None:
+    def _run(self) -> None:
         try:
-            asyncio.run(self._live(make, begun))
-        except BaseException as error:  # noqa: BLE001  it is raised by whoever begins or ends this
+            with self._runner as runner:
+                runner.run(self._live())
+        except BaseException as error:  # noqa: BLE001  it is raised by whoever ends this
             self._failure = error
-            if not begun.done():
-                begun.set_exception(error)
 
-    async def _live(self, make: Callable[[], Gateway], begun: Future[Gateway]) -> None:
-        async with make() as gateway:
-            self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-            if begun.set_running_or_notify_cancel():
-                begun.set_result(gateway)
-                await self._end.wait()
+    async def _live(self) -> None:
+        await self._end.wait()
+        await self.gateway.aclose()
 
     def ask(self, question: Coroutine[Any, Any, T]) -> T:
         """Wait for the answer; who is interrupted meanwhile hangs up."""
@@ -65,6 +62,8 @@ class Home:
         except BaseException:
             answer.cancel()
             raise
+        finally:
+            del answer  # its error would hold it, and with it whoever asked
 
     def each(self, events: AsyncIterator[T]) -> Iterator[T]:
         async def step() -> T | None:
@@ -85,15 +84,20 @@ class Home:
         work.close()
         return None
 
-    def end(self) -> BaseException | None:
-        """Whoever waits for an answer is told `shutting_down`. Returns what the end raised. Idempotent; in a forked process nothing."""
-        if self.process != os.getpid():
-            return None
+    def end_soon(self) -> None:
+        """Whoever waits for an answer is told `shutting_down`. Idempotent; in a forked process nothing."""
+        if self._is_over or self.process != os.getpid():
+            return
         with self._lock:
             if not self._is_over:
                 self._is_over = True
                 self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join()
+
+    def end(self) -> BaseException | None:
+        """Returns what the end raised."""
+        self.end_soon()
+        if self.process == os.getpid():
+            self._thread.join()
         return self._failure
 
     def end_last(self) -> None:
@@ -113,7 +117,7 @@ def _if_there(method: "WeakMethod[Callable[[], None]]") -> None:
 def _blocking(method: Callable[Concatenate[Gateway, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate["SyncGateway", P], T]:
     @wraps(method)
     def call(gateway: "SyncGateway", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        home = gateway.begin()
+        home = gateway.home()
         return home.ask(method(home.gateway, *args, **kwargs))
 
     call.__doc__ = _blocked(method.__doc__)
@@ -126,7 +130,7 @@ def _streaming(
     @wraps(method)
     @contextmanager
     def stream(gateway: "SyncGateway", /, *args: P.args, **kwargs: P.kwargs) -> Generator[Iterator[T]]:
-        home = gateway.begin()
+        home = gateway.home()
         opened = method(home.gateway, *args, **kwargs)
         events = home.ask(opened.__aenter__())
         try:
@@ -147,16 +151,20 @@ class SyncGateway:
     """`Gateway`'s methods, blocking: `with SyncGateway(make) as gateway: gateway.call(request)`. Threads may share it.
 
     `make` makes the gateway, such as `lambda: Gateway.from_config("omnillm.yaml")`. It is called in the process that asks first, and again
-    in each that is forked later: a module may hold a `SyncGateway` before a server forks its workers. It is closed with its block, or when
-    the main thread ends. `timeout_s` is how long a call, or the next event of a stream, is waited for before it is given up with
-    TimeoutError. Live sessions (`Gateway.primitive_realtime`) need an event loop of your own.
+    in each that is forked later: a module may hold a `SyncGateway` before a server forks its workers. It is closed with its block, with its
+    last reference, or when the main thread ends. `timeout_s` is how long a call (the first with the gateway's beginning), or the next event
+    of a stream, is waited for before it is given up with TimeoutError. Live sessions (`Gateway.primitive_realtime`) need an event loop of
+    your own.
     """
 
+    _home: Home | None = None
+
     def __init__(self, make: Callable[[], Gateway], *, timeout_s: float | None = None) -> None:
+        if not callable(make):
+            raise TypeError(f"make must be a function that makes the gateway, such as lambda: Gateway(...), not a {type(make).__name__}")
         self._make = make
         self._timeout_s = timeout_s
         self._lock = threading.RLock()
-        self._home: Home | None = None
         self._is_closed = False
         os.register_at_fork(after_in_child=partial(_if_there, WeakMethod(self._renew)))
 
@@ -167,17 +175,21 @@ class SyncGateway:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        if self._home is not None:
+            self._home.end_soon()
+
     def _renew(self) -> None:
         """In a forked process: who held the lock is not there."""
         self._lock = threading.RLock()
 
-    def begin(self) -> Home:
-        """Make the gateway and open its ledger now, instead of with the first call. Raises what that raises."""
+    def home(self) -> Home:
+        """Where this process's gateway lives; it is made if there is none."""
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("this gateway is closed")
             if self._home is None or self._home.process != os.getpid():
-                self._home = Home(self._make, self._timeout_s)
+                self._home = Home(self._make(), self._timeout_s)
             return self._home
 
     def close(self) -> None:
@@ -191,6 +203,8 @@ class SyncGateway:
         if failure is not None:
             raise failure
 
+    begin = _blocking(Gateway.begin)
+    reload = _blocking(Gateway.reload)
     call = _blocking(Gateway.call)
     stream = _streaming(Gateway.stream)
     api_call = _blocking(Gateway.api_call)
@@ -214,7 +228,8 @@ class SyncGateway:
 
     def _told(self, tell: Callable[[Gateway], T]) -> T:
         async def told() -> T:
+            await home.gateway.begin()
             return tell(home.gateway)
 
-        home = self.begin()
+        home = self.home()
         return home.ask(told())
