@@ -73,6 +73,12 @@ async def test_what_is_no_request_is_told_so(provider: FakeProvider) -> None:
             with pytest.raises(BadRequest) as unnamed:
                 await ask(LlmRequest(model="", input=(user("Hello"),)))
             assert unnamed.value.code == "missing_model"
+        for ask, request in (
+            (gate.api_call, EmbeddingRequest(model="", inputs=("one",))),
+            (gate.primitive_call, PrimitiveRequest.json({"contents": []}, protocol="gemini_generate_content")),
+        ):
+            with pytest.raises(BadRequest, match="names no model"):
+                await ask(request)
 
 
 async def test_every_request_has_an_estimate(provider: FakeProvider) -> None:

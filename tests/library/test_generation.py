@@ -269,7 +269,7 @@ async def test_reply_that_is_nested_too_deeply_is_the_providers_fault() -> None:
     ("request_", "words"),
     [
         (LlmRequest(model="fake-small", input=(user("\ud800"),)), "half a surrogate pair"),
-        (LlmRequest(model="fake-small", input="hi"), "`input` must be an array."),
+        (LlmRequest(model="fake-small", input="hi"), '`input` must be a tuple of messages, such as (user("Hello"),), not a str.'),
         (LlmRequest(model="fake-small", input=(5,)), "`input[0]` must be an object."),
         (LlmRequest(model=None, input=(user("x"),)), "`model` must be a string."),
         (LlmRequest(model="fake-small", input=(user("x"),), generation=None), "`generation` must be an object."),

@@ -11,6 +11,7 @@ from omnillm.library import families
 from omnillm.library.current_span import current_span
 from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, check_text, encoded, ledger_text, unknown_provider
 from omnillm.library.realtime import read_opening
+from omnillm.model.message import Message
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical
 from omnillm.protocols.codecs import CODECS
@@ -91,6 +92,8 @@ class Calls:
         named = with_model(members, request.model if request.provider and not protocol.is_native_only else "")
         peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(named)
         model = request.model or peek.model
+        if not model:
+            raise BadRequest("The request names no model: set its `model`.", code="missing_model")
         key, session = request.idempotency_key, ledger_text(request.session, "session")
         route = f"{protocol.name}/{request.operation}" if key else ""
         now = program.clock.now()
@@ -128,5 +131,6 @@ def _check(request: LlmRequest) -> None:
     """Refuse wrong types in Python's words, before the JSON decoder would in its own."""
     if not isinstance(request, LlmRequest):
         raise TypeError(f"this takes an LlmRequest, not a {type(request).__name__}; for a provider's own JSON there is primitive_call")
-    if request.model == "":
-        raise BadRequest("LlmRequest.model names no model.", code="missing_model")
+    if isinstance(request.input, str | Message):
+        words = f'`input` must be a tuple of messages, such as (user("Hello"),), not a {type(request.input).__name__}.'
+        raise BadRequest(words, code="invalid_value")
