@@ -73,13 +73,10 @@ def _limits(key: Key, model_class: ModelClass, tokens: int, now: float, in_fligh
     if held_until:
         yield held_until, held_until
     for window in model_class.windows:
-        if window.requests_left(now) < 1:
-            moment = window.request_at(now)
-            yield moment, moment
-        left = window.tokens_left(now)
-        if left < tokens:
-            moment = window.tokens_at(tokens, now)
-            yield (now if left + in_flight >= tokens else moment), moment
+        moment = window.request_at(now)
+        yield moment, moment
+        moment = window.tokens_at(tokens, now)
+        yield (now if window.tokens_left(now) + in_flight >= tokens else moment), moment
 
 
 def outlook(keys: Iterable[Key], model: str, tokens: int, passed: Collection[str], now: float) -> Outlook:

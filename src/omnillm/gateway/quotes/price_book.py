@@ -45,7 +45,7 @@ class PriceBook:
         section, place = self.sections.get(provider), self._places.get(provider, "")
         if section is None:  # a reload has taken it away from under a call
             return None
-        placed = self.catalog.find(provider, section, model, replace(terms, place=place)) if place and not terms.place else None
+        placed = self.catalog.find(provider, section, model, replace(terms, place=place)) if not terms.place else None
         return placed or self.catalog.find(provider, section, model, terms)
 
 

@@ -165,7 +165,7 @@ class Quoter:
     def _priced(self, call: Call, targets: tuple[Target, ...], quote: Quote) -> Sequence[tuple[tuple[str, str], Price | None]]:
         """(provider, model) of the targets that may be tried, with their prices. If there is none, raises why."""
         priced: list[tuple[tuple[str, str], Price | None]] = []
-        unbounded, code = "", ""
+        unbounded: list[tuple[str, str]] = []
         for target in targets:
             key = (target.provider, target.model)
             extras = quote.extras.get(key, NO_EXTRAS)
@@ -174,13 +174,14 @@ class Quoter:
                 if self._unknown == "allow":
                     priced.append((key, quote.price(key)))
             elif call.caller.budgets and (why := extras.why_unbounded(price)):
-                unbounded, code = unbounded or why, code or extras.asked.unbounded_code
+                unbounded.append((why, extras.asked.unbounded_code or "unbounded_cost"))
             else:
                 priced.append((key, price))
         if priced:
             return priced
         if unbounded:
-            raise BadRequest(f"The call has a budget, and its cost has no upper bound: {unbounded}.", code=code or "unbounded_cost")
+            why, code = unbounded[0]
+            raise BadRequest(f"The call has a budget, and its cost has no upper bound: {why}.", code=code)
         raise BudgetExceeded(
             f"Model {call.model!r} has no known price{_terms_named(quote)}, and what it costs must be known: an administrator can add the "
             "price under pricing.overrides, a program in Gateway(prices=...).",
