@@ -114,6 +114,7 @@ def test_a_model_that_fails_alone_rests_alone(verdict):
     desk.call(model="good")
     for _ in range(5):
         desk.call(verdict, model="bad")
+    assert desk.pool.keys["a"].breaker.consecutive == 0
     assert desk.lease("bad") is None
     assert 0.0 < desk.outlook("bad").wakes_at - desk.now <= 1.0
     assert desk.outlook("bad").is_broken
@@ -278,17 +279,19 @@ def test_an_exhausted_quota_whose_probe_is_let_in_is_exhausted_no_more():
     desk.end(probe)
 
 
-def test_the_probe_of_a_breaker_tells_nothing_of_a_quota():
-    """It was sent before that was exhausted."""
+def test_the_probe_of_a_breaker_tells_nothing_of_a_quota_or_a_secret():
+    """It was sent before the one was exhausted and the other refused."""
     desk = Desk(key("a"))
-    slow, *grants = [desk.lease() for _ in range(6)]
+    slow, slower, *grants = [desk.lease() for _ in range(7)]
     for grant in grants:
         desk.end(grant, Verdict.LOST)
     desk.wait_for("a")
     probe = desk.lease()
     desk.end(slow, Verdict.QUOTA_EXHAUSTED)
+    desk.end(slower, Verdict.KEY_DEAD)
     desk.end(probe)
     assert desk.pool.keys["a"].group.class_of("m", desk.now).is_exhausted
+    assert desk.pool.keys["a"].dead.rest_s(desk.now)
     assert desk.lease() is None
 
 
@@ -512,14 +515,16 @@ def test_keys_passed_over_only_say_that_they_were_tried():
 def test_state_is_kept_by_label():
     """Windows, calls in flight and health, whatever else changes."""
     desk = Desk(key("a", rpm=5), key("b"))
-    for _ in range(4):
+    for _ in range(3):
         desk.lease(pinned="a")
+    desk.call(Verdict.DENIED, on="a", model="denied")
     desk.call(Verdict.KEY_DEAD, on="b")
-    desk.configure(key("b", weight=7), key("a", rpm=6, max_concurrency=5))
+    desk.configure(key("b", weight=7), key("a", rpm=6, max_concurrency=4))
     assert not desk.is_leasable("b")
+    assert not desk.is_leasable("a", "denied")
     assert desk.lease().key.label == "a"
     assert desk.lease() is None
-    assert desk.pool.keys["a"].in_use == 5
+    assert desk.pool.keys["a"].in_use == 4
 
 
 def test_a_changed_secret_starts_the_keys_health_anew():

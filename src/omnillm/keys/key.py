@@ -1,6 +1,7 @@
 """A provider key: one upstream credential with its own concurrency limit, its breaker, and the models that it was denied."""
 
 from collections.abc import Collection
+from typing import TypeVar
 
 from omnillm.keys.breaker import Breaker
 from omnillm.keys.circuit import CLOSED, Circuit
@@ -15,6 +16,7 @@ LATENCY_WEIGHT = 0.2
 LOAD_STEPS = 16
 """How finely load is compared: keys within a step of each other are told apart by latency."""
 MODELS_MOST = 1000
+T = TypeVar("T")
 
 
 class Denial(Circuit):
@@ -130,18 +132,19 @@ class Key:
         return [self.dead, self.breaker.circuit, model_class.circuit, *self.refusals(model)]
 
     def denial(self, model: str) -> Denial:
-        """Made at need; the oldest is forgotten when callers make up too many names."""
-        if model not in self.denials and len(self.denials) >= MODELS_MOST:
-            del self.denials[next(iter(self.denials))]
-        self.is_choosy = True
-        return self.denials.setdefault(model, Denial())
+        """Made at need."""
+        return self._of_model(self.denials, model, Denial())
 
     def trouble(self, model: str) -> Breaker:
-        """Made at need, as a denial is."""
-        if model not in self.troubles and len(self.troubles) >= MODELS_MOST:
-            del self.troubles[next(iter(self.troubles))]
+        """Made at need."""
+        return self._of_model(self.troubles, model, Breaker(self.breaker.terms))
+
+    def _of_model(self, known: dict[str, T], model: str, new: T) -> T:
+        """The oldest is forgotten when callers make up too many names."""
+        if model not in known and len(known) >= MODELS_MOST:
+            del known[next(iter(known))]
         self.is_choosy = True
-        return self.troubles.setdefault(model, Breaker(self.breaker.terms))
+        return known.setdefault(model, new)
 
     def did_well(self, grant: object, caller: str, model: str, now: float) -> None:
         """A success that tells something new, as each does of a model in trouble: its breaker counts the share that fails."""

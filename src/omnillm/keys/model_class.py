@@ -93,8 +93,7 @@ class ModelClass:
 
     def is_idle(self, now: float) -> bool:
         """Nothing is lost when it is forgotten."""
-        has_past = not self.is_well or self.circuit.strikes or now < self.cap.until
-        return not (has_past or self.minute or self.day)
+        return self.is_well and now >= self.cap.until and not (self.minute or self.day)
 
     def cool(self, until: float, refused_after_s: float = CONSENT_S) -> None:
         """The provider lets nobody of the group use it before that moment, and took so long to say so."""

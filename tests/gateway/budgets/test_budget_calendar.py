@@ -77,11 +77,15 @@ def test_a_clock_that_leaps_forward_skips_what_it_slept_through() -> None:
 
 
 def test_a_clock_that_was_years_ahead_is_followed_back() -> None:
-    """No day of years to come is the current one until then, as calls would be refused for years once it is spent."""
-    made, renewed = calendar(scheduled(), scheduled("m", "month"), scheduled("all", "total"))
-    for wall in (NOON + 1500 * DAY, NOON + 1500 * DAY + 60, NOON + 120, NOON + DAY):
-        made.roll(wall, 0.0)
-    assert renewed.periods == ["2026-11-25", "2026-11", "total", "2031-01-03", "2031-01", "2026-11-25", "2026-11", "2026-11-26"]
+    """No day of years to come is the current one until then, as calls would be refused for years once it is spent; also in a reload."""
+    budgets = [scheduled(), scheduled("m", "month"), scheduled("all", "total")]
+    made, renewed = calendar(*budgets)
+    made.roll(NOON + 1500 * DAY, 0.0)
+    made.roll(NOON + 1500 * DAY + 60, 0.0)
+    made.reschedule([*budgets, scheduled("new", "month")], NOON + 120, 0.0)
+    made.roll(NOON + DAY, 0.0)
+    ahead, back = ["2031-01-03", "2031-01"], ["2026-11-25", "2026-11", "2026-11"]
+    assert renewed.periods == ["2026-11-25", "2026-11", "total", *ahead, *back, "2026-11-26"]
 
 
 def test_a_period_that_begins_within_the_hour_is_not_left_for_it() -> None:
