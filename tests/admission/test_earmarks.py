@@ -36,11 +36,12 @@ class Office:
 
 
 def test_a_large_call_is_served_through_a_flood_of_small_ones():
-    """It was possible within its time when it came, and it stays so."""
-    office = Office()
-    large = office.ask("agent", 400)
-    office.flood(30)
-    assert isinstance(office.desk.served[large.case_id], Lease)
+    """It was possible within its time when it came, and it stays so; on its own key, if it must have that one."""
+    for label in ("", "b"):
+        office = Office("a", "b") if label else Office()
+        large = office.ask("agent", 400, pinned=label)
+        office.flood(30, pinned=label)
+        assert isinstance(office.desk.served[large.case_id], Lease), label
 
 
 def test_small_calls_have_what_the_large_one_can_spare():

@@ -65,7 +65,7 @@ def test_tokens_a_minute_count_what_was_used():
     desk.ticket(caller="c", tokens=40)
     assert desk.admit(caller="c", tokens=1).code == "tokens_limit"
     desk.now += 56.0
-    assert desk.admit(caller="c", tokens=61).code == "tokens_limit"
+    assert {desk.admit(caller="c", tokens=tokens).code for tokens in (61, 100)} == {"tokens_limit"}
     desk.ticket(caller="c", tokens=60)
 
 

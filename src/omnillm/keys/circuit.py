@@ -53,7 +53,7 @@ class Backoff(Struct, frozen=True, kw_only=True):
 
     def delay(self, strikes: int, dice: Dice) -> float:
         whole: float = min(self.most_s, self.first_s * 2.0 ** min(strikes, 40))
-        return whole * (1.0 - self.jitter * dice.random()) if self.jitter else whole
+        return whole * (1.0 - self.jitter * dice.random())
 
 
 class Circuit:

@@ -17,13 +17,8 @@ class Outage:
 
     def __init__(self) -> None:
         self.circuit = Circuit()
-        self._span = 0
-        self.ends = SPAN_S
-        """When these ten seconds are over."""
-        self._used = self._failing = self._used_before = self._failing_before = 0
-        self.calls = 0
-        self.retries = 0
-        self.failures = 0
+        self._span = self._used = self._failing = 0
+        self._advance(0.0)
 
     def succeeded(self, key: Key, now: float) -> None:
         """A call has succeeded, so the provider is not set aside any more."""
@@ -101,3 +96,4 @@ class Outage:
         self._used = self._failing = self.calls = self.retries = self.failures = 0
         self._span = span
         self.ends = (span + 1) * SPAN_S
+        """When these ten seconds are over."""

@@ -152,10 +152,9 @@ class Pool:
                 return key
             if need.pinned:
                 return None
-        if self._searches:
-            search = self._searches.get(model)
-            if search is not None and search.covers(need.tokens, now):
-                return search.pick(need.tokens, passed, now)
+        search = self._searches.get(model)
+        if search is not None and search.covers(need.tokens, now):
+            return search.pick(need.tokens, passed, now)
         return self._pick_or_probe(need, model, passed, now)
 
     def _pick_or_probe(self, need: Need, model: str, passed: Collection[str], now: float) -> Key | None:

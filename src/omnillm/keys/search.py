@@ -37,7 +37,7 @@ class Search:
                 if key.fits(self.model, tokens, passed, now):
                     return key
             if not passed:
-                self._look_again(group, tokens, now)
+                self._look_again(group, now)
         return None
 
     def outlook_for(self, tokens: int, now: float) -> Outlook:
@@ -53,11 +53,9 @@ class Search:
         view.merge(self.view)
         return view
 
-    def _look_again(self, group: Group, tokens: int, now: float) -> None:
-        """The group has no key for so many tokens. If it has none for the smallest call either, it is no longer stirred."""
+    def _look_again(self, group: Group, now: float) -> None:
+        """The group has no key for a larger call. If it has none for the smallest either, it is no longer stirred."""
         smallest = outlook(group.keys, self.model, self.tokens, NONE, now)
         if smallest.wakes_at > now:
             del self.stirred[group]
             self.view.merge(smallest)
-        else:
-            self.view.merge(outlook(group.keys, self.model, tokens, NONE, now))

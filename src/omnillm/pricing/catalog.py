@@ -126,8 +126,7 @@ class Catalog:
         configured = self._overrides.get(f"{section}/{model}")
         if configured is not None and version == f"configured-{digest(configured)}":
             return configured
-        of, _, since = version.partition("@")
-        listed = self.price_list.find(section, model, since) if of == self.price_list.version else None
+        listed = self.price_list.find(section, model, version.partition("@")[2])
         return None if listed is None or listed.figures != version else listed.listing
 
 
