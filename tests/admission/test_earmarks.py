@@ -54,6 +54,15 @@ def test_small_calls_have_what_the_large_one_can_spare():
     assert isinstance(office.desk.served[large.case_id], Lease)
 
 
+def test_what_is_free_already_is_kept_at_once():
+    """Also from whoever is tried behind it at the same moment."""
+    office = Office()
+    office.desk.tick(6.0)
+    assert office.desk.key().tpm_used == LIMIT - 100
+    office.ask("agent", LIMIT, queue=60.0)
+    assert office.desk.key().tpm_used == LIMIT
+
+
 def test_room_is_kept_for_one_call_of_an_account_at_a_time():
     """Two would both count on the same tokens to slide out, and leave nothing to anybody."""
     office = Office()

@@ -36,8 +36,7 @@ class Search:
             for key in group.keys:
                 if key.fits(self.model, tokens, passed, now):
                     return key
-            if not passed:
-                self._look_again(group, now)
+            self._look_again(group, now)
         return None
 
     def outlook_for(self, tokens: int, now: float) -> Outlook:

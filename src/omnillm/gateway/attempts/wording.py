@@ -50,7 +50,7 @@ def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
         changes |= _renamed(call.protocol, members, model)
     if quote.injected_cap is not None:
         _inject_cap(changes, call, wording.output_cap_member, quote.injected_cap)
-    if quote.tool_caps is not None:
+    if quote.tool_caps:
         changes |= quote.tool_caps
     if wording.asks_usage and call.is_stream and not call.peek.wants_usage:
         changes[STREAM_OPTIONS] = _with_usage(members.get(STREAM_OPTIONS))

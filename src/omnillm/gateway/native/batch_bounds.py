@@ -186,7 +186,7 @@ def _quote(quoter: Quoter, call: Call, line: Line, *, provider: str, model: str)
     quote, _ = quoter.quote(one, Plan(targets=(target,), public_model=model, route=provider))
     if quote.injected_cap is not None:
         raise BadRequest("A request has no output cap, and its model's own is not known.", code="unbounded_cost")
-    if quote.tool_caps is not None:  # what is in a file goes as it is
+    if quote.tool_caps:  # what is in a file goes as it is
         raise BadRequest("A request does not say how often it may call a tool that is paid by the call.", code="unbounded_cost")
     return quote, model
 

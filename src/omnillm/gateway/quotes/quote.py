@@ -32,7 +32,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Bound of one attempt, of the dearest target; 0 when no budget is drawn on."""
     injected_cap: int | None = None
     """An output cap to send because the call has none and the model's own maximum is not known."""
-    tool_caps: Members | None = None
+    tool_caps: Members = {}
     """Members that replace the call's own, which do not limit calls of tools that are paid by the call (`protocols/tool_caps.py`)."""
     fixed_nanousd: int = 0
     """Of a batch: what the whole of it may cost, and is charged until its provider tells."""

@@ -84,7 +84,7 @@ class Quoter:
             sent = [bridge.find(target) or call for target in plan.targets]
             estimate, prompt_bound, peek = weigh_all(sent or [call])
             extras = extras_of(plan.targets, sent)
-        caps = None
+        caps: Members = {}
         if extras and budgets and not call.protocol.family:
             extras, caps = self._with_capped_tools(call, plan, bridge)
         cap = peek.output_cap
@@ -113,15 +113,15 @@ class Quoter:
 
     def _with_capped_tools(
         self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None
-    ) -> tuple[dict[tuple[str, str], Extras], Members | None]:
+    ) -> tuple[dict[tuple[str, str], Extras], Members]:
         """The extras once each body limits its calls of tools, and the members that add this limit to the client's own body."""
         caps = tool_caps(call.protocol.name, call.members, self._default_tool_calls)
         own = replace(call, members=call.members | caps) if caps else call
         if bridge is None:
-            return extras_of(plan.targets, [own] * len(plan.targets)), caps or None
+            return extras_of(plan.targets, [own] * len(plan.targets)), caps
         if isinstance(bridge, Bridge):
             bridge.cap_tools(self._default_tool_calls)
-        return extras_of(plan.targets, [bridge.find(target) or own for target in plan.targets]), caps or None
+        return extras_of(plan.targets, [bridge.find(target) or own for target in plan.targets]), caps
 
     def _quote_session(self, call: Call, plan: Plan) -> tuple[Quote, Pairs]:
         """For a live session: its first turn. Later turns are reserved as they come."""
