@@ -74,7 +74,9 @@ def test_an_unknown_secret_and_none_are_401() -> None:
 def test_a_key_ends_at_its_moment() -> None:
     """Until then it is good, from then on expired: a 401 that says so."""
     known = authenticator()
-    assert known.authenticate({b"x-api-key": b"sk-team-b"}, "", 99.999).name == "b"
+    caller, credential = known.authenticate({b"x-api-key": b"sk-team-b"}, "", 99.999), digest(PEPPER, b"sk-team-b")
+    assert caller.name == "b"
+    assert [known.is_current(caller, credential, wall) for wall in (99.999, 100.0)] == [True, False]
     with pytest.raises(Unauthenticated) as refused:
         known.authenticate({b"x-api-key": b"sk-team-b"}, "", 100.0)
     assert refused.value.code == "expired_api_key"

@@ -205,20 +205,25 @@ def test_mutilated_reply_is_refused_or_read_as_others_read_it(raw, edits, size):
             assert opinion is None or opinion == (subject.status, b"".join(subject.pieces))
 
 
+def pour_in_pieces(reader, raw, size, body=None):
+    """As `feed_in_pieces`, the body handed on as it comes, from the piece behind the head on."""
+    body = [] if body is None else body
+    for start in range(0, len(raw), size):
+        piece = raw[start : start + size]
+        if reader.has_head and not reader.is_complete:
+            body.append(reader.feed_body(piece))
+        else:
+            reader.feed(piece)
+            body.append(reader.take())
+
+
 def read_on(raw, size, **limits):
-    """What a reply comes to whose body is handed on as it comes, from the piece behind its head on."""
-    subject = reader(**limits)
-    body = b""
+    """What a reply comes to whose body is handed on as it comes."""
+    subject, body = reader(**limits), []
     with contextlib.suppress(UpstreamLost):
-        for start in range(0, len(raw), size):
-            piece = raw[start : start + size]
-            if subject.has_head and not subject.is_complete:
-                body += subject.feed_body(piece)
-            else:
-                subject.feed(piece)
-                body += subject.take()
-    body += subject.take()  # what a refused piece had left
-    return subject.status, subject.headers, body, subject.is_complete, subject.is_keep_alive, subject.has_surplus
+        pour_in_pieces(subject, raw, size, body)
+    body.append(subject.take())  # what a refused piece had left
+    return subject.status, subject.headers, b"".join(body), subject.is_complete, subject.is_keep_alive, subject.has_surplus
 
 
 @given(
@@ -327,11 +332,12 @@ def test_connection_is_kept_as_the_reply_says(raw, is_kept):
     ],
 )
 @in_turn("size", [1, 100, 900])
-def test_head_and_trailers_without_end_are_cut(raw, size):
-    """Whatever the parser would gather is bounded."""
+@in_turn("feed", [feed_in_pieces, pour_in_pieces])
+def test_head_and_trailers_without_end_are_cut(raw, size, feed):
+    """Whatever the parser would gather is bounded, also of a body that is handed on as it comes."""
     subject = reader(max_header_bytes=1000)
     with pytest.raises(UpstreamLost) as caught:
-        feed_in_pieces(subject, raw, size)
+        feed(subject, raw, size)
     assert caught.value.code == "upstream_too_large"
 
 

@@ -141,7 +141,6 @@ class Connection(asyncio.Protocol):
         """The exchange has all it wants, but the reply's framing has not ended: give that a moment, unseen, and keep the connection."""
         if self._is_busy:
             self._is_lingering = True
-            self._idle_s = NEVER
             self.due = self._total_due = self._clock.now() + LINGER_S
             self.take()
         else:
@@ -294,7 +293,7 @@ class Connection(asyncio.Protocol):
         self.fail(fault)
 
     def _may_read(self) -> bool:
-        return not (self._is_paused or self.reader.is_switched)  # switched: the transport is another's now
+        return not self.reader.is_switched  # then the transport is another's
 
     def _due_of_silence(self) -> float:
         return min(self._total_due, self.seen_at + self._idle_s)

@@ -63,7 +63,7 @@ class ReplyReader:
     @property
     def is_switched(self) -> bool:
         """Whether what comes now is of another protocol."""
-        return self._is_upgrade and self.has_head and self.status == SWITCHING
+        return self.status == SWITCHING
 
     @property
     def has_begun(self) -> bool:
