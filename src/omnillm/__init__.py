@@ -83,7 +83,8 @@ if TYPE_CHECKING:
         ToolDefinition,
         user,
     )
-    from omnillm.protocols.codec import Dialect, ReplyContext
+    from omnillm.protocols.codec import ReplyContext
+    from omnillm.protocols.dialects import ChatDialect, ClaudeDialect, ConverseDialect, GeminiDialect, ResponsesDialect
     from omnillm.protocols.loss import ConversionReport, LossReason
     from omnillm.protocols.protocol import Failure, Fault
     from omnillm.protocols.stream_transcoder import (
@@ -138,7 +139,8 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     # translation
     "transcode_request", "transcode_response", "transcode_stream_event", "transcode_error", "StreamTranscoder", "parse_request",
     "emit_request", "parse_response", "emit_response", "parse_error", "emit_error", "stream_decoder", "parse_stream_event",
-    "stream_encoder", "emit_stream_event", "ConversionReport", "LossReason", "Dialect", "ReplyContext", "Failure", "Fault", "ErrorReply",
+    "stream_encoder", "emit_stream_event", "ConversionReport", "LossReason", "ChatDialect", "ResponsesDialect", "ClaudeDialect",
+    "ConverseDialect", "GeminiDialect", "ReplyContext", "Failure", "Fault", "ErrorReply",
     # recorded exchanges
     "ReplayFixture", "TransportRequest", "TransportResponse", "sanitize_transport_request", "sanitize_transport_response",
     "sanitize_json_value",
@@ -195,7 +197,8 @@ _HOMES = {
         *("StreamTranscoder", "transcode_stream_event", "stream_decoder", "parse_stream_event", "stream_encoder", "emit_stream_event"),
     ),
     "omnillm.protocols.loss": ("ConversionReport", "LossReason"),
-    "omnillm.protocols.codec": ("Dialect", "ReplyContext"),
+    "omnillm.protocols.codec": ("ReplyContext",),
+    "omnillm.protocols.dialects": ("ChatDialect", "ClaudeDialect", "ConverseDialect", "GeminiDialect", "ResponsesDialect"),
     "omnillm.replay": (
         *("ReplayFixture", "TransportRequest", "TransportResponse"),
         *("sanitize_transport_request", "sanitize_transport_response", "sanitize_json_value"),

@@ -96,7 +96,7 @@ def test_errors_are_raised_where_the_call_is(provider: FakeProvider) -> None:
     with pytest.raises(ConfigError, match="the ledger cannot be kept"):
         SyncGateway(lambda: make(provider.base_url, "sqlite:////nowhere/at/all.db")).call(REQUEST)
     assert SyncGateway(lambda: make(provider.base_url)).pool_status()
-    with pytest.raises(TypeError, match="make must be a function that makes the gateway, .* not a Gateway"):
+    with pytest.raises(TypeError, match=r"make must be a function that makes the gateway, .* not a Gateway"):
         SyncGateway(make(provider.base_url))  # type: ignore[arg-type]
     upon(threading.Event.wait, interrupt)
     with pytest.raises(KeyboardInterrupt):

@@ -19,7 +19,7 @@ from omnillm.pricing.cost import Price, Units, bound, cost
 from omnillm.pricing.estimate import HIDDEN_TOKENS
 from omnillm.pricing.listing import Listing, Rates, Tier
 from omnillm.pricing.terms import PLAIN, Terms
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.codecs import CODECS
 from omnillm.protocols.extras import Asked
 from omnillm.protocols.outline import outline
 from omnillm.protocols.priced import read_asked
@@ -196,7 +196,7 @@ def quoted(protocol, *, targets=(), budgets=("b",), entry=ENTRY, unknown="refuse
         Target(provider=provider, model="m", protocol=name) for provider, name in zip("pq", targets or (protocol,), strict=False)
     )
     plan = Plan(targets=spoken, public_model="m", route="p/*", is_bridged=any(target.protocol != protocol for target in spoken))
-    plan, bridge = Bridges(lambda _: (Dialect(), False), pepper=b"pepper").open(call, plan)
+    plan, bridge = Bridges(lambda target: (CODECS[target.protocol].dialect, False), pepper=b"pepper").open(call, plan)
     quote, _ = quoter.quote(call, plan, bridge)
     return quoter, quote
 

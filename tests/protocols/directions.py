@@ -46,14 +46,15 @@ from omnillm.model import (
     ToolResult,
     UsageReported,
 )
-from omnillm.protocols.codec import Dialect, ReplyContext
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.dialects import ChatDialect
 from omnillm.protocols.loss import LossReason
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, emit_response, transcode_request
 
 CONTEXT = ReplyContext(id="0123456789abcdef0123456789abcdef", created=1_795_608_000, model="model-1")
 
-CLIENT = Dialect(has_web_search=True)
+CLIENTS = {"openai_chat": ChatDialect(has_web_search=True)}
 """A client says everything that its protocol can."""
 
 
@@ -85,7 +86,7 @@ def emitted(request: LlmRequest, target: str, path: str = "") -> Outcome:
 def translated(request: LlmRequest, source: str, target: str, path: str = "") -> Outcome:
     """From a client of `source`, if that protocol can say it."""
     try:
-        said = emit_request(source, request, dialect=CLIENT)
+        said = emit_request(source, request, dialect=CLIENTS.get(source))
     except ProtocolError:
         return Outcome("unsaid")
     if judged(said.loss_reasons, path).kind in {"dropped", "approximated"} and not _is_said(said.loss_reasons, path):

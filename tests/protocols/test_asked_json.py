@@ -8,14 +8,14 @@ from tests.in_turn import in_turn
 
 from omnillm.model.capabilities import CapabilitySet, StructuredOutputConfig
 from omnillm.model.request import LlmRequest, user
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ChatDialect, Dialect
 from omnillm.protocols.transcode import emit_request, transcode_request
 
 SCHEMA = {"type": "object", "properties": {"metres": {"type": "number"}}, "required": ["metres"]}
 ANY = {"responseMimeType": "application/json"}
 
 
-def asked(target: str, dialect: Dialect, config: dict[str, Any], text: str) -> tuple[list[Any], dict[str, Any], list[str]]:
+def asked(target: str, dialect: Dialect | None, config: dict[str, Any], text: str) -> tuple[list[Any], dict[str, Any], list[str]]:
     """Messages, what is asked of the answer, and the losses, for a client of Gemini's SDK."""
     body = {"contents": [{"role": "user", "parts": [{"text": text}]}], "generationConfig": config}
     report = transcode_request("gemini_generate_content", target, msgspec.json.encode(body), model="m", dialect=dialect)
@@ -29,10 +29,10 @@ def asked(target: str, dialect: Dialect, config: dict[str, Any], text: str) -> t
 @pytest.mark.parametrize("target", ["openai_chat", "openai_responses"])
 def test_any_json_is_asked_for_in_a_prompt_without_the_word(target: str) -> None:
     """OpenAI refuses it; Gemini's clients do not know that. A prompt that has the word goes as it is."""
-    messages, wanted, losses = asked(target, Dialect(), ANY, "How deep is the lake?")
+    messages, wanted, losses = asked(target, None, ANY, "How deep is the lake?")
     assert (messages[0]["role"], messages[0]["content"]) == ("system", "Answer with one JSON object and nothing else.")
     assert (wanted, losses) == ({"type": "json_object"}, ["defaulted:capabilities.structured_output.kind"])
-    messages, wanted, losses = asked(target, Dialect(), ANY, "How deep is the lake? As JSON.")
+    messages, wanted, losses = asked(target, None, ANY, "How deep is the lake? As JSON.")
     assert ([message["role"] for message in messages], wanted, losses) == (["user"], {"type": "json_object"}, [])
 
 
@@ -56,11 +56,11 @@ def test_what_is_lost_beside_such_words_has_the_number_that_the_client_gave_it()
 def test_a_schema_is_asked_for_in_words_where_no_answer_is_held_to_one() -> None:
     """DeepSeek's chat makes any JSON or none."""
     config = {**ANY, "responseJsonSchema": SCHEMA}
-    messages, wanted, losses = asked("openai_chat", Dialect(is_openai=False, takes_schemas=False), config, "How deep is the lake?")
+    messages, wanted, losses = asked("openai_chat", ChatDialect(is_openai=False, takes_schemas=False), config, "How deep is the lake?")
     words = msgspec.json.encode(SCHEMA).decode()
     assert messages[0] == {"role": "system", "content": f"Answer with JSON of this schema and nothing else:\n{words}"}
     assert (wanted, losses) == ({"type": "json_object"}, ["approximated:capabilities.structured_output.schema"])
-    messages, wanted, _ = asked("openai_chat", Dialect(), config, "How deep is the lake?")
+    messages, wanted, _ = asked("openai_chat", None, config, "How deep is the lake?")
     assert (len(messages), wanted["type"]) == (1, "json_schema")
 
 
@@ -84,7 +84,7 @@ def test_a_call_is_forced_of_a_model_that_has_stopped_thinking(
     body |= {"tools": [{"name": "f", "input_schema": {"type": "object"}}]}
     body |= {} if choice is None else {"tool_choice": choice}
     body |= {} if thinking is None else {"thinking": thinking}
-    host = Dialect(is_openai=False, can_stop_thinking=False, switches_thoughts=True)
+    host = ChatDialect(is_openai=False, can_stop_thinking=False, switches_thoughts=True)
     report = transcode_request("anthropic_messages", "openai_chat", msgspec.json.encode(body), dialect=host)
     said = msgspec.json.decode(report.value)
     assert (said.get("tool_choice"), said.get("thinking")) == (sent, {"type": "disabled"} if is_switched_off else None)

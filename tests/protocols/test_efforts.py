@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from tests.in_turn import in_turn
 
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ChatDialect, ResponsesDialect
 from omnillm.protocols.transcode import transcode_request
 
-_TARGETS = ("openai_chat", "openai_responses")
+_TARGETS = {"openai_chat": ChatDialect, "openai_responses": ResponsesDialect}
 _GPT_5_2 = ("none", "low", "medium", "high", "xhigh")
 
 
@@ -17,9 +17,8 @@ def asked(target: str, efforts: tuple[str, ...] | None, **members: Any) -> tuple
     """What is asked of a model, and the losses, for a client of Anthropic's SDK with `members` in its body."""
     body = {"model": "m", "max_tokens": 4096, "messages": [{"role": "user", "content": "Hi"}], **members}
     can_stop = efforts is not None and "none" in efforts
-    report = transcode_request(
-        "anthropic_messages", target, msgspec.json.encode(body), dialect=Dialect(efforts=efforts, can_stop_thinking=can_stop)
-    )
+    dialect = _TARGETS[target](efforts=efforts, can_stop_thinking=can_stop)
+    report = transcode_request("anthropic_messages", target, msgspec.json.encode(body), dialect=dialect)
     losses = [f"{loss.kind}:{loss.path}" for loss in report.loss_reasons if "reasoning" in loss.path]
     return msgspec.json.decode(report.value), losses
 

@@ -8,7 +8,7 @@ from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.model import CapabilitySet, LlmRequest, ToolDefinition, user
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ChatDialect, ConverseDialect, Dialect, ResponsesDialect
 from omnillm.protocols.members import read_members
 from omnillm.protocols.priced import read_asked
 from omnillm.protocols.priced_messages import THREAD_REFUSED
@@ -161,7 +161,7 @@ def test_smallest_cap_of_responses_is_sixteen(cap: int, written: int) -> None:
     body, lost = said(MESSAGES, RESPONSES, messages(max_tokens=cap))
     assert body["max_output_tokens"] == written
     assert lost == ({} if cap == written else {"generation.max_output_tokens": "approximated"})
-    assert said(MESSAGES, RESPONSES, messages(max_tokens=cap), Dialect(is_openai=False))[0]["max_output_tokens"] == cap
+    assert said(MESSAGES, RESPONSES, messages(max_tokens=cap), ResponsesDialect(is_openai=False))[0]["max_output_tokens"] == cap
     own = {"model": "m", "input": "Hi", "max_output_tokens": cap}
     assert said(RESPONSES, RESPONSES, own)[0]["max_output_tokens"] == cap
 
@@ -380,7 +380,7 @@ def spoken(*parts: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("takes_parts", [True, False])
 def test_pieces_of_a_stream_are_one_text_elsewhere(takes_parts: bool) -> None:
     """Gemini's clients bring each back as a part, which a host that takes strings alone would set apart by blank lines."""
-    body, lost = said(GEMINI, CHAT, spoken(*PIECES), Dialect(is_openai=False, takes_parts=takes_parts))
+    body, lost = said(GEMINI, CHAT, spoken(*PIECES), ChatDialect(is_openai=False, takes_parts=takes_parts))
     assert (body["messages"][1], lost) == ({"role": "assistant", "content": "The lake is deep."}, {})
     assert said(GEMINI, RESPONSES, spoken(*PIECES))[0]["input"][1] == {"role": "assistant", "content": "The lake is deep."}
     assert said(GEMINI, MESSAGES, spoken(*PIECES))[0]["messages"][1]["content"] == "The lake is deep."
@@ -448,7 +448,7 @@ PREFILLED = [HI, {"role": "assistant", "content": [marked("The lake is ")]}]
 @pytest.mark.parametrize("target", [MESSAGES, CONVERSE])
 def test_user_has_the_last_word_where_the_model_needs_that(target: str) -> None:
     """Claude from 4.6 on refuses to go on from its own words; older ones do, without the blanks at their end."""
-    body, lost = said(CHAT, target, chat(messages=PREFILLED), Dialect(takes_last_word=False))
+    body, lost = said(CHAT, target, chat(messages=PREFILLED), ConverseDialect(takes_last_word=False))
     assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user"]
     asked = body["messages"][-1]["content"]
     assert (asked if target == MESSAGES else asked[0]["text"]) == "Continue."
@@ -456,7 +456,7 @@ def test_user_has_the_last_word_where_the_model_needs_that(target: str) -> None:
     body, _ = said(CHAT, target, chat(messages=PREFILLED))
     assert [message["role"] for message in body["messages"]] == ["user", "assistant"]
     assert body["messages"][-1]["content"][0]["text"] == "The lake is"
-    assert said(CHAT, target, chat(messages=[*PREFILLED, HI]), Dialect(takes_last_word=False))[0]["messages"][-1]["role"] == "user"
+    assert said(CHAT, target, chat(messages=[*PREFILLED, HI]), ConverseDialect(takes_last_word=False))[0]["messages"][-1]["role"] == "user"
 
 
 def test_no_budget_of_thinking_where_the_assistant_has_begun() -> None:
@@ -564,3 +564,9 @@ def test_vertex_gets_no_ids_of_calls_no_tier_and_no_word_of_googles_own_calls(ki
     body, _ = said(CHAT, GEMINI, chat(messages=[HI, turn(("1", "f")), result("1", "done"), HI]), dialect)
     called = [part.get(member) for turn in body["contents"] for part in turn["parts"] for member in ("functionCall", "functionResponse")]
     assert [each.get("id") for each in called if each] == (["1", "1"] if kind == "gemini" else [None, None])
+
+
+def test_a_request_is_written_in_the_dialect_of_its_own_protocol() -> None:
+    """Another one would be read as if nothing were known of the host."""
+    with pytest.raises(TypeError, match="anthropic_messages is written in a ClaudeDialect, not in a ChatDialect"):
+        said(CHAT, MESSAGES, chat(), ChatDialect())

@@ -8,7 +8,7 @@ from tests.in_turn import in_turn
 
 from omnillm import GenerationConfig, LlmRequest, user
 from omnillm.model.capabilities import CapabilitySet, ReasoningCapability
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ChatDialect, Dialect, ResponsesDialect
 from omnillm.protocols.transcode import emit_request, transcode_request
 from omnillm.providers.dialects import dialect_of
 from omnillm.providers.kinds import endpoint
@@ -48,17 +48,19 @@ def test_sampling_is_left_out_where_the_model_will_reason(model: str, thinking: 
         assert (body.get("temperature"), losses) == ((0.2, set()) if is_taken else (None, {"dropped:generation.temperature"}))
 
 
-@pytest.mark.parametrize("target", ["openai_chat", "openai_responses"])
-def test_what_says_nothing_is_no_loss(target: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "dialect"), [("openai_chat", ChatDialect(rests=False)), ("openai_responses", ResponsesDialect(rests=False))]
+)
+def test_what_says_nothing_is_no_loss(target: str, dialect: Dialect) -> None:
     """The model's own values are left out as well: it refuses some of them, too."""
-    body, losses = asked(target, Dialect(rests=False), temperature=1, topP=1, presencePenalty=0, frequencyPenalty=0, logprobs=0)
+    body, losses = asked(target, dialect, temperature=1, topP=1, presencePenalty=0, frequencyPenalty=0, logprobs=0)
     assert not body.keys() & {"temperature", "top_p", "presence_penalty", "frequency_penalty"}
     assert losses == set()
 
 
 def test_stops_and_probabilities_are_refused_as_well() -> None:
     """What a client of the Messages API counts on is told as lost."""
-    body, losses = asked("openai_chat", Dialect(rests=False), stopSequences=["END"], responseLogprobs=True, logprobs=2, topP=0.5)
+    body, losses = asked("openai_chat", ChatDialect(rests=False), stopSequences=["END"], responseLogprobs=True, logprobs=2, topP=0.5)
     assert not body.keys() & {"stop", "logprobs", "top_logprobs", "top_p"}
     assert losses == {f"dropped:generation.{name}" for name in ("stop", "logprobs", "top_logprobs", "top_p")}
 
@@ -128,7 +130,7 @@ def test_newer_gemini_models_take_no_penalties(kind: str, model: str, is_taken: 
 )
 def test_a_program_may_ask_for_reasoning_in_any_of_its_words(wanted: ReasoningCapability, effort: str | None, is_taken: bool) -> None:
     """Whatever it says of it, or against it: the model is told no more than that, and no temperature where it will reason."""
-    dialect = Dialect(rests=True, can_stop_thinking=True)
+    dialect = ChatDialect(rests=True, can_stop_thinking=True)
     capabilities, config = CapabilitySet(reasoning=wanted), GenerationConfig(temperature=0.2)
     asked = LlmRequest(model="m", input=(user("Hi"),), generation=config, capabilities=capabilities)
     sent = msgspec.json.decode(emit_request("openai_chat", asked, dialect=dialect).value)

@@ -5,15 +5,17 @@ from typing import Any
 
 from tests.in_turn import in_turn
 
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ChatDialect
 from omnillm.protocols.transcode import transcode_request
 
-SEARCH_MODEL = Dialect(has_web_search=True)
+SEARCH_MODEL = ChatDialect(has_web_search=True)
 
 
 def tools_of(source: str, target: str, body: dict[str, Any]) -> tuple[Any, list[str]]:
     """The tools as they are written, and the paths of what is told as dropped."""
-    report = transcode_request(source, target, json.dumps(body).encode(), model="m", dialect=SEARCH_MODEL)
+    report = transcode_request(
+        source, target, json.dumps(body).encode(), model="m", dialect=SEARCH_MODEL if target == "openai_chat" else None
+    )
     written = json.loads(report.value)
     return written.get("tools", written.get("web_search_options")), [each.path for each in report.loss_reasons if each.kind == "dropped"]
 

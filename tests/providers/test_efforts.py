@@ -2,7 +2,8 @@
 
 from tests.in_turn import in_turn
 
-from omnillm.providers.efforts import efforts_of, levels_of, rests
+from omnillm.providers.efforts import levels_of
+from omnillm.providers.hosts import host_of
 
 _USUAL = ("low", "medium", "high")
 
@@ -39,7 +40,7 @@ _USUAL = ("low", "medium", "high")
 )
 def test_models_of_openai_differ_by_generation(model: str, efforts: tuple[str, ...] | None) -> None:
     """What is asked of a snapshot, a fine-tune or a region of one is what its family takes."""
-    assert efforts_of("openai", model) == efforts_of("azure_openai", model) == efforts
+    assert host_of("openai", model).efforts == host_of("azure_openai", model).efforts == efforts
 
 
 @in_turn(
@@ -69,7 +70,7 @@ def test_models_of_openai_differ_by_generation(model: str, efforts: tuple[str, .
 )
 def test_hosts_take_words_of_their_own(vendor: str, model: str, efforts: tuple[str, ...] | None) -> None:
     """Of a host that refuses none nothing is known, whatever its models are called."""
-    assert efforts_of(vendor, model) == efforts
+    assert host_of(vendor, model).efforts == efforts
 
 
 @in_turn(
@@ -90,8 +91,8 @@ def test_hosts_take_words_of_their_own(vendor: str, model: str, efforts: tuple[s
 )
 def test_some_models_of_openai_reason_only_when_asked(model: str, rested: bool | None) -> None:
     """Another vendor's models take sampling while they reason."""
-    assert rests("openai", model) is rests("azure_openai", model) is rested
-    assert rests("xai", model) is None
+    assert host_of("openai", model).rests is host_of("azure_openai", model).rests is rested
+    assert host_of("xai", model).rests is None
 
 
 @in_turn(

@@ -22,7 +22,7 @@ from omnillm.gateway.budgets.budget_calendar import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.quotes.price_book import PriceBook
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import Dialect
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.dialects import dialect_of

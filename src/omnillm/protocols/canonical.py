@@ -16,7 +16,8 @@ from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
 from omnillm.protocols.bound import responses_named
-from omnillm.protocols.codec import Codec, Dialect, ReplyContext
+from omnillm.protocols.codec import Codec, ReplyContext
+from omnillm.protocols.dialects import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Fault, Members, Protocol, RequestPeek
 from omnillm.protocols.shapes import Unfit, typed
@@ -124,6 +125,7 @@ CODEC = Codec(
     name=NAME,
     parse_request=parse_request,
     emit_request=emit_request,
+    dialect=Dialect(),
     parse_reply=parse_reply,
     emit_reply=emit_reply,
     decoder=CanonicalDecoder,

@@ -6,7 +6,7 @@ if something required cannot be said, ProtocolError. Nothing else is ever raised
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 from typing import Protocol as Interface
 
 import msgspec
@@ -16,78 +16,13 @@ from omnillm.model.events import LlmStreamEvent
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
+from omnillm.protocols.dialects import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.usage import Usage
 
 NO_NAMES: Mapping[str, str] = {}
-
-
-class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """What an emitter of requests must know about the host and the model that it writes for."""
-
-    provider: str = ""
-    """The provider whose opaque values can be sent back; "": any provider of the protocol."""
-    default_max_tokens: int = 4096
-    """Anthropic needs an output cap: this one where the client gave none."""
-    accepts_sampling: bool = True
-    """Anthropic: False for models, and from API version 2026-10-21 on, that refuse temperature, top_p and top_k."""
-    thinks_adaptively: bool = False
-    """Anthropic: the model takes thinking.type adaptive with an effort, not a budget."""
-    thinks_between_tools: bool = False
-    """Anthropic: the model is told not to think by thinking.type between_tools, the least that it takes."""
-    forces_calls: bool = True
-    """Claude: a call of a tool can be forced."""
-    takes_last_word: bool = True
-    """Claude: the conversation may end with the assistant's own words, from which the model goes on."""
-    accepts_system_messages: bool = False
-    """Anthropic: role "system" inside messages."""
-    system_role: str = "developer"
-    """Chat: what OpenAI's own models call it; most compatible hosts know only "system"."""
-    takes_parts: bool = True
-    """Chat: False on hosts that take a message's content as one string only."""
-    takes_pictures: bool = False
-    """Chat: where content is one string, an array all the same of a user who shows a picture."""
-    thoughts_member: str = "reasoning_content"
-    """Chat: where an assistant's message has what it thought; "": nowhere. With another name the host takes no other members, either."""
-    needs_thoughts: bool = False
-    """Chat: an assistant's message is refused without them."""
-    switches_thoughts: bool = False
-    """Chat: thinking.type disabled is how thinking stops, and it must stop before a call of a tool can be forced."""
-    takes_schemas: bool = True
-    """Chat and Converse: False on hosts, and of models, that hold an answer to no schema."""
-    id_length: int = 0
-    """Chat: ids of calls are so many letters and digits; 0: at most OpenAI's 40, or whatever is."""
-    output_cap_member: str = "max_completion_tokens"
-    """Chat: "max_tokens" on most compatible hosts."""
-    members: Mapping[str, str] = {}
-    """Chat: what the host calls members of the body; "": it refuses them."""
-    has_strict_turns: bool = False
-    """Chat: the system speaks first, a user not right behind a tool, and the assistant's last words are marked as a beginning."""
-    has_documents: bool = False
-    """Chat: files are parts of type document_url."""
-    is_openai: bool = True
-    """Chat: the host is OpenAI's own, and refuses members that it does not know."""
-    has_web_search: bool = False
-    """Chat: one of OpenAI's search models, which alone take web_search_options."""
-    knows_all_members: bool = True
-    """Responses: False on hosts that refuse members of OpenAI's which they do not know."""
-    can_stop_thinking: bool = True
-    """The model can be told not to reason. False: what asks for it is left out, because the model would refuse the call."""
-    efforts: tuple[str, ...] | None = None
-    """OpenAI's protocols, and Gemini's levels: what the model takes of none, minimal, low, medium, high, xhigh, max; (): nothing; None: not
-    known, or a budget."""
-    rests: bool | None = None
-    """OpenAI's protocols: whether the model reasons only if it is asked to. While it does, it takes no sampling. None: it always does."""
-    thinks_in_levels: bool = True
-    """Gemini: 3 and later take thinkingLevel; earlier ones a budget."""
-    is_vertex: bool = False
-    """Gemini: Vertex AI counts the members of a prompt, not a whole generation, takes a tier in a header alone, refuses ids of calls, and
-    to be asked for the calls of its own tools beside functions, where the Gemini API refuses not to be."""
-    takes_penalties: bool = True
-    """Gemini: earlier ones than 2.5, and 2.5 on Vertex AI, take presencePenalty and frequencyPenalty."""
-    joins_tools: bool = True
-    """Gemini: 3 and later take functions beside tools of Google's own, JSON beside both, pictures in a function's response, and ids of
-    calls."""
+Own = TypeVar("Own", bound=Dialect)
+"""The dialect of a protocol."""
 
 
 class ReplyContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -133,11 +68,13 @@ class StreamEncoder(Interface):
     def feed(self, event: LlmStreamEvent) -> bytes: ...
 
 
-class Codec(msgspec.Struct, frozen=True, kw_only=True):
+class Codec(msgspec.Struct, Generic[Own], frozen=True, kw_only=True):
     name: str
     parse_request: Callable[[Any, Losses], LlmRequest]
     """`model` and `is_stream` are members of the body in every protocol but Gemini, where the path says them: the caller replaces both."""
-    emit_request: Callable[[LlmRequest, Dialect, Losses], dict[str, Any]]
+    emit_request: Callable[[LlmRequest, Own, Losses], dict[str, Any]]
+    dialect: Own
+    """What is spoken to a host of which nothing is known."""
     parse_reply: Callable[[Any, Issuer, Losses, Usage | None], LlmResponse]
     """The Issuer: who answers; opaque values of the reply are tagged with it. The Usage: what `Protocol.peek_reply` read of it already."""
     emit_reply: Callable[[LlmResponse, ReplyContext, Losses], dict[str, Any]]

@@ -1,6 +1,7 @@
 """The codecs by protocol name, and whose mistake it is if one of them finds a value unfit."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.model.message import Issuer
@@ -18,17 +19,17 @@ from omnillm.protocols.protocol_names import meant_by
 from omnillm.protocols.shapes import Unfit
 
 
-class _Codecs(dict[str, Codec]):
+class _Codecs(dict[str, Codec[Any]]):
     """By protocol, in any of its spellings."""
 
-    def __missing__(self, protocol: str) -> Codec:
+    def __missing__(self, protocol: str) -> Codec[Any]:
         name = meant_by(protocol)
         if name:
             return self[name]
         raise ProtocolError(f"There is no protocol {protocol!r}; there are {', '.join(self)}.", reason="unsupported_wire_format")
 
 
-CODECS: Mapping[str, Codec] = _Codecs(
+CODECS: Mapping[str, Codec[Any]] = _Codecs(
     {
         package.CODEC.name: package.CODEC
         for package in (

@@ -1,25 +1,29 @@
 """The place in a canonical value where an emitter stands, so that a loss can name it. Each protocol's `Place` adds what it alone needs."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from omnillm.protocols.codec import NO_NAMES, Dialect
+from omnillm.protocols.codec import NO_NAMES
+from omnillm.protocols.dialects import Dialect
 from omnillm.protocols.loss import Losses
 
+DialectT_co = TypeVar("DialectT_co", bound=Dialect, covariant=True)
+"""The dialect of a protocol."""
 
-class Position(msgspec.Struct, eq=False, gc=False):
+
+class Position(msgspec.Struct, Generic[DialectT_co], eq=False, gc=False):
     """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
 
     losses: Losses
+    dialect: DialectT_co
+    """Of the provider; in a reply it says nothing."""
     protocol: str = ""
     """In which what is written came; "": the library's own words."""
     is_own: bool = False
     """Whether it came in the protocol in which it is written."""
     is_reply: bool = False
-    dialect: Dialect = Dialect()
-    """Of the provider; a reply has none."""
     names: Mapping[str, str] = NO_NAMES
     """Of a reply: functions that had to be renamed, as in `ReplyContext`."""
     number: int = 0

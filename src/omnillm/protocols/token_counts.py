@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from omnillm.protocols.codec import Dialect
 from omnillm.protocols.counts import UNREADABLE, Count
+from omnillm.protocols.dialects import Dialect, GeminiDialect
 from omnillm.protocols.protocol import Members
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
 
@@ -45,7 +45,7 @@ def count_request(protocol: str, generation: Members, *, model: str, dialect: Di
     if taken is None:
         return generation
     asked = {name: value for name, value in generation.items() if name in taken}
-    if protocol == GEMINI_GENERATE_CONTENT and not dialect.is_vertex:  # beside it contents alone are taken
+    if isinstance(dialect, GeminiDialect) and not dialect.is_vertex:  # beside it contents alone are taken
         return {"generateContentRequest": msgspec.Raw(msgspec.json.encode({"model": f"models/{model}", **asked}))}
     return asked
 

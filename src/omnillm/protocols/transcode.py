@@ -19,9 +19,10 @@ from omnillm.model.prompt_layout import with_explicit_key
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
 from omnillm.protocols.anthropic_messages.threads import THREAD, goes_on
-from omnillm.protocols.codec import NO_NAMES, Codec, Dialect, ReplyContext
+from omnillm.protocols.codec import NO_NAMES, Codec, ReplyContext
 from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.dialects import Dialect, GeminiDialect, OpenAiDialect
 from omnillm.protocols.differences.asked_json import tell, with_asked_json, with_words_for_json
 from omnillm.protocols.differences.custom_tools import custom_names, with_free_text
 from omnillm.protocols.differences.distinct_calls import with_distinct_calls
@@ -34,8 +35,6 @@ from omnillm.protocols.loss import ConversionReport, Losses, LossReason, joined
 from omnillm.protocols.shapes import Unfit
 from omnillm.usage import Usage
 
-_OPENAI = frozenset({"openai_chat", "openai_responses"})
-_GEMINI = frozenset({"gemini_generate_content", "gemini_interactions"})
 _NAME_RULES = {
     "openai_chat": NameRule(64),
     "openai_responses": NameRule(64),
@@ -54,7 +53,7 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
     return ConversionReport(value=request, wire_format=codec.name, bridged=False, loss_reasons=lost)
 
 
-def read_request(codec: Codec, body: bytes, *, model: str, is_stream: bool | None) -> tuple[LlmRequest, tuple[LossReason, ...]]:
+def read_request(codec: Codec[Any], body: bytes, *, model: str, is_stream: bool | None) -> tuple[LlmRequest, tuple[LossReason, ...]]:
     """As `parse_request`: the request, and what was lost of it."""
     losses = Losses()
     try:
@@ -68,14 +67,22 @@ def read_request(codec: Codec, body: bytes, *, model: str, is_stream: bool | Non
     return request, losses.reasons if losses else ()
 
 
-def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
+def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect | None = None) -> ConversionReport[bytes]:
     """Write a request for a provider. ProtocolError when something required cannot be said; BadRequest: it is nested too deeply."""
     codec = CODECS[protocol]
-    body, lost, names = write_request(codec, request, dialect)
+    body, lost, names = write_request(codec, request, _spoken(codec, dialect))
     return ConversionReport(value=body, wire_format=codec.name, bridged=request.protocol != codec.name, loss_reasons=lost, names=names)
 
 
-def write_request(codec: Codec, request: LlmRequest, dialect: Dialect) -> tuple[bytes, tuple[LossReason, ...], Mapping[str, str]]:
+def _spoken(codec: Codec[Any], dialect: Dialect | None) -> Dialect:
+    """TypeError: it is another protocol's."""
+    own: Dialect = codec.dialect
+    if not isinstance(dialect, type(own) | None):
+        raise TypeError(f"{codec.name} is written in a {type(own).__name__}, not in a {type(dialect).__name__}")
+    return dialect or own
+
+
+def write_request(codec: Codec[Any], request: LlmRequest, dialect: Dialect) -> tuple[bytes, tuple[LossReason, ...], Mapping[str, str]]:
     """As `emit_request`: the body, what was lost, and the functions that had to be renamed."""
     losses = Losses()
     names = NO_NAMES
@@ -136,8 +143,9 @@ def _as_taken(request: LlmRequest, protocol: str, dialect: Dialect, losses: Loss
         request = with_whole_texts(request)
     if request.capabilities.tools and protocol in _NAME_RULES:
         request = with_object_schemas(request, losses, takes_choices=protocol.startswith("gemini"))
-    if protocol not in _OPENAI:
-        return with_words_for_json(request, losses) if protocol in _GEMINI and not dialect.joins_tools else (request, "")
+    if not isinstance(dialect, OpenAiDialect):
+        needs_words = isinstance(dialect, GeminiDialect) and not dialect.joins_tools
+        return with_words_for_json(request, losses) if needs_words else (request, "")
     # Chat's instructions are a message; those of Responses do not count.
     hears = protocol == "openai_chat"
     request, words = with_asked_json(request, losses, takes_schemas=dialect.takes_schemas, hears_instructions=hears)
@@ -192,7 +200,7 @@ def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -
     )
 
 
-def _written(codec: Codec, response: LlmResponse, context: ReplyContext, losses: Losses) -> bytes:
+def _written(codec: Codec[Any], response: LlmResponse, context: ReplyContext, losses: Losses) -> bytes:
     request = context.request
     if request is not None and request.capabilities.tools and (customs := custom_names(context)):
         response = with_free_text(response, customs)
@@ -202,10 +210,10 @@ def _written(codec: Codec, response: LlmResponse, context: ReplyContext, losses:
 def transcode_request(
     source: str, target: str, body: bytes, *, model: str = "", is_stream: bool | None = None, dialect: Dialect | None = None
 ) -> ConversionReport[bytes]:
-    """Translate a client's request. `dialect`: of the provider that it is for."""
+    """Translate a client's request. `dialect`: of the provider that it is for; None: nothing is known of it."""
     own, codec = CODECS[source], CODECS[target]
     request, lost = read_request(own, body, model=model, is_stream=is_stream)
-    value, more, names = write_request(codec, request, dialect or Dialect())
+    value, more, names = write_request(codec, request, _spoken(codec, dialect))
     return ConversionReport(value=value, wire_format=codec.name, bridged=codec is not own, loss_reasons=joined(lost, more), names=names)
 
 
@@ -219,7 +227,7 @@ def transcode_response(
 
 
 def translate_reply(
-    codec: Codec, own: Codec, body: bytes, context: ReplyContext, issuer: Issuer, counted: Usage | None
+    codec: Codec[Any], own: Codec[Any], body: bytes, context: ReplyContext, issuer: Issuer, counted: Usage | None
 ) -> tuple[bytes, tuple[LossReason, ...]]:
     """As `transcode_response`, from a codec to the client's own: the reply, and what was lost of it."""
     losses = Losses()

@@ -6,12 +6,11 @@ from typing import Any
 from omnillm.model.message import Issuer, Message, MessageRole, Opaque
 from omnillm.model.request import GenerationConfig, LlmRequest, user
 from omnillm.protocols.anthropic_messages import CODEC
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.loss import Losses
 
 P = "anthropic_messages"
 PNG = b"\x89PNG\r\n\x1a\n...."
-DIALECT = Dialect(accepts_system_messages=True)
 
 
 def b64(data: bytes) -> str:
@@ -23,7 +22,7 @@ def parse(body: dict) -> tuple[LlmRequest, Losses]:
     return CODEC.parse_request(body, losses), losses
 
 
-def emit(request: LlmRequest, dialect: Dialect = DIALECT) -> tuple[dict, dict[str, str]]:
+def emit(request: LlmRequest, dialect: ClaudeDialect = CODEC.dialect) -> tuple[dict, dict[str, str]]:
     """The body, and what was lost: paths to kinds."""
     losses = Losses()
     body = CODEC.emit_request(request, dialect, losses)

@@ -33,7 +33,7 @@ from omnillm.model.message import (
     ToolResult,
 )
 from omnillm.model.request import GenerationConfig, LlmRequest, user
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ClaudeDialect
 
 
 def able(**capabilities: Any) -> LlmRequest:
@@ -167,7 +167,7 @@ def test_calls_one_at_a_time_need_a_choice_to_say_so():
 def test_effort_and_budget_by_what_the_model_takes(reasoning, adaptively, by_budget):
     """A model thinks adaptively, with an effort, or by a budget of tokens."""
     request = replace(able(reasoning=reasoning), generation=GenerationConfig(max_output_tokens=50_000))
-    body, _ = emit(request, Dialect(thinks_adaptively=True))
+    body, _ = emit(request, ClaudeDialect(thinks_adaptively=True))
     assert (body.get("thinking"), body.get("output_config", {}).get("effort")) == adaptively
     thinking = emit(request)[0].get("thinking") or {}
     assert thinking.get("budget_tokens") == by_budget
@@ -178,7 +178,7 @@ def test_budget_of_a_client_of_this_protocol_is_kept_where_the_model_takes_one()
     request = replace(able(reasoning=ReasoningCapability(mode="enabled", budget_tokens=9000)), protocol="anthropic_messages")
     body, lost = emit(request)
     assert (body["max_tokens"], body["thinking"], lost) == (100, {"type": "enabled", "budget_tokens": 9000}, {})
-    body, lost = emit(request, Dialect(thinks_adaptively=True))
+    body, lost = emit(request, ClaudeDialect(thinks_adaptively=True))
     assert (body["thinking"], body["output_config"]) == ({"type": "adaptive"}, {"effort": "high"})
     assert lost == {"capabilities.reasoning.budget_tokens": "approximated"}
 
@@ -224,7 +224,7 @@ def test_thinking_by_budget_is_off_amid_calls_that_come_without_thinking():
     body, lost = emit(request)
     assert body["thinking"] == {"type": "disabled"}
     assert lost["capabilities.reasoning"] == "approximated"
-    assert emit(request, Dialect(thinks_adaptively=True))[0]["thinking"] == {"type": "adaptive"}
+    assert emit(request, ClaudeDialect(thinks_adaptively=True))[0]["thinking"] == {"type": "adaptive"}
 
 
 def test_everything_that_the_api_does_not_know_is_in_the_report():
@@ -293,7 +293,7 @@ def test_service_tiers_of_other_protocols(tier, written):
 def test_model_without_sampling_gets_none():
     """It would refuse the request."""
     generation = GenerationConfig(max_output_tokens=1, temperature=1.0, top_p=0.5, top_k=1)
-    body, lost = emit(ask(generation=generation), Dialect(accepts_sampling=False))
+    body, lost = emit(ask(generation=generation), ClaudeDialect(accepts_sampling=False))
     assert not {"temperature", "top_p", "top_k"} & body.keys()
     assert lost == {f"generation.{name}": "dropped" for name in ("temperature", "top_p", "top_k")}
 
@@ -311,7 +311,7 @@ def test_foreign_temperature_stands_without_a_nucleus():
 def test_model_that_always_thinks_is_not_told_to_stop(protocol):
     """It would refuse the request; the others are told."""
     request = replace(able(reasoning=ReasoningCapability(mode="disabled")), protocol=protocol)
-    body, lost = emit(request, Dialect(can_stop_thinking=False, thinks_adaptively=True))
+    body, lost = emit(request, ClaudeDialect(can_stop_thinking=False, thinks_adaptively=True))
     assert ("thinking" in body, lost) == (False, {"capabilities.reasoning": "approximated"})
     assert emit(request)[0]["thinking"] == {"type": "disabled"}
 
@@ -320,7 +320,7 @@ def test_model_that_always_thinks_is_not_told_to_stop(protocol):
 def test_model_that_thinks_between_tools_at_least_is_told_to(protocol):
     """It is what Anthropic's refusal names in the place of disabled; it is not thinking that sampling would be left out for."""
     request = replace(able(reasoning=ReasoningCapability(mode="disabled", effort="low")), protocol=protocol)
-    body, lost = emit(request, Dialect(can_stop_thinking=False, thinks_adaptively=True, thinks_between_tools=True))
+    body, lost = emit(request, ClaudeDialect(can_stop_thinking=False, thinks_adaptively=True, thinks_between_tools=True))
     assert (body["thinking"], lost) == ({"type": "between_tools"}, {"capabilities.reasoning": "approximated"})
 
 
@@ -335,7 +335,7 @@ def test_model_that_thinks_between_tools_at_least_is_told_to(protocol):
 )
 def test_newest_models_are_not_forced_to_call(choice, written, lost):
     """They refuse it, whether they were asked to think or not."""
-    body, found = emit(able(tools=(F,), tool_choice=choice), Dialect(forces_calls=False))
+    body, found = emit(able(tools=(F,), tool_choice=choice), ClaudeDialect(forces_calls=False))
     assert (body["tool_choice"], found) == (written, lost)
 
 

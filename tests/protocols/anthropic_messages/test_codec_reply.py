@@ -28,7 +28,8 @@ from omnillm.model.message import (
 )
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages import CODEC
-from omnillm.protocols.codec import Dialect, ReplyContext
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
@@ -232,7 +233,7 @@ def test_foreign_thinking_that_nobody_signed_bears_an_empty_envelope():
     losses = Losses()
     asked = CODEC.parse_request(request, losses)
     assert asked.input[0].parts == (Reasoning(text="a"), Text(text="b"))
-    sent = CODEC.emit_request(asked, Dialect(), losses)
+    sent = CODEC.emit_request(asked, ClaudeDialect(), losses)
     assert sent["messages"] == [{"role": "assistant", "content": "b"}]
     assert {reason.path: reason.kind for reason in losses.reasons} == {"input[0].parts[0]": "dropped"}
 

@@ -50,7 +50,7 @@ from omnillm.model import (
     Video,
     user,
 )
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ConverseDialect
 from omnillm.protocols.loss import ConversionReport
 from omnillm.protocols.transcode import emit_request, parse_request
 from omnillm.testing.strategies import requests
@@ -61,7 +61,7 @@ OWN = Issuer(protocol="bedrock_converse", provider="aws")
 
 
 def emit(request: LlmRequest, **dialect: Any) -> ConversionReport[bytes]:
-    return emit_request("bedrock_converse", request, dialect=Dialect(provider="aws", **dialect))
+    return emit_request("bedrock_converse", request, dialect=ConverseDialect(provider="aws", **dialect))
 
 
 def body(request: LlmRequest, **dialect: Any) -> dict[str, Any]:

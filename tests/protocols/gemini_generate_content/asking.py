@@ -15,7 +15,7 @@ from omnillm.model import (
     Opaque,
     user,
 )
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.gemini_generate_content import CODEC
 from omnillm.protocols.loss import Losses
 
@@ -29,7 +29,7 @@ def parse(body: dict) -> tuple[LlmRequest, dict[str, str]]:
     return CODEC.parse_request(body, losses), {reason.path: reason.kind for reason in losses.reasons}
 
 
-def emit(request: LlmRequest, dialect: Dialect = Dialect()) -> tuple[dict, dict[str, str]]:  # noqa: B008 - frozen
+def emit(request: LlmRequest, dialect: GeminiDialect = GeminiDialect()) -> tuple[dict, dict[str, str]]:  # noqa: B008 - frozen
     """The body, which the SDK accepts, and what was lost: paths to kinds."""
     losses = Losses()
     body = CODEC.emit_request(request, dialect, losses)

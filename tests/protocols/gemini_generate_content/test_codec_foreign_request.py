@@ -57,7 +57,7 @@ from omnillm.model import (
     Video,
     user,
 )
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.transcode import emit_request
 from omnillm.providers.dialects import dialect_of
 from omnillm.providers.kinds import endpoint
@@ -102,7 +102,7 @@ def test_first_call_of_a_step_is_not_checked() -> None:
 def test_signature_returns_to_its_provider_alone(provider: str, is_told: bool) -> None:
     """Others of the same protocol cannot read it."""
     own = Opaque(value=SIGNATURE, issuer=Issuer(protocol=P, provider="google"))
-    body, lost = emit(request(QUESTION, said(Text(text="a", signature=own))), Dialect(provider=provider))
+    body, lost = emit(request(QUESTION, said(Text(text="a", signature=own))), GeminiDialect(provider=provider))
     assert body["contents"][1]["parts"] == [signed({"text": "a"}) if is_told else {"text": "a"}]
     assert bool(lost) is not is_told
 
@@ -158,7 +158,7 @@ def answer(call_id: str, *content: Any, **members: Any) -> ToolResult:
     return ToolResult(call_id=call_id, content=content or (Text(text=call_id),), **members)
 
 
-def written(*items: Any, dialect: Dialect = Dialect()) -> tuple[list[list[str]], dict[str, str]]:  # noqa: B008 - frozen
+def written(*items: Any, dialect: GeminiDialect = GeminiDialect()) -> tuple[list[list[str]], dict[str, str]]:  # noqa: B008 - frozen
     """Each content in short: its role, and the texts, calls and results of its parts."""
     body, lost = emit(request(*items), dialect)
     short = [[content["role"], *map(in_short, content["parts"])] for content in body["contents"]]
@@ -245,7 +245,7 @@ def test_before_gemini_3_results_have_no_ids_and_pictures_stand_after_them() -> 
     """Which takes both: results are told apart by the order of their calls, whatever the client's own is."""
     picture = ImageBase64(data=PNG, media_type="image/png")
     items = (QUESTION, calls("a", "b"), answer("b"), answer("a", Text(text="a"), picture), user("Go on."))
-    older = Dialect(joins_tools=False)
+    older = GeminiDialect(joins_tools=False)
     short, lost = written(*items, dialect=older)
     body, _ = emit(request(*items), older)
     assert [next(iter(part.values())).keys() for part in body["contents"][1]["parts"]] == [{"name", "args"}] * 2
@@ -380,7 +380,7 @@ def test_names_that_gemini_refuses() -> None:
     assert body["toolConfig"]["functionCallingConfig"]["allowedFunctionNames"] == ["_2nd_2"]
 
 
-OLD = Dialect(joins_tools=False, thinks_in_levels=False)
+OLD = GeminiDialect(joins_tools=False, thinks_in_levels=False)
 F = ToolDefinition(name="f")
 
 
@@ -457,7 +457,7 @@ def test_budget_before_gemini_3(reasoning: ReasoningCapability, written: dict, l
 
 def test_model_that_always_reasons() -> None:
     """What asks it not to would be refused."""
-    body, lost = emit(can(reasoning=ReasoningCapability(mode="disabled")), Dialect(can_stop_thinking=False))
+    body, lost = emit(can(reasoning=ReasoningCapability(mode="disabled")), GeminiDialect(can_stop_thinking=False))
     assert body == asks()
     assert lost == {"capabilities.reasoning.mode": "dropped"}
 

@@ -34,7 +34,7 @@ from omnillm.model import (
     ToolCall,
     ToolResult,
 )
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ChatDialect, GeminiDialect
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.gemini_generate_content import CODEC
 from omnillm.protocols.gemini_generate_content.peek import peek_request
@@ -49,7 +49,7 @@ def test_native_request_comes_back_as_it_was(name: str) -> None:
     """Nothing is lost on the way through the canonical model."""
     parsed, lost = parse(SAME[name])
     losses = Losses()
-    assert CODEC.emit_request(parsed, Dialect(), losses) == SAME[name]
+    assert CODEC.emit_request(parsed, GeminiDialect(), losses) == SAME[name]
     assert (lost, losses.reasons) == ({}, ())
 
 
@@ -142,7 +142,7 @@ def test_pieces_of_an_unsigned_thought_are_one() -> None:
     body = turns(says(thoughts[0]), says(thoughts[1], {"text": "149 m."}), answers({"text": "And in feet?"}))
     answer = parse(body)[0].messages[1]
     assert answer.parts == (Reasoning(text="Hm."), Text(text="149 m."))
-    report = transcode_request(P, "openai_chat", msgspec.json.encode(body), dialect=Dialect(is_openai=False))
+    report = transcode_request(P, "openai_chat", msgspec.json.encode(body), dialect=ChatDialect(is_openai=False))
     assert msgspec.json.decode(report.value)["messages"][1]["reasoning_content"] == "Hm."
     assert report.loss_reasons == ()
 
@@ -270,4 +270,4 @@ def test_odd_request_is_read_or_named(data: st.DataObject) -> None:
         parsed, _ = parse(body)
     except Unfit:
         return
-    CODEC.emit_request(parsed, Dialect(), Losses())
+    CODEC.emit_request(parsed, GeminiDialect(), Losses())

@@ -5,7 +5,8 @@ from typing import Any
 from google.genai._gaos.types.interactions import CreateModelInteraction, Interaction
 
 from omnillm.model import CapabilitySet, Issuer, LlmRequest, LlmResponse, Message, MessageRole, Opaque, user
-from omnillm.protocols.codec import Dialect, ReplyContext
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.gemini_interactions.emit.reply import emit_reply
 from omnillm.protocols.gemini_interactions.emit.request import emit_request
 from omnillm.protocols.gemini_interactions.parse.reply import parse_reply
@@ -40,7 +41,7 @@ def steps(*given: dict[str, Any]) -> tuple[Any, ...]:
 
 def emit(request: LlmRequest, **dialect: Any) -> tuple[dict[str, Any], Lost]:
     losses = Losses()
-    body = emit_request(request, Dialect(**dialect), losses)
+    body = emit_request(request, GeminiDialect(**dialect), losses)
     CreateModelInteraction.model_validate(body)
     return body, lost(losses)
 

@@ -41,7 +41,7 @@ from omnillm.model import (
     ToolResult,
     user,
 )
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.gemini_generate_content.carrier import UNCHECKED
 from omnillm.protocols.transcode import emit_request
 from omnillm.providers.dialects import dialect_of
@@ -306,7 +306,7 @@ def test_model_before_the_third_takes_functions_or_something_else() -> None:
     capabilities = CapabilitySet(
         tools=(FUNCTION,), builtin_tools=(BuiltinTool(kind="web_search"),), structured_output=StructuredOutputConfig(kind="json_object")
     )
-    written = emit_request(P, ask(capabilities=capabilities, instructions="Be brief."), dialect=Dialect(joins_tools=False))
+    written = emit_request(P, ask(capabilities=capabilities, instructions="Be brief."), dialect=GeminiDialect(joins_tools=False))
     body = msgspec.json.decode(written.value)
     assert [tool["type"] for tool in body["tools"]] == ["function"]
     assert "response_format" not in body

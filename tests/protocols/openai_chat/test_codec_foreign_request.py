@@ -32,26 +32,26 @@ from omnillm.model import (
     ToolResult,
     user,
 )
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ChatDialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat import CODEC
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import transcode_request, transcode_response
 
-OPENAI = Dialect()
-HOST = Dialect(provider="host", system_role="system", output_cap_member="max_tokens", is_openai=False, can_stop_thinking=False)
+OPENAI = ChatDialect()
+HOST = ChatDialect(provider="host", system_role="system", output_cap_member="max_tokens", is_openai=False, can_stop_thinking=False)
 SEARCHED = Native(protocol="openai_responses", kind="web_search_call", value={"type": "web_search_call", "id": "ws_1"})
 TRACE = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "lake"}}
 HI = {"role": "user", "content": "Hi"}
 
 
-def emitted(request: LlmRequest, dialect: Dialect = OPENAI) -> tuple[dict[str, Any], list[str]]:
+def emitted(request: LlmRequest, dialect: ChatDialect = OPENAI) -> tuple[dict[str, Any], list[str]]:
     losses = Losses()
     body = CODEC.emit_request(request, dialect, losses)
     return msgspec.json.decode(msgspec.json.encode(body)), told(losses.reasons)
 
 
-def translated(source: str, body: dict[str, Any], dialect: Dialect = OPENAI) -> tuple[dict[str, Any], list[str]]:
+def translated(source: str, body: dict[str, Any], dialect: ChatDialect = OPENAI) -> tuple[dict[str, Any], list[str]]:
     report = transcode_request(source, "openai_chat", msgspec.json.encode({"model": "m", **body}), dialect=dialect)
     return msgspec.json.decode(report.value), told(report.loss_reasons)
 
@@ -297,7 +297,7 @@ def test_only_search_models_search():
         body, losses = emitted(foreign(user("Hi"), capabilities=capabilities), dialect)
         assert "web_search_options" not in body
         assert losses == ["dropped:capabilities.builtin_tools[0]"]
-    body, losses = emitted(foreign(user("Hi"), capabilities=capabilities), Dialect(has_web_search=True))
+    body, losses = emitted(foreign(user("Hi"), capabilities=capabilities), ChatDialect(has_web_search=True))
     assert (body["web_search_options"], losses) == ({}, [])
 
 
@@ -436,7 +436,7 @@ def test_reasoning_off_is_said_to_models_that_can():
     """The others would refuse the call."""
     request = foreign(user("Hi"), capabilities=CapabilitySet(reasoning=ReasoningCapability(mode="disabled", effort="none")))
     assert emitted(request)[0]["reasoning_effort"] == "none"
-    body, losses = emitted(request, Dialect(can_stop_thinking=False))
+    body, losses = emitted(request, ChatDialect(can_stop_thinking=False))
     assert "reasoning_effort" not in body
     assert losses == ["approximated:capabilities.reasoning.effort", "approximated:capabilities.reasoning.mode"]
 

@@ -50,7 +50,7 @@ from omnillm.model import (
     Video,
     user,
 )
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ChatDialect
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat import CODEC
@@ -58,8 +58,8 @@ from omnillm.protocols.shapes import Unfit
 
 CHAT = "openai_chat"
 QUESTION = {"role": "user", "content": "How deep is the lake?"}
-OPENAI = Dialect()
-HOST = Dialect(provider="host", system_role="system", output_cap_member="max_tokens", is_openai=False)
+OPENAI = ChatDialect()
+HOST = ChatDialect(provider="host", system_role="system", output_cap_member="max_tokens", is_openai=False)
 PNG = base64.b64encode(b"\x89PNG").decode()
 TOOL = {"type": "function", "function": {"name": "search", "parameters": {"type": "object", "properties": {}}}}
 SCHEMA = {"type": "object", "properties": {"depth": {"type": "integer"}}}
@@ -74,7 +74,7 @@ def parsed(body: dict[str, Any]) -> tuple[LlmRequest, list[str]]:
     return request, told(losses)
 
 
-def emitted(request: LlmRequest, dialect: Dialect = OPENAI) -> tuple[dict[str, Any], list[str]]:
+def emitted(request: LlmRequest, dialect: ChatDialect = OPENAI) -> tuple[dict[str, Any], list[str]]:
     losses = Losses()
     body = CODEC.emit_request(request, dialect, losses)
     return msgspec.json.decode(msgspec.json.encode(body)), told(losses)
@@ -674,7 +674,7 @@ def test_capabilities_that_chat_lacks():
         modalities=(OutputModality.TEXT, OutputModality.IMAGE),
     )
     request = foreign(user("Hi"), capabilities=capabilities, vendor_extensions={"thinking": {}})
-    body, losses = emitted(request, Dialect(has_web_search=True))
+    body, losses = emitted(request, ChatDialect(has_web_search=True))
     assert body["web_search_options"] == {}
     assert body["response_format"]["json_schema"]["name"] == "response"
     assert body["modalities"] == ["text"]

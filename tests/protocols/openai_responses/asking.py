@@ -3,7 +3,7 @@
 from typing import Any
 
 from omnillm.model import Issuer, LlmRequest, user
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ResponsesDialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import CODEC
 
@@ -26,7 +26,7 @@ def parse(body: dict[str, Any]) -> LlmRequest:
 
 def emit(request: LlmRequest, **dialect: Any) -> tuple[dict[str, Any], list[str]]:
     losses = Losses()
-    body = CODEC.emit_request(request, Dialect(**dialect), losses)
+    body = CODEC.emit_request(request, ResponsesDialect(**dialect), losses)
     return body, [f"{reason.kind}:{reason.path}" for reason in losses.reasons]
 
 

@@ -27,7 +27,7 @@ from omnillm.model import (
     ToolResult,
     user,
 )
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ResponsesDialect
 from omnillm.protocols.openai_responses.emit.narrow import ITEMS, MEMBERS, PARTS, TOOLS
 from omnillm.protocols.transcode import emit_request
 
@@ -68,7 +68,7 @@ FEATURES = (*REQUESTS, *RARE_REQUESTS)
 def test_nothing_is_written_that_it_does_not_know(case: RequestCase) -> None:
     """Whatever is asked: members, items, parts and tools of its own alone, and no item that says nothing where something was said."""
     try:
-        body = json.loads(emit_request("openai_responses", case.request, dialect=Dialect(knows_all_members=False)).value)
+        body = json.loads(emit_request("openai_responses", case.request, dialect=ResponsesDialect(knows_all_members=False)).value)
     except ProtocolError:
         return
     assert body.keys() <= MEMBERS

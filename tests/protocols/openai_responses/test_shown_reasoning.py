@@ -9,7 +9,8 @@ from tests.protocols.openai_responses.test_codec_reply import emit as emit_reply
 from tests.protocols.openai_responses.test_codec_stream import kinds, whole, write
 
 from omnillm.model import Issuer, Opaque, OpaqueAdded, PartEnded, PartStarted, Reasoning, ReasoningDelta, ResponseStarted, Text, TextDelta
-from omnillm.protocols.codec import Dialect, ReplyContext
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.dialects import ResponsesDialect
 from omnillm.protocols.envelope import MARK, is_readable, seal, unseal
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import CODEC
@@ -114,9 +115,9 @@ def test_unsigned_reasoning_reaches_no_provider_as_a_signature() -> None:
     item = emit_reply(answer(Reasoning(text="Hm."), protocol="openai_chat"), CURIOUS)[0]["output"][0]
     request = CODEC.parse_request({"model": "m", "input": [item, {"role": "user", "content": "Hi"}]}, Losses())
     losses = Losses()
-    assert CODEC.emit_request(request, Dialect(), losses)["input"] == [{"role": "user", "content": "Hi"}]
+    assert CODEC.emit_request(request, ResponsesDialect(), losses)["input"] == [{"role": "user", "content": "Hi"}]
     assert [reason.path for reason in losses.reasons] == ["input[0].parts[0]"]
-    written = CODEC.emit_request(request, Dialect(is_openai=False), Losses())["input"][0]
+    written = CODEC.emit_request(request, ResponsesDialect(is_openai=False), Losses())["input"][0]
     assert written == {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm."}]}
 
 

@@ -9,10 +9,8 @@ from tests.protocols.sdk_types.fits import problems
 from tests.protocols.sdk_types.judged import LETTERS, Fates, Said, undecided
 
 from omnillm.errors import BadRequest, ProtocolError
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.codecs import CODECS
 from omnillm.protocols.transcode import transcode_request
-
-HOST = Dialect(provider="lab")
 
 
 @pytest.mark.parametrize("target", LETTERS)
@@ -20,10 +18,11 @@ HOST = Dialect(provider="lab")
 def test_every_member_of_a_request_arrives_or_is_told(source: str, target: str) -> None:
     """None vanishes without a word, none is a defect, and the target's SDK could have written what comes out."""
     protocol = "anthropic_messages" if source == BETA else source
+    lab = type(CODECS[target].dialect)(provider="lab")
     fates, refused, invalid, written = Fates(), [], set(), set()
     for path, body in requests(source):
         try:
-            report = transcode_request(protocol, target, msgspec.json.encode(body), model="model-1", dialect=HOST)
+            report = transcode_request(protocol, target, msgspec.json.encode(body), model="model-1", dialect=lab)
         except (BadRequest, ProtocolError) as error:
             fates.refuse(path)
             refused += [path] if isinstance(error, BadRequest) else []

@@ -17,8 +17,9 @@ from omnillm.gateway.call import Call
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical, transcode
-from omnillm.protocols.codec import Dialect, ReplyContext
+from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.codecs import CODECS
+from omnillm.protocols.dialects import Dialect
 from omnillm.protocols.envelope import MARK
 from omnillm.protocols.loss import LossReason, joined
 from omnillm.protocols.members import emit, read_members, spelling

@@ -14,6 +14,7 @@ from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.stream import MessageWatch, shown_call
 from omnillm.protocols.anthropic_messages.threads import message_made, messages_named
 from omnillm.protocols.codec import Codec
+from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.protocol import Protocol
 
 __all__ = ["CODEC", "PROTOCOL"]
@@ -41,6 +42,7 @@ CODEC = Codec(
     name=NAME,
     parse_request=parse_request,
     emit_request=emit_request,
+    dialect=ClaudeDialect(),
     parse_reply=parse_reply,
     emit_reply=emit_reply,
     decoder=MessageDecoder,

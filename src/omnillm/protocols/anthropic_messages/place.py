@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from omnillm.model.message import CacheControl, VendorExtensions
+from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.differences.cache_marks import Mark
 from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.position import Position
@@ -15,7 +16,8 @@ UNMARKED = frozenset({"thinking", "redacted_thinking"})
 _TTLS = frozenset({"", "5m", "1h"})
 
 
-class Place(Position, eq=False, gc=False):
+class Place(Position[ClaudeDialect], eq=False, gc=False):
+    dialect: ClaudeDialect = ClaudeDialect()
     marks: list[Mark] = msgspec.field(default_factory=list)
     """Every object that bears a cache mark, in the order of the prompt, with its path."""
     calls: dict[str, str] = msgspec.field(default_factory=dict)

@@ -6,7 +6,7 @@ import msgspec
 
 from omnillm.model.capabilities import ReasoningCapability
 from omnillm.model.message import VendorExtensions
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.differences.effort import SMALLEST_BUDGET, budget_of, effort_of
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.position import Position
@@ -62,7 +62,7 @@ def parse_reasoning(body: dict[str, Any], extensions: VendorExtensions) -> Reaso
     )
 
 
-def plan_thinking(reasoning: ReasoningCapability | None, place: Position) -> Thinking:
+def plan_thinking(reasoning: ReasoningCapability | None, place: Position[ClaudeDialect]) -> Thinking:
     """Decide what is written. A request that was written for the Messages API keeps its words."""
     if reasoning is None:
         return Thinking()
@@ -78,7 +78,7 @@ def plan_thinking(reasoning: ReasoningCapability | None, place: Position) -> Thi
     return _own(reasoning, losses)
 
 
-def without_thinking(dialect: Dialect) -> Thinking:
+def without_thinking(dialect: ClaudeDialect) -> Thinking:
     """Say that nothing is to be thought, unless the model refuses to hear it."""
     if dialect.can_stop_thinking:
         return Thinking(thinking={"type": "disabled"})
@@ -98,7 +98,7 @@ def _own(reasoning: ReasoningCapability, losses: Losses) -> Thinking:
     return Thinking(thinking=thinking, effort=reasoning.effort, budget=budget)
 
 
-def _bridged(reasoning: ReasoningCapability, dialect: Dialect, losses: Losses) -> Thinking:
+def _bridged(reasoning: ReasoningCapability, dialect: ClaudeDialect, losses: Losses) -> Thinking:
     if reasoning.mode == "disabled" or reasoning.effort == "none" or reasoning.budget_tokens == 0:
         if not dialect.can_stop_thinking:
             losses.approximate(_PATH, _ALWAYS_THINKS)
@@ -150,7 +150,7 @@ def _shown(reasoning: ReasoningCapability, plan: Thinking, losses: Losses) -> Th
     return msgspec.structs.replace(plan, thinking={**(plan.thinking or {}), "display": _DISPLAYS[shown]})
 
 
-def fit_budget(plan: Thinking, max_tokens: int, place: Position) -> Thinking:
+def fit_budget(plan: Thinking, max_tokens: int, place: Position[ClaudeDialect]) -> Thinking:
     """Bring a bridged budget into [1024, max_tokens - 1]; off where that is empty, for the cap is a promise about money."""
     if plan.budget is None:
         return plan

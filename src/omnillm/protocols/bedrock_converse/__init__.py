@@ -12,6 +12,7 @@ from omnillm.protocols.bedrock_converse.peek import peek_reply, peek_request, we
 from omnillm.protocols.bedrock_converse.place import NAME
 from omnillm.protocols.bedrock_converse.stream import ConverseWatch
 from omnillm.protocols.codec import Codec
+from omnillm.protocols.dialects import ConverseDialect
 from omnillm.protocols.protocol import Protocol
 
 __all__ = ["CODEC", "PROTOCOL"]
@@ -41,6 +42,7 @@ CODEC = Codec(
     name=NAME,
     parse_request=_no_client,
     emit_request=emit_request,
+    dialect=ConverseDialect(),
     parse_reply=parse_reply,
     emit_reply=_no_client,
     decoder=ConverseDecoder,

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from omnillm.model.message import CacheControl, VendorExtensions
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ConverseDialect
 from omnillm.protocols.differences.cache_marks import Mark
 from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.loss import Losses
@@ -23,7 +23,8 @@ _APART = re.compile(r"(?:meta|mistral|writer)\.")
 _OF_TOOLS = frozenset({"toolSpec", "toolResult"})
 
 
-class Place(Position, eq=False, gc=False):
+class Place(Position[ConverseDialect], eq=False, gc=False):
+    dialect: ConverseDialect = ConverseDialect()
     family: str = ""
     """Whose rules the model has beside Converse's own: claude, nova or mistral; "" where its name (an ARN, of one's own) tells none."""
     is_caching: bool = False
@@ -67,7 +68,7 @@ class Place(Position, eq=False, gc=False):
         self.losses.drop_extensions(extensions, f"{path}.", "Converse does not know it")
 
 
-def place_for(model: str, dialect: Dialect, losses: Losses) -> Place:
+def place_for(model: str, dialect: ConverseDialect, losses: Losses) -> Place:
     """Return the place at the beginning of a request for a model."""
     family = next((family for name, family in _FAMILIES.items() if name in model), "")
     is_caching = family in _CACHING or model.startswith("arn:")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from omnillm.model.capabilities import ReasoningCapability
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import OpenAiDialect
 from omnillm.protocols.loss import Losses
 
 BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768}
@@ -40,7 +40,7 @@ def is_off(wanted: ReasoningCapability) -> bool:
     return wanted.mode == "disabled" or wanted.effort == "none" or (wanted.budget_tokens == 0 and not wanted.effort)
 
 
-def as_taken(wanted: ReasoningCapability, dialect: Dialect, losses: Losses) -> ReasoningCapability | None:
+def as_taken(wanted: ReasoningCapability, dialect: OpenAiDialect, losses: Losses) -> ReasoningCapability | None:
     """Return what is said to a model in OpenAI's protocols; None: nothing."""
     if dialect.efforts == ():
         if not is_off(wanted):

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from omnillm.model.capabilities import ReasoningCapability
 from omnillm.model.request import GenerationConfig
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import OpenAiDialect
 from omnillm.protocols.differences.effort import is_off
 from omnillm.protocols.loss import Losses
 
@@ -24,7 +24,7 @@ _REFUSED: Final = {
 """With the value that says nothing."""
 
 
-def takes_sampling(reasoning: ReasoningCapability | None, dialect: Dialect) -> bool:
+def takes_sampling(reasoning: ReasoningCapability | None, dialect: OpenAiDialect) -> bool:
     """Tell whether the model will not reason, or takes what chooses among tokens all the same."""
     if dialect.rests is None:
         return True

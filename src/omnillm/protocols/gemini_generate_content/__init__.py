@@ -2,6 +2,7 @@
 
 from omnillm.protocols.bound import gemini_named
 from omnillm.protocols.codec import Codec
+from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.gemini_generate_content.emit.reply import emit_reply
 from omnillm.protocols.gemini_generate_content.emit.request import emit_request
 from omnillm.protocols.gemini_generate_content.emit.stream import GenerateContentEncoder
@@ -35,6 +36,7 @@ CODEC = Codec(
     name=NAME,
     parse_request=parse_request,
     emit_request=emit_request,
+    dialect=GeminiDialect(),
     parse_reply=parse_reply,
     emit_reply=emit_reply,
     decoder=GenerateContentDecoder,

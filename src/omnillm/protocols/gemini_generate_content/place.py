@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from omnillm.model.message import VendorExtensions
+from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_PART, fitted
 from omnillm.protocols.position import Position
@@ -13,7 +14,8 @@ from omnillm.protocols.position import Position
 NAME = "gemini_generate_content"
 
 
-class Place(Position, eq=False, gc=False):
+class Place(Position[GeminiDialect], eq=False, gc=False):
+    dialect: GeminiDialect = GeminiDialect()
     own_protocol: ClassVar[str] = NAME
     """In which is written."""
     calls: dict[str, str] = msgspec.field(default_factory=dict)

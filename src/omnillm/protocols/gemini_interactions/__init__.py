@@ -2,6 +2,7 @@
 
 from omnillm.protocols.bound import INTERACTION
 from omnillm.protocols.codec import Codec
+from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.gemini_generate_content.failure import read_headroom
 from omnillm.protocols.gemini_interactions.emit.reply import emit_reply
 from omnillm.protocols.gemini_interactions.emit.request import emit_request
@@ -39,6 +40,7 @@ CODEC = Codec(
     name=NAME,
     parse_request=parse_request,
     emit_request=emit_request,
+    dialect=GeminiDialect(),
     parse_reply=parse_reply,
     emit_reply=emit_reply,
     decoder=InteractionsDecoder,

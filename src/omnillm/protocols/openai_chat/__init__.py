@@ -4,6 +4,7 @@ import msgspec
 
 from omnillm.protocols.bound import files_named
 from omnillm.protocols.codec import Codec
+from omnillm.protocols.dialects import ChatDialect
 from omnillm.protocols.openai_chat.emit.reply import emit_reply
 from omnillm.protocols.openai_chat.emit.request import emit_request
 from omnillm.protocols.openai_chat.emit.stream import ChatEncoder
@@ -36,6 +37,7 @@ CODEC = Codec(
     name=NAME,
     parse_request=parse_request,
     emit_request=emit_request,
+    dialect=ChatDialect(),
     parse_reply=parse_reply,
     emit_reply=emit_reply,
     decoder=ChatDecoder,

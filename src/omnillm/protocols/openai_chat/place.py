@@ -1,5 +1,6 @@
 """What may be written of the part at which an emitter stands."""
 
+from omnillm.protocols.dialects import ChatDialect
 from omnillm.protocols.differences.tool_names import exact_id, short_id
 from omnillm.protocols.position import Position
 
@@ -8,7 +9,8 @@ _LONGEST_ID = 40
 """Of a tool call, at OpenAI's own host."""
 
 
-class Place(Position, eq=False, gc=False):
+class Place(Position[ChatDialect], eq=False, gc=False):
+    dialect: ChatDialect = ChatDialect()
     takes_marks: bool = True
     """Whether marks of the prompt cache may be written at all."""
 

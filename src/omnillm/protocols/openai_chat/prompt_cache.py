@@ -21,6 +21,7 @@ from omnillm.model.capabilities import (
     PromptCacheRetention,
 )
 from omnillm.model.message import SYSTEM_ROLES, CacheControl, Message, RequestItem
+from omnillm.protocols.dialects import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.position import Position
@@ -60,7 +61,7 @@ def breakpoint_of(part: dict[str, Any]) -> CacheControl | None:
     return CacheControl(ttl=optional_text(said, "ttl", BREAKPOINT))
 
 
-def written_breakpoint(mark: CacheControl, place: Position) -> dict[str, str]:
+def written_breakpoint(mark: CacheControl, place: Position[Dialect]) -> dict[str, str]:
     """Write a mark in OpenAI's own spelling, with a lifetime that OpenAI knows."""
     if mark.ttl not in _OWN_TERMS:
         place.approximate(".cache_control.ttl", "OpenAI keeps a prefix for 30m or 12h")

@@ -2,6 +2,7 @@
 
 from omnillm.protocols.bound import response_made, responses_named
 from omnillm.protocols.codec import Codec
+from omnillm.protocols.dialects import ResponsesDialect
 from omnillm.protocols.openai_chat.failure import read_headroom, write_fault
 from omnillm.protocols.openai_responses.emit.reply import emit_reply
 from omnillm.protocols.openai_responses.emit.request import emit_request
@@ -37,6 +38,7 @@ CODEC = Codec(
     name=NAME,
     parse_request=parse_request,
     emit_request=emit_request,
+    dialect=ResponsesDialect(),
     parse_reply=parse_reply,
     emit_reply=emit_reply,
     decoder=ResponsesDecoder,

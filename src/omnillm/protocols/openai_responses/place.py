@@ -1,5 +1,6 @@
 """What may be written of the part at which an emitter stands."""
 
+from omnillm.protocols.dialects import ResponsesDialect
 from omnillm.protocols.differences.tool_names import short_id
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES, Spaces
 from omnillm.protocols.position import Position
@@ -9,7 +10,8 @@ _LONGEST_ID = 64
 """Of a tool call."""
 
 
-class Place(Position, eq=False, gc=False):
+class Place(Position[ResponsesDialect], eq=False, gc=False):
+    dialect: ResponsesDialect = ResponsesDialect()
     spaces: Spaces = NO_SPACES
     """Of the tools that the request has in namespaces."""
     takes_marks: bool = True

@@ -126,7 +126,7 @@ class _Conversation:
         blocks = _system_blocks(message, place)
         if not blocks:
             return
-        if place.dialect.accepts_system_messages:
+        if place.is_own:
             self.turns.say("system", blocks, place.number)
             place.extend(self.turns.messages[-1], message.vendor_extensions, place.around("."))
             return

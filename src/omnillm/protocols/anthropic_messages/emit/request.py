@@ -13,7 +13,7 @@ from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_
 from omnillm.protocols.anthropic_messages.emit.tools import emit_tool_choice, emit_tools
 from omnillm.protocols.anthropic_messages.place import NAME, Place
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.differences.cache_marks import Anchors, lengthen
 from omnillm.protocols.differences.generation import drop_unsaid, drop_unsaid_capabilities, stops_of_words, tier_said
 from omnillm.protocols.loss import Losses
@@ -24,7 +24,7 @@ _sampling_numbers = said("temperature", "top_p", "top_k")
 _HOST = "the Messages API"
 
 
-def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+def emit_request(request: LlmRequest, dialect: ClaudeDialect, losses: Losses) -> dict[str, Any]:
     """Write the body. ProtocolError: it rests on state that another provider keeps, or requires a cache where none can be."""
     if request.previous_response_id:
         raise ProtocolError("The Messages API keeps no state: send the whole conversation.", reason="unsupported_feature")

@@ -14,7 +14,7 @@ from omnillm.protocols.bedrock_converse.emit.conversation import emit_conversati
 from omnillm.protocols.bedrock_converse.emit.model_fields import Plan, plan_fields, top_k_fields
 from omnillm.protocols.bedrock_converse.emit.tools import emit_tools, tool_config
 from omnillm.protocols.bedrock_converse.place import Place, place_for
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ConverseDialect
 from omnillm.protocols.differences.cache_marks import Anchors, lengthen
 from omnillm.protocols.differences.generation import drop_unsaid, drop_unsaid_capabilities, stops_of_words, tier_said
 from omnillm.protocols.differences.turns import Block
@@ -30,7 +30,7 @@ _METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
 _MOST_METADATA = 16
 
 
-def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+def emit_request(request: LlmRequest, dialect: ConverseDialect, losses: Losses) -> dict[str, Any]:
     """Write the body. ProtocolError: it rests on state that another provider keeps, or requires a cache where none can be."""
     if request.previous_response_id:
         raise ProtocolError("Converse keeps no state: send the whole conversation.", reason="unsupported_feature")

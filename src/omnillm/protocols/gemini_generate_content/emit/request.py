@@ -5,7 +5,7 @@ from typing import Any
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, PromptCachePolicy
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.differences.generation import tier_said
 from omnillm.protocols.gemini_generate_content.emit.conversation import emit_conversation
 from omnillm.protocols.gemini_generate_content.emit.generation import emit_generation
@@ -18,7 +18,7 @@ _CACHE = "capabilities.prompt_cache"
 _NO_WISH = PromptCachePolicy()
 
 
-def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+def emit_request(request: LlmRequest, dialect: GeminiDialect, losses: Losses) -> dict[str, Any]:
     """Write the body. ProtocolError: it rests on state that another provider keeps, or requires a cache, which Gemini never promises."""
     if request.previous_response_id:
         raise ProtocolError("Gemini keeps no state: send the whole conversation.", reason="unsupported_feature")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.gemini_generate_content.emit.request import note_cache, written_tier
 from omnillm.protocols.gemini_interactions.emit.conversation import emit_conversation
 from omnillm.protocols.gemini_interactions.emit.generation import emit_form, emit_generation
@@ -15,7 +15,7 @@ from omnillm.protocols.loss import Losses
 _OWN_WORDS = frozenset({"", NAME})
 
 
-def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+def emit_request(request: LlmRequest, dialect: GeminiDialect, losses: Losses) -> dict[str, Any]:
     """Write the body. ProtocolError: it requires a cache, which Gemini never promises."""
     place = Place(losses, is_own=request.protocol == NAME, dialect=dialect)
     capabilities = request.capabilities

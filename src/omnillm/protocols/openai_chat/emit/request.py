@@ -8,7 +8,7 @@ from msgspec import to_builtins
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, OutputModality, StructuredOutputConfig
 from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ChatDialect
 from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.emit.conversation import write_messages
@@ -28,7 +28,7 @@ _TIERS = {"standard": "default", "standard_only": "default"}
 _OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 
 
-def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+def emit_request(request: LlmRequest, dialect: ChatDialect, losses: Losses) -> dict[str, Any]:
     if request.previous_response_id:
         raise ProtocolError(
             "Chat Completions keeps no conversation: send the messages themselves instead of `previous_response_id`.",

@@ -6,7 +6,7 @@ from typing import Any
 from omnillm.model.capabilities import NO_CAPABILITIES, Auto, CapabilitySet, OutputModality, ReasoningCapability
 from omnillm.model.message import RequestItem
 from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
-from omnillm.protocols.codec import Dialect
+from omnillm.protocols.dialects import ResponsesDialect
 from omnillm.protocols.differences.effort import effort_of, is_off, nearest
 from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
@@ -29,7 +29,7 @@ _STATELESS = frozenset({"anthropic_messages", "gemini_generate_content"})
 """Protocols whose clients expect nothing to be kept; OpenAI keeps what it is not told to forget."""
 
 
-def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+def emit_request(request: LlmRequest, dialect: ResponsesDialect, losses: Losses) -> dict[str, Any]:
     """Write the body. It rests on nothing that a provider keeps unless the request says so."""
     place = Place(losses, protocol=request.protocol, is_own=request.protocol == NAME, dialect=dialect)
     if place.has_own_extensions:
