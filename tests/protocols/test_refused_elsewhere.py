@@ -8,6 +8,7 @@ from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.model import CapabilitySet, LlmRequest, ToolDefinition, user
+from omnillm.protocols.codecs import CODECS
 from omnillm.protocols.dialects import ChatDialect, ConverseDialect, Dialect, ResponsesDialect
 from omnillm.protocols.members import read_members
 from omnillm.protocols.priced import read_asked
@@ -164,6 +165,17 @@ def test_smallest_cap_of_responses_is_sixteen(cap: int, written: int) -> None:
     assert said(MESSAGES, RESPONSES, messages(max_tokens=cap), ResponsesDialect(is_openai=False))[0]["max_output_tokens"] == cap
     own = {"model": "m", "input": "Hi", "max_output_tokens": cap}
     assert said(RESPONSES, RESPONSES, own)[0]["max_output_tokens"] == cap
+
+
+@in_turn("target", [CHAT, RESPONSES, GEMINI, "gemini_interactions", CONVERSE])
+def test_cap_is_no_more_than_the_model_writes(target: str) -> None:
+    """Beyond it every provider refuses the call, and a client cannot know which model answers; what came in the protocol stays as it is."""
+    model = type(CODECS[target].dialect)(most_output=64)
+    for asked, lost in ((100, {"generation.max_output_tokens": "approximated"}), (64, {}), (63, {})):
+        body, told = said(MESSAGES, target, messages(max_tokens=asked), model)
+        cap = PROTOCOLS[target].peek_request(read_members(json.dumps(body).encode())).output_cap
+        assert (cap, told) == (min(asked, 64), lost)
+    assert said(CHAT, CHAT, chat(), ChatDialect(most_output=64)) == (chat(), {})
 
 
 def test_gemini_takes_five_stop_sequences() -> None:
@@ -476,7 +488,7 @@ def test_mistral_has_documents_and_knows_no_users() -> None:
     pdf = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
     sources = [pdf, {"type": "url", "url": "https://example.com/a.pdf"}]
     body = messages(messages=[{"role": "user", "content": [{"type": "document", "source": source} for source in sources]}])
-    dialect = dialect_of(endpoint("mistral"), provider="p", protocol=CHAT, model="m", default_max_tokens=9)
+    dialect = dialect_of(endpoint("mistral"), provider="p", protocol=CHAT, model="m", most_output=0, default_output=9)
     written, lost = said(MESSAGES, CHAT, body | {"metadata": {"user_id": "u"}}, dialect)
     urls = ["data:application/pdf;base64,JVBERi0=", "https://example.com/a.pdf"]
     assert written["messages"][0]["content"] == [{"type": "document_url", "document_url": url} for url in urls]
@@ -487,7 +499,9 @@ def test_mistral_has_documents_and_knows_no_users() -> None:
     named["file_data"] = pdf["data"]
     bare, lost = said(RESPONSES, CHAT, {"model": "m", "input": [{"role": "user", "content": [named]}]}, dialect)
     assert (bare, lost) == (written, {"input[0].parts[0].media_type": "defaulted"})
-    strings = dialect_of(endpoint("mistral", quirks=Quirks(content="string")), provider="p", protocol=CHAT, model="m", default_max_tokens=9)
+    strings = dialect_of(
+        endpoint("mistral", quirks=Quirks(content="string")), provider="p", protocol=CHAT, model="m", most_output=0, default_output=9
+    )
     written, _ = said(MESSAGES, CHAT, messages(messages=[{"role": "user", "content": [{"type": "text", "text": "a"}] * 2}]), strings)
     assert written["messages"] == [{"role": "user", "content": "a\n\na"}]
 
@@ -507,7 +521,7 @@ def test_picture_is_known_whatever_its_url_says_beside_its_type(media_type: str)
 
 def test_mistral_gets_turns_that_it_takes() -> None:
     """A user speaks beside results (Claude Code reminds there), the system amid the conversation, and the answer has a beginning."""
-    dialect = dialect_of(endpoint("mistral"), provider="p", protocol=CHAT, model="m", default_max_tokens=9)
+    dialect = dialect_of(endpoint("mistral"), provider="p", protocol=CHAT, model="m", most_output=0, default_output=9)
     results = [{"type": "tool_result", "tool_use_id": "callcall1", "content": "9"}, {"type": "text", "text": "Be brief."}]
     turns = [
         HI,
@@ -542,7 +556,7 @@ def test_o_series_is_not_told_how_many_tools_to_call_at_once() -> None:
     tools = [{"name": "f", "input_schema": {"type": "object", "properties": {}}}]
     body = messages(tools=tools, tool_choice={"type": "auto", "disable_parallel_tool_use": True})
     for model, is_told in (("o4-mini", False), ("gpt-4o", True)):
-        dialect = dialect_of(endpoint("openai"), provider="p", protocol=CHAT, model=model, default_max_tokens=9)
+        dialect = dialect_of(endpoint("openai"), provider="p", protocol=CHAT, model=model, most_output=0, default_output=9)
         written, lost = said(MESSAGES, CHAT, body, dialect)
         assert ("parallel_tool_calls" in written) is is_told
         assert lost == ({} if is_told else {"capabilities.parallel_tool_calls": "dropped"})
@@ -552,7 +566,9 @@ def test_o_series_is_not_told_how_many_tools_to_call_at_once() -> None:
 def test_vertex_gets_no_ids_of_calls_no_tier_and_no_word_of_googles_own_calls(kind: str) -> None:
     """The Gemini API refuses its own tools beside functions without a member that Vertex AI refuses, like the others."""
     address = Secret("https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1") if kind == "vertex_ai" else None
-    dialect = dialect_of(endpoint(kind, base_url=address), provider="p", protocol=GEMINI, model="gemini-3-pro", default_max_tokens=9)
+    dialect = dialect_of(
+        endpoint(kind, base_url=address), provider="p", protocol=GEMINI, model="gemini-3-pro", most_output=0, default_output=9
+    )
     tools = [{"type": "function", "name": "f", "strict": False}, {"type": "web_search"}]
     body, lost = said(RESPONSES, GEMINI, {"model": "m", "input": "Hi", "tools": tools, "service_tier": "flex"}, dialect)
     assert (body.get("serviceTier"), lost.get("generation.service_tier")) == (("flex", None) if kind == "gemini" else (None, "dropped"))

@@ -43,7 +43,7 @@ def test_sampling_is_left_out_where_the_model_will_reason(model: str, thinking: 
     """By what it does unasked, and by what it is asked."""
     config = {"temperature": 0.2} | ({} if thinking is None else {"thinkingConfig": thinking})
     for target in ("openai_chat", "openai_responses"):
-        dialect = dialect_of(endpoint("openai"), provider="p", protocol=target, model=model, default_max_tokens=9)
+        dialect = dialect_of(endpoint("openai"), provider="p", protocol=target, model=model, most_output=0, default_output=9)
         body, losses = asked(target, dialect, **config)
         assert (body.get("temperature"), losses) == ((0.2, set()) if is_taken else (None, {"dropped:generation.temperature"}))
 
@@ -70,7 +70,7 @@ def test_a_model_that_reasons_only_if_it_is_asked_to_is_told_how_much(model: str
     """A client of the Messages API switches thinking on, and says no more: the model would not think at all."""
     body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}], "thinking": {"type": "adaptive"}}
     for target in ("openai_chat", "openai_responses"):
-        dialect = dialect_of(endpoint("openai"), provider="p", protocol=target, model=model, default_max_tokens=9)
+        dialect = dialect_of(endpoint("openai"), provider="p", protocol=target, model=model, most_output=0, default_output=9)
         report = transcode_request("anthropic_messages", target, msgspec.json.encode(body), model="m", dialect=dialect)
         sent = msgspec.json.decode(report.value)
         said = sent.get("reasoning_effort") if target == "openai_chat" else sent["reasoning"].get("effort")
@@ -89,7 +89,7 @@ def test_a_model_that_reasons_only_if_it_is_asked_to_is_told_how_much(model: str
 )
 def test_host_is_not_asked_for_what_it_refuses(kind: str, model: str, lost: set[str]) -> None:
     """Each refuses the whole call for one such member; Mistral's seed has another name. What says nothing is no loss."""
-    dialect = dialect_of(endpoint(kind), provider="p", protocol="openai_chat", model=model, default_max_tokens=9)
+    dialect = dialect_of(endpoint(kind), provider="p", protocol="openai_chat", model=model, most_output=0, default_output=9)
     config = {"topK": 5, "seed": 7, "presencePenalty": 0.1, "frequencyPenalty": 0.1, "stopSequences": ["END"], "candidateCount": 2}
     body, losses = asked("openai_chat", dialect, **config, responseLogprobs=True, logprobs=2)
     seed = "random_seed" if kind == "mistral" else "seed"
@@ -108,7 +108,7 @@ def test_newer_gemini_models_take_no_penalties(kind: str, model: str, is_taken: 
     """ "Penalty is not enabled for this model" is what they answer, with a 400; a penalty of 0 says nothing."""
     address = Secret("https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1") if kind == "vertex_ai" else None
     target = "gemini_generate_content"
-    dialect = dialect_of(endpoint(kind, base_url=address), provider="p", protocol=target, model=model, default_max_tokens=9)
+    dialect = dialect_of(endpoint(kind, base_url=address), provider="p", protocol=target, model=model, most_output=0, default_output=9)
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "presence_penalty": 0.5, "frequency_penalty": 0}
     report = transcode_request("openai_chat", target, msgspec.json.encode(body), model=model, dialect=dialect)
     config = msgspec.json.decode(report.value).get("generationConfig", {})

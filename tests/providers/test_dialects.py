@@ -13,7 +13,7 @@ from omnillm.secret import Secret
 def dialect(kind: str, protocol: str, model: str, base_url: str | None = None) -> Any:
     base_url = base_url or ("http://127.0.0.1:1/v1" if kind in {"openai_compatible", "bedrock"} else None)
     asked = endpoint(kind, base_url=Secret(base_url) if base_url else None)
-    return dialect_of(asked, provider="p", protocol=protocol, model=model, default_max_tokens=100)
+    return dialect_of(asked, provider="p", protocol=protocol, model=model, most_output=0, default_output=100)
 
 
 @in_turn(
@@ -111,6 +111,22 @@ def test_hosts_whose_models_think_unless_they_are_told(kind: str, base_url: str 
 
 
 @in_turn(
+    ("model", "is_sampled"),
+    [
+        ("us.openai.gpt-6-sol", False),
+        ("openai.gpt-5.6-luna", False),
+        ("openai.gpt-oss-120b-1:0", True),
+        ("global.xai.grok-4.6", False),
+        ("global.anthropic.claude-opus-5-5", False),
+        ("us.amazon.nova-2-lite-v1:0", True),
+    ],
+)
+def test_models_of_bedrock_that_take_a_temperature(model: str, is_sampled: bool) -> None:
+    """ "This model doesn't support the temperature field" is what the others answer, with a 400."""
+    assert dialect("bedrock", "bedrock_converse", model).accepts_sampling is is_sampled
+
+
+@in_turn(
     ("model", "takes_schemas"),
     [
         ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", True),
@@ -143,6 +159,8 @@ def test_words_on_reasoning_are_of_openais_protocols() -> None:
         ("openai", "gpt-5", False, False),
         ("openai", "gpt-5.1", True, False),
         ("openai", "gpt-5.1-codex", False, False),
+        ("openai", "gpt-6-luna", True, False),
+        ("openai", "gpt-6.2-astra", False, False),
         ("openai", "gpt-4o-search-preview", False, True),
         ("openai_compatible", "gpt-5.1", False, False),
         ("openai_compatible", "deepseek-search", False, False),
@@ -153,6 +171,8 @@ def test_openai_models_and_hosts_differ(kind: str, model: str, can_stop: bool, h
     found = dialect(kind, "openai_chat", model)
     assert (found.can_stop_thinking, found.has_web_search, found.is_openai) == (can_stop, has_search, kind == "openai")
     assert found.system_role == ("developer" if kind == "openai" else "system")
+    assert "gpt-6" not in model or found.efforts[-1] == "xhigh"  # from there on `max` is Responses' alone
+    assert "gpt-6" not in model or dialect(kind, "openai_responses", model).efforts[-1] == "max"
 
 
 @pytest.mark.parametrize(("model", "is_new"), [("gemini-2.5-flash", False), ("gemini-3-pro-preview", True), ("gemini-flash-latest", True)])

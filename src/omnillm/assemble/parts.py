@@ -140,10 +140,14 @@ def make_bridges(settings: Settings, endpoints: Mapping[str, Endpoint], prices: 
     def dialect(target: Target) -> tuple[Dialect, bool]:
         endpoint = endpoints[target.provider]
         price = prices.find((target.provider, target.model))
-        longest = (price.max_output if price is not None else 0) or settings.calls.default_output_tokens
         asks_usage = endpoint.asks_usage and target.protocol == "openai_chat"
         return dialect_of(
-            endpoint, provider=target.provider, protocol=target.protocol, model=target.model, default_max_tokens=longest
+            endpoint,
+            provider=target.provider,
+            protocol=target.protocol,
+            model=target.model,
+            most_output=0 if price is None else price.max_output,
+            default_output=settings.calls.default_output_tokens,
         ), asks_usage
 
     return Bridges(dialect, pepper=pepper)

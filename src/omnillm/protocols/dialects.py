@@ -10,6 +10,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """The provider whose opaque values can be sent back; "": any provider of the protocol."""
     can_stop_thinking: bool = True
     """The model can be told not to reason. False: what asks for it is left out, because the model would refuse the call."""
+    most_output: int = 0
+    """Tokens: a cap above them would be refused. 0: not known."""
 
 
 class OpenAiDialect(Dialect, frozen=True, kw_only=True):
@@ -91,7 +93,7 @@ class GeminiDialect(Dialect, frozen=True, kw_only=True):
     efforts: tuple[str, ...] | None = None
     """The levels of thinking that the model takes, lowest first; (): no word on it; None: not known, or a budget."""
     thinks_in_levels: bool = True
-    """3 and later take thinkingLevel; earlier ones a budget."""
+    """3 and later are told a level, and 4 and later refuse a budget; earlier ones take nothing else."""
     is_vertex: bool = False
     """Vertex AI counts the members of a prompt, not a whole generation, takes a tier in a header alone, refuses ids of calls, and to be
     asked for the calls of its own tools beside functions, where the Gemini API refuses not to be."""
@@ -99,3 +101,5 @@ class GeminiDialect(Dialect, frozen=True, kw_only=True):
     """Earlier ones than 2.5, and 2.5 on Vertex AI, take presencePenalty and frequencyPenalty."""
     joins_tools: bool = True
     """3 and later take functions beside tools of Google's own, JSON beside both, pictures in a function's response, and ids of calls."""
+    gives_one_answer: bool = False
+    """4 and later refuse to be asked for several."""

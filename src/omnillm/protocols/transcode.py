@@ -135,21 +135,25 @@ def _calls_and_natives(items: tuple[RequestItem, ...]) -> tuple[list[ToolCall], 
 
 
 def _as_taken(request: LlmRequest, protocol: str, dialect: Dialect, losses: Losses) -> tuple[LlmRequest, str]:
-    """Join pieces of texts, let functions take objects, and ask nothing that the host refuses.
+    """Join pieces of texts, let functions take objects, and ask nothing that the host or the model refuses.
 
     Returns the words, too, in which JSON must be asked for.
     """
     if request.protocol == "gemini_generate_content":
         request = with_whole_texts(request)
+    cap = request.generation.max_output_tokens
+    if cap is not None and 0 < dialect.most_output < cap:
+        losses.approximate("generation.max_output_tokens", f"the model writes at most {dialect.most_output}, and would refuse it")
+        request = replace(request, generation=replace(request.generation, max_output_tokens=dialect.most_output))
     if request.capabilities.tools and protocol in _NAME_RULES:
         request = with_object_schemas(request, losses, takes_choices=protocol.startswith("gemini"))
     if not isinstance(dialect, OpenAiDialect):
         needs_words = isinstance(dialect, GeminiDialect) and not dialect.joins_tools
         return with_words_for_json(request, losses) if needs_words else (request, "")
-    # Chat's instructions are a message; those of Responses do not count.
-    hears = protocol == "openai_chat"
-    request, words = with_asked_json(request, losses, takes_schemas=dialect.takes_schemas, hears_instructions=hears)
-    reasoning = request.capabilities.reasoning
+    words, output, reasoning = "", request.capabilities.structured_output, request.capabilities.reasoning
+    if output is not None:
+        hears = protocol == "openai_chat"  # whose instructions are a message; those of Responses do not count
+        request, words = with_asked_json(request, output, losses, takes_schemas=dialect.takes_schemas, hears_instructions=hears)
     if not takes_sampling(reasoning, dialect):
         request = replace(request, generation=without_sampling(request.generation, losses))
     if reasoning is not None and (taken := as_taken(reasoning, dialect, losses)) is not reasoning:

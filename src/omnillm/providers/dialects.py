@@ -27,20 +27,26 @@ _USER_LAST_SINCE = {"opus": (4, 6), "sonnet": (4, 6), "haiku": (5, 0), "fable": 
 """From this generation on a Claude model refuses a conversation that ends with its own words."""
 _GEMINI = re.compile(r"gemini-(\d+)")
 _GEMINI_LEVELS_SINCE = 3
+_ONE_ANSWER = re.compile(r"gemini-(?:[4-9]|\d\d)")
+_NO_MAX_IN_CHAT = re.compile(r"gpt-(?:[6-9]|\d\d)")
 OPENAI_KINDS = frozenset({"openai", "azure_openai"})
 _UNHELD = re.compile(r"(?:amazon|meta|cohere|ai21|writer|xai)\.|claude-(?:3|fable|opus-4-1|(?:opus|sonnet)-4-2025)")
 """Models of Bedrock that hold neither an answer nor a call to a schema, and refuse to be asked to."""
+_UNSAMPLED = re.compile(r"openai\.gpt-(?!oss)|xai\.")
+"""Models of Bedrock beside Claude's that refuse temperature and topP."""
 
 
-def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, default_max_tokens: int) -> Dialect:
-    """`default_max_tokens`: the model's own maximum, or what the configuration says, for the protocol that needs one."""
-    found = replace(_OF_PROTOCOL[protocol](endpoint, model), provider=provider)
-    return replace(found, default_max_tokens=default_max_tokens) if isinstance(found, ClaudeDialect) else found
+def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, most_output: int, default_output: int) -> Dialect:
+    """`most_output`: the model's own maximum, 0 if it is not known; `default_output`: then, for the protocol that needs a cap."""
+    found = replace(_OF_PROTOCOL[protocol](endpoint, model), provider=provider, most_output=most_output)
+    return replace(found, default_max_tokens=most_output or default_output) if isinstance(found, ClaudeDialect) else found
 
 
 def _chat(endpoint: Endpoint, model: str) -> OpenAiDialect:
     host = host_of(_vendor(endpoint), model)
     is_openai = endpoint.kind in OPENAI_KINDS
+    if host.efforts and _NO_MAX_IN_CHAT.search(model):
+        host = replace(host, efforts=tuple(effort for effort in host.efforts if effort != "max"))
     return replace(
         host,
         is_openai=is_openai,
@@ -76,7 +82,8 @@ def _messages(_: Endpoint, model: str) -> ClaudeDialect:
 
 
 def _converse(_: Endpoint, model: str) -> ConverseDialect:
-    return ConverseDialect(**_of_claude(model), takes_schemas=_UNHELD.search(model) is None)
+    found = ConverseDialect(**_of_claude(model), takes_schemas=_UNHELD.search(model) is None)
+    return replace(found, accepts_sampling=False) if _UNSAMPLED.search(model) else found
 
 
 def _of_claude(model: str) -> dict[str, Any]:
@@ -107,6 +114,7 @@ def _gemini(endpoint: Endpoint, model: str) -> GeminiDialect:
         is_vertex=is_vertex,
         takes_penalties=is_vertex and not is_new,
         joins_tools=is_new,
+        gives_one_answer=_ONE_ANSWER.search(model) is not None,
     )
 
 

@@ -8,6 +8,8 @@ USUAL = ("low", "medium", "high")
 UP_TO_XHIGH = (*USUAL, "xhigh")
 _GPT = re.compile(r"gpt-(3(?=5)|\d+)(?:[.-](\d{1,2})(?!\d))?")
 _REASONS_UNASKED_SINCE = (5, 5)
+_RESTS_SINCE_6 = re.compile(r"luna|terra|gpt-6-sol")
+"""Those of GPT-6 and later that can be told not to reason."""
 _O_SERIES = re.compile(r"(?:^|[/:])o[134](?:-|$)")
 _GEMINI = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
 _NEWEST_GEMINI = (4, 0)
@@ -47,7 +49,7 @@ def _of_gpt(major: int, minor: int, model: str) -> _Efforts:
         efforts = (*efforts, "max")
     if "-pro" in model:
         return efforts[1:] if minor else ("high",)
-    if "codex" in model:
+    if "codex" in model or (major > 5 and not _RESTS_SINCE_6.search(model)):
         return efforts
     return ("none" if (major, minor) >= (5, 1) else "minimal", *efforts)
 
@@ -64,4 +66,4 @@ def levels_of(model: str) -> _Efforts | None:
         return ("low", "high") if version == (3, 0) else USUAL
     if version < (3, 6) or ("-lite" in model and version < _NEWEST_GEMINI):
         return ("minimal", *USUAL)
-    return UP_TO_XHIGH if "hydrogen" in model else USUAL
+    return UP_TO_XHIGH if "hydrogen" in model or "neon" in model else USUAL

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from omnillm.protocols.dialects import ChatDialect
+from omnillm.protocols.differences.effort import BUDGETS
 from omnillm.providers.efforts import UP_TO_XHIGH, USUAL, of_openai, rests
 
 _O_SERIES = re.compile(r"(?:^|/)o[134](?:-|$)")
@@ -27,12 +28,10 @@ def _refusing(*names: str) -> dict[str, str]:
     return dict.fromkeys(names, "")
 
 
-def _cerebras(_: str) -> ChatDialect:
-    return ChatDialect(thoughts_member="reasoning")
-
-
 def _deepseek(model: str) -> ChatDialect:
-    return ChatDialect(needs_thoughts=True, switches_thoughts=True, takes_schemas=False, takes_pictures="flash" in model)
+    """It takes every word on reasoning, and makes its own three of them."""
+    efforts = ("none", *BUDGETS)
+    return ChatDialect(efforts=efforts, needs_thoughts=True, switches_thoughts=True, takes_schemas=False, takes_pictures="flash" in model)
 
 
 def _groq(model: str) -> ChatDialect:
@@ -50,11 +49,6 @@ def _mistral(model: str) -> ChatDialect:
         has_strict_turns=True,
         members={"seed": "random_seed"} | _refusing("top_k", "user", "logprobs", "top_logprobs", "logit_bias", "service_tier"),
     )
-
-
-def _moonshot(model: str) -> ChatDialect:
-    """Its K2 thinks unless it is told not to."""
-    return ChatDialect(needs_thoughts=True, switches_thoughts=_KIMI_2.search(model) is not None)
 
 
 def _openai(model: str) -> ChatDialect:
@@ -83,11 +77,11 @@ def _of_grok(model: str) -> tuple[str, ...]:
 
 _OF_VENDOR: Final[Mapping[str, Callable[[str], ChatDialect]]] = {
     "azure_openai": _openai,
-    "cerebras": _cerebras,
+    "cerebras": lambda _: ChatDialect(thoughts_member="reasoning"),
     "deepseek": _deepseek,
     "groq": _groq,
     "mistral": _mistral,
-    "moonshot": _moonshot,
+    "moonshot": lambda model: ChatDialect(needs_thoughts=True, switches_thoughts=_KIMI_2.search(model) is not None),
     "openai": _openai,
     "xai": _xai,
 }

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.in_turn import in_turn
 from tests.protocols.gemini_generate_content.asking import FOREIGN, QUESTION, P, can, emit, parse, parts_of, request, said
 from tests.protocols.gemini_generate_content.bodies import (
@@ -444,6 +445,8 @@ OLD_THINKING: tuple[tuple[ReasoningCapability, dict, dict[str, str]], ...] = (
     (ReasoningCapability(effort="max"), {"thinkingBudget": 24576}, {"effort": "approximated"}),
     (ReasoningCapability(effort="high", budget_tokens=5), {"thinkingBudget": 5}, {"effort": "dropped"}),
     (ReasoningCapability(effort="none"), {"thinkingBudget": 0}, {}),
+    (ReasoningCapability(budget_tokens=2048), {"thinkingBudget": 2048}, {}),
+    (ReasoningCapability(mode="adaptive"), {"thinkingBudget": -1, "includeThoughts": True}, {"mode": "approximated"}),
 )
 
 
@@ -488,13 +491,13 @@ THINKING: tuple[tuple[ReasoningCapability, dict, dict[str, str]], ...] = (
     (ReasoningCapability(effort="max"), {"thinkingLevel": "XHIGH"}, {"effort": "approximated"}),
     (ReasoningCapability(effort="none"), {"thinkingBudget": 0}, {}),
     (ReasoningCapability(mode="disabled"), {"thinkingBudget": 0}, {}),
-    (ReasoningCapability(budget_tokens=2048), {"thinkingBudget": 2048}, {}),
-    (ReasoningCapability(mode="enabled", budget_tokens=2048), {"thinkingBudget": 2048, "includeThoughts": True}, {}),
+    (ReasoningCapability(budget_tokens=2048), {"thinkingLevel": "LOW"}, {"budget_tokens": "approximated"}),
     (
-        ReasoningCapability(mode="adaptive", include_thoughts=False),
-        {"thinkingBudget": -1, "includeThoughts": False},
-        {"mode": "approximated"},
+        ReasoningCapability(mode="enabled", budget_tokens=9000),
+        {"thinkingLevel": "HIGH", "includeThoughts": True},
+        {"budget_tokens": "approximated"},
     ),
+    (ReasoningCapability(mode="adaptive", include_thoughts=False), {"includeThoughts": False}, {"mode": "approximated"}),
     (ReasoningCapability(effort="high", budget_tokens=5), {"thinkingLevel": "HIGH"}, {"budget_tokens": "dropped"}),
     (
         ReasoningCapability(effort="high", summary="auto"),
@@ -506,7 +509,7 @@ THINKING: tuple[tuple[ReasoningCapability, dict, dict[str, str]], ...] = (
 
 @pytest.mark.parametrize(("reasoning", "written", "lost"), THINKING)
 def test_reasoning(reasoning: ReasoningCapability, written: dict, lost: dict[str, str]) -> None:
-    """A level or a budget."""
+    """A level, in the place of a budget as well."""
     body, found = emit(can(reasoning=reasoning))
     assert body["generationConfig"]["thinkingConfig"] == written
     assert found == {f"capabilities.reasoning.{name}": kind for name, kind in lost.items()}
@@ -527,10 +530,28 @@ def test_reasoning(reasoning: ReasoningCapability, written: dict, lost: dict[str
 )
 def test_effort_is_one_that_the_model_takes(model: str, asked: str, written: dict | None, lost: dict[str, str]) -> None:
     """Or the nearest; it refuses the others."""
-    dialect = dialect_of(endpoint("gemini"), provider="p", protocol="gemini_generate_content", model=model, default_max_tokens=9)
+    dialect = dialect_of(endpoint("gemini"), provider="p", protocol="gemini_generate_content", model=model, most_output=0, default_output=9)
     body, found = emit(can(reasoning=ReasoningCapability(effort=asked)), dialect)
     assert body.get("generationConfig", {}).get("thinkingConfig") == written
     assert found == {f"capabilities.reasoning.{name}".rstrip("."): kind for name, kind in lost.items()}
+
+
+@in_turn(
+    ("reasoning", "written", "lost"),
+    [
+        (ReasoningCapability(mode="enabled", budget_tokens=1024), {"thinkingLevel": "LOW", "includeThoughts": True}, "budget_tokens"),
+        (ReasoningCapability(budget_tokens=0), {"thinkingLevel": "LOW"}, "budget_tokens"),
+        (ReasoningCapability(budget_tokens=-1), None, "budget_tokens"),
+        (ReasoningCapability(mode="disabled"), {"thinkingLevel": "LOW"}, "mode"),
+        (ReasoningCapability(mode="enabled"), {"includeThoughts": True}, "mode"),
+    ],
+)
+def test_gemini_4_is_asked_for_no_budget_and_for_one_answer(reasoning: ReasoningCapability, written: dict | None, lost: str) -> None:
+    """ "Thinking budget is not supported for this model. Use thinking level instead." is what it says, with a 400; also to several answers."""
+    dialect = dialect_of(endpoint("gemini"), provider="p", protocol=P, model="gemini-4-argon", most_output=0, default_output=9)
+    body, found = emit(replace(can(reasoning=reasoning), generation=GenerationConfig(n=3)), dialect)
+    assert body["generationConfig"] == {"candidateCount": 1} | ({} if written is None else {"thinkingConfig": written})
+    assert found == {f"capabilities.reasoning.{lost}": "approximated", "generation.n": "approximated"}
 
 
 def test_result_holds_what_a_response_may() -> None:

@@ -250,7 +250,7 @@ def test_reasoning_is_a_level_of_thinking(members: dict[str, Any], config: Any, 
 )
 def test_level_is_one_that_the_model_takes(model: str, effort: str, config: Any, lost: dict[str, str]) -> None:
     """Or the nearest; it refuses the others."""
-    dialect = dialect_of(endpoint("gemini"), provider="p", protocol=P, model=model, default_max_tokens=9)
+    dialect = dialect_of(endpoint("gemini"), provider="p", protocol=P, model=model, most_output=0, default_output=9)
     report = emit_request(P, can(reasoning=ReasoningCapability(effort=effort)), dialect=dialect)
     assert msgspec.json.decode(report.value).get("generation_config") == config
     assert {each.path: each.kind for each in report.loss_reasons} == {

@@ -21,14 +21,13 @@ def words_for(schema: dict[str, Any] | None) -> str:
     return ASKING if schema is None else f"{ASKING_FOR}{_encode(schema).decode()}"
 
 
-def with_asked_json(request: LlmRequest, losses: Losses, *, takes_schemas: bool, hears_instructions: bool) -> tuple[LlmRequest, str]:
+def with_asked_json(
+    request: LlmRequest, output: StructuredOutputConfig, losses: Losses, *, takes_schemas: bool, hears_instructions: bool
+) -> tuple[LlmRequest, str]:
     """Ask in OpenAI's protocols for what is refused otherwise: any JSON of a prompt without that word, and a schema, at some hosts.
 
-    Returns the request, and the words for `tell`. `hears_instructions`: the word counts there, too.
+    Returns the request, and the words for `tell`. `output`: what it asks for. `hears_instructions`: the word counts there, too.
     """
-    output = request.capabilities.structured_output
-    if output is None:
-        return request, ""
     if output.kind == "json_object":
         texts = [part.text for part in request.parts if type(part) is Text]
         if hears_instructions and request.instructions:

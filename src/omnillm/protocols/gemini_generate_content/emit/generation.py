@@ -6,7 +6,7 @@ import msgspec
 
 from omnillm.model.capabilities import CapabilitySet, ReasoningCapability, StructuredOutputConfig
 from omnillm.model.request import GenerationConfig, LlmRequest
-from omnillm.protocols.differences.effort import budget_of, nearest
+from omnillm.protocols.differences.effort import budget_of, effort_of, is_off, nearest
 from omnillm.protocols.gemini_generate_content.parse.generation import MOST_CANDIDATES
 from omnillm.protocols.gemini_generate_content.place import Place
 from omnillm.protocols.loss import Losses
@@ -36,9 +36,10 @@ def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
     generation, capabilities = request.generation, request.capabilities
     said = msgspec.to_builtins(generation)  # what is not said is left out, all in one step
     config: dict[str, Any] = {_NUMBERS[name]: said[name] for name in filter(_NUMBERS.__contains__, said)}
-    if generation.n is not None and generation.n > MOST_CANDIDATES:
-        config["candidateCount"] = MOST_CANDIDATES
-        place.losses.approximate("generation.n", f"Gemini gives at most {MOST_CANDIDATES}")
+    most = 1 if place.dialect.gives_one_answer and not place.is_own else MOST_CANDIDATES
+    if generation.n is not None and generation.n > most:
+        config["candidateCount"] = most
+        place.losses.approximate("generation.n", f"the model gives at most {most}")
     if generation.stop:
         config["stopSequences"] = list(generation.stop if place.is_own else generation.stop[:_MOST_STOPS])
         if len(generation.stop) > _MOST_STOPS and not place.is_own:
@@ -94,7 +95,7 @@ def _thinking(reasoning: ReasoningCapability, place: Place) -> dict[str, Any]:
     if place.dialect.efforts == () and not place.is_own:
         losses.drop(_REASONING, "the model takes no word on it")
         return config
-    if reasoning.mode == "disabled" or reasoning.effort == "none":
+    if is_off(reasoning):
         _stop(reasoning, config, place)
     else:
         _effort(reasoning, config, place)
@@ -111,7 +112,7 @@ def _thinking(reasoning: ReasoningCapability, place: Place) -> dict[str, Any]:
 
 
 def _stop(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) -> None:
-    path = f"{_REASONING}.mode" if reasoning.mode else f"{_REASONING}.effort"
+    path = f"{_REASONING}.{'mode' if reasoning.mode else 'effort' if reasoning.effort else 'budget_tokens'}"
     if place.is_own or place.dialect.can_stop_thinking:
         config["thinkingBudget"] = 0
     elif place.dialect.efforts:
@@ -122,26 +123,52 @@ def _stop(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) 
 
 
 def _effort(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) -> None:
-    losses, effort, budget = place.losses, reasoning.effort, reasoning.budget_tokens
-    if effort and not place.is_own and not place.dialect.thinks_in_levels:
-        if budget is None:
-            losses.approximate(f"{_REASONING}.effort", "said as a budget")
-            budget = min(budget_of(effort), _LARGEST_BUDGET)
-        else:
-            losses.drop(f"{_REASONING}.effort", "Gemini takes a level or a budget")
-        config["thinkingBudget"] = budget
-        return
+    if place.is_own:
+        if reasoning.effort:
+            config["thinkingLevel"] = _level(reasoning, reasoning.effort, place.losses)
+        if reasoning.budget_tokens is not None:
+            config["thinkingBudget"] = reasoning.budget_tokens
+        elif reasoning.mode and not config:
+            _leave_open(config, place.losses)
+    elif place.dialect.thinks_in_levels:
+        _as_level(reasoning, config, place)
+    else:
+        _as_budget(reasoning, config, place.losses)
+
+
+def _as_level(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) -> None:
+    effort, budget, losses = reasoning.effort, reasoning.budget_tokens, place.losses
+    if budget is not None and effort:
+        losses.drop(f"{_REASONING}.budget_tokens", "Gemini takes a level or a budget")
+    elif budget is not None:
+        losses.approximate(f"{_REASONING}.budget_tokens", "said as a level, or left to the model")
+        effort = effort_of(budget) if budget > 0 else ""
+    elif reasoning.mode and not effort:
+        losses.approximate(f"{_REASONING}.mode", "the model thinks by its own rules")
     if effort:
-        known = effort if place.is_own else nearest(effort, place.dialect.efforts)
-        level = _LEVELS.get(known)
-        if level is None or known != effort or effort == "max":
-            losses.approximate(f"{_REASONING}.effort", "the nearest that the model knows")
-        config["thinkingLevel"] = level or "MEDIUM"
-    if budget is not None:
-        if effort and not place.is_own:
-            losses.drop(f"{_REASONING}.budget_tokens", "Gemini takes a level or a budget")
-        else:
-            config["thinkingBudget"] = budget
-    if not config and reasoning.mode:
-        losses.approximate(f"{_REASONING}.mode", "said as a budget of the model's own choice")
-        config["thinkingBudget"] = _DYNAMIC
+        config["thinkingLevel"] = _level(reasoning, nearest(effort, place.dialect.efforts), losses)
+
+
+def _level(reasoning: ReasoningCapability, known: str, losses: Losses) -> str:
+    """`known`: the nearest effort that the model knows."""
+    level = _LEVELS.get(known)
+    if reasoning.effort and (level is None or known != reasoning.effort or known == "max"):
+        losses.approximate(f"{_REASONING}.effort", "the nearest that the model knows")
+    return level or "MEDIUM"
+
+
+def _as_budget(reasoning: ReasoningCapability, config: dict[str, Any], losses: Losses) -> None:
+    if reasoning.budget_tokens is not None:
+        if reasoning.effort:
+            losses.drop(f"{_REASONING}.effort", "Gemini takes a level or a budget")
+        config["thinkingBudget"] = reasoning.budget_tokens
+    elif reasoning.effort:
+        losses.approximate(f"{_REASONING}.effort", "said as a budget")
+        config["thinkingBudget"] = min(budget_of(reasoning.effort), _LARGEST_BUDGET)
+    elif reasoning.mode:
+        _leave_open(config, losses)
+
+
+def _leave_open(config: dict[str, Any], losses: Losses) -> None:
+    losses.approximate(f"{_REASONING}.mode", "said as a budget of the model's own choice")
+    config["thinkingBudget"] = _DYNAMIC
