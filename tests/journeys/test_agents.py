@@ -75,8 +75,9 @@ async def test_claude_codes_search_is_bounded_wherever_it_is_done(serve: Serve, 
     )
     assert reply.status == 200, reply.body
     assert "moved:capabilities.builtin_tools[0].max_uses" in reply.headers["x-omnillm-loss"]
+    assert "approximated:generation.max_output_tokens" in reply.headers["x-omnillm-loss"]
     sent = json.loads(provider.log[-1].body)
-    assert (sent["tools"], sent["max_tool_calls"]) == ([{"type": "web_search"}], 8)
+    assert (sent["tools"], sent["max_tool_calls"], sent["max_output_tokens"]) == ([{"type": "web_search"}], 8, 9000)
 
 
 @pytest.mark.parametrize(("model", "cap"), [("responses/fake-small", "max_tool_calls"), ("gemini-2.5-pro", "max_uses")])
