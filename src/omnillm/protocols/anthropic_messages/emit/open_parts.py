@@ -89,7 +89,6 @@ class OpenBlock:
         return self.open(block) + self.close()
 
 
-_encode = msgspec.json.Encoder().encode
 _OWN_MEMBERS = frozenset({"caller", "toolset_name"})
 """What a `tool_use` of this protocol's own says beyond the call."""
 
