@@ -91,9 +91,10 @@ class GeminiDialect(Dialect, frozen=True, kw_only=True):
     """Of generateContent and of Interactions."""
 
     efforts: tuple[str, ...] | None = None
-    """The levels of thinking that the model takes, lowest first; (): no word on it; None: not known, or a budget."""
+    """The levels of thinking that the model takes, lowest first, in place of a budget, which 4 and later refuse; (): no word on it; None: not
+    known, or a budget."""
     thinks_in_levels: bool = True
-    """3 and later are told a level, and 4 and later refuse a budget; earlier ones take nothing else."""
+    """3 and later take thinkingLevel; earlier ones a budget alone."""
     is_vertex: bool = False
     """Vertex AI counts the members of a prompt, not a whole generation, takes a tier in a header alone, refuses ids of calls, and to be
     asked for the calls of its own tools beside functions, where the Gemini API refuses not to be."""

@@ -491,13 +491,13 @@ THINKING: tuple[tuple[ReasoningCapability, dict, dict[str, str]], ...] = (
     (ReasoningCapability(effort="max"), {"thinkingLevel": "XHIGH"}, {"effort": "approximated"}),
     (ReasoningCapability(effort="none"), {"thinkingBudget": 0}, {}),
     (ReasoningCapability(mode="disabled"), {"thinkingBudget": 0}, {}),
-    (ReasoningCapability(budget_tokens=2048), {"thinkingLevel": "LOW"}, {"budget_tokens": "approximated"}),
+    (ReasoningCapability(budget_tokens=2048), {"thinkingBudget": 2048}, {}),
+    (ReasoningCapability(mode="enabled", budget_tokens=2048), {"thinkingBudget": 2048, "includeThoughts": True}, {}),
     (
-        ReasoningCapability(mode="enabled", budget_tokens=9000),
-        {"thinkingLevel": "HIGH", "includeThoughts": True},
-        {"budget_tokens": "approximated"},
+        ReasoningCapability(mode="adaptive", include_thoughts=False),
+        {"thinkingBudget": -1, "includeThoughts": False},
+        {"mode": "approximated"},
     ),
-    (ReasoningCapability(mode="adaptive", include_thoughts=False), {"includeThoughts": False}, {"mode": "approximated"}),
     (ReasoningCapability(effort="high", budget_tokens=5), {"thinkingLevel": "HIGH"}, {"budget_tokens": "dropped"}),
     (
         ReasoningCapability(effort="high", summary="auto"),
@@ -509,7 +509,7 @@ THINKING: tuple[tuple[ReasoningCapability, dict, dict[str, str]], ...] = (
 
 @pytest.mark.parametrize(("reasoning", "written", "lost"), THINKING)
 def test_reasoning(reasoning: ReasoningCapability, written: dict, lost: dict[str, str]) -> None:
-    """A level, in the place of a budget as well."""
+    """A level or a budget."""
     body, found = emit(can(reasoning=reasoning))
     assert body["generationConfig"]["thinkingConfig"] == written
     assert found == {f"capabilities.reasoning.{name}": kind for name, kind in lost.items()}
@@ -540,6 +540,7 @@ def test_effort_is_one_that_the_model_takes(model: str, asked: str, written: dic
     ("reasoning", "written", "lost"),
     [
         (ReasoningCapability(mode="enabled", budget_tokens=1024), {"thinkingLevel": "LOW", "includeThoughts": True}, "budget_tokens"),
+        (ReasoningCapability(budget_tokens=9000), {"thinkingLevel": "HIGH"}, "budget_tokens"),
         (ReasoningCapability(budget_tokens=0), {"thinkingLevel": "LOW"}, "budget_tokens"),
         (ReasoningCapability(budget_tokens=-1), None, "budget_tokens"),
         (ReasoningCapability(mode="disabled"), {"thinkingLevel": "LOW"}, "mode"),

@@ -130,7 +130,7 @@ def _effort(reasoning: ReasoningCapability, config: dict[str, Any], place: Place
             config["thinkingBudget"] = reasoning.budget_tokens
         elif reasoning.mode and not config:
             _leave_open(config, place.losses)
-    elif place.dialect.thinks_in_levels:
+    elif place.dialect.thinks_in_levels and (reasoning.effort or place.dialect.efforts):
         _as_level(reasoning, config, place)
     else:
         _as_budget(reasoning, config, place.losses)
