@@ -29,12 +29,12 @@ def incomplete_reason(response: dict[str, Any]) -> str:
     return reason if type(reason) is str else ""
 
 
-def read_finish(status: str, reason: str, *, has_calls: bool, has_refusal: bool) -> tuple[FinishReason, str]:
-    """Return the canonical reason, and the provider's own word where that says more."""
+def read_finish(status: str, reason: str, kinds: set[type]) -> tuple[FinishReason, str]:
+    """Return the canonical reason, and the provider's own word where that says more. `kinds`: of the parts of the answer."""
     if status in {"completed", ""}:
-        if has_calls:
+        if ToolCall in kinds:
             return FinishReason.TOOL_CALL, ""
-        return (FinishReason.REFUSAL if has_refusal else FinishReason.STOP), ""
+        return (FinishReason.REFUSAL if Refusal in kinds else FinishReason.STOP), ""
     if status == "incomplete":
         known = _READ.get(reason)
         return (FinishReason.OTHER, reason or status) if known is None else (known, "")
@@ -42,15 +42,10 @@ def read_finish(status: str, reason: str, *, has_calls: bool, has_refusal: bool)
     return (FinishReason.OTHER, status) if known is None else (known, "")
 
 
-def finish_of(status: str, reason: str, kinds: set[type]) -> tuple[FinishReason, str]:
-    """`kinds`: of the parts of the answer."""
-    return read_finish(status, reason, has_calls=ToolCall in kinds, has_refusal=Refusal in kinds)
-
-
 def write_finish(finish: FinishReason, native: str, kinds: set[type], losses: Losses) -> tuple[str, str]:
     """Return the status and the reason of an incomplete answer. `native`: the provider's own word, of this protocol; else ""."""
     status, reason = _said(finish, native, kinds)
-    if finish_of(status, reason, kinds)[0] is not finish:
+    if read_finish(status, reason, kinds)[0] is not finish:
         losses.approximate(_PATH, f"said as {status}{f', {reason}' if reason else ''}")
     return status, reason
 

@@ -8,11 +8,8 @@ import msgspec
 from omnillm.model.events import (
     AudioDelta,
     CitationAdded,
-    LlmStreamEvent,
     NativeEvent,
     OpaqueAdded,
-    PartEnded,
-    PartStarted,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
@@ -25,31 +22,19 @@ from omnillm.protocols.gemini_interactions.parse.parts import read_content
 from omnillm.protocols.gemini_interactions.parse.steps import issued_by, read_call, read_output, read_thought, reply_part
 from omnillm.protocols.gemini_interactions.place import NAME
 from omnillm.protocols.gemini_interactions.usage import searches_in
+from omnillm.protocols.part_log import PartLog
 from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_mapping, optional_text, text
 
 Json = dict[str, Any]
 
 
-class Log:
-    """What the event that is being read says, and the numbers of parts."""
-
-    __slots__ = ("_parts", "events", "has_call", "searches")
+class Log(PartLog):
+    __slots__ = ("searches",)
 
     def __init__(self) -> None:
-        self.events: list[LlmStreamEvent] = []
-        self.has_call = False
+        super().__init__()
         self.searches = 0
         """Of the web, so far."""
-        self._parts = 0
-
-    def start(self, part: MessagePart) -> int:
-        index = self._parts
-        self._parts += 1
-        self.events.append(PartStarted(index=index, part=part))
-        return index
-
-    def whole(self, part: MessagePart) -> None:
-        self.events.append(PartEnded(index=self.start(part)))
 
 
 class OpenStep:
@@ -64,7 +49,7 @@ class OpenStep:
         kind = text(delta.get("type"), "delta.type")
         try:
             if not self._take(kind, delta):
-                self._log.events.append(NativeEvent(protocol=NAME, value=event))
+                self._log.add(NativeEvent(protocol=NAME, value=event))
         except Unfit as error:
             raise inside(error, "delta") from error
 
@@ -116,7 +101,7 @@ class _Output(OpenStep):
             self._pieces = []
             self._index, self._open = self._log.start(Text(text="")), Text
         self._pieces.append(words)
-        self._log.events.append(TextDelta(index=self._index, text=words))
+        self._log.add(TextDelta(index=self._index, text=words))
 
     def _cite(self, citations: Any) -> None:
         if citations and self._open is not Text:
@@ -128,7 +113,7 @@ class _Output(OpenStep):
         if not isinstance(source, InlineSource):
             self._whole(part)
         elif self._open is Audio and self._media_type == source.media_type:
-            self._log.events.append(AudioDelta(index=self._index, data=source.data))
+            self._log.add(AudioDelta(index=self._index, data=source.data))
         else:
             self.close()
             self._index, self._open, self._media_type = self._log.start(part), Audio, source.media_type
@@ -139,7 +124,7 @@ class _Output(OpenStep):
 
     def close(self) -> None:
         if self._open is not None:
-            self._log.events.append(PartEnded(index=self._index))
+            self._log.end(self._index)
             self._open = None
 
 
@@ -166,16 +151,16 @@ class _Thought(OpenStep):
             if content.get("type") != "text":
                 return not content
             if words := text(content.get("text"), "content.text"):
-                self._log.events.append(ReasoningDelta(index=self._begun(), text=words))
+                self._log.add(ReasoningDelta(index=self._begun(), text=words))
         else:
             return False
         return True
 
     def close(self) -> None:
         if self._signature:
-            self._log.events.append(OpaqueAdded(index=self._begun(), opaque=Opaque(value=self._signature, issuer=self._issuer)))
+            self._log.add(OpaqueAdded(index=self._begun(), opaque=Opaque(value=self._signature, issuer=self._issuer)))
         if self._index >= 0:
-            self._log.events.append(PartEnded(index=self._index))
+            self._log.end(self._index)
 
 
 _NOTHING = Reasoning()
@@ -188,26 +173,25 @@ class _Call(OpenStep):
         """To be said at the end where no piece says anything."""
         self._has_pieces = False
         self._index = self._log.start(msgspec.structs.replace(call, arguments=""))
-        self._log.has_call = True
 
     def _take(self, kind: str, delta: Json) -> bool:
         if kind == "arguments_delta":
             piece = optional_text(delta, "arguments")
             if piece:
                 self._has_pieces = True
-                self._log.events.append(ToolCallDelta(index=self._index, arguments=piece))
+                self._log.add(ToolCallDelta(index=self._index, arguments=piece))
         elif kind == "thought_signature":
             value = optional_text(delta, "signature")
             if value:
-                self._log.events.append(OpaqueAdded(index=self._index, opaque=Opaque(value=value, issuer=self._issuer)))
+                self._log.add(OpaqueAdded(index=self._index, opaque=Opaque(value=value, issuer=self._issuer)))
         else:
             return False
         return True
 
     def close(self) -> None:
         if not self._has_pieces:
-            self._log.events.append(ToolCallDelta(index=self._index, arguments=self._whole))
-        self._log.events.append(PartEnded(index=self._index))
+            self._log.add(ToolCallDelta(index=self._index, arguments=self._whole))
+        self._log.end(self._index)
 
 
 class _Native(OpenStep):

@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.framing.sse import Frame
 from omnillm.model.events import Completed, Failed, Finished, LlmStreamEvent, NativeEvent, ResponseStarted, UsageReported
-from omnillm.model.message import Issuer
+from omnillm.model.message import Issuer, ToolCall
 from omnillm.protocols.gemini_interactions.finish import FAILED, read_finish
 from omnillm.protocols.gemini_interactions.moment import read_moment
 from omnillm.protocols.gemini_interactions.parse.open_parts import Log, OpenStep, open_step
@@ -74,7 +74,7 @@ class InteractionsDecoder:
         if not self._is_started:
             self._is_started = True
             self._tier = optional_text(interaction, "service_tier", "interaction") or _USUAL_TIER
-            self._log.events.append(
+            self._log.add(
                 ResponseStarted(
                     id=optional_text(interaction, "id", "interaction"),
                     model=optional_text(interaction, "model", "interaction"),
@@ -113,14 +113,14 @@ class InteractionsDecoder:
                 open_step(step, self._issuer, self._log).close()
         usage = read_usage(interaction["usage"], self._log.searches) if interaction.get("usage") is not None else None
         if usage is not None:
-            self._log.events.append(UsageReported(usage=usage, raw=interaction["usage"]))
+            self._log.add(UsageReported(usage=usage, raw=interaction["usage"]))
         status = optional_text(interaction, "status", "interaction")
         if status == FAILED:
             self._fail(optional_array(interaction, "errors", "interaction")[:1])
             return
-        reason, native = read_finish(status, has_call=self._log.has_call)
-        self._log.events.append(Finished(reason=reason, native_reason=native))
-        self._log.events.append(Completed(vendor_extensions=self._last_members(interaction)))
+        reason, native = read_finish(status, has_call=ToolCall in self._log.kinds)
+        self._log.add(Finished(reason=reason, native_reason=native))
+        self._log.add(Completed(vendor_extensions=self._last_members(interaction)))
         self._is_ended = True
 
     def _last_members(self, interaction: Event) -> Event:
@@ -137,7 +137,7 @@ class InteractionsDecoder:
         error = errors[0] if errors and type(errors[0]) is dict else {}
         code, message = plain_word(error.get("code")), message_of(error.get("message"))
         status = _STATUSES.get(code.lower(), 500)
-        self._log.events.append(Failed(code=code or FAILED, message=message or "The interaction failed.", status=status))
+        self._log.add(Failed(code=code or FAILED, message=message or "The interaction failed.", status=status))
         self._is_ended = True
 
     def _nothing(self, event: Event) -> None:
@@ -145,7 +145,7 @@ class InteractionsDecoder:
 
     def _native(self, event: Event) -> None:
         self._start({})
-        self._log.events.append(NativeEvent(protocol=NAME, value=event))
+        self._log.add(NativeEvent(protocol=NAME, value=event))
 
     _READERS: ClassVar[dict[str, Callable[["InteractionsDecoder", Event], object]]] = {
         "interaction.created": _start,

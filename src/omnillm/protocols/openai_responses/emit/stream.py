@@ -56,7 +56,8 @@ class ResponsesEncoder:
         self._protocol = ""
         """Of the provider that speaks."""
         self._order = PartOrder()
-        self._parts: dict[int, Any] = {}
+        self._part: Any = None
+        """The part that is being written; a `Place`: it is sound, of which nothing could be said so far."""
         self._kinds: set[type] = set()
         """Of the parts so far."""
         self._message: OpenMessage | None = None
@@ -78,7 +79,11 @@ class ResponsesEncoder:
         if self._is_done:
             return b""
         kind = type(event)
-        if kind not in PART_EVENTS or event.candidate or (event.index == self._order.open and kind is not PartEnded):  # type: ignore[union-attr]  # by its kind
+        if kind not in PART_EVENTS:
+            self._WRITERS[kind](self, event)
+        elif event.candidate:  # type: ignore[union-attr]  # by its kind
+            self._losses.drop(f"candidates[{event.candidate}]", "Responses gives one answer")  # type: ignore[union-attr]  # likewise
+        elif event.index == self._order.open and kind is not PartEnded:  # type: ignore[union-attr]  # likewise
             self._WRITERS[kind](self, event)
         else:
             self._write_parts(self._order.feed(event))
@@ -104,64 +109,52 @@ class ResponsesEncoder:
         if event.usage is not None:
             self._usage = UsageReported(usage=event.usage)
 
-    def _place(self, part: Any, index: int) -> Place:
-        return Place(self._losses, is_own=bool(getattr(part, "item_id", "")), is_reply=True, part=index)
-
     def _part_started(self, event: PartStarted) -> None:
-        if event.candidate:
-            self._losses.drop(f"candidates[{event.candidate}]", "Responses gives one answer")
-            return
         part = event.part
-        place = self._place(part, event.index)
+        place = Place(self._losses, is_own=bool(getattr(part, "item_id", "")), is_reply=True, part=event.index)
         begin = self._BEGINNINGS.get(type(part))
         if begin is None:
             place.drop("", f"an answer has no {part.__struct_config__.tag} in Responses")
             return
         self._kinds.add(type(part))
-        begin(self, event.index, part, place)
+        self._part = begin(self, part, place)
 
-    def _begin_text(self, index: int, part: Text | Refusal, place: Place) -> None:
+    def _begin_text(self, part: Text | Refusal, place: Place) -> OpenText:
         message = self._message
         if message is None or message.given_id != part.item_id:
             self._leave_message()
             self._message = message = OpenMessage(self._wire, part.item_id, item_members_of(part), place)
-        self._parts[index] = OpenText(self._wire, message, part, place)
+        return OpenText(self._wire, message, part, place)
 
     def _leave_message(self) -> None:
         if self._message is not None:
             self._message.leave()
             self._message = None
 
-    def _begin_call(self, index: int, part: ToolCall, place: Place) -> None:
+    def _begin_call(self, part: ToolCall, place: Place) -> OpenCall:
         self._leave_message()
-        self._parts[index] = OpenCall(self._wire, part, place)
+        return OpenCall(self._wire, part, place)
 
-    def _begin_reasoning(self, index: int, part: Reasoning, place: Place) -> None:
+    def _begin_reasoning(self, part: Reasoning, place: Place) -> OpenReasoning:
         self._leave_message()
-        self._parts[index] = OpenReasoning(self._wire, part, place, None if self._protocol == NAME else self._protocol)
+        return OpenReasoning(self._wire, part, place, None if self._protocol == NAME else self._protocol)
 
-    def _begin_image(self, _: int, part: ImageBase64, place: Place) -> None:
+    def _begin_image(self, part: ImageBase64, place: Place) -> None:
         self._leave_message()
         place.approximate("", "said as a call of the image generation tool")
         if part.signature is not None:
             place.drop(".signature", "an image has no signature here")
         self._wire.whole_item(image_item(self._wire.item_id("image_generation_call", ""), encode(part.data)))
 
-    def _begin_sound(self, index: int, part: Audio, place: Place) -> None:
+    def _begin_sound(self, part: Audio, place: Place) -> Place | OpenText:
         """Only the transcript can be said; it may be yet to come."""
-        self._parts[index] = place
-        if part.transcript:
-            self._say_transcript(index, part.transcript)
+        return self._begin_transcript(part.transcript, place) if part.transcript else place
 
-    def _say_transcript(self, index: int, transcript: str) -> None:
-        opened = self._parts.get(index)
-        if isinstance(opened, Place):
-            opened.approximate("", "sound, as its transcript")
-            self._begin_text(index, Text(text=transcript), opened)
-        elif opened is not None:
-            opened.add(transcript)
+    def _begin_transcript(self, transcript: str, place: Place) -> OpenText:
+        place.approximate("", "sound, as its transcript")
+        return self._begin_text(Text(text=transcript), place)
 
-    def _begin_native(self, _: int, part: Native, place: Place) -> None:
+    def _begin_native(self, part: Native, place: Place) -> None:
         item = write_native(part, place)
         if item is None:
             return
@@ -174,41 +167,39 @@ class ResponsesEncoder:
         self._natives.finish(item)
 
     def _say(self, event: TextDelta) -> None:
-        part = None if event.candidate else self._parts.get(event.index)
-        if part is not None and (event.text or event.logprobs is not None):
-            part.add(event.text, event.logprobs)
+        if self._part is not None and (event.text or event.logprobs is not None):
+            self._part.add(event.text, event.logprobs)
 
     def _say_more(self, event: RefusalDelta) -> None:
-        part = None if event.candidate else self._parts.get(event.index)
-        if part is not None and event.text:
-            part.add(event.text)
+        if self._part is not None and event.text:
+            self._part.add(event.text)
 
     def _argue(self, event: ToolCallDelta) -> None:
-        part = None if event.candidate else self._parts.get(event.index)
-        if part is not None and event.arguments:
-            part.add(event.arguments)
+        if self._part is not None and event.arguments:
+            self._part.add(event.arguments)
 
     def _reason(self, event: ReasoningDelta) -> None:
-        part = None if event.candidate else self._parts.get(event.index)
-        if part is not None and (event.text or event.summary_index is not None):
-            part.add(event)
+        if self._part is not None and (event.text or event.summary_index is not None):
+            self._part.add(event)
 
     def _sound(self, event: AudioDelta) -> None:
-        if not event.candidate and event.transcript:
-            self._say_transcript(event.index, event.transcript)
+        if not event.transcript:
+            return
+        if isinstance(self._part, Place):
+            self._part = self._begin_transcript(event.transcript, self._part)
+        elif self._part is not None:
+            self._part.add(event.transcript)
 
     def _cite(self, event: CitationAdded) -> None:
-        part = None if event.candidate else self._parts.get(event.index)
-        if isinstance(part, OpenText):
-            part.cite(event)
+        if isinstance(self._part, OpenText):
+            self._part.cite(event)
 
     def _sign(self, event: OpaqueAdded) -> None:
-        part = None if event.candidate else self._parts.get(event.index)
-        if part is not None and not isinstance(part, Place):
-            part.sign(event)
+        if self._part is not None and not isinstance(self._part, Place):
+            self._part.sign(event)
 
-    def _part_ended(self, event: PartEnded) -> None:
-        part = None if event.candidate else self._parts.pop(event.index, None)
+    def _part_ended(self, _: PartEnded) -> None:
+        part, self._part = self._part, None
         if isinstance(part, Place):
             part.drop("", "Responses does not speak")
         elif part is not None:
@@ -268,7 +259,7 @@ class ResponsesEncoder:
         self._wire.write_raw(write_stream_fault(fault, self._wire.sequence), 2)
         self._is_done = True
 
-    _BEGINNINGS: ClassVar[dict[type, Callable[["ResponsesEncoder", int, Any, Place], None]]] = {
+    _BEGINNINGS: ClassVar[dict[type, Callable[["ResponsesEncoder", Any, Place], Any]]] = {
         Text: _begin_text,
         Refusal: _begin_text,
         ToolCall: _begin_call,

@@ -9,14 +9,12 @@ from omnillm.model.events import (
     CitationAdded,
     LlmStreamEvent,
     OpaqueAdded,
-    PartEnded,
-    PartStarted,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
 )
-from omnillm.model.message import Issuer, MessagePart, Native, Reasoning, Refusal, Text, ToolCall
+from omnillm.model.message import Issuer, Native, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.openai_responses.parse.parts import (
     ITEM,
     call_of,
@@ -29,33 +27,12 @@ from omnillm.protocols.openai_responses.parse.parts import (
 )
 from omnillm.protocols.openai_responses.parse.reply import opaque_of
 from omnillm.protocols.openai_responses.place import NAME
+from omnillm.protocols.part_log import PartLog
 from omnillm.protocols.shapes import Unfit, integer, optional_array, optional_text, text
 
 Json = dict[str, Any]
 _KINDS: dict[Any, type[Text | Refusal]] = {"output_text": Text, "text": Text, "refusal": Refusal}
 _MEMBERS: dict[type, str] = {Text: "text", Refusal: "refusal"}
-
-
-class Log:
-    """What the event that is being read says, and the numbers of parts."""
-
-    __slots__ = ("_parts", "events", "has_calls", "has_refusal")
-
-    def __init__(self) -> None:
-        self.events: list[LlmStreamEvent] = []
-        self._parts = 0
-        self.has_calls = False
-        self.has_refusal = False
-
-    def add(self, event: LlmStreamEvent) -> None:
-        self.events.append(event)
-
-    def start(self, part: MessagePart) -> int:
-        """Start the next part; return its number."""
-        index = self._parts
-        self._parts += 1
-        self.add(PartStarted(index=index, part=part))
-        return index
 
 
 class Track:
@@ -74,10 +51,10 @@ class Track:
         self.length += len(more)
         return more
 
-    def end(self, log: Log) -> None:
+    def end(self, log: PartLog) -> None:
         if self.is_open:
             self.is_open = False
-            log.add(PartEnded(index=self.index))
+            log.end(self.index)
 
 
 class OpenItem:
@@ -85,7 +62,7 @@ class OpenItem:
 
     is_native = False
 
-    def __init__(self, item: Json, issuer: Issuer, log: Log) -> None:
+    def __init__(self, item: Json, issuer: Issuer, log: PartLog) -> None:
         self.item = item
         self.issuer = issuer
         self.log = log
@@ -115,7 +92,7 @@ class OpenItem:
 
 
 class _MessageItem(OpenItem):
-    def __init__(self, item: Json, issuer: Issuer, log: Log) -> None:
+    def __init__(self, item: Json, issuer: Issuer, log: PartLog) -> None:
         super().__init__(item, issuer, log)
         self._tracks: dict[int, Track] = {}
         self._id = optional_text(item, "id")
@@ -136,9 +113,7 @@ class _MessageItem(OpenItem):
         if self._more:
             part = replace(part, vendor_extensions={**part.vendor_extensions, ITEM: self._more})
             self._more = {}
-        kind = type(part)
-        self.log.has_refusal = self.log.has_refusal or kind is Refusal
-        track = Track(self.log.start(part), kind, len(part.text))
+        track = Track(self.log.start(part), type(part), len(part.text))
         self._tracks[number] = track
         return track
 
@@ -156,9 +131,8 @@ class _MessageItem(OpenItem):
         track = self.track(number, kind)
         if not track.is_open:
             return
-        more = track.remainder(optional_text(part, _MEMBERS[kind], "part"))
-        if more:
-            self.log.add((TextDelta if kind is Text else RefusalDelta)(index=track.index, text=more))
+        if more := track.remainder(optional_text(part, _MEMBERS[kind], "part")):
+            self.log.add(piece(track.index, kind, more))
         if kind is Text:
             for citation in read_annotations(part)[track.citations :]:
                 self.log.add(CitationAdded(index=track.index, citation=citation))
@@ -180,11 +154,11 @@ class _MessageItem(OpenItem):
         for track in self._tracks.values():
             track.end(self.log)
         if done and not self._tracks:
-            self.log.add(PartEnded(index=self.log.start(Native(protocol=NAME, kind="message", value=done))))
+            self.log.whole(Native(protocol=NAME, kind="message", value=done))
 
 
 class _ReasoningItem(OpenItem):
-    def __init__(self, item: Json, issuer: Issuer, log: Log) -> None:
+    def __init__(self, item: Json, issuer: Issuer, log: PartLog) -> None:
         super().__init__(item, issuer, log)
         part = reasoning_of({name: value for name, value in item.items() if name not in _GROWING}, None)
         self._track = Track(log.start(part), Reasoning)
@@ -234,24 +208,21 @@ class _ReasoningItem(OpenItem):
 
 
 class _CallItem(OpenItem):
-    def __init__(self, item: Json, issuer: Issuer, log: Log) -> None:
+    def __init__(self, item: Json, issuer: Issuer, log: PartLog) -> None:
         super().__init__(item, issuer, log)
         call = replace((call_of if item["type"] == "function_call" else custom_call_of)(item), arguments="")
         more = call.vendor_extensions
         if "status" in more:
             call = replace(call, vendor_extensions={name: value for name, value in more.items() if name != "status"})
         self._track = Track(log.start(call), ToolCall)
-        log.has_calls = True
 
     def track(self, number: Any, kind: type) -> Track:
         return self._track if kind is ToolCall else super().track(number, kind)
 
     def close(self, done: Json) -> None:
         self.is_closed = True
-        whole = optional_text(done, "arguments", "item") or optional_text(done, "input", "item")
-        more = self._track.remainder(whole)
-        if more:
-            self.log.add(ToolCallDelta(index=self._track.index, arguments=more))
+        if more := self._track.remainder(arguments_in(done, "item")):
+            self.log.add(piece(self._track.index, ToolCall, more))
         self._track.end(self.log)
 
 
@@ -261,12 +232,11 @@ class _NativeItem(OpenItem):
     def close(self, done: Json) -> None:
         self.is_closed = True
         item = done or self.item
-        native = Native(protocol=NAME, kind=text(item.get("type"), "item.type"), value=item)
-        self.log.add(PartEnded(index=self.log.start(native)))
+        self.log.whole(Native(protocol=NAME, kind=text(item.get("type"), "item.type"), value=item))
 
 
 _GROWING = frozenset({"summary", "content", "encrypted_content", "status"})
-_OPENERS: dict[str, Callable[[Json, Issuer, Log], OpenItem]] = {
+_OPENERS: dict[str, Callable[[Json, Issuer, PartLog], OpenItem]] = {
     "message": _MessageItem,
     "reasoning": _ReasoningItem,
     "function_call": _CallItem,
@@ -274,8 +244,20 @@ _OPENERS: dict[str, Callable[[Json, Issuer, Log], OpenItem]] = {
 }
 
 
-def open_item(item: Json, issuer: Issuer, log: Log) -> OpenItem:
+def open_item(item: Json, issuer: Issuer, log: PartLog) -> OpenItem:
     return _OPENERS.get(text(item.get("type"), "item.type"), _NativeItem)(item, issuer, log)
+
+
+def piece(index: int, kind: type, words: str) -> LlmStreamEvent:
+    """Return the event by which a text, a refusal or a call's arguments grow."""
+    if kind is ToolCall:
+        return ToolCallDelta(index=index, arguments=words)
+    return TextDelta(index=index, text=words) if kind is Text else RefusalDelta(index=index, text=words)
+
+
+def arguments_in(value: Json, path: str = "") -> str:
+    """Return what a call of either kind is given, as an item or the event at its end has it."""
+    return optional_text(value, "arguments", path) or optional_text(value, "input", path)
 
 
 def _index(number: Any) -> int:

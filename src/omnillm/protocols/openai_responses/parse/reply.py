@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from omnillm.model.message import Issuer, Message, MessagePart, MessageRole, Native, Opaque, Text
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_responses.finish import finish_of, incomplete_reason
+from omnillm.protocols.openai_responses.finish import incomplete_reason, read_finish
 from omnillm.protocols.openai_responses.logprobs import read_tokens
 from omnillm.protocols.openai_responses.parse.parts import assistant_parts, call_of, custom_call_of, reasoning_of
 from omnillm.protocols.openai_responses.place import NAME
@@ -36,7 +36,7 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: U
     items = each_with(issuer, array(body.get("output"), "output"), "output", item_parts)
     parts, logprobs = gather_logprobs(list(chain.from_iterable(items)))
     message = Message(role=MessageRole.ASSISTANT, parts=tuple(parts))
-    finish, native = finish_of(optional_text(body, "status"), incomplete_reason(body), set(map(type, parts)))
+    finish, native = read_finish(optional_text(body, "status"), incomplete_reason(body), set(map(type, parts)))
     raw_usage = body.get("usage")
     return LlmResponse(
         id=optional_text(body, "id"),

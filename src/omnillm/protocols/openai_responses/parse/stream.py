@@ -18,10 +18,8 @@ from omnillm.model.events import (
     LlmStreamEvent,
     NativeEvent,
     ReasoningDelta,
-    RefusalDelta,
     ResponseStarted,
     TextDelta,
-    ToolCallDelta,
     UsageReported,
 )
 from omnillm.model.message import Issuer, Reasoning, Refusal, Text, ToolCall
@@ -30,11 +28,12 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_responses.finish import incomplete_reason, read_finish
 from omnillm.protocols.openai_responses.logprobs import read_tokens
-from omnillm.protocols.openai_responses.parse.open_parts import Log, OpenItem, open_item
+from omnillm.protocols.openai_responses.parse.open_parts import OpenItem, arguments_in, open_item, piece
 from omnillm.protocols.openai_responses.parse.parts import read_annotation
 from omnillm.protocols.openai_responses.parse.reply import created_of, response_members
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.openai_responses.usage import read_usage
+from omnillm.protocols.part_log import PartLog
 from omnillm.protocols.shapes import Unfit, integer, mapping, optional_array, optional_mapping, optional_text, text
 
 _DONE = b"[DONE]"
@@ -56,7 +55,7 @@ class ResponsesDecoder:
     def __init__(self, issuer: Issuer, losses: Losses) -> None:  # noqa: ARG002 - the signature of `Codec.decoder`
         self._issuer = issuer
         self._items: dict[int, OpenItem] = {}
-        self._log = Log()
+        self._log = PartLog()
         self._tier = ""
         self._is_started = False
         self._is_ended = False
@@ -145,12 +144,6 @@ class ResponsesDecoder:
         logprobs = {"content": read_tokens(said, "logprobs"), "refusal": None} if said else None
         self._log.events.append(TextDelta(index=track.index, text=delta, logprobs=logprobs))
 
-    def _text_done(self, event: Event) -> None:
-        track = self._item(event).track(event.get("content_index"), Text)
-        more = track.remainder(optional_text(event, "text"))
-        if more:
-            self._log.add(TextDelta(index=track.index, text=more))
-
     def _annotation_added(self, event: Event) -> None:
         annotation = event.get("annotation")
         if annotation is None:
@@ -159,17 +152,17 @@ class ResponsesDecoder:
         track.citations += 1
         self._log.add(CitationAdded(index=track.index, citation=read_annotation(annotation, "annotation")))
 
-    def _refusal_delta(self, event: Event) -> None:
-        track = self._item(event).track(event.get("content_index"), Refusal)
+    def _delta(self, event: Event, kind: type) -> None:
+        track = self._item(event).track(event.get("content_index"), kind)
         delta = text(event.get("delta"), "delta")
         track.length += len(delta)
-        self._log.add(RefusalDelta(index=track.index, text=delta))
+        self._log.add(piece(track.index, kind, delta))
 
-    def _refusal_done(self, event: Event) -> None:
-        track = self._item(event).track(event.get("content_index"), Refusal)
-        more = track.remainder(optional_text(event, "refusal"))
-        if more:
-            self._log.add(RefusalDelta(index=track.index, text=more))
+    def _done(self, event: Event, kind: type, whole: str) -> None:
+        """Say what the end of a part says beyond its deltas."""
+        track = self._item(event).track(event.get("content_index"), kind)
+        if more := track.remainder(whole):
+            self._log.add(piece(track.index, kind, more))
 
     def _summary_delta(self, event: Event) -> None:
         self._reason(event, event.get("delta"), integer(event.get("summary_index"), "summary_index", 0))
@@ -193,18 +186,6 @@ class ResponsesDecoder:
     def _reasoning_done(self, event: Event) -> None:
         self._item(event).say_reasoning(event.get("content_index"), optional_text(event, "text"))
 
-    def _call_delta(self, event: Event) -> None:
-        track = self._item(event).track(None, ToolCall)
-        delta = text(event.get("delta"), "delta")
-        track.length += len(delta)
-        self._log.add(ToolCallDelta(index=track.index, arguments=delta))
-
-    def _call_done(self, event: Event) -> None:
-        track = self._item(event).track(None, ToolCall)
-        more = track.remainder(optional_text(event, "arguments") or optional_text(event, "input"))
-        if more:
-            self._log.add(ToolCallDelta(index=track.index, arguments=more))
-
     def _native(self, event: Event) -> None:
         self._start({})
         self._log.add(NativeEvent(protocol=NAME, value=event))
@@ -222,9 +203,8 @@ class ResponsesDecoder:
             if not item.is_closed:
                 item.close({})
         self._report_usage(response)
-        status = optional_text(response, "status", "response")
         log = self._log
-        reason, native = read_finish(status, incomplete_reason(response), has_calls=log.has_calls, has_refusal=log.has_refusal)
+        reason, native = read_finish(optional_text(response, "status", "response"), incomplete_reason(response), log.kinds)
         log.add(Finished(reason=reason, native_reason=native))
         log.add(Completed(vendor_extensions=self._last_members(response)))
         self._is_ended = True
@@ -266,20 +246,20 @@ class ResponsesDecoder:
         "response.content_part.added": _part_added,
         "response.content_part.done": _part_done,
         "response.output_text.delta": _text_delta,
-        "response.output_text.done": _text_done,
+        "response.output_text.done": lambda self, event: self._done(event, Text, optional_text(event, "text")),
         "response.output_text.annotation.added": _annotation_added,
-        "response.refusal.delta": _refusal_delta,
-        "response.refusal.done": _refusal_done,
+        "response.refusal.delta": lambda self, event: self._delta(event, Refusal),
+        "response.refusal.done": lambda self, event: self._done(event, Refusal, optional_text(event, "refusal")),
         "response.reasoning_summary_part.added": _summary_part,
         "response.reasoning_summary_part.done": _summary_part,
         "response.reasoning_summary_text.delta": _summary_delta,
         "response.reasoning_summary_text.done": _summary_done,
         "response.reasoning_text.delta": lambda self, event: self._reason(event, event.get("delta"), None),
         "response.reasoning_text.done": _reasoning_done,
-        "response.function_call_arguments.delta": _call_delta,
-        "response.function_call_arguments.done": _call_done,
-        "response.custom_tool_call_input.delta": _call_delta,
-        "response.custom_tool_call_input.done": _call_done,
+        "response.function_call_arguments.delta": lambda self, event: self._delta(event, ToolCall),
+        "response.function_call_arguments.done": lambda self, event: self._done(event, ToolCall, arguments_in(event)),
+        "response.custom_tool_call_input.delta": lambda self, event: self._delta(event, ToolCall),
+        "response.custom_tool_call_input.done": lambda self, event: self._done(event, ToolCall, arguments_in(event)),
         "response.completed": _completed,
         "response.incomplete": _completed,
         "response.failed": _failed,
