@@ -63,7 +63,7 @@ async def watched() -> AsyncIterator[Any]:
 async def occupied(gateway: Running) -> AsyncIterator[None]:
     """Somebody else's long body is being translated."""
     done = Event()
-    task = asyncio.create_task(gateway.program.settlement.beside.do(done.wait, 60))
+    task = asyncio.create_task(gateway.program.settlement.beside.do(done.wait, 60, "others"))
     try:
         await asyncio.sleep(0)
         yield

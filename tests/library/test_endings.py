@@ -205,7 +205,7 @@ async def test_a_gateway_closes_under_what_waits_to_be_translated(tmp_path: Path
         gateway = Gateway(ProviderEndpoint.openai(host), keys=[KeyConfig(label="a", key="key-a")], prices=PRICE, store=store)
         async with gateway:
             beside = gateway._program.settlement.beside
-            others = asyncio.create_task(beside.do(done.wait, 60))
+            others = asyncio.create_task(beside.do(done.wait, 60, "others"))
             await asyncio.sleep(0)
             call = asyncio.create_task(gateway.call(asked))
             while not beside._turn._waiters:

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from omnillm.errors import Unavailable
 
@@ -20,15 +21,18 @@ class Beside:
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
+        self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By caller. Who has its caller's lane waits for the turn: one of each caller, so that callers have it in turn."""
 
-    async def do(self, work: Callable[[], Done], patience_s: float) -> Done:
+    async def do(self, work: Callable[[], Done], patience_s: float, caller: str) -> Done:
         """What `work` returns or raises. Unavailable: its turn did not come in time.
 
         Who is cancelled has gone at once. What was begun for it ends by itself, and only then another is begun: so at most one piece of
         work lives longer than who asked for it.
         """
+        lane = self._lanes.setdefault(caller, asyncio.Lock())
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(patience_s), lane:
                 await self._turn.acquire()
         except TimeoutError:
             raise Unavailable("Too many long bodies wait to be translated.", code="overloaded", retry_after_s=1.0) from None

@@ -87,12 +87,12 @@ class Settlement:
         takes_long = is_laborious if self._bridges.is_needed(call, plan) else is_laborious_to_weigh
         if not takes_long(call.body):
             return self.open(call, plan, pin, claim)
-        worded = await self.do_beside(lambda: self._word(call, plan), call.deadline)
+        worded = await self.do_beside(lambda: self._word(call, plan), call)
         return self.open(call, plan, pin, claim, worded)
 
-    def do_beside(self, work: Callable[[], Done], deadline: float) -> Coroutine[Any, Any, Done]:
+    def do_beside(self, work: Callable[[], Done], call: Call) -> Coroutine[Any, Any, Done]:
         """Do long work in a thread, and wait for it until the gateway ends. Unavailable: its turn did not come before the deadline."""
-        return self.journal.until_closed(self.beside.do(work, deadline - self.now()))
+        return self.journal.until_closed(self.beside.do(work, call.deadline - self.now(), call.caller.name))
 
     def _word(self, call: Call, plan: Plan) -> Worded:
         """Translate and quote. For a long body this runs in a thread, so it changes nothing that the event loop has."""

@@ -32,7 +32,7 @@ async def translated(case: Case, attempt: Attempt, bridged: Bridged, answer: Ans
     work = partial(bridge.reply, bridged, attempt.lease, case.request_id, body, answer.report.usage)
     try:
         room.take(len(body))
-        answer.body, lost = await case.settlement.do_beside(work, case.call.deadline)
+        answer.body, lost = await case.settlement.do_beside(work, case.call)
     except UpstreamLost:
         return unread
     finally:
