@@ -54,3 +54,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     first_byte_s: float | None = None
     """Seconds from sending to the first byte of a reply that is no failure."""
     headroom: Headroom | None = None
+    is_doubtful: bool = False
+    """A refusal of the model may be about something else that the call names."""

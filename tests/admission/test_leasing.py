@@ -83,7 +83,7 @@ def test_a_retry_does_not_have_a_key_that_the_call_left_for_good():
     case = desk.ticket()
     desk.release(desk.lease(case), Verdict.NOT_FOUND)
     answer = desk.ask_lease(case, tried=(("p", "a"),), retry_of="p", queue=600.0)
-    assert answer == Refusal(case_id=case, code="all_keys_tried", status=503, retry_after_s=60.0)
+    assert answer == Refusal(case_id=case, code="all_keys_tried", status=503, retry_after_s=1.0)
 
 
 def test_a_retry_waits_for_its_only_key():
@@ -352,11 +352,12 @@ def test_a_lease_that_leaves_after_its_key_was_moved_counts_from_then_on():
     assert isinstance(desk.ask_lease(), Lease)
 
 
-def calls(desk, marks):
+def calls(desk, marks, model="m", verdict=Verdict.SERVER_FAULT, **outcome):
     """One after the other, each of the caller that its letter names; a capital fails."""
     for mark in marks:
         case = desk.ticket(caller=mark.lower())
-        desk.release(desk.lease(case), Verdict.SERVER_FAULT if mark.isupper() else Verdict.SUCCESS)
+        lease = desk.lease(case, targets=(f"p/{model}",))
+        desk.release(lease, *([verdict] if mark.isupper() else []), **(outcome if mark.isupper() else {}))
         desk.settle(case)
 
 
@@ -378,6 +379,40 @@ def test_one_callers_failures_do_not_close_a_key_to_others(marks, is_open):
     desk = Desk(pool(key("a")), callers=(caller("a"), caller("b"), caller("c")))
     calls(desk, marks)
     assert (desk.key("a").state == "open") is is_open
+
+
+@in_turn(
+    ("marks", "is_doubtful", "is_denied"),
+    [
+        ("AAAAA", False, True),  # nobody else is there
+        ("AAAAaAAAA", False, False),
+        ("AbAAAAAAAAAAAAAAAAAAAA", False, False),
+        ("AbABABAB", False, True),  # another meets it, too
+        ("AAAAAAAAAAAAAAAAAAAAAA", True, False),
+        ("ABABA", True, True),
+        ("ABABaABA", True, False),
+    ],
+)
+def test_one_callers_refusals_do_not_close_a_model_to_others(marks, is_doubtful, is_denied):
+    """Five in a row deny it, if they are not one caller's while another does well with it; or of one that names what may be refused."""
+    desk = Desk(pool(key("a")), callers=(caller("a"), caller("b")))
+    for mark in marks:
+        desk.now += LATELY_S
+        calls(desk, mark, verdict=Verdict.NOT_FOUND, is_doubtful=is_doubtful)
+    assert isinstance(desk.ask_lease(), Refusal) is is_denied
+
+
+def test_a_model_that_fails_whoever_asks_for_it_rests_though_others_do_well_with_other_models():
+    """Only who did well with that model is a witness for it."""
+    desk = Desk(pool(key("a")), callers=(caller("a"), caller("b")))
+    calls(desk, "b", "good")
+    for _ in range(5):
+        calls(desk, "A", "bad")
+        calls(desk, "b", "good")
+    assert isinstance(desk.ask_lease(targets=("p/bad",)), Refusal)
+    desk.now += 1.0
+    calls(desk, "bAbAbAbAbAbA", "bad")
+    assert isinstance(desk.ask_lease(targets=("p/bad",)), Lease)
 
 
 def test_who_did_well_long_ago_is_no_witness():
@@ -493,12 +528,13 @@ def test_those_who_wait_are_served_when_a_probe_is_proven():
 def test_a_model_that_no_provider_knows_is_404_until_it_is_asked_again():
     """Whoever asks next is told the same, not that the keys are broken."""
     desk = two(key("a"), q_keys=(key("b"), key("c", models=("other",))))
-    for target in TWO:
+    for target in TWO * 5:
         desk.release(desk.lease(targets=(target,)), Verdict.NOT_FOUND)
     refusal = desk.ask_lease(targets=TWO)
-    assert (refusal.code, refusal.status, refusal.retry_after_s) == ("model_not_found", 404, 60.0)
+    assert (refusal.code, refusal.status) == ("model_not_found", 404)
+    assert 0.75 <= refusal.retry_after_s <= 1.0
     assert isinstance(desk.ask_lease(targets=("p/other",)), Lease)
-    desk.tick(60.0)
+    desk.tick(1.0)
     assert isinstance(desk.ask_lease(targets=TWO), Lease)
 
 
@@ -506,14 +542,15 @@ def test_a_model_that_no_provider_knows_is_404_until_it_is_asked_again():
 def test_a_model_that_one_key_may_know_is_no_404(verdict, code):
     """Another key is only forbidden to use it, or limited."""
     desk = Desk(pool(key("a"), key("b")))
-    desk.release(desk.lease(pinned="a"), Verdict.NOT_FOUND)
-    desk.release(desk.lease(pinned="b"), verdict, retry_after_s=50.0)
+    for lease, end in [(desk.lease(pinned=label), end) for label, end in [("a", Verdict.NOT_FOUND), ("b", verdict)] for _ in range(5)]:
+        desk.release(lease, end, retry_after_s=50.0)
     assert desk.ask_lease().code == code
 
 
 def test_a_dead_key_that_did_not_know_the_model_still_tells_of_the_model():
     """What is wrong beside that changes nothing for who asks."""
     desk = Desk(pool(key("a")))
-    desk.release(desk.lease(), Verdict.NOT_FOUND)
+    for _ in range(5):
+        desk.release(desk.lease(), Verdict.NOT_FOUND)
     desk.release(desk.lease(targets=("p/other",)), Verdict.KEY_DEAD)
     assert desk.ask_lease().code == "model_not_found"

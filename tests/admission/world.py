@@ -532,7 +532,6 @@ class World:
                 circuits = [
                     each.dead,
                     each.breaker.circuit,
-                    *each.denials.values(),
                     *(one.circuit for one in each.troubles.values()),
                     *(one.circuit for one in each.group.classes()),
                 ]

@@ -51,7 +51,7 @@ def test_an_address_in_brackets_is_told_so(complaint):
         (one_provider("kind: openai, auth: {header: a, query: b}"), "providers.p.auth (line 1): must be bearer"),
         (
             one_provider("kind: openai, breaker: {open: 90s}"),
-            "providers.p.breaker.max_open (line 1): is 60s, and the first rest 90s: it cannot be shorter",
+            "providers.p.breaker.max_open (line 1): is 10s, and the first rest 90s: it cannot be shorter",
         ),
         (one_provider("kind: openai, auth: {}"), "providers.p.auth (line 1): must be bearer"),
         (one_provider("kind: openai, auth: {header: 'a b'}"), "providers.p.auth.header (line 1): 'a b' is not a header"),

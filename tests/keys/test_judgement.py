@@ -19,8 +19,8 @@ RESTING = {
     Verdict.RATE_LIMITED: {("a", "m"), ("b", "m")},
     Verdict.QUOTA_EXHAUSTED: {("a", "m"), ("b", "m")},
     Verdict.KEY_DEAD: {("a", "m"), ("a", "n")},
-    Verdict.DENIED: {("a", "m")},
-    Verdict.NOT_FOUND: {("a", "m")},
+    Verdict.DENIED: set(),
+    Verdict.NOT_FOUND: set(),
     Verdict.OVERLOADED: set(),
     Verdict.SERVER_FAULT: set(),
     Verdict.TIMEOUT: set(),
@@ -41,7 +41,7 @@ def test_every_verdict_has_a_judgement():
 
 @in_turn("verdict", Verdict)
 def test_a_verdict_rests_its_own_scope_and_nothing_else(verdict):
-    """Group x model, key, or key x model; a single fault of a provider rests nobody."""
+    """Group x model, or key; a single fault of a provider rests nobody, nor does a single refusal of the model."""
     desk = Desk(*GROUPED)
     desk.call(verdict, on="a")
     assert resting(desk) == RESTING[verdict]
@@ -99,8 +99,6 @@ def test_success_resets_the_count():
         (Verdict.QUOTA_EXHAUSTED, 90_000.0, 3600.0, 3600.0),
         (Verdict.KEY_DEAD, None, 60.0, 60.0),
         (Verdict.KEY_DEAD, 5.0, 5.0, 5.0),
-        (Verdict.DENIED, None, 60.0, 60.0),
-        (Verdict.NOT_FOUND, None, 60.0, 60.0),
     ],
 )
 def test_how_long_it_rests(verdict, hint, least, most):
@@ -155,25 +153,30 @@ def test_a_doubted_hint_that_is_long_is_obeyed():
         (Verdict.RATE_LIMITED, 1.0, 60.0),
         (Verdict.QUOTA_EXHAUSTED, 600.0, 3600.0),
         (Verdict.KEY_DEAD, 60.0, 3600.0),
-        (Verdict.DENIED, 60.0, 3600.0),
+        (Verdict.DENIED, 1.0, 60.0),
     ],
 )
 def test_each_failed_probe_doubles_the_rest(verdict, first, most):
     """first x 2^k, up to the most; a probe that goes well begins anew."""
     desk = Desk(*GROUPED)
-    for k in range(9):
+    lead = 4 if verdict is Verdict.DENIED else 0
+    for _ in range(lead):
+        desk.call(verdict, on="a")
+    for k in range(10):
         desk.call(verdict, on="a")
         whole = min(most, first * 2.0**k)
         assert 0.75 * whole <= desk.rest_of("a") <= whole + 1e-6
         desk.wait_for("a")
-    desk.call(on="a")
-    desk.call(verdict, on="a")
+    for _ in range(2):
+        desk.call(on="a")
+    for _ in range(lead + 1):
+        desk.call(verdict, on="a")
     assert 0.75 * first <= desk.rest_of("a") <= first + 1e-6
 
 
 @in_turn(
     ("verdict", "first"),
-    [(Verdict.RATE_LIMITED, 1.0), (Verdict.QUOTA_EXHAUSTED, 600.0), (Verdict.KEY_DEAD, 60.0), (Verdict.DENIED, 60.0)],
+    [(Verdict.RATE_LIMITED, 1.0), (Verdict.QUOTA_EXHAUSTED, 600.0), (Verdict.KEY_DEAD, 60.0), (Verdict.DENIED, 1.0)],
 )
 def test_a_burst_counts_once(verdict, first):
     """Attempts that were out together and fail together are one strike."""
@@ -235,7 +238,8 @@ def test_max_cooldown_bounds_every_cooldown_but_not_a_dead_keys_rest():
 def test_what_returns_has_one_probe_in_flight(verdict):
     """And the probe's success opens it for all, for every rest; after a limit once fewer ask than it lets in."""
     desk = Desk(*GROUPED)
-    desk.call(verdict, on="a")
+    for grant in [desk.lease(pinned="a") for _ in range(5)]:
+        desk.end(grant, verdict)
     desk.wait_for("a")
     probe = desk.lease(pinned="a")
     assert probe.probes
@@ -274,10 +278,8 @@ def test_a_probe_without_an_answer_is_taken_by_the_next_call(verdict):
 def test_an_administrator_revives_a_key_for_every_model():
     """Dead, denied, tripped and cooling."""
     desk = Desk(key("a"))
-    grants = [desk.lease() for _ in range(9)]
-    for grant in grants[:5]:
-        desk.end(grant, Verdict.SERVER_FAULT)
-    for grant, verdict in zip(grants[5:], [Verdict.KEY_DEAD, Verdict.DENIED, Verdict.RATE_LIMITED, Verdict.QUOTA_EXHAUSTED], strict=True):
+    ends = [*[Verdict.SERVER_FAULT] * 5, *[Verdict.DENIED] * 5, Verdict.KEY_DEAD, Verdict.RATE_LIMITED, Verdict.QUOTA_EXHAUSTED]
+    for grant, verdict in zip([desk.lease() for _ in ends], ends, strict=True):
         desk.end(grant, verdict)
     assert not desk.is_leasable("a")
     desk.pool.revive("a")

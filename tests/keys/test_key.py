@@ -8,7 +8,7 @@ from tests.keys.desk import Desk, key
 
 from omnillm.keys.circuit import CLOSED, OPEN
 from omnillm.keys.group import MODELS_MOST
-from omnillm.keys.key import MODELS_MOST as DENIALS_MOST
+from omnillm.keys.key import MODELS_MOST as TROUBLES_MOST
 from omnillm.keys.terms import BreakerConfigured
 from omnillm.outcome import Verdict
 
@@ -116,22 +116,22 @@ def test_a_key_knows_the_classes_of_its_group_when_some_were_forgotten():
 
 def test_denials_of_made_up_models_are_forgotten_the_oldest_first():
     """A caller may name whatever it likes; what was denied last is still known."""
-    desk = Desk(key("a"))
-    for number in range(DENIALS_MOST + 1):
+    desk = Desk(key("a"), breaker=BreakerConfigured(failures=1))
+    for number in range(TROUBLES_MOST + 1):
         desk.call(Verdict.NOT_FOUND, model=f"m{number}")
-    assert len(desk.pool.keys["a"].denials) == DENIALS_MOST
-    assert [desk.is_leasable("a", f"m{number}") for number in (0, 1, DENIALS_MOST)] == [True, False, False]
+    assert len(desk.pool.keys["a"].troubles) == TROUBLES_MOST
+    assert [desk.is_leasable("a", f"m{number}") for number in (0, 1, TROUBLES_MOST)] == [True, False, False]
 
 
 def test_made_up_models_leave_no_trace_in_a_key():
     """Neither those that its patterns take, nor those that its provider denies: the newest are known, and no more than so many."""
-    desk = Desk(key("a", models=("m-*",)))
+    desk = Desk(key("a", models=("m-*",)), breaker=BreakerConfigured(failures=1))
     held = desk.pool.keys["a"]
     for number in range(MODELS_MOST + 2):
         desk.call(Verdict.NOT_FOUND, model=f"m-{number}")
         assert held.serves(f"m-{number}")
         assert not held.serves(f"n-{number}")
-    assert len(held.denials) == MODELS_MOST
+    assert len(held.troubles) == MODELS_MOST
     assert len(held._serves) <= MODELS_MOST
     assert desk.lease(f"m-{MODELS_MOST + 1}") is None
     assert desk.lease("m-0") is not None

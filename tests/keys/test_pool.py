@@ -633,7 +633,7 @@ def test_breaker_terms_follow_the_configuration_and_an_open_breaker_stays_open()
     desk = Desk(key("a"))
     for _ in range(4):
         desk.call(Verdict.LOST)
-    desk.configure(key("a"), breaker=BreakerConfigured(failures=2, open_s=30.0))
+    desk.configure(key("a"), breaker=BreakerConfigured(failures=2, open_s=30.0, max_open_s=30.0))
     for grant in [desk.lease(), desk.lease()]:
         desk.end(grant, Verdict.LOST)
     rest = desk.rest_of("a")

@@ -43,7 +43,12 @@ def _probed(pool: Pool) -> Iterator[str]:
     if pool.outage.circuit.probes:
         yield f"{pool.provider} is probed"
     for key in pool.keys.values():
-        circuits = (key.dead, key.breaker.circuit, *key.denials.values(), *(each.circuit for each in key.group.classes()))
+        circuits = (
+            key.dead,
+            key.breaker.circuit,
+            *(each.circuit for each in key.troubles.values()),
+            *(each.circuit for each in key.group.classes()),
+        )
         if any(circuit.probes for circuit in circuits):
             yield f"{key.label} is probed"
 

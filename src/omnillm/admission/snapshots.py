@@ -3,7 +3,7 @@
 from math import inf
 
 from omnillm.admission.asks import BudgetSnapshot, KeyHealth, KeySnapshot
-from omnillm.keys.circuit import CLOSED, OPEN, Circuit
+from omnillm.keys.circuit import CLOSED, OPEN
 from omnillm.keys.key import Key
 from omnillm.keys.model_class import ModelClass
 from omnillm.keys.pool import Pool
@@ -67,12 +67,10 @@ def _healths(key: Key, classes: list[ModelClass], now: float) -> list[KeyHealth]
         KeyHealth(model=each.name, state=_class_state(each, now), until_s=each.circuit.rest_s(now), **_minute(each.minute, now))
         for each in classes
     ]
-    refused: list[tuple[str, str, Circuit]] = [("denied", model, circuit) for model, circuit in key.denials.items()]
-    refused += [("open", model, breaker.circuit) for model, breaker in key.troubles.items()]
     return healths + [
-        KeyHealth(model=model, state=state, until_s=circuit.rest_s(now), **_minute(None, now))
-        for state, model, circuit in refused
-        if circuit.state is not CLOSED
+        KeyHealth(model=model, state="denied" if trouble.refusal else "open", until_s=trouble.circuit.rest_s(now), **_minute(None, now))
+        for model, trouble in key.troubles.items()
+        if trouble.circuit.state is not CLOSED
     ]
 
 

@@ -161,7 +161,7 @@ class TimeoutSettings(Timeouts, frozen=True, kw_only=True):
 class BreakerSettings(Struct, frozen=True, kw_only=True):
     failures: Positive = 5
     open_s: PositiveSeconds = field(default=1.0, name="open")
-    max_open_s: PositiveSeconds = field(default=60.0, name="max_open")
+    max_open_s: PositiveSeconds = field(default=10.0, name="max_open")
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True):

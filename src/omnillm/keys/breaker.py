@@ -37,7 +37,8 @@ class Breaker:
         self.consecutive = 0
         self.window.charge(0, now)
 
-    def failed(self, grant: object, now: float, dice: Dice) -> None:
+    def failed(self, grant: object, now: float, dice: Dice, rest: Backoff | None = None) -> None:
+        """`rest`: for how long it opens, where that is not the configured time."""
         self.sure_until = 0.0
         circuit = self.circuit
         if circuit.state is CLOSED:
@@ -45,10 +46,10 @@ class Breaker:
             self.window.charge(1, now)
             if self._is_tripped:
                 self._forgive(now)
-                self._open(now, dice)
+                self._open(now, dice, rest)
         elif circuit.state is HALF_OPEN and grant in circuit.probes:
             self.consecutive += 1
-            self._open(now, dice)
+            self._open(now, dice, rest)
 
     def revive(self) -> None:
         self.circuit.revive()
@@ -81,8 +82,8 @@ class Breaker:
         else:
             self.circuit.strikes = max(0, self.circuit.strikes - int((now - self._closed_at) / self.terms.max_open_s))
 
-    def _open(self, now: float, dice: Dice) -> None:
-        self.circuit.fail(now + self.circuit.delay(self._backoff, dice))
+    def _open(self, now: float, dice: Dice, rest: Backoff | None) -> None:
+        self.circuit.fail(now + self.circuit.delay(rest or self._backoff, dice))
 
     def _clear(self) -> None:
         self.window = Window(inf, inf, buckets=int(self.terms.window_s) + 1)

@@ -46,14 +46,11 @@ class Grant(Struct, kw_only=True, eq=False):
         self.probes = tuple([circuit for circuit in circuits if circuit.take(self, now)])
 
     def probed_well(self) -> None:
-        """Revive what it was the probe of; but for the breaker and the outage, which the pool tells."""
+        """Revive what it was the probe of; but for the breakers and the outage, which the pool tells."""
         key, model_class = self.key, self.model_class
         if self in key.dead.probes:
             key.dead.revive()
         model_class.let_in(self)
-        denial = key.denials.get(self.model)
-        if denial is not None and self in denial.probes:
-            del key.denials[self.model]
         self.end_probes()
 
     def end_probes(self) -> None:

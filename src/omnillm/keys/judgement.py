@@ -68,17 +68,14 @@ def _dead(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
 
 
 def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
-    circuit = grant.key.denial(grant.model)
-    circuit.is_unknown = outcome.verdict is Verdict.NOT_FOUND
-    circuit.fail(now + circuit.delay(REST, pool.dice))
+    grant.key.trouble(grant.model).refused(grant, grant.caller, outcome, now, pool.dice)
 
 
 def _failed(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001 - a judge's shape
     """The failure of a probe always counts, whichever caller it had: what was probed is not well yet."""
     key, caller = grant.key, grant.caller
     key.breaker.sure_until = 0.0
-    if key.witnesses.is_believed(caller, now) or grant.probes:
-        key.did_badly(grant, grant.model, now, pool.dice)
+    key.did_badly(grant, caller, grant.model, now, pool.dice)
     if pool.witnesses.is_believed(caller, now) or grant.probes:
         pool.outage.failed(key, now)
         pool.outage.consider(now, pool.dice, grant=grant, is_unreachable=False)

@@ -1,13 +1,13 @@
 """A provider key: one upstream credential with its own concurrency limit, its breaker, and the models that it was denied."""
 
 from collections.abc import Collection
-from typing import TypeVar
 
 from omnillm.keys.breaker import Breaker
 from omnillm.keys.circuit import CLOSED, Circuit
 from omnillm.keys.group import Group
 from omnillm.keys.model_class import FULL, ModelClass
 from omnillm.keys.terms import BreakerConfigured, Dice, KeyConfigured
+from omnillm.keys.trouble import Trouble
 from omnillm.keys.witnesses import Witnesses
 from omnillm.pattern import matches
 
@@ -16,18 +16,6 @@ LATENCY_WEIGHT = 0.2
 LOAD_STEPS = 16
 """How finely load is compared: keys within a step of each other are told apart by latency."""
 MODELS_MOST = 1000
-T = TypeVar("T")
-
-
-class Denial(Circuit):
-    """Of one model at one key."""
-
-    __slots__ = ("is_unknown",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_unknown = False
-        """The model is not there (404), rather than not allowed."""
 
 
 class Key:
@@ -35,7 +23,7 @@ class Key:
 
     # fmt: off
     __slots__ = (
-        "_serves", "breaker", "class_by_model", "dead", "denials", "group", "in_use", "is_choosy", "is_failing", "is_ready", "is_removed",
+        "_serves", "breaker", "class_by_model", "dead", "group", "in_use", "is_choosy", "is_failing", "is_ready", "is_removed",
         "label", "latency_s", "max_concurrency", "models", "rank", "salt", "secret_id", "seen_in", "tokens_in_flight", "troubles",
         "weight", "well_models", "witnesses",
     )
@@ -48,10 +36,9 @@ class Key:
         self.breaker = Breaker(breaker)
         self.witnesses = Witnesses()
         self.well_models = Witnesses()
-        self.troubles: dict[str, Breaker] = {}
-        """Of models that fail while others do well with this key. Each is forgotten when it is sound."""
+        self.troubles: dict[str, Trouble] = {}
+        """Of models. Each is forgotten when it is sound."""
         self.dead = Circuit()
-        self.denials: dict[str, Denial] = {}
         self.latency_s = 0.0
         self.in_use = 0
         """Calls that it has now: an exact count. `max_concurrency` of them are the most, 0 = no limit."""
@@ -73,7 +60,7 @@ class Key:
         self.models = terms.models
         self.max_concurrency = terms.max_concurrency
         self._serves: dict[str, bool] = {}
-        self.is_choosy = bool(self.models or self.denials or self.troubles)
+        self.is_choosy = bool(self.models or self.troubles)
         """Whether there may be models that it does not take."""
 
     @property
@@ -109,12 +96,8 @@ class Key:
         return self.label not in passed and self.can_probe(now) and self.load(model, tokens, now) < FULL
 
     def _takes(self, model: str, now: float) -> bool:
-        return self.serves(model) and all(circuit.admits(now) for circuit in self.refusals(model))
-
-    def refusals(self, model: str) -> list[Circuit]:
-        """The circuits of key x model, where there are any."""
-        denial, trouble = self.denials.get(model), self.troubles.get(model)
-        return ([denial] if denial is not None else []) + ([trouble.circuit] if trouble is not None else [])
+        trouble = self.troubles.get(model)
+        return self.serves(model) and (trouble is None or trouble.circuit.admits(now))
 
     def can_probe(self, now: float) -> bool:
         """Whether both of its own circuits let one attempt through."""
@@ -124,27 +107,23 @@ class Key:
         """Well again, for every model."""
         self.dead.revive()
         self.breaker.revive()
-        self.denials.clear()
         self.troubles.clear()
 
     def circuits(self, model: str, model_class: ModelClass) -> list[Circuit]:
         """All that can keep it from `model`."""
-        return [self.dead, self.breaker.circuit, model_class.circuit, *self.refusals(model)]
+        trouble = self.troubles.get(model)
+        of_model = () if trouble is None else (trouble.circuit,)
+        return [self.dead, self.breaker.circuit, model_class.circuit, *of_model]
 
-    def denial(self, model: str) -> Denial:
-        """Made at need."""
-        return self._of_model(self.denials, model, Denial())
-
-    def trouble(self, model: str) -> Breaker:
-        """Made at need."""
-        return self._of_model(self.troubles, model, Breaker(self.breaker.terms))
-
-    def _of_model(self, known: dict[str, T], model: str, new: T) -> T:
-        """The oldest is forgotten when callers make up too many names."""
-        if model not in known and len(known) >= MODELS_MOST:
-            del known[next(iter(known))]
-        self.is_choosy = True
-        return known.setdefault(model, new)
+    def trouble(self, model: str) -> Trouble:
+        """Made at need; the oldest is forgotten when callers make up too many names."""
+        trouble = self.troubles.get(model)
+        if trouble is None:
+            if len(self.troubles) >= MODELS_MOST:
+                del self.troubles[next(iter(self.troubles))]
+            self.is_choosy = True
+            trouble = self.troubles[model] = Trouble(self.breaker.terms)
+        return trouble
 
     def did_well(self, grant: object, caller: str, model: str, now: float) -> None:
         """A success that tells something new, as each does of a model in trouble: its breaker counts the share that fails."""
@@ -153,18 +132,20 @@ class Key:
         self.breaker.succeeded(grant, now)
         trouble = self.troubles.get(model)
         if trouble is not None:
+            trouble.witnesses.did_well(caller, now)
             trouble.succeeded(grant, now)
             if trouble.is_sound:
                 del self.troubles[model]
-                self.is_choosy = bool(self.models or self.denials or self.troubles)
+                self.is_choosy = bool(self.models or self.troubles)
 
-    def did_badly(self, grant: object, model: str, now: float, dice: Dice) -> None:
+    def did_badly(self, grant: object, caller: str, model: str, now: float, dice: Dice) -> None:
         """A failure is the model's own while other models do well and none of them fails as well, and else the key's."""
-        is_alone = not any(each.is_failing(now) for name, each in self.troubles.items() if name != model)
+        is_alone = not any(each.is_failing(now) for name, each in self.troubles.items() if name != model and not each.refusal)
         is_models_own = is_alone and self.well_models.others_did_well(model, now)
         if is_models_own or model in self.troubles:
-            self.trouble(model).failed(grant, now, dice)
-        if not is_models_own or grant in self.breaker.circuit.probes:
+            self.trouble(model).met(grant, caller, now, dice)
+        is_believed = self.witnesses.is_believed(caller, now)
+        if grant in self.breaker.circuit.probes or (is_believed and not is_models_own):
             self.breaker.failed(grant, now, dice)
 
 

@@ -6,6 +6,7 @@ from math import inf
 from omnillm.keys.circuit import OPEN, Circuit
 from omnillm.keys.key import Key
 from omnillm.keys.model_class import ModelClass
+from omnillm.outcome import Verdict
 
 
 class Outlook:
@@ -43,10 +44,10 @@ class Outlook:
         if tokens > largest:
             self.is_too_large = True
             return
-        denial = key.denials.get(model)
-        key_circuits = (key.dead, key.breaker.circuit, *key.refusals(model))
-        broken = [_circuit(circuit, now) for circuit in key_circuits if not circuit.admits(now)]
-        self.is_known |= denial is None or not denial.is_unknown or denial.admits(now)
+        trouble = key.troubles.get(model)
+        of_model = () if trouble is None else (trouble.circuit,)
+        broken = [_circuit(circuit, now) for circuit in (key.dead, key.breaker.circuit, *of_model) if not circuit.admits(now)]
+        self.is_known |= trouble is None or trouble.refusal is not Verdict.NOT_FOUND or trouble.circuit.admits(now)
         limited = list(_limits(key, model_class, tokens, now, in_flight))
         self.is_broken |= bool(broken)
         self.is_limited |= not broken

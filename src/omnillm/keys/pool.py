@@ -138,7 +138,7 @@ class Pool:
         key.in_use += 1
         key.tokens_in_flight += tokens
         grant = Grant(case_id=need.case_id, model=model, tokens=tokens, key=key, pool=self, model_class=model_class, windows=windows)
-        if not (key.is_ready and model_class.is_well and self.outage.circuit.state is CLOSED) or (key.is_choosy and key.refusals(model)):
+        if not (key.is_ready and model_class.is_well and self.outage.circuit.state is CLOSED) or (key.troubles and model in key.troubles):
             grant.try_out([*key.circuits(model, model_class), self.outage.circuit], now)
             if grant.probes:
                 self._place(key)

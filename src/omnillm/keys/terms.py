@@ -57,7 +57,7 @@ class KeyConfigured(msgspec.Struct, frozen=True, kw_only=True):
 class BreakerConfigured(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 5
     open_s: float = 1.0
-    max_open_s: float = 60.0
+    max_open_s: float = 10.0
     window_s: float = 30.0
     window_min: int = 10
     window_ratio: float = 0.5

@@ -34,9 +34,13 @@ class Witnesses:
 
     def is_believed(self, caller: str, now: float) -> bool:
         """Whether a failure counts. If one caller fails several times in a row while others do well, only the first failure counts."""
-        is_again, self._who_failed = caller == self._who_failed, caller
-        return not (is_again and self.others_did_well(caller, now))
+        return not (self.is_again(caller) and self.others_did_well(caller, now))
 
-    def others_did_well(self, caller: str, now: float) -> bool:
-        """Lately."""
-        return now - (self._before_at if caller == self.latest else self._latest_at) < LATELY_S
+    def is_again(self, caller: str) -> bool:
+        """Whether who fails is the one that failed before."""
+        is_again, self._who_failed = caller == self._who_failed, caller
+        return is_again
+
+    def others_did_well(self, caller: str, now: float, within_s: float = LATELY_S) -> bool:
+        """Lately, or so long ago at most."""
+        return now - (self._before_at if caller == self.latest else self._latest_at) < within_s

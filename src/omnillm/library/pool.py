@@ -51,7 +51,7 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Consecutive failures that open a key's breaker."""
     open_s: float = 1.0
     """The breaker's first rest; it doubles up to `max_open_s`."""
-    max_open_s: float = 60.0
+    max_open_s: float = 10.0
     max_cooldown_s: float = 3600.0
     """The longest time for which a provider's limit or hint sets a key aside."""
     queue_s: float = 10.0

@@ -32,29 +32,23 @@ OF_TIME = frozenset({Verdict.TIMEOUT, Verdict.NOT_SENT})
 def outcome_for_key(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
     """What a failure means for the key. If a key may not embed, count or converse with a model, it may still generate with it.
 
-    If something is missing or forbidden where a call names more than a model, that says nothing either: any caller could keep all others
-    from the model. A wrong key does not become right by waiting, so a hint in the reply is ignored. A caller whose own, shorter deadline is
-    over counts as one that has left.
+    If something is missing or forbidden where a call names more than a model, it need not be the model: that is doubtful. A wrong key does
+    not become right by waiting, so a hint in the reply is ignored. A caller whose own, shorter deadline is over counts as one who has left.
     """
     outcome, call = attempt.outcome_of(failure), case.call
     if call.is_hurried and failure.verdict in OF_TIME and _is_over(case, attempt, failure):
         return replace(outcome, verdict=Verdict.ABORTED)
     if failure.verdict is Verdict.KEY_DEAD and failure.status:
         return replace(outcome, retry_after_s=None)
-    if _is_calls_own(call, attempt.lease.model, failure):
+    is_refusal = failure.verdict in OF_A_MODEL
+    is_beside = call.protocol.family or call.operation in BESIDE_GENERATION or not attempt.lease.model
+    if failure.is_calls_own or (is_refusal and is_beside):
         return replace(outcome, verdict=Verdict.CALLER_FAULT)
-    return outcome
+    return replace(outcome, is_doubtful=True) if is_refusal and _names_more(call) else outcome
 
 
-def _is_calls_own(call: Call, model: str, failure: Failure) -> bool:
-    """Whether a failure is this very call's, whatever its verdict: it is beside generation, or names what may be missing beside its model.
-
-    Reasoning comes whole, and is always there.
-    """
-    if failure.is_calls_own or failure.verdict not in OF_A_MODEL:
-        return failure.is_calls_own
-    if call.protocol.family or call.operation in BESIDE_GENERATION or not model:
-        return True
+def _names_more(call: Call) -> bool:
+    """Whether it names what may be missing beside its model. Reasoning comes whole, and is always there."""
     text = call.outline or call
     named = call.protocol.named_ids(text.members, text.body)
     is_bound = any(kind not in {REASONING, COMPACTION} for kind, _ in named)

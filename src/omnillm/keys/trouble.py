@@ -1,0 +1,43 @@
+"""Trouble of one model at one key: it fails while others do well, or it is refused (403, 404). Either may be one caller's own doing."""
+
+from math import inf
+from typing import Final
+
+from omnillm.keys.breaker import JITTER, Breaker
+from omnillm.keys.circuit import Backoff
+from omnillm.keys.terms import BreakerConfigured, Dice
+from omnillm.keys.witnesses import Witnesses
+from omnillm.outcome import Outcome, Verdict
+
+REFUSED: Final = Backoff(first_s=1.0, most_s=60.0, jitter=JITTER)
+"""Short at first, for five refusals in a row may have been about the calls; long later, for what a key may not use it seldom may soon."""
+
+
+class Trouble(Breaker):
+    """A breaker for key x model. Whoever fails with the model alone, while others do well with it, counts once."""
+
+    __slots__ = ("refusal", "witnesses")
+
+    def __init__(self, terms: BreakerConfigured) -> None:
+        super().__init__(terms)
+        self.witnesses = Witnesses()
+        """Callers of this model."""
+        self.refusal: Verdict | None = None
+        """The last that counted; None: that was a failure."""
+
+    def met(self, grant: object, caller: str, now: float, dice: Dice) -> None:
+        """The model failed."""
+        if self.witnesses.is_believed(caller, now) or grant in self.circuit.probes:
+            self.refusal = None
+            self.failed(grant, now, dice)
+
+    def refused(self, grant: object, caller: str, outcome: Outcome, now: float, dice: Dice) -> None:
+        """The key may not use the model, or does not find it.
+
+        One caller's in a row count once if they are doubtful, or another has done well with the model since they began.
+        """
+        is_again, is_doubtful = self.witnesses.is_again(caller), outcome.is_doubtful
+        is_own = is_again and (is_doubtful or self.witnesses.others_did_well(caller, now, inf))
+        if not is_own or (grant in self.circuit.probes and not is_doubtful):
+            self.refusal = outcome.verdict
+            self.failed(grant, now, dice, REFUSED)
