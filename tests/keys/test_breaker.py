@@ -131,39 +131,16 @@ def test_a_good_probe_begins_the_counts_anew():
     assert watch.state is OPEN
 
 
-def test_what_it_remembers_decays_with_health():
-    """Each longest rest of health takes back one doubling."""
-    watch = Watch(max_open_s=60.0)
+def test_a_trip_right_after_a_good_probe_rests_it_as_long_as_a_first_one():
+    """Whatever failed since, half of what it is asked may go well: failures often come sooner than what went well beside them."""
+    watch = Watch()
     watch.outcomes("xxxxx")
     for _ in range(4):
         watch.probe(is_good=False)
-    assert watch.breaker.circuit.strikes == 5
+    assert watch.rest() > 7.0
     watch.probe(is_good=True)
-    watch.now += 30.0
     watch.outcomes("xxxxx")
-    assert watch.breaker.circuit.strikes == 6
-    watch.probe(is_good=True)
-    watch.now += 60.0 * 4 + 1.0
-    watch.outcomes("xxxxx")
-    assert watch.breaker.circuit.strikes == 3
-    assert 3.0 < watch.rest() <= 4.0
-    watch.probe(is_good=True)
-    watch.now += 86_400.0
-    watch.outcomes("xxxxx")
-    assert watch.rest() <= 1.0
-
-
-def test_a_trip_of_a_key_that_answers_now_and_then_rests_it_as_long_as_a_first_one():
-    """Most of what it would be asked while it rests would go well: it is probed soon. One success may have been luck, and forgives nothing."""
-    watch = Watch()
-    for marks, is_forgiven in (("xxxxx", False), (".xxxxx", True), ("x.x.x.x.x.", True)):
-        watch.outcomes("xxxxx")
-        watch.probe(is_good=False)
-        watch.probe(is_good=True)
-        watch.outcomes(marks)
-        assert watch.state is OPEN
-        assert (watch.rest() <= 1.0) is is_forgiven
-        watch.breaker.revive()
+    assert 0.75 <= watch.rest() <= 1.0
 
 
 def test_revived_it_is_as_new():

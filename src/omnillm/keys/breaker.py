@@ -10,14 +10,13 @@ JITTER = 0.25
 
 
 class Breaker:
-    """Counts while closed; while half-open only the probe decides. k, the number of times it tripped, decays with health."""
+    """Counts while closed; while half-open only the probe decides. Its rests double until a probe goes well."""
 
-    __slots__ = ("_backoff", "_closed_at", "circuit", "consecutive", "sure_until", "terms", "window")
+    __slots__ = ("_backoff", "circuit", "consecutive", "sure_until", "terms", "window")
 
     def __init__(self, terms: BreakerConfigured) -> None:
         self.circuit = Circuit()
         self.consecutive = 0
-        self._closed_at = 0.0
         self.configure(terms)
 
     def configure(self, terms: BreakerConfigured) -> None:
@@ -32,7 +31,6 @@ class Breaker:
             circuit.passed(grant)
             if circuit.state is not CLOSED:
                 return
-            self._closed_at = now
             self._clear()
         self.consecutive = 0
         self.window.charge(0, now)
@@ -45,7 +43,6 @@ class Breaker:
             self.consecutive += 1
             self.window.charge(1, now)
             if self._is_tripped:
-                self._forgive(now)
                 self._open(now, dice, rest)
         elif circuit.state is HALF_OPEN and grant in circuit.probes:
             self.consecutive += 1
@@ -74,13 +71,6 @@ class Breaker:
             return True
         window = self.window
         return window.requests >= terms.window_min and window.tokens >= terms.window_ratio * window.requests
-
-    def _forgive(self, now: float) -> None:
-        """Forget a trip for each longest rest that it was closed for; all, if more than the probe went well: a long rest loses much."""
-        if self.window.requests - self.window.tokens > 1:
-            self.circuit.strikes = 0
-        else:
-            self.circuit.strikes = max(0, self.circuit.strikes - int((now - self._closed_at) / self.terms.max_open_s))
 
     def _open(self, now: float, dice: Dice, rest: Backoff | None) -> None:
         self.circuit.fail(now + self.circuit.delay(rest or self._backoff, dice))

@@ -110,6 +110,7 @@ class Circuit:
         """`grant` went well: closes when it was a probe."""
         if grant in self.probes:
             self.probes = ()
+            self.strikes = 0
             self._move(PASSED)
 
     def free(self, grant: object) -> None:
