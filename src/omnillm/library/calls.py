@@ -30,13 +30,14 @@ class Calls:
         self._program = program
         self._caller = caller
 
-    def canonical(self, request: LlmRequest, raw: PrimitiveRequest, *, is_stream: bool) -> Call:
-        """A canonical request. `raw` has all of its call but the body."""
+    def canonical(self, request: LlmRequest, session: str, tags: str, idempotency_key: str, *, is_stream: bool) -> Call:
         _check(request)
         body = encoded(replace(request, is_stream=is_stream))
+        raw = PrimitiveRequest(session=session, tags=tags, idempotency_key=idempotency_key)
         return self._made(raw, body, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
 
-    def family(self, request: ApiRequest, written: families.Written, session: str, tags: str) -> Call:
+    def family(self, request: ApiRequest, session: str, tags: str) -> Call:
+        written = families.write(request)
         spoken = FORMATS[written.wire_format]
         headers = {"accept": families.accepted(request)}
         raw = PrimitiveRequest(body=written.body, operation=spoken.operation, headers=headers, session=session, tags=tags)
@@ -46,8 +47,8 @@ class Calls:
     def of(self, request: LlmRequest | ApiRequest) -> Call:
         """A request in canonical words, for an estimate."""
         if isinstance(request, ApiRequest):
-            return self.family(request, families.write(request), "", "")
-        return self.canonical(request, PrimitiveRequest(), is_stream=False)
+            return self.family(request, "", "")
+        return self.canonical(request, "", "", "", is_stream=False)
 
     async def raw(self, request: PrimitiveRequest, *, is_stream: bool | None) -> Call:
         """A raw request. `is_stream`: what the method that was called returns; None: as the body says."""
@@ -131,6 +132,7 @@ def _check(request: LlmRequest) -> None:
     """Refuse wrong types in Python's words, before the JSON decoder would in its own."""
     if not isinstance(request, LlmRequest):
         raise TypeError(f"this takes an LlmRequest, not a {type(request).__name__}; for a provider's own JSON there is primitive_call")
-    if isinstance(request.input, str | Message):
-        words = f'`input` must be a tuple of messages, such as (user("Hello"),), not a {type(request.input).__name__}.'
+    given: object = request.input
+    if isinstance(given, str | Message):
+        words = f'`input` must be a tuple of messages, such as (user("Hello"),), not a {type(given).__name__}.'
         raise BadRequest(words, code="invalid_value")

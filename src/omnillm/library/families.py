@@ -23,8 +23,8 @@ from omnillm.gateway.form import Form
 from omnillm.gateway.replies.relay import Relay
 from omnillm.library.bodies import open_body
 from omnillm.library.primitive import PrimitiveRequest, encoded
-from omnillm.library.streams import Stream
-from omnillm.money import format_usd
+from omnillm.library.response import Priced
+from omnillm.library.streams import Stream, known_of
 from omnillm.protocols.loss import Losses, LossReason
 from omnillm.protocols.members import read_members
 from omnillm.protocols.protocol import Members
@@ -36,7 +36,7 @@ from omnillm.usage import Usage
 ResponseT = TypeVar("ResponseT", bound=ApiResponse)
 
 
-class ApiReply(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
+class ApiReply(Priced, msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
     """What a provider answered, and what it cost."""
 
     response: ResponseT
@@ -50,11 +50,6 @@ class ApiReply(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
     """Label of the provider key that answered."""
     attempts: int
     loss_reasons: tuple[LossReason, ...] = ()
-
-    @property
-    def cost_usd(self) -> str:
-        """Exact decimal USD."""
-        return format_usd(self.cost_nanousd)
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,27 +135,17 @@ def pieces(relay: Relay) -> Stream[bytes]:
     return Stream(relay.case, relay.read, lambda piece: (piece,) if piece else ())
 
 
-async def read_reply(relay: Relay, written: Written) -> ApiReply[Any]:
+async def read_reply(relay: Relay, request: ApiRequest) -> ApiReply[Any]:
     """The family's canonical reply. UpstreamLost: the provider's is none of this family."""
     body = b"".join([piece async for piece in pieces(relay)])
-    case, lease = relay.case, relay.lease
+    case = relay.case
     response: ApiResponse
-    if FORMATS[written.wire_format].operation == "speech":
+    if isinstance(request, SpeechRequest):
         content_type = relay.upstream_headers.get(b"content-type", b"").decode("latin-1")
         response = SpeechResponse(audio=body, content_type=content_type, usage=case.usage)
     else:
-        response = transcode.parse_api_response(written.wire_format, body)
-    return ApiReply(
-        response=response,
-        usage=case.usage,
-        cost_nanousd=case.cost_nanousd,
-        request_id=case.request_id,
-        provider=lease.provider,
-        model=lease.model,
-        key=lease.key,
-        attempts=case.attempts,
-        loss_reasons=case.losses,
-    )
+        response = transcode.parse_api_response(called_in(request), body)
+    return ApiReply(response=response, **known_of(case), model=case.last_lease.model, loss_reasons=case.losses)
 
 
 # Exchanges

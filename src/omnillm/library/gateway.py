@@ -30,7 +30,7 @@ from omnillm.library.families import ApiReply
 from omnillm.library.generation import read_events, read_response
 from omnillm.library.jobs import PrimitiveJob, check_job, read_job
 from omnillm.library.lifetime import Lifetime
-from omnillm.library.native import NativeCalls, Place, as_inference, check_stream, place_of, read_native_events, read_reply, visible_headers
+from omnillm.library.native import NativeCalls, check_stream, place_of, placed, read_native_events, read_reply, visible_headers
 from omnillm.library.pool import KeyConfig, KeyStatus, PoolConfig, key_status
 from omnillm.library.prices import PriceConfig, usd
 from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, check_request
@@ -148,8 +148,7 @@ class Gateway:
         CallerFault 409. Raises OmniError.
         """
         await self._lifetime.begin()
-        raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
-        relay = await self._serve(self._program, self._calls.canonical(request, raw, is_stream=False))
+        relay = await self._serve(self._program, self._calls.canonical(request, session, tags, idempotency_key, is_stream=False))
         if isinstance(relay, Replay):
             return replay_response(relay)
         with self._lifetime.reading(relay):
@@ -165,8 +164,7 @@ class Gateway:
         stream is not kept: the repetition of one with an `idempotency_key` is a CallerFault 409.
         """
         await self._lifetime.begin()
-        raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
-        relay = await self._serve_unkept(self._program, self._calls.canonical(request, raw, is_stream=True))
+        relay = await self._serve_unkept(self._program, self._calls.canonical(request, session, tags, idempotency_key, is_stream=True))
         with self._lifetime.reading(relay):
             yield read_events(relay)
 
@@ -193,10 +191,9 @@ class Gateway:
         await self._lifetime.begin()
         if families.accepted(request) == "text/event-stream":
             raise BadRequest("The request asks for events: use api_stream.", code="wrong_stream_mode")
-        written = families.write(request)
-        relay = await self._serve_unkept(self._program, self._calls.family(request, written, session, tags))
+        relay = await self._serve_unkept(self._program, self._calls.family(request, session, tags))
         with self._lifetime.reading(relay):
-            return await families.read_reply(relay, written)
+            return await families.read_reply(relay, request)
 
     @asynccontextmanager
     async def api_stream(self, request: ApiRequest, *, session: str = "", tags: str = "") -> AsyncIterator[AsyncIterator[bytes]]:
@@ -207,7 +204,7 @@ class Gateway:
         await self._lifetime.begin()
         if not families.is_stream(request):
             raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")
-        relay = await self._serve_unkept(self._program, self._calls.family(request, families.write(request), session, tags))
+        relay = await self._serve_unkept(self._program, self._calls.family(request, session, tags))
         with self._lifetime.reading(relay):
             yield families.pieces(relay)
 
@@ -218,7 +215,7 @@ class Gateway:
         """
         await self._lifetime.begin()
         check_stream(request, is_stream=False)
-        request, place = self._placed(request, is_stream=False)
+        request, place = placed(request, self._primitives, is_stream=False)
         if place is not None:
             return await self._lifetime.serving(self._native.call(request, place))
         relay = await self._serve(self._primitives, await self._raw_calls.raw(request, is_stream=False))
@@ -239,7 +236,7 @@ class Gateway:
         """
         await self._lifetime.begin()
         check_stream(request, is_stream=True)
-        request, place = self._placed(request, is_stream=True)
+        request, place = placed(request, self._primitives, is_stream=True)
         if place is not None:
             with self._lifetime.reading(await self._lifetime.serving(self._native.stream(request, place))) as native:
                 yield read_native_events(native)
@@ -278,7 +275,7 @@ class Gateway:
         if not isinstance(request, PrimitiveRequest):
             return self._program.engine.estimate(self._calls.of(request))
         check_request(request)
-        request, place = self._placed(request, is_stream=None)
+        request, place = placed(request, self._primitives, is_stream=None)
         if place is not None:
             return estimate_operation(self._native.asked(request, place).operation)
         return self._primitives.engine.estimate(await self._raw_calls.raw(request, is_stream=None))
@@ -301,14 +298,6 @@ class Gateway:
         """Those of all calls, and none that only virtual keys name."""
         names = make_caller(self._program.settings, None).budgets
         return [budget for budget in self._program.controller.budgets() if budget.name in names]
-
-    def _placed(self, request: PrimitiveRequest, *, is_stream: bool | None) -> tuple[PrimitiveRequest, Place | None]:
-        """The request as one for inference, if it asks for that; else where it goes."""
-        if not request.path:
-            return request, None
-        place = place_of(request, self._primitives)
-        inference = as_inference(request, place, is_stream=is_stream)
-        return (request, place) if inference is None else (inference, None)
 
     async def _serve(self, program: Program, call: Call) -> Relay | Replay:
         """Answer a call. Where an earlier call's error is its answer, that is raised again."""

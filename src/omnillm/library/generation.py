@@ -11,7 +11,7 @@ from omnillm.gateway.case import Case
 from omnillm.gateway.replies.relay import Relay
 from omnillm.library.primitive import Completed
 from omnillm.library.response import GatewayResponse
-from omnillm.library.streams import Stream, completed
+from omnillm.library.streams import Stream, completed, known_of
 from omnillm.model import events
 from omnillm.model.assembly import ResponseAssembler
 from omnillm.model.events import LlmStreamEvent
@@ -42,18 +42,8 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", said: bytes) -> T:
 
 
 def _known(case: Case, response: LlmResponse) -> GatewayResponse:
-    lease = case.last_lease
     fields = {name: getattr(response, name) for name in response.__struct_fields__}
-    fields["usage"] = case.usage
-    return GatewayResponse(
-        **fields,
-        cost_nanousd=case.cost_nanousd,
-        request_id=case.request_id,
-        provider=lease.provider,
-        key=lease.key,
-        attempts=case.attempts,
-        loss_reasons=case.losses,
-    )
+    return GatewayResponse(**(fields | known_of(case)), loss_reasons=case.losses)
 
 
 def read_events(relay: Relay) -> Stream[LlmStreamEvent | Completed]:

@@ -18,7 +18,7 @@ from omnillm.gateway.native.relay import NativeRelay
 from omnillm.library.bodies import asks_for_events, open_body
 from omnillm.library.current_span import current_span
 from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, check_request, ledger_text, unknown_provider
-from omnillm.library.streams import RawEvent, Stream, completed, raw_stream
+from omnillm.library.streams import RawEvent, Stream, completed, known_of, raw_stream
 from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
@@ -68,18 +68,22 @@ def place_of(request: PrimitiveRequest, program: Program) -> Place:
     return Place(provider=name, endpoint=endpoint, path=unquote(url.path), written=url.path, query=without_credentials(joined))
 
 
-def as_inference(request: PrimitiveRequest, place: Place, *, is_stream: bool | None) -> PrimitiveRequest | None:
-    """The request as one for inference, or an endpoint family, where that is what its path asks for.
+def placed(request: PrimitiveRequest, program: Program, *, is_stream: bool | None) -> tuple[PrimitiveRequest, Place | None]:
+    """The request as one for inference, or an endpoint family, if it asks for that; else where it goes.
 
     `is_stream`: what the method that was called returns; None: it is only estimated, and nothing will be read.
     """
+    if not request.path:
+        return request, None
+    place = place_of(request, program)
     found = operation_at(place.endpoint, place.path) if request.method == "POST" else None
     if found is None or found.operation == REALTIME:
-        return None
+        return request, place
     place.endpoint.check_request(request.wire_headers(), found.location)
     if is_stream is not None:
         _check_inference(request, place, found, is_stream=is_stream)
-    return replace(request, protocol=found.protocol, operation=found.operation, model=found.model or request.model, provider=place.provider)
+    model = found.model or request.model
+    return replace(request, protocol=found.protocol, operation=found.operation, model=model, provider=place.provider), None
 
 
 def _check_inference(request: PrimitiveRequest, place: Place, found: OwnPath, *, is_stream: bool) -> None:
@@ -97,7 +101,6 @@ class NativeCalls:
     def __init__(self, program: Program, caller: Caller) -> None:
         self._program = program
         self._caller = caller
-        self._engine, self._lists = program.native_engine, program.native_lists
 
     def asked(self, request: PrimitiveRequest, place: Place) -> PathAsk:
         """Forbidden: the path is in no table."""
@@ -107,9 +110,9 @@ class NativeCalls:
     async def call(self, request: PrimitiveRequest, place: Place) -> PrimitiveReply:
         call, ask = await self._read(request, place, is_stream=False)
         if ask.asked.operation.lists and ask.method == "GET":
-            case, page = await self._lists.serve(call, ask)
+            case, page = await self._program.native_lists.serve(call, ask)
             return read_reply(case, page, headers={"content-type": "application/json"}, model=ask.asked.model)
-        relay = await self._engine.serve(call, ask)
+        relay = await self._program.native_engine.serve(call, ask)
         try:
             body = await self._whole(relay)
         finally:
@@ -121,7 +124,7 @@ class NativeCalls:
     async def stream(self, request: PrimitiveRequest, place: Place) -> NativeRelay:
         """To be closed by whoever reads it."""
         call, ask = await self._read(request, place, is_stream=True)
-        return await self._engine.serve(call, ask)
+        return await self._program.native_engine.serve(call, ask)
 
     async def _whole(self, relay: NativeRelay) -> bytes:
         if relay.whole is not None:
@@ -238,16 +241,4 @@ def visible_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
 
 def read_reply(case: Case, body: bytes, *, headers: Mapping[str, str], status: int = 200, model: str = "") -> PrimitiveReply:
     """`model`: what the call named, where no lease names one."""
-    lease = case.last_lease
-    return PrimitiveReply(
-        status=status,
-        body=body,
-        usage=case.usage,
-        cost_nanousd=case.cost_nanousd,
-        request_id=case.request_id,
-        provider=lease.provider,
-        model=lease.model or model,
-        key=lease.key,
-        attempts=case.attempts,
-        headers=headers,
-    )
+    return PrimitiveReply(status=status, body=body, **known_of(case), model=case.last_lease.model or model, headers=headers)

@@ -9,9 +9,8 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.framing.sse import Frame
-from omnillm.library.response import GatewayResponse
+from omnillm.library.response import GatewayResponse, Priced
 from omnillm.model import events
-from omnillm.money import format_usd
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.usage import Usage
 
@@ -186,7 +185,7 @@ def body_of(request: PrimitiveRequest) -> bytes:
     return request.body
 
 
-class PrimitiveReply(msgspec.Struct, frozen=True, kw_only=True):
+class PrimitiveReply(Priced, msgspec.Struct, frozen=True, kw_only=True):
     """A provider's reply, as it came, and what it cost."""
 
     status: int
@@ -211,11 +210,6 @@ class PrimitiveReply(msgspec.Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """The body as UTF-8."""
         return self.body.decode()
-
-    @property
-    def cost_usd(self) -> str:
-        """Exact decimal USD."""
-        return format_usd(self.cost_nanousd)
 
 
 class StreamFrame(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,7 +239,7 @@ class StreamUsage(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(self.raw_usage)
 
 
-class Completed(events.Completed, frozen=True, kw_only=True, gc=True, tag="completed"):
+class Completed(events.Completed, Priced, frozen=True, kw_only=True, gc=True, tag="completed"):
     """The last event of a stream that ended well, exactly once. A cut stream raises instead. It is an `omnillm.model.Completed`, too."""
 
     usage: Usage
@@ -264,11 +258,6 @@ class Completed(events.Completed, frozen=True, kw_only=True, gc=True, tag="compl
     def text(self) -> str:
         """The text of the whole reply; "" for a raw stream."""
         return "" if self.response is None else self.response.content_text
-
-    @property
-    def cost_usd(self) -> str:
-        """Exact decimal USD."""
-        return format_usd(self.cost_nanousd)
 
 
 ABSENT = msgspec.Raw(b"null")

@@ -1,4 +1,4 @@
-"""`GatewayResponse`: an answer in no provider's words, and what is known of the call."""
+"""`GatewayResponse`: an answer in no provider's words, and what is known of the call. `Priced`: whatever tells what it cost."""
 
 from omnillm.model.response import LlmResponse
 from omnillm.money import format_usd
@@ -6,7 +6,19 @@ from omnillm.protocols.loss import LossReason
 from omnillm.usage import NO_USAGE, Usage
 
 
-class GatewayResponse(LlmResponse, frozen=True, kw_only=True, omit_defaults=True):
+class Priced:
+    """An integer of nano-USD, and the same as text."""
+
+    __slots__ = ()
+    cost_nanousd: int
+
+    @property
+    def cost_usd(self) -> str:
+        """Exact decimal USD."""
+        return format_usd(self.cost_nanousd)
+
+
+class GatewayResponse(LlmResponse, Priced, frozen=True, kw_only=True, omit_defaults=True):
     """A reply, and what the gateway knows of it."""
 
     usage: Usage = NO_USAGE
@@ -21,8 +33,3 @@ class GatewayResponse(LlmResponse, frozen=True, kw_only=True, omit_defaults=True
     """What could not be said in the provider's protocol, or in the canonical model; empty: nothing was lost."""
     is_replay: bool = False
     """The reply of an earlier call with the same idempotency key, whose `request_id` this is. It cost nothing this time."""
-
-    @property
-    def cost_usd(self) -> str:
-        """Exact decimal USD."""
-        return format_usd(self.cost_nanousd)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from omnillm.framing.sse import FrameReader
 from omnillm.gateway.case import Case
@@ -61,17 +61,21 @@ class Stream(Generic[EventT]):
         return event
 
 
-def completed(case: Case) -> Completed:
+def known_of(case: Case) -> dict[str, Any]:
+    """What every reply tells of its call, by the names of its fields."""
     lease = case.last_lease
-    return Completed(
-        usage=case.usage,
-        cost_nanousd=case.cost_nanousd,
-        request_id=case.request_id,
-        attempts=case.attempts,
-        provider=lease.provider,
-        model=lease.model,
-        key=lease.key,
-    )
+    return {
+        "usage": case.usage,
+        "cost_nanousd": case.cost_nanousd,
+        "request_id": case.request_id,
+        "attempts": case.attempts,
+        "provider": lease.provider,
+        "key": lease.key,
+    }
+
+
+def completed(case: Case) -> Completed:
+    return Completed(**known_of(case), model=case.last_lease.model)
 
 
 def raw_stream(
