@@ -269,10 +269,7 @@ class Program:
         self.ended.trace = None if destination is None else self.exporter.add
 
     def interrupt(self) -> None:
-        """Tell what is under way, except live sessions, `shutting_down` where it waits. It settles in the next turns of the loop.
-
-        A start that waits for its ledger gives up.
-        """
+        """Tell what is under way, except live sessions, `shutting_down` where it waits; a start gives up. It settles in the next turns."""
         self._given_up.set()
         self.client.interrupt()
         self.admission.close()

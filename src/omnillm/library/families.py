@@ -132,7 +132,7 @@ def _fields(name: str, value: Any) -> Iterator[Field]:
 
 
 def pieces(relay: Relay) -> Stream[bytes]:
-    return Stream(relay.case, relay.read, lambda piece: (piece,) if piece else ())
+    return Stream(relay, relay.read, lambda piece: (piece,) if piece else ())
 
 
 async def read_reply(relay: Relay, request: ApiRequest) -> ApiReply[Any]:

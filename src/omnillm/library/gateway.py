@@ -74,9 +74,7 @@ class Gateway:
 
     @classmethod
     def from_config(cls, path: str | Path, *, env: Mapping[str, str] | None = None, clock: Clock | None = None) -> Self:
-        """The same configuration file as the server's; its virtual keys are not used, nor its `server` section but for two limits.
-
-        `limits.body` and `limits.buffered` bound plain replies here, too.
+        """From the server's configuration file. Its virtual keys are not used; of its `server` section `limits.body` and `limits.buffered`.
 
         `env` is where `${NAME}` is looked up, by default the process's environment. Raises ConfigError with the place and line.
         """
@@ -88,8 +86,7 @@ class Gateway:
     def _make(self, settings: Settings, clock: Clock | None, primitive: Settings | None = None) -> None:
         self._program = Program(settings, clock=clock)
         self._primitive_settings = primitive
-        self._reloading = asyncio.Lock()
-        """A file that was read later is applied later."""
+        self._reloading = asyncio.Lock()  # what is read later is applied later
         self._lifetime = Lifetime(self._program, self._wire)
 
     def _wire(self) -> None:
@@ -164,9 +161,9 @@ class Gateway:
         stream is not kept: the repetition of one with an `idempotency_key` is a CallerFault 409.
         """
         await self._lifetime.begin()
-        relay = await self._serve_unkept(self._program, self._calls.canonical(request, session, tags, idempotency_key, is_stream=True))
-        with self._lifetime.reading(relay):
-            yield read_events(relay)
+        call = self._calls.canonical(request, session, tags, idempotency_key, is_stream=True)
+        with self._lifetime.reading(read_events(await self._serve_unkept(self._program, call))) as events:
+            yield events
 
     @overload
     async def api_call(self, request: api.EmbeddingRequest, *, session: str = "", tags: str = "") -> ApiReply[api.EmbeddingResponse]: ...
@@ -205,8 +202,8 @@ class Gateway:
         if not families.is_stream(request):
             raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")
         relay = await self._serve_unkept(self._program, self._calls.family(request, session, tags))
-        with self._lifetime.reading(relay):
-            yield families.pieces(relay)
+        with self._lifetime.reading(families.pieces(relay)) as pieces:
+            yield pieces
 
     async def primitive_call(self, request: PrimitiveRequest) -> PrimitiveReply:
         """A raw call in the provider's own words, its reply whole. A request that asks for a stream is refused. Raises OmniError.
@@ -238,12 +235,11 @@ class Gateway:
         check_stream(request, is_stream=True)
         request, place = placed(request, self._primitives, is_stream=True)
         if place is not None:
-            with self._lifetime.reading(await self._lifetime.serving(self._native.stream(request, place))) as native:
-                yield read_native_events(native)
-            return
-        relay = await self._serve_unkept(self._primitives, await self._raw_calls.raw(request, is_stream=True))
-        with self._lifetime.reading(relay):
-            yield read_raw(relay)
+            stream = read_native_events(await self._lifetime.serving(self._native.stream(request, place)))
+        else:
+            stream = read_raw(await self._serve_unkept(self._primitives, await self._raw_calls.raw(request, is_stream=True)))
+        with self._lifetime.reading(stream) as events:
+            yield events
 
     @asynccontextmanager
     async def primitive_realtime(self, request: PrimitiveRequest, *, transport: str = WEBSOCKET) -> AsyncIterator[RealtimeSession]:

@@ -59,4 +59,4 @@ def read_events(relay: Relay) -> Stream[LlmStreamEvent | Completed]:
         if not piece:
             yield replace(completed(relay.case), response=_known(relay.case, assembler.response()))
 
-    return Stream(relay.case, relay.read, decode)
+    return Stream(relay, relay.read, decode)

@@ -230,7 +230,7 @@ def read_native_events(relay: NativeRelay) -> Stream[RawEvent]:
             raise error
         return completed(case)
 
-    return raw_stream(relay.case, read, SseReader() if relay.is_events else EventFrames() if relay.takes_fault else None, end)
+    return raw_stream(relay, read, SseReader() if relay.is_events else EventFrames() if relay.takes_fault else None, end)
 
 
 def visible_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Generic, Self, TypeVar
 
+from omnillm.errors import OmniError
 from omnillm.framing.sse import FrameReader
 from omnillm.gateway.case import Case
+from omnillm.gateway.native.relay import NativeRelay
 from omnillm.gateway.replies.relay import Relay
 from omnillm.library.primitive import BinaryChunk, Completed, StreamFrame, StreamUsage, raw_usage
 
@@ -31,19 +33,31 @@ class OneReader:
 class Stream(Generic[EventT]):
     """An asynchronous iterator. A reading that was cancelled, such as by a timeout for each event, is taken up by the next one."""
 
-    def __init__(self, case: Case, read: Callable[[], Awaitable[bytes]], decode: Callable[[bytes], Iterable[EventT]]) -> None:
+    def __init__(
+        self, relay: Relay | NativeRelay, read: Callable[[], Awaitable[bytes]], decode: Callable[[bytes], Iterable[EventT]]
+    ) -> None:
         """`read` awaits the next piece, b"" after the last; `decode` tells the events of a piece, and of b"" what comes at the end."""
-        self._case = case
+        self._relay = relay
         self._read = read
         self._decode = decode
         self._ready: Iterator[EventT] = iter(())
-        self._is_over = False
+        self._is_over = self._is_closed = False
         self._one_reader = OneReader()
+
+    def close(self) -> None:
+        """Hang up, if it has not ended."""
+        self._is_closed = True
+        self._relay.close()
+
+    def give_up(self, error: OmniError) -> None:
+        self._relay.give_up(error)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> EventT:
+        if self._is_closed and not self._is_over:
+            raise RuntimeError("this stream was left before its end: read it inside its block (async with ... as events)")
         with self._one_reader:
             try:
                 while (event := next(self._ready, None)) is None and not self._is_over:
@@ -54,7 +68,7 @@ class Stream(Generic[EventT]):
                 raise
             except BaseException as error:
                 self._is_over = True
-                self._case.raise_defect(error)
+                self._relay.case.raise_defect(error)
                 raise
         if event is None:
             raise StopAsyncIteration
@@ -79,13 +93,16 @@ def completed(case: Case) -> Completed:
 
 
 def raw_stream(
-    case: Case, read: Callable[[], Awaitable[bytes]], reader: FrameReader | None, end: Callable[[Case], Completed] = completed
+    relay: Relay | NativeRelay,
+    read: Callable[[], Awaitable[bytes]],
+    reader: FrameReader | None,
+    end: Callable[[Case], Completed] = completed,
 ) -> Stream[RawEvent]:
     """All of a raw stream, and what it has cost. `reader`: None where it has no events; `end` raises where it did not end well."""
 
     def decode(piece: bytes) -> Iterator[RawEvent]:
         if not piece:
-            yield end(case)
+            yield end(relay.case)
         elif reader is None:
             yield BinaryChunk(data=piece)
         else:
@@ -95,8 +112,8 @@ def raw_stream(
                 if reported is not None:
                     yield StreamUsage(raw_usage=reported)
 
-    return Stream(case, read, decode)
+    return Stream(relay, read, decode)
 
 
 def read_raw(relay: Relay) -> Stream[RawEvent]:
-    return raw_stream(relay.case, relay.read, None if relay.is_raw or relay.whole is not None else relay.new_reader())
+    return raw_stream(relay, relay.read, None if relay.is_raw or relay.whole is not None else relay.new_reader())
