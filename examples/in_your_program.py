@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import cache
 from multiprocessing import get_context
 from typing import Any
 
@@ -51,9 +52,15 @@ def web_application(url: str) -> Starlette:
     return Starlette(routes=[Route("/word/{topic}", word)], lifespan=lifespan)
 
 
+@cache
+def worker_gateway(url: str) -> SyncGateway:
+    """One for all tasks of a worker process, made after the fork: one for each task would know nothing of the others' limits."""
+    return SyncGateway(lambda: make_gateway(url))
+
+
 def work(url: str, topic: str) -> str:
-    """A worker's task (Celery, a pool of processes): its gateway is made in the worker, after the fork."""
-    return asyncio.run(script(url, topic))
+    """A worker's task (Celery, a pool of processes)."""
+    return worker_gateway(url).call(about(topic)).content_text
 
 
 async def ask_web(app: Starlette, path: str) -> str:

@@ -34,6 +34,7 @@ from omnillm import (
     RerankResponse,
     SpeechRequest,
     SpeechResponse,
+    SyncGateway,
     TranscriptionRequest,
     TranscriptionResponse,
     Usage,
@@ -76,6 +77,14 @@ async def of_families(gateway: Gateway, asked: ApiRequest) -> None:
     assert_type(await gateway.api_call(asked), ApiReply[TranscriptionResponse])
     vectors = (await gateway.api_call(EmbeddingRequest(model="m", inputs=("a",)))).response.vectors
     assert_type(vectors[0], tuple[float, ...])
+
+
+def of_threads(gateway: SyncGateway) -> None:
+    assert_type(gateway.call(REQUEST, tags="team=a"), GatewayResponse)
+    assert_type(gateway.api_call(RerankRequest(model="m", query="a", documents=("b",))), ApiReply[RerankResponse])
+    with gateway.stream(REQUEST) as events:
+        assert_type(next(events), LlmStreamEvent | Completed)
+    gateway.reload()
 
 
 async def of_any_family(gateway: Gateway, asked: EmbeddingRequest | RerankRequest) -> None:

@@ -84,6 +84,8 @@ def test_threads_share_it_and_it_counts_as_ever(provider: FakeProvider) -> None:
         assert gateway.budget_remaining_usd() == Decimal(5) - gateway.budget_used_usd()
         assert [(key.label, key.in_flight) for key in gateway.pool_status()] == [("a", 0)]
         assert Decimal(gateway.estimate(REQUEST).estimated_cost_usd or 0) > 0
+        with pytest.raises(RuntimeError, match="not by from_config"):
+            gateway.reload()
 
 
 def test_errors_are_raised_where_the_call_is(provider: FakeProvider) -> None:
