@@ -74,7 +74,7 @@ class Gateway:
 
     @classmethod
     def from_config(cls, path: str | Path, *, env: Mapping[str, str] | None = None, clock: Clock | None = None) -> Self:
-        """From the server's configuration file. Its virtual keys are not used; of its `server` section `limits.body` and `limits.buffered`.
+        """From the server's file, without its virtual keys; of its `server` section only `limits.body` and `limits.buffered` are used.
 
         `env` is where `${NAME}` is looked up, by default the process's environment. Raises ConfigError with the place and line.
         """
