@@ -523,3 +523,5 @@ def test_who_was_retired_is_forgotten_in_time():
     assert desk.admit(1, caller="key-99", budgets=("key:key-99",)).code == "budget_exceeded"
     desk.ticket(caller="key-100", budgets=("key:key-100",), amount=1)
     assert desk.admit(caller="key-100").code == "requests_limit"
+    desk.controller.retire("one more", "")
+    assert desk.admit(1, budgets=("key:key-100",)).code == "budget_exceeded"

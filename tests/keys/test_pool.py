@@ -143,6 +143,18 @@ def test_a_model_that_fails_more_often_than_not_rests_though_some_of_its_calls_g
     assert desk.is_leasable("a", "good")
 
 
+def test_a_model_that_does_well_again_is_no_witness_against_the_key():
+    """Nor one that nobody has asked for lately: another that fails by then fails alone."""
+    for calls, pause in ((1, 0.0), (0, 31.0)):
+        desk = Desk(key("a"))
+        for verdict, model in [(Verdict.SUCCESS, "good"), (Verdict.LOST, "bad"), *[(Verdict.SUCCESS, "bad")] * calls]:
+            desk.call(verdict, model=model)
+        desk.now += pause
+        desk.call(model="good")
+        desk.call(Verdict.LOST, model="worse")
+        assert desk.pool.keys["a"].breaker.consecutive == 0, pause
+
+
 def test_a_model_that_fails_while_no_other_does_well_trips_the_key():
     """Another did well ten seconds ago: whatever ails the key, it would meet it as well."""
     desk = Desk(key("a"))
@@ -543,7 +555,8 @@ def test_a_changed_secret_in_a_group_leaves_the_groups_cooldown():
     assert not desk.is_leasable("a")
 
 
-def test_a_removed_key_takes_no_more_calls_and_is_forgotten_at_its_last_release():
+@in_turn("verdict", [Verdict.SUCCESS, Verdict.KEY_DEAD])
+def test_a_removed_key_takes_no_more_calls_and_is_forgotten_at_its_last_release(verdict):
     """What it has under way ends as it would."""
     desk = Desk(key("a"), key("b"))
     grants = [desk.lease(pinned="a"), desk.lease(pinned="a")]
@@ -551,7 +564,7 @@ def test_a_removed_key_takes_no_more_calls_and_is_forgotten_at_its_last_release(
     assert {desk.lease().key.label for _ in range(20)} == {"b"}
     assert desk.lease(pinned="a") is None
     assert [each.label for each in desk.pool.removed] == ["a"]
-    desk.end(grants[0], Verdict.KEY_DEAD)
+    desk.end(grants[0], verdict)
     assert [each.label for each in desk.pool.removed] == ["a"]
     desk.end(grants[1])
     assert desk.pool.removed == []

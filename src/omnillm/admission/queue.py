@@ -21,7 +21,7 @@ from omnillm.keys.terms import Need
 
 QuestionT = TypeVar("QuestionT", bound=Ask | Need)
 AnswerT = TypeVar("AnswerT", bound=Ticket | Lease)
-PLACE = attrgetter("place")
+GIVEN = attrgetter("given")
 Lane = tuple[Hashable, ...]
 """What a call waits for. For money: the names of its budgets."""
 
@@ -43,12 +43,12 @@ class Waiter(Generic[QuestionT]):
 class Line(Generic[QuestionT]):
     """The waiters of one caller."""
 
-    __slots__ = ("lanes", "place")
+    __slots__ = ("given", "lanes")
 
     def __init__(self) -> None:
         self.lanes: dict[Lane, deque[Waiter[QuestionT]]] = {}
-        self.place = (0, 0)
-        """How much it was given (tokens or nano-USD), and its turn number when it came or was last served. The smallest is next."""
+        self.given = 0
+        """Tokens or nano-USD. The line that was given least is next."""
 
 
 class Queue(Generic[QuestionT, AnswerT]):
@@ -85,7 +85,6 @@ class Queue(Generic[QuestionT, AnswerT]):
         """How much callers who no longer wait were given. It is kept until nobody waits."""
         self._level = 0
         """How much the line that was served last had been given before that."""
-        self._turn = 0
         self._sizes: dict[Lane, list[int]] = {}
         """By lane: the sizes of the questions that stand first in it, one for each line; sorted."""
         self._is_stirred = False
@@ -211,19 +210,17 @@ class Queue(Generic[QuestionT, AnswerT]):
             return None
         if not isinstance(answer, Refusal):
             line = self._lines[waiter.caller]
-            given, _ = line.place
-            self._level = max(self._level, given)
+            self._level = max(self._level, line.given)
             self._order.remove(line)
-            self._stand(line, given + max(1, waiter.size))
+            self._stand(line, line.given + max(1, waiter.size))
             line.lanes[waiter.lane] = line.lanes.pop(waiter.lane)  # the line's other lanes are next
         self._take_out(waiter)
         return answer
 
     def _stand(self, line: Line[QuestionT], given: int) -> None:
         """Put a line in its place: behind those that were given as much."""
-        self._turn += 1
-        line.place = given, self._turn
-        insort(self._order, line, key=PLACE)
+        line.given = given
+        insort(self._order, line, key=GIVEN)
 
     def _take_out(self, waiter: Waiter[QuestionT]) -> bool:
         """Remove it, and give up the room that was kept for it. True: the one behind it in its lane comes forward."""
@@ -244,7 +241,7 @@ class Queue(Generic[QuestionT, AnswerT]):
         if not line.lanes:
             del self._lines[waiter.caller]
             self._order.remove(line)
-            self._left_off[waiter.caller], _ = line.place
+            self._left_off[waiter.caller] = line.given
         if not self.waiters:
             self._left_off.clear()
         return False

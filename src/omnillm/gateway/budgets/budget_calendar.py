@@ -63,7 +63,6 @@ class BudgetCalendar:
 
     def load(self, balances: Iterable[Balance], wall: float, now: float) -> None:
         """Begin, with what the ledger says was settled in each period. `wall`, here and below: Unix seconds; `now`: monotonic ones."""
-        self._settled = {}
         for balance in balances:
             self._settled.setdefault(balance.budget, {})[balance.period] = balance.settled_nanousd
         self.roll(wall, now)
