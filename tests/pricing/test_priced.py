@@ -225,14 +225,28 @@ def test_a_translated_call_is_bounded_by_the_longest_answer_that_a_target_is_ask
     for targets in ((MESSAGES, RESPONSES), (RESPONSES, MESSAGES)):
         assert quoted(CHAT, targets=targets, max_tokens=5)[1].output_bound == 16
         assert quoted(CHAT, targets=targets, max_tokens=None)[1].uncapped_choices == 1
+        assert quoted(CHAT, targets=targets, max_tokens=None, budgets=())[1].uncapped_choices == 0
+    for targets in ((MESSAGES, CHAT), (CHAT, MESSAGES)):
+        assert quoted(CHAT, targets=targets, n=2)[1].choices == 2
+
+
+def test_a_call_without_a_cap_is_reserved_for_by_the_longest_answer_of_its_model():
+    """Where that is known; a cap of its own holds."""
+    for extra, longest in (({"max_tokens": None}, ENTRY.max_output), ({"max_tokens": 5}, 5)):
+        _, quote = quoted(CHAT, **extra)
+        assert quote.amount_nanousd == bound(quote.prompt_bound, longest, quote.price(("p", "m")))
 
 
 @in_turn("targets", [(RESPONSES, MESSAGES), (MESSAGES, RESPONSES)])
 def test_the_clients_own_words_are_capped_beside_a_translation(targets):
-    """Each target is told how often it may call tools, in the words that it is sent."""
-    quote = quoted(RESPONSES, targets=targets, tools=[{"type": "web_search"}])[1]
+    """Each target is told how often it may call tools, in the words that it is sent; what it is not sent it cannot call."""
+    entry, tools = msgspec.structs.replace(ENTRY, tools={}, tool_call=9_000_000), [{"type": "web_search"}, {"type": "file_search"}]
+    quote = quoted(RESPONSES, targets=targets, entry=entry, tools=tools)[1]
     assert {name: bytes(raw) for name, raw in quote.tool_caps.items()} == {"max_tool_calls": b"4"}
     assert {extras.units.tool_calls for extras in quote.extras.values()} == {4}
+    own, other = (("pq"[targets.index(protocol)], "m") for protocol in (RESPONSES, MESSAGES))
+    assert (quote.extras[own].terms.tools, quote.extras[other].terms.tools) == (("file_search", "web_search"), ("web_search",))
+    assert [quote.bounds(target, quote.price(target))[1] for target in (own, other)] == [10, 10 * ANTHROPIC_TURNS]
 
 
 @in_turn(("protocol", "extra", "named"), UNBOUNDED)
@@ -266,16 +280,16 @@ def test_a_budgeted_call_that_caps_no_tool_is_capped(protocol, extra, sent):
     assert {name: msgspec.json.decode(raw) for name, raw in quote.tool_caps.items()} == sent
     stated = quoted(protocol, entry=msgspec.structs.replace(ENTRY, tools={}, tool_call=9_000_000), **(extra | sent))[1]
     assert quote.amount_nanousd == stated.amount_nanousd > 0
-    assert stated.tool_caps is None
-    assert quoted(protocol, budgets=(), **extra)[1].tool_caps is None
+    assert stated.tool_caps == quoted(protocol, budgets=(), **extra)[1].tool_caps == {}
 
 
 def test_a_bound_that_the_provider_does_not_heed_is_none():
     """xAI and DeepSeek search as often as they like; whoever has no budget may let them."""
     asked = {"tools": [{"type": "web_search"}], "max_tool_calls": 4}
     heedless = msgspec.structs.replace(ENTRY, uncapped=True)
-    with pytest.raises(BadRequest, match="no upper bound: tools"):
-        quoted(RESPONSES, entry=heedless, **asked)
+    for call in (asked, asked | {"max_tool_calls": 0}, {"prompt": {"id": "kept"}, "max_tool_calls": 4}):
+        with pytest.raises(BadRequest, match="no upper bound: tools"):
+            quoted(RESPONSES, entry=heedless, **call)
     assert quoted(RESPONSES, entry=heedless, tools=[{"type": "function", "name": "f"}])
     assert quoted(RESPONSES, entry=heedless, budgets=(), **asked)
     assert quoted(RESPONSES, **asked)
@@ -286,7 +300,8 @@ def test_a_model_that_is_several_has_no_bound():
     crew = msgspec.structs.replace(ENTRY, unbounded=True)
     with pytest.raises(BadRequest, match="no upper bound: the model"):
         quoted(CHAT, entry=crew)
-    assert quoted(CHAT, entry=crew, budgets=())[1].amount_nanousd == 0
+    for unknown in ("refuse_if_budgeted", "refuse"):
+        assert quoted(CHAT, entry=crew, budgets=(), unknown=unknown)[1].amount_nanousd == 0
 
 
 def test_a_long_prompt_is_quoted_by_all_of_it():
@@ -329,6 +344,18 @@ def test_who_refuses_every_unknown_price_refuses_it_to_callers_without_a_budget(
     quote, targets = quoter_of("refuse", m=ENTRY).quote(call, plan_of(CHAT, "unknown", "m"))
     assert (quote.amount_nanousd, targets) == (0, (("p", "m"),))
     assert quoter_of(m=ENTRY).quote(call, plan_of(CHAT, "unknown"))[1] == (("p", "unknown"),)
+    assert quoter_of("allow").quote(call_of(CHAT), plan_of(CHAT, "unknown"))[1] == (("p", "unknown"),)
+
+
+def test_a_model_costs_what_it_does_where_its_provider_runs_it():
+    """Unless the call says where it must run, or that place has no price of its own."""
+    entry = msgspec.structs.replace(ENTRY, uplifts={"us": 1100, "eu": 1200})
+    catalog = Catalog({"p/m": entry, "q/m": entry}, lambda: b'{"version":"1","date":"1","source":"s","models":{},"aliases":{}}')
+    prices = PriceBook(catalog, {"p": "k", "q": "k"}, {"p": "us", "q": "nowhere"})
+    asked = [("p", ""), ("p", "eu"), ("p", "us"), ("q", ""), ("q", "us")]
+    found = [prices.find((provider, "m"), Terms(place=place)) for provider, place in asked]
+    assert [price.input for price in found] == [1_100_000, 1_200_000, 1_100_000, 1_000_000, 1_100_000]
+    assert prices.find(("p", "m"), Terms(place="nowhere")) is None
 
 
 def test_a_price_that_was_announced_is_reserved_from_its_day_on():
