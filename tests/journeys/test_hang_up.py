@@ -157,7 +157,7 @@ async def test_in_the_middle_of_a_stream(gateway: Running, fake: FakeProvider, d
 @pytest.mark.parametrize("events", [0, 1], ids=["before a word", "after a word"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_while_the_model_thinks_unseen(serve: Serve, dialect: str, events: int) -> None:
-    """2,000 tokens of thoughts in four seconds, of which nothing was shown: the provider bills them, and the ledger is not below it."""
+    """2,000 tokens of thoughts in four seconds, of which nothing was shown: the provider bills them, and the ledger neither less nor all of the cap."""
     clock, thinker = ManualClock(), Behaviour(reasoning_tokens=2000)
     async with FakeProvider(keys={"sk-a": thinker}, prices=PRICES, clock=SystemClock(), billing_lag_tokens=LAG_TOKENS) as fake:
         gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}), clock=clock)
@@ -176,7 +176,7 @@ async def test_while_the_model_thinks_unseen(serve: Serve, dialect: str, events:
         request, [attempt] = await gateway.last()
         assert (request.status, attempt.verdict, attempt.is_estimated, reserved) == (499, "aborted", True, 0)
         assert fake.invoice.lines[0].usage.reasoning == 2000
-        assert ledger == settled >= fake.invoice.total_nanousd
+        assert fake.invoice.total_nanousd <= ledger == settled < 10 * fake.invoice.total_nanousd
 
 
 @pytest.mark.parametrize(

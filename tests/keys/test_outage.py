@@ -78,6 +78,19 @@ def test_what_was_long_ago_does_not_count():
     assert state(desk) is OPEN
 
 
+def test_what_took_long_is_an_answer_of_when_it_came():
+    """Two keys that answered in the previous ten seconds stand against the two that fail now, whenever they were asked."""
+    desk = Desk(*KEYS)
+    slow = [desk.lease(pinned=label) for label in "cd"]
+    desk.now += 10.0
+    for grant in slow:
+        desk.end(grant)
+    desk.now += 10.0
+    for label in "ab":
+        desk.call(Verdict.LOST, on=label)
+    assert state(desk) is CLOSED
+
+
 def test_a_key_counts_once_by_its_latest_answer():
     """Failed and then well is well."""
     desk = Desk(*KEYS)

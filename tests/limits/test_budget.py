@@ -33,9 +33,11 @@ def test_money_that_only_open_calls_hold_may_come_back():
 
 
 def test_a_soft_budget_never_refuses():
-    """It counts, and somebody else warns."""
+    """It counts, and somebody else warns; only what no ledger could add up is refused."""
     period = budget(is_hard=False, settled=500).current
     assert (period.has_room(10**12), period.is_spent(10**12)) == (True, False)
+    almost = budget(is_hard=False, settled=MOST_COUNTED - 1).current
+    assert (almost.is_spent(1), almost.is_spent(2)) == (False, True)
 
 
 def test_settling_replaces_what_was_reserved():

@@ -288,8 +288,9 @@ def test_a_bound_that_the_provider_does_not_heed_is_none():
     asked = {"tools": [{"type": "web_search"}], "max_tool_calls": 4}
     heedless = msgspec.structs.replace(ENTRY, uncapped=True)
     for call in (asked, asked | {"max_tool_calls": 0}, {"prompt": {"id": "kept"}, "max_tool_calls": 4}):
-        with pytest.raises(BadRequest, match="no upper bound: tools"):
-            quoted(RESPONSES, entry=heedless, **call)
+        for entry in (heedless, msgspec.structs.replace(heedless, max_output=0)):
+            with pytest.raises(BadRequest, match="no upper bound: tools"):
+                quoted(RESPONSES, entry=entry, **call)
     assert quoted(RESPONSES, entry=heedless, tools=[{"type": "function", "name": "f"}])
     assert quoted(RESPONSES, entry=heedless, budgets=(), **asked)
     assert quoted(RESPONSES, **asked)

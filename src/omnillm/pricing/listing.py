@@ -77,7 +77,7 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
 
     def price(self, terms: Terms, version: str, *, is_folded: bool = False) -> Price | None:
         """The price under these terms; None: it is not known. `is_folded`: for usage that does not tell image tokens apart (`_folded`)."""
-        tier = self.tiers.get(terms.tier) if terms.tier else None
+        tier = self.tiers.get(terms.tier)
         uplift = self.uplifts.get(terms.place) if terms.place else THOUSAND
         fee = self._fee(terms.tools)
         if uplift is None or fee is None or (terms.tier and tier is None and terms.tier not in NEVER_DEARER):

@@ -85,7 +85,7 @@ class Quoter:
             estimate, prompt_bound, peek = weigh_all(sent or [call])
             extras = extras_of(plan.targets, sent)
         caps: Members = {}
-        if extras and budgets and not call.protocol.family:
+        if extras and budgets:
             extras, caps = self._with_capped_tools(call, plan, bridge)
         cap = peek.output_cap
         output = (cap or self._default_output_tokens) * peek.n
