@@ -9,6 +9,7 @@ from tests.in_turn import in_turn
 from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridges.bridge import Bridges
 from omnillm.gateway.call import Call, Caller
+from omnillm.gateway.quotes import price_book
 from omnillm.gateway.quotes.extras import Extras
 from omnillm.gateway.quotes.price_book import NO_PRICES, PriceBook
 from omnillm.gateway.quotes.quote import Quote
@@ -357,6 +358,16 @@ def test_a_model_costs_what_it_does_where_its_provider_runs_it():
     found = [prices.find((provider, "m"), Terms(place=place)) for provider, place in asked]
     assert [price.input for price in found] == [1_100_000, 1_200_000, 1_100_000, 1_000_000, 1_100_000]
     assert prices.find(("p", "m"), Terms(place="nowhere")) is None
+
+
+def test_names_and_terms_of_strangers_fill_no_price_book(monkeypatch):
+    """Terms that no list prices are of any length; names are bounded in number, and looked up each time beyond it."""
+    monkeypatch.setattr(price_book, "MOST_KEPT", 2)
+    prices = quoter_of(m=ENTRY).prices
+    assert prices.find(("p", "m"), Terms(tier="made up")) is None
+    for model in ("m", "a", "b", "m"):
+        assert (prices.find(("p", model)) is None) is (model != "m")
+    assert [*prices._found] == [("p", "m"), ("p", "a")]
 
 
 def test_a_price_that_was_announced_is_reserved_from_its_day_on():
