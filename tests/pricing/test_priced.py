@@ -232,10 +232,13 @@ def test_a_translated_call_is_bounded_by_the_longest_answer_that_a_target_is_ask
 
 
 def test_a_call_without_a_cap_is_reserved_for_by_the_longest_answer_of_its_model():
-    """Where that is known; a cap of its own holds."""
+    """Where that is known; a cap of its own holds. One is sent where it is not known of a single target."""
     for extra, longest in (({"max_tokens": None}, ENTRY.max_output), ({"max_tokens": 5}, 5)):
         _, quote = quoted(CHAT, **extra)
         assert quote.amount_nanousd == bound(quote.prompt_bound, longest, quote.price(("p", "m")))
+    quoter = quoter_of(m=ENTRY, endless=msgspec.structs.replace(ENTRY, max_output=0))
+    for models, cap in ((("m",), None), (("m", "endless"), 50), (("endless", "m"), 50)):
+        assert quoter.quote(call_of(CHAT, max_tokens=None), plan_of(CHAT, *models))[0].injected_cap == cap
 
 
 @in_turn("targets", [(RESPONSES, MESSAGES), (MESSAGES, RESPONSES)])

@@ -18,8 +18,7 @@ BOUND = ";bound="
 TOLD = f"{BOUND}told+"
 
 _LAST_FOLDED = "2026-11-28"
-"""The last list by which image tokens were charged together with text, at the dearer rate of the two."""
-_CONFIGURED = "configured-"
+"""The last list by which image tokens were charged together with text, at the dearer rate of the two. (Configured figures sort behind.)"""
 
 ListingOf = Callable[[str, str, str], Listing | None]
 """(figures, section or provider, model) -> the entry."""
@@ -85,7 +84,7 @@ class Reference:
         if not slash:
             raise ValueError(f"not the version of a price: {version!r}")
         listing = self._find(figures, section, model)
-        is_folded = figures <= _LAST_FOLDED and not figures.startswith(_CONFIGURED)
+        is_folded = figures <= _LAST_FOLDED
         price = None if listing is None else listing.price(Terms.parse(terms), "", is_folded=is_folded)
         if price is None:
             raise LookupError(f"no such figures: {version!r}")
