@@ -515,8 +515,9 @@ async def test_connections_are_capped_where_configured(wire, read_one):
     await (await client.send(wire.ask(origin))).read_all(100)
 
 
-async def test_closed_client_fails_what_is_open_and_sends_no_more(wire, replies):
-    """Idle connections are closed, running exchanges fail, new calls are not sent; no provider is blamed for it."""
+async def test_closed_client_fails_what_is_open_and_sends_no_more(wire, replies, monkeypatch):
+    """Idle connections are closed, running exchanges fail, new calls are not sent; no provider is blamed for it, and no farewell missed."""
+    monkeypatch.setattr("omnillm.transport.client.FAREWELL_S", 3600.0)
     origin = await wire.serve(replies(HELLO))
     stuck = await wire.serve(replies(b""))
     client = wire.client()

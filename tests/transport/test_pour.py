@@ -150,12 +150,13 @@ async def test_silence_is_counted_from_the_last_piece(stream, wire):
     for _ in range(3):
         wire.pass_time(29)
         await stream.say(b"3\r\none\r\n")
-    wire.pass_time(29)
+    wire.clock.advance(29)  # no sweep may move the deadline that was left behind
     await wire.settle()
     assert not pouring.done()
     pouring.cancel()
     await asyncio.wait([pouring])
     reading = asyncio.create_task(stream.exchange.read())
+    wire.pass_time(0)
     await wire.settle()
     assert not reading.done()
     wire.pass_time(1)
@@ -191,6 +192,7 @@ async def test_the_time_in_which_nobody_read_is_no_silence(wire, read_one):
     await wire.until(lambda: exchange._connection._is_paused)
     wire.pass_time(100)
     assert len(await exchange.read()) == 200
+    assert exchange._connection.due == wire.clock.now() + 30  # it may be silent from now on, too
     pouring = asyncio.create_task(exchange.pour(bool))
     await wire.settle()
     pouring.cancel()

@@ -240,7 +240,6 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         # TLS that ends without its own farewell comes here without an eof_received.
         self._end(exc)
-        self._sending.drop()
         self._owner.leave(self)
         self._wake()
 
