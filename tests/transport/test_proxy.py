@@ -140,21 +140,21 @@ async def test_tunnel_to_the_wrong_host_is_not_sent(wire, replies, trusting, ide
 
 
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "told"),
     [
-        b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
-        b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 5\r\n\r\nhello",
-        b"HTTP/1.1 200 OK\r\n\r\nsurplus",
-        b"garbage",
-        b"",
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n", "answered 407"),
+        (b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 5\r\n\r\nhello", "answered 502"),
+        (b"HTTP/1.1 200 OK\r\n\r\nsurplus", "answered 200"),
+        (b"garbage", "closed the connection"),
+        (b"", "closed the connection"),
     ],
 )
-async def test_refused_tunnel_is_not_sent(wire, trusting, tunnel, reply):
+async def test_refused_tunnel_is_not_sent(wire, trusting, tunnel, reply, told):
     """Whatever the proxy says instead, or smuggles in before TLS."""
     tunnel.reply = reply
     proxy = await wire.serve(tunnel)
     client = wire.client(tls=trusting, proxies=through(proxy))
-    with pytest.raises(NotSent):
+    with pytest.raises(NotSent, match=f"the proxy {told}"):
         await client.send(wire.ask(Origin("https", "localhost", 1)))
 
 

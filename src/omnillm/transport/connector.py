@@ -167,6 +167,6 @@ class Connector:
 def _check_tunnel(tunnel: Connection) -> None:
     """NotSent: the proxy refused."""
     reader = tunnel.reader
-    if not reader.has_head or reader.status // 100 != 2 or reader.has_surplus:
+    if reader.status // 100 != 2 or reader.has_surplus:
         status = f"the proxy answered {reader.status}" if reader.has_head else "the proxy closed the connection"
         raise NotSent(f"No tunnel to the provider: {status}.") from tunnel.fault
