@@ -357,6 +357,17 @@ async def test_stream_that_fails_ends_with_an_exception(talk: Do, fake: FakeProv
         assert ledger >= fake.invoice.total_nanousd
 
 
+async def test_stream_that_fails_before_its_first_message_is_refused(talk: Do, fake: FakeProvider) -> None:
+    """As nothing was streamed, it is an error like any other, although messages of such a stream could tell one."""
+    bedrock = await talk(edit=soft)
+    method, _, asked = STREAMS["llama"]
+    fake.enqueue(replace(Fault.cut(after_events=0), delay_s=0))
+    code, status, _ = await bedrock.refused(method, **asked)
+    assert (code, status) == ("InternalServerException", 502)
+    request, [attempt] = await bedrock.gateway.last()
+    assert (request.outcome, attempt.verdict) == ("upstream_lost", "lost")
+
+
 @pytest.mark.parametrize("kind", STREAMS)
 async def test_hang_up_in_mid_stream_releases_everything(talk: Do, fake: FakeProvider, kind: str) -> None:
     """The provider notices, nothing stays held, and the row says who left."""
