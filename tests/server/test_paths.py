@@ -1,6 +1,6 @@
 """Which path speaks which protocol, and who may ask it: no path without a policy."""
 
-from itertools import product
+from itertools import count, product
 
 import pytest
 from starlette.routing import Route as Page
@@ -19,7 +19,7 @@ from omnillm.server.inference import read_call
 from omnillm.server.operations.app import build_operations
 from omnillm.server.operations.instruments import Instruments
 from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, provider_route, without_prefix
-from omnillm.server.uploads import Uploads
+from omnillm.server.uploads import MOST, Upload, Uploads
 from omnillm.server.wiring import Wiring
 from omnillm.testing import ManualClock
 
@@ -63,6 +63,18 @@ def test_every_page_of_the_operations_has_a_policy(page: Page) -> None:
             app().open(request(method, path, authorization=f"Bearer {VIRTUAL.decode()}"))
         assert refused.value.status == 403
         assert app().open(request(method, path, authorization=f"Bearer {ADMIN.decode()}")).caller is None
+
+
+def test_who_goes_on_with_an_upload_is_asked_for_its_token_before_anything_else() -> None:
+    """Anybody may ask, so no more is read of a query than of one that bears a key; the oldest of too many uploads is forgotten."""
+    tokens = map(str, count())
+    uploads = Uploads(lambda: next(tokens))
+    upload = Upload.of("https://host/upload/v1beta/files?upload_id=theirs", provider="gemini", key="a", holder=b"")
+    assert upload is not None
+    assert [uploads.add(upload) for _ in range(MOST + 1)][-1] == str(MOST)
+    assert uploads.find(f"upload_id={MOST}") is uploads.find("a=b&" * 99 + "upload_id=1") is upload
+    for query in ("upload_id=0", "upload_id=theirs", "upload_id=", "", "a=b&" * 100 + "upload_id=1"):
+        assert uploads.find(query) is None
 
 
 @in_turn("path", [*ROUTES, *SESSIONS, "/v1beta/models/x:generateContent", "/v1/models", "/v1beta/models/x", "/v1/models/a/b"])

@@ -21,15 +21,15 @@ def presented_secret(headers: Mapping[bytes, bytes], query: str) -> bytes:
     for name in _HEADERS:
         if name in headers:
             return headers[name]
-    return _secret_in(query) if "key=" in query else b""
+    return parameter(query, "key").encode() if "key=" in query else b""
 
 
-def _secret_in(query: str) -> bytes:
-    """b"" too where there are more parameters than any client sends: anybody may ask, and reading a thousand takes a millisecond."""
+def parameter(query: str, name: str) -> str:
+    """Of a query. "" also where it has more than any client sends: anybody may ask, and reading a thousand takes a millisecond."""
     try:
-        return parse_qs(query, max_num_fields=MOST_PARAMETERS).get("key", [""])[0].encode()
+        return parse_qs(query, max_num_fields=MOST_PARAMETERS).get(name, [""])[0]
     except ValueError:
-        return b""
+        return ""
 
 
 class Authenticator:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
 from omnillm.providers.paths import UPLOADS
+from omnillm.server.authenticate import parameter
 
 MOST: Final = 4096
 """Uploads under way; the oldest is forgotten."""
@@ -49,5 +50,4 @@ class Uploads:
         return token
 
     def find(self, query: str) -> Upload | None:
-        found = parse_qs(query).get("upload_id")
-        return self._by_token.get(found[0]) if found else None
+        return self._by_token.get(parameter(query, "upload_id"))
