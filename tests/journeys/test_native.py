@@ -870,9 +870,11 @@ async def test_who_asks_for_what_is_gone_keeps_nobody_from_the_key(fake: FakePro
 async def test_a_list_does_not_go_on_from_what_another_made(fake: FakeProvider, gateway: Running) -> None:
     """Nor tell that it is there."""
     made = (await upload(gateway)).json["id"]
-    replies = [await ask(gateway, "GET", f"{FILE}?after={name}", key=DORA) for name in (made, "file-of-nobody")]
-    assert [reply.status for reply in replies] == [400, 400]
+    paths = [*(f"{FILE}?after={name}" for name in (made, "file-of-nobody")), "/providers/gemini/v1beta/files?pageToken=t"]
+    replies = [await ask(gateway, "GET", path, key=DORA) for path in paths]
+    assert [reply.status for reply in replies] == [400, 400, 400]
     assert replies[0].error["message"] == replies[1].error["message"]
+    assert len(fake.log) == 1
 
 
 async def test_what_is_uploaded_names_nothing(fake: FakeProvider, gateway: Running) -> None:

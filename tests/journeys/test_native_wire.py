@@ -145,8 +145,10 @@ async def test_what_lies_elsewhere_is_the_clients_to_fetch(ask: Asking, host: Ho
     told = await ask("GET", path, reply("302 Found", location="https://store.example/v_1?signature=abc"))
     assert (told.status, len(host.heard)) == (302, 1)
     assert told.headers.get("location") == ("https://store.example/v_1?signature=abc" if provider == "openai" else None)
-    posted = await ask("POST", path, reply("307 Elsewhere", location="/v1/videos/v_2/content"))
-    assert (posted.status, "location" in posted.headers, len(host.heard)) == (307, False, 2)
+    own = re.search(rb"host: (\S+)", host.heard[0])[1].decode()
+    for number, place in enumerate(("/v1/videos/v_2/content", f"http://{own}/v1/videos/v_2/content"), 2):
+        posted = await ask("POST", path, reply("307 Elsewhere", location=place))
+        assert (posted.status, "location" in posted.headers, len(host.heard)) == (307, False, number)
 
 
 async def test_a_path_goes_on_as_it_was_spelt(ask: Asking, host: Host) -> None:
@@ -231,6 +233,12 @@ async def test_a_list_of_others_comes_to_an_end(ask: Asking, host: Host) -> None
     told = await ask("GET", FILES, json_of(b'{"data": [{"id": "file-another"}], "has_more": true}'))
     assert (told.status, told.error["code"]) == (502, "upstream_too_large")
     assert len(host.heard) == MOST_PAGES + 2
+
+
+async def test_a_list_that_is_told_by_tokens_goes_on_by_them(ask: Asking, host: Host) -> None:
+    """Each at the key that gave it, and at the next key from the beginning."""
+    assert (await ask("GET", GEMINIS, json_of(b'{"nextPageToken": "a/1"}'), json_of(b'{"files": []}'))).json == {"files": []}
+    assert host.lines == [f"GET /v1beta/files?pageSize=100{told}" for told in ("", "&pageToken=a%2F1", "")]
 
 
 @pytest.mark.parametrize("url", ["https://elsewhere.example/v1beta/files/x", "https://[/upload/x", "/upload/\xe9"])

@@ -171,15 +171,15 @@ class NativeLists:
             is_own = not caller if binding is None else (binding.caller, binding.key) == (caller, label)
             if is_own:
                 if caller:
-                    await self._bind_results(case, ask, entry, label)
+                    await self._bind_results(case, ask, entry)
                 yield raw, entry
 
-    async def _bind_results(self, case: Case, ask: NativeAsk, entry: object, label: str) -> None:
+    async def _bind_results(self, case: Case, ask: NativeAsk, entry: object) -> None:
         """Bind a batch's result files to its owner, also where a list tells of them."""
-        attempt, member = case.last_lease, id_member(ask.endpoint)
-        fresh = [bound for bound in made(ask.asked.operation, entry, member) if await self._bindings.owner(bound) is None]
-        if fresh and attempt.key == label:
-            case.bind(attempt, tuple(fresh))
+        told = made(ask.asked.operation, entry, id_member(ask.endpoint))
+        fresh = [bound for bound in told if await self._bindings.owner(bound) is None]
+        if fresh:
+            case.bind(case.last_lease, tuple(fresh))
 
 
 def _parameter(ask: NativeAsk, name: str) -> str:
