@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_LATER_STEPS, SqlSuite, media_call, until
+from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_LATER_STEPS, SqlSuite, media_call, of_caller, until
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
-from omnillm.stores import writer
+from omnillm.stores import reports, writer
 from omnillm.stores.book import Book
 from omnillm.stores.sqlite.database import SqliteDatabase, check_version, reading
 from omnillm.stores.sqlite.file_lock import lock
@@ -282,6 +282,22 @@ async def test_an_end_reads_no_more_than_it_left_open(tmp_path):
     await store.aclose()
     looked_up = [statement.partition(" WHERE ")[2] for statement in said if "FROM entries" in statement]
     assert looked_up == [f"request_id = '{request_id(2)}'"]
+
+
+async def test_a_report_reads_what_waits_to_be_folded_without_the_databases_json(tmp_path):
+    """Of 100,000 lines it would be busy for more than a second; what it does itself does not grow with them."""
+    store = make(tmp_path, durability="relaxed")
+    await store.open()
+    steps = []
+    for number in range(2):
+        await post_all(store, *(of_caller(number * 40 + each, f"team-{each}") for each in range(40)))
+        with store._database.reading() as connection:
+            asked = []
+            connection.set_progress_handler(lambda asked=asked: asked.append(1), 1)
+            assert len(reports.usage(connection, group_by="virtual_key", since_day="", until_day="")) == 40
+            steps.append(len(asked))
+    assert steps[1] - steps[0] < 40, steps
+    await store.aclose()
 
 
 async def test_who_waits_for_old_rows_to_go_is_told_when_the_store_ends_without(tmp_path):

@@ -4,6 +4,7 @@ from omnillm.records import BATCH_BILL, EVERY_REQUEST, AttemptRow, Binding, Entr
 from omnillm.stores.connection import Connection
 from omnillm.stores.daily import COUNT_COLUMNS, Sums, counts_of, rest_of, usage_row, usage_rows
 from omnillm.stores.grouping import Grouping, tag_value
+from omnillm.stores.rollup import waiting
 from omnillm.stores.tables import ATTEMPTS, BINDINGS, ENTRIES, REQUESTS
 
 LAST_DAY = "9999-12-31"
@@ -21,7 +22,7 @@ SUMS = ", ".join(f"CAST(coalesce(sum({column}), 0) AS bigint)" for column in COU
 
 def usage(connection: Connection, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
     grouping, days = Grouping.parse(group_by), (since_day, until_day or LAST_DAY)
-    totals = _usage(connection, "daily_lines", grouping.columns, days)
+    totals = _totals(connection, grouping.columns, days)
     if not grouping.tag:
         return totals
     tagged = Sums[tuple[str, ...]]()
@@ -30,6 +31,19 @@ def usage(connection: Connection, *, group_by: str, since_day: str, until_day: s
         if (value := tag_value(tags, grouping.tag)) is not None:
             tagged.add((*groups, value), counts_of(row))
     return rest_of(totals, usage_rows(tagged))
+
+
+def _totals(connection: Connection, columns: tuple[str, ...], days: tuple[str, str]) -> list[UsageRow]:
+    """As the view `daily_lines` has them: what is folded, and what waits for it."""
+    sums = Sums[tuple[str, ...]]()
+    for row in _usage(connection, "daily", columns, days):
+        sums.add(row.groups, counts_of(row))
+    for (day, caller, model, provider, key), counts in waiting(connection):
+        if days[0] <= day <= days[1]:
+            named = {"day": day, "virtual_key": caller, "model": model, "provider": provider}
+            named["provider_key"] = f"{provider}/{key}" if provider or key else ""
+            sums.add(tuple([named[column] for column in columns]), counts)
+    return usage_rows(sums)
 
 
 def _usage(connection: Connection, table: str, columns: tuple[str, ...], days: tuple[str, str]) -> list[UsageRow]:

@@ -7,6 +7,7 @@ negated, to `unfolded`; with the last piece all that has waited is deleted.
 """
 
 import logging
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import Final
 
@@ -93,9 +94,8 @@ class RollUp:
     def _learn(self, connection: Connection) -> None:
         """Read what waits, also from an earlier run, and make it one row."""
         sums = Sums[Key]()
-        for (text,) in connection.execute("SELECT lines FROM unfolded").fetchall():
-            for key, counts in _decode(text):
-                sums.add(key, counts)
+        for key, counts in waiting(connection):
+            sums.add(key, counts)
         connection.execute("DELETE FROM unfolded")
         self._young, self._folding, self._order = {}, {}, []
         self._number = self._lines = 0
@@ -141,6 +141,12 @@ class RollUp:
             connection.execute(PUT, (-len(order), _text(negated)))
         else:
             connection.execute("DELETE FROM unfolded WHERE number <= ?", (self._until,))
+
+
+def waiting(connection: Connection) -> Iterator[tuple[Key, Line]]:
+    """All lines in `unfolded`, in no order. The view's JSON functions take ten times as long to read them."""
+    for (text,) in connection.execute("SELECT lines FROM unfolded"):
+        yield from _decode(text)
 
 
 def _is_odd(key: Key) -> bool:
