@@ -277,6 +277,26 @@ async def test_encrypted_reasoning_is_left_out_for_another_key(serve: Serve, thr
     assert "only the key that issued it can read it" in request.loss
 
 
+async def test_encrypted_reasoning_beside_an_envelope_goes_back_to_its_key_or_is_left_out(serve: Serve, three_keys: FakeProvider) -> None:
+    """A conversation that one turn of another provider is in is parsed for its envelope: what stands beside that has its key all the same."""
+    gateway = await serve(configuration(three_keys, keys=KEYS))
+    thinks: Any = {"include": ["reasoning.encrypted_content"], "store": False}
+    async with client(gateway) as sdk:
+        for number in range(TURNS):
+            history: list[Any] = [{"role": "user", "content": f"[[think]] How deep is lake {number}?"}]
+            for model in ("claude", "fast"):
+                made = await sdk.responses.create(model=model, input=history, **thinks)
+                history += [*(item.model_dump(exclude_none=True) for item in made.output), {"role": "user", "content": "[[think]] And?"}]
+            request, _ = await gateway.last()
+            _, again = await ask(sdk, input=history, **thinks)
+            assert again == request.key
+            assert made.output[0].encrypted_content.encode() in three_keys.log[-1].body
+        three_keys.script.behave(f"sk-{again}", Behaviour(fault=FAULTS["status_401"]))
+        raw = await sdk.responses.with_raw_response.create(model="fast", input=history, **thinks)
+        assert raw.headers["x-omnillm-key"] != again
+        assert made.output[0].encrypted_content.encode() not in three_keys.log[-1].body
+
+
 async def chat(sdk: openai.AsyncOpenAI, messages: list[Any]) -> Any:
     return await sdk.chat.completions.with_raw_response.create(model="fast", messages=messages, reasoning_effort="low", max_tokens=200)
 

@@ -4,7 +4,7 @@ A call that is not translated brings it back as the provider gave it, a translat
 Therefore the provider and the key that an envelope names count only with a ticket, which is a keyed digest of both and of the caller.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -64,6 +64,19 @@ def _checked(item: RequestItem, checked: Callable[[Opaque | None], Opaque | None
         field = _OPAQUE_IN.get(type(part))
         parts.append(part if field is None else replace(part, **{field: checked(getattr(part, field))}))
     return replace(item, parts=tuple(parts))
+
+
+def known(request: LlmRequest, issuers: Mapping[str, tuple[str, str]]) -> LlmRequest:
+    """Return the request with the issuers, (provider, key) by item, of reasoning that came without an envelope."""
+
+    def named(part: Any) -> Any:
+        issuer = issuers.get(part.item_id) if type(part) is Reasoning and part.opaque is not None else None
+        if issuer is None or part.opaque.issuer.provider:
+            return part
+        return replace(part, opaque=replace(part.opaque, issuer=replace(part.opaque.issuer, provider=issuer[0], key=issuer[1])))
+
+    kept = (replace(item, parts=tuple(map(named, item.parts))) if type(item) is Message else item for item in request.input)
+    return replace(request, input=tuple(kept))
 
 
 def pin_of(issuers: Sequence[Issuer], plan: Plan) -> Pin | None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from omnillm.admission.asks import Ask, Ticket, Wait
 from omnillm.clock import Clock, civil_day
 from omnillm.gateway.admission import Admission
@@ -73,9 +75,9 @@ class Settlement:
 
         `worded`: the call was translated and quoted already.
         """
-        bridge, quote, targets = worded or self._word(call, plan)
-        if bridge is not None and pin is None:
-            pin = bridge.pin
+        bridge, quote, targets = worded or self._word(call, plan, pin)
+        if bridge is not None and bridge.pin is not None and (pin is None or not pin.is_must):
+            pin = bridge.pin if pin is None else replace(bridge.pin, reasoning=pin.reasoning)
         queue_until = call.started_at + self._queue_s
         half_time = (call.started_at + call.deadline) / 2
         if half_time < queue_until:  # an attempt that begins right before the deadline is paid for and answers nobody
@@ -87,18 +89,18 @@ class Settlement:
         takes_long = is_laborious if self._bridges.is_needed(call, plan) else is_laborious_to_weigh
         if not takes_long(call.body):
             return self.open(call, plan, pin, claim)
-        worded = await self.do_beside(lambda: self._word(call, plan), call)
+        worded = await self.do_beside(lambda: self._word(call, plan, pin), call)
         return self.open(call, plan, pin, claim, worded)
 
     def do_beside(self, work: Callable[[], Done], call: Call) -> Coroutine[Any, Any, Done]:
         """Do long work in a thread, and wait for it until the gateway ends. Unavailable: its turn did not come before the deadline."""
         return self.journal.until_closed(self.beside.do(work, call.deadline - self.now(), call.caller.name))
 
-    def _word(self, call: Call, plan: Plan) -> Worded:
+    def _word(self, call: Call, plan: Plan, pin: Pin | None) -> Worded:
         """Translate and quote. For a long body this runs in a thread, so it changes nothing that the event loop has."""
         bridge: Bridge | FamilyBridge | None = None
         if self._bridges.is_needed(call, plan):
-            plan, bridge = self._bridged(call, plan)
+            plan, bridge = self._bridged(call, plan, pin)
         quote, targets = self.quoter.quote(call, plan, bridge)
         return bridge, quote, targets
 
@@ -106,9 +108,9 @@ class Settlement:
         """What the call would cost and take. Opens nothing. Raises what would be refused in any case."""
         return estimate_call(self.quoter, call, *self._bridged(call, plan))
 
-    def _bridged(self, call: Call, plan: Plan) -> tuple[Plan, Bridge | FamilyBridge | None]:
+    def _bridged(self, call: Call, plan: Plan, pin: Pin | None = None) -> tuple[Plan, Bridge | FamilyBridge | None]:
         if not call.protocol.family:
-            return self._bridges.open(call, plan)
+            return self._bridges.open(call, plan, pin)
         if not plan.is_bridged:
             return plan, None
         bridge = FamilyBridge(call, plan)

@@ -10,7 +10,6 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.envelope import MARK
 from omnillm.protocols.protocol import Bound, Members, StreamWatch
 from omnillm.records import BATCH_BILL
 
@@ -48,7 +47,8 @@ _LAST = re.compile(rb'"(?:[\w.:/-]{0,256}/)?([\w.:-]{1,256})"')
 _CONTAINER = re.compile(rb'"container"\s*:\s*"([\w.:/-]{1,256})"')
 _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,2048}?(files/[\w-]{1,128})')
 _URI = re.compile(rb'"uri"\s*:\s*"[^"]{0,2048}?(files/[\w-]{1,128})')
-_REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_[\w-]{1,200})"')
+_REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_(?!sig_|[0-9a-f]{32}_)[\w-]{1,200})"')
+"""Not those that we write: their envelopes tell whose they are."""
 _COMPACTION_ID = re.compile(rb'"id"\s*:\s*"(cmp_[\w-]{1,200})"')
 _ID_OR_TYPE = rb'"(?:type|id)"\s*:\s*(?:"[\w-]{0,200}"|null)'
 REFERENCE = re.compile(rb"\{\s*((?:%b\s*,\s*)*+%b)\s*\}" % (_ID_OR_TYPE, _ID_OR_TYPE))
@@ -111,7 +111,7 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     if body.rfind(b'"id"') >= 0 and "input" in members:
         references = REFERENCE.findall(_spelt_out(bytes(members["input"])))
         found += _found(ITEM, REFERENCED, b"".join(references))
-    if body.rfind(b'"encrypted_content"') >= 0 and MARK not in body:  # an envelope tells itself whose it is
+    if body.rfind(b'"encrypted_content"') >= 0:
         found += _found(REASONING, _REASONING_ID, body)[-MOST_REASONING:]
         found += _found(COMPACTION, _COMPACTION_ID, body)
     return found + _files(body)

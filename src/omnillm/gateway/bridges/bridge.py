@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from omnillm.admission.asks import Lease
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.bindings import Pin, pinned
-from omnillm.gateway.bound_reasoning import has_bound, issuer_of, issuers_in, pin_of, proven, ticket, without_bound
+from omnillm.gateway.bound_reasoning import has_bound, issuer_of, issuers_in, known, pin_of, proven, ticket, without_bound
 from omnillm.gateway.call import Call
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
@@ -77,6 +77,8 @@ class Bridge(msgspec.Struct, eq=False, gc=False):
     _bridged: dict[tuple[str, str], Bridged] = {}
     _elsewhere: dict[tuple[str, str, str], Bridged] = {}
     """By provider, model and key: without what only another key of the provider can read."""
+    bound: Pin | None = None
+    """What the bindings say of the ids in the call: also whose reasoning without an envelope is."""
     _tool_calls: int = 0
     """At most so many calls of tools that are paid so, where the request has no cap of its own; 0: as it says."""
 
@@ -100,6 +102,8 @@ class Bridge(msgspec.Struct, eq=False, gc=False):
         if not issuers or self._call.protocol.name == canonical.NAME:
             return issuers
         self._request = proven(self._request, self._ticket_of)
+        if self.bound is not None:
+            self._request = known(self._request, self.bound.reasoning)
         return issuers_in(self._request)
 
     def _emit_to_targets(self) -> None:
@@ -213,8 +217,8 @@ class Bridges:
         """Whether `open` may make one."""
         return plan.is_bridged or call.body.rfind(MARK) >= 0  # less than half as dear as `in`
 
-    def open(self, call: Call, plan: Plan) -> tuple[Plan, Bridge | None]:
-        """The plan with the targets for which the call can be emitted, and the bridge, if it needs one.
+    def open(self, call: Call, plan: Plan, bound: Pin | None = None) -> tuple[Plan, Bridge | None]:
+        """The plan with the targets for which the call can be emitted, and the bridge, if it needs one. `bound`: what its ids say.
 
         A body that our own reading refuses still goes to the targets that speak the client's protocol: their provider reads it itself.
         """
@@ -231,7 +235,7 @@ class Bridges:
             if not native or (call.operation == GENERATE and is_sealed):
                 raise
             return replace(plan, targets=native, is_bridged=False), None
-        bridge = Bridge(call, plan, request, lost, self._dialect_of, self._pepper, is_sealed)
+        bridge = Bridge(call, plan, request, lost, self._dialect_of, self._pepper, is_sealed, bound=bound)
         bridge.emit()
         return bridge.plan, bridge
 
