@@ -1,14 +1,17 @@
 """B11: client retries and replays with the same idempotency key are never charged twice, and never refused for nothing."""
 
 import asyncio
+import gc
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
 
 import anthropic
 import openai
 import pytest
+from tests.compositions.asking import post
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.served import forked
 from tests.journeys.wire import DIALECTS, Line, Question, Reply, ask, ask_count, exchange
@@ -547,3 +550,39 @@ async def test_rules_follow_a_changed_configuration_and_keys_outlive_it(serve: S
     check_refused(await exchange(gateway.port, once()), 409, "idempotency_finished")
     first = await exchange(gateway.port, once(key="later"))
     assert (await exchange(gateway.port, once(key="later"))).body == first.body
+
+
+def left_behind() -> list[str]:
+    """Functions of the gateway whose frames nothing but the cycle collector would free."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        frames = [each.f_code for each in gc.garbage if isinstance(each, FrameType)]
+        return sorted({code.co_qualname for code in frames if "omnillm/gateway" in code.co_filename})
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+
+async def test_what_is_refused_or_kept_from_a_target_is_freed_at_once(serve: Serve, provider: FakeProvider) -> None:
+    """Without the cycle collector, which looks seldom: each call would hold its whole body until then.
+
+    A target that cannot be told all that is asked stands behind one that can, or alone; a family's; and a key that is used up.
+    """
+    twin = configuration(provider).replace("[openai/fake-small]", "[openai/fake-small, anthropic/fake-small]")
+    gateway = await serve(twin)
+
+    async def statuses() -> list[int]:
+        kept = ask("openai_responses", "hello", more={"background": True})
+        alone = ask("openai_responses", "hello", model="claude", more={"background": True})
+        ranked = Question("openai_chat", post("/v1/embeddings", {"model": "anthropic/fake-small", "input": "x"}, VIRTUAL_KEY, {}))
+        return [(await exchange(gateway.port, question)).status for question in (kept, alone, ranked, once(), once())]
+
+    assert await statuses() == [200, 400, 400, 200, 409]
+    left_behind()
+    gc.disable()
+    try:
+        assert await statuses() == [200, 400, 400, 409, 409]
+        assert left_behind() == []
+    finally:
+        gc.enable()

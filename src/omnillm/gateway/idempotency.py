@@ -122,14 +122,7 @@ class Claim:
                 return Replay(
                     status=row.status, outcome=row.outcome, content_type=row.content_type, body=row.reply, request_id=row.request_id
                 )
-        error = CallerFault(
-            f"The call with this idempotency key has ended, and its reply is not kept: see request {known.request_id} in the ledger. "
-            "To call again, use a new key.",
-            code="idempotency_finished",
-            status=409,
-        )
-        error.details = {ORIGINAL: known.request_id}
-        raise error
+        raise _finished(known.request_id)
 
     def keep(self, status: int, content_type: bytes, body: bytes) -> None:
         """Keep the whole reply for repetitions, if so configured. Not while the ledger is down: replies would pile up in memory."""
@@ -170,3 +163,14 @@ class Claim:
 
     def _wall_ms(self) -> int:
         return int(self._idempotency.clock.wall() * 1000)
+
+
+def _finished(request_id: str) -> CallerFault:
+    error = CallerFault(
+        f"The call with this idempotency key has ended, and its reply is not kept: see request {request_id} in the ledger. "
+        "To call again, use a new key.",
+        code="idempotency_finished",
+        status=409,
+    )
+    error.details = {ORIGINAL: request_id}
+    return error

@@ -114,11 +114,12 @@ class Bridge(msgspec.Struct, eq=False, gc=False):
                 try:
                     self._bridged[target.provider, target.model] = self._emit_for(target, self._request)
                 except (ProtocolError, BadRequest) as error:
-                    refused[target] = error
+                    # With its traceback it would hold this frame, which holds it: nothing but the cycle collector would free the call.
+                    refused[target] = error.with_traceback(None)
         if refused:
             kept = tuple(target for target in self.plan.targets if target not in refused)
             if not kept:
-                raise refused[self.plan.targets[-1]]
+                raise refused.pop(self.plan.targets[-1])
             self.plan = replace(self.plan, targets=kept)
 
     def _emit_for(self, target: Target, request: LlmRequest) -> Bridged:

@@ -31,18 +31,18 @@ class FamilyBridge:
         self._bridged: dict[tuple[str, str], Bridged] = {}
         self.pin = None
         kept: list[Target] = []
-        refused: ProtocolError | BadRequest | None = None
+        refused: list[ProtocolError | BadRequest] = []
         self._request: Any = None
         for target in plan.targets:
             if target.protocol != call.protocol.name:
                 try:
                     self._bridged[target.provider, target.model] = self._emit_for(target)
                 except (ProtocolError, BadRequest) as error:
-                    refused = error
+                    refused.append(error.with_traceback(None))  # it would hold this frame, which holds it
                     continue
             kept.append(target)
-        if refused is not None and not kept:
-            raise refused
+        if refused and not kept:
+            raise refused.pop()
         self.plan = replace(plan, targets=tuple(kept))
 
     def _emit_for(self, target: Target) -> Bridged:
