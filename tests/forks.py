@@ -4,4 +4,4 @@ import multiprocessing
 
 FORKS = multiprocessing.get_context("forkserver")
 # All of them here: there is one such process, and its list is the last that was set.
-FORKS.set_forkserver_preload(["tests.stores.posting_process", "tests.journeys.serving_process", "tests.compositions.serving"])
+FORKS.set_forkserver_preload(["tests.stores.posting_process", "tests.journeys.serving_process"])

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from typing import Any
 
-from tests.compositions import serving
 from tests.compositions.situation import Books, Situation, rows_of
 from tests.forks import FORKS
+from tests.journeys.serving_process import run_program
 from tests.ports import free_port
 
 from omnillm.assemble import Program
@@ -27,7 +27,8 @@ class Apart(Situation):
         self.file.write_text(self.text)
         (self.path / "stdout").unlink(missing_ok=True)
         (self.path / "stderr").unlink(missing_ok=True)
-        self.process: Any = FORKS.Process(target=serving.serve_until_told, args=(self.file, self.certificate))
+        trusted = {"SSL_CERT_FILE": str(self.certificate)}
+        self.process: Any = FORKS.Process(target=run_program, args=(("serve", "-c", str(self.file)), self.path, trusted))
         await asyncio.to_thread(self.process.start)
         self.port = self.listen_port
         await self.until_said("serving on")

@@ -1,16 +1,18 @@
 """`omnillm serve` as a process of its own, and what is forked where only the end of a process matters."""
 
 import asyncio
+import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Self
 
 from tests.forks import FORKS
-from tests.journeys.serving_process import serve_until_killed
+from tests.journeys.serving_process import run_program, serve_until_killed
 from tests.journeys.wire import Question, exchange
 
 READY = Question("openai_chat", b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -32,30 +34,44 @@ async def is_ready(port: int) -> bool:
         return False
 
 
-class Served:
-    """A process that serves. `ready_s` is from its start to its first good `/readyz`; its two streams are written to files."""
+async def exit_code(process: BaseProcess) -> int:
+    await asyncio.to_thread(process.join)
+    assert process.exitcode is not None
+    return process.exitcode
 
-    def __init__(self, process: asyncio.subprocess.Process, port: int, path: Path, began: float) -> None:
-        self.process = process
+
+class Served:
+    """A process that serves. `ready_s` is from its start to its first good `/readyz`; its two streams are in files beside its own."""
+
+    def __init__(self, pid: int, end: Awaitable[int], port: int, path: Path) -> None:
+        self.pid = pid
         self.port = port
         self.path = path
+        self.end = asyncio.ensure_future(end)
         self.ready_s = 0.0
-        self._began = began
+        self._began = time.monotonic()
 
     @classmethod
     async def start(cls, path: Path, port: int) -> Self:
-        """Start it, without waiting for anything."""
+        """Fork it, without waiting for anything."""
+        for name in ("stdout", "stderr"):
+            path.with_name(name).write_bytes(b"")
+        process = FORKS.Process(target=run_program, args=(("serve", "-c", str(path)), path.parent, {}))
+        await asyncio.to_thread(process.start)
+        return cls(process.pid, exit_code(process), port, path)
+
+    @classmethod
+    async def execute(cls, path: Path, port: int, *command: str) -> Self:
+        """Start it by that command, or by the usual one, where the start itself is looked at."""
+        command = command or (sys.executable, "-m", "omnillm", "serve", "-c", str(path))
         with path.with_name("stdout").open("wb") as out, path.with_name("stderr").open("wb") as err:
-            began = time.monotonic()
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "omnillm", "serve", "-c", str(path), stdout=out, stderr=err
-            )
-        return cls(process, port, path, began)
+            process = await asyncio.create_subprocess_exec(*command, stdout=out, stderr=err)
+        return cls(process.pid, process.wait(), port, path)
 
     async def until_ready(self) -> None:
         async with asyncio.timeout(40):
             while not await is_ready(self.port):
-                assert self.process.returncode is None, self.stderr
+                assert not self.end.done(), self.stderr
                 await asyncio.sleep(0.02)  # it needs the processor more than who asks
         self.ready_s = time.monotonic() - self._began
 
@@ -68,23 +84,24 @@ class Served:
         return self.path.with_name("stderr").read_text()
 
     def signal(self, number: int) -> None:
-        self.process.send_signal(number)
+        os.kill(self.pid, number)
 
     async def ended(self) -> int:
         async with asyncio.timeout(20):
-            return await self.process.wait()
+            return await asyncio.shield(self.end)
 
     async def until_told(self, words: str) -> None:
         """Until the log says so."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while words not in self.stderr:
                 await asyncio.sleep(0.01)
 
     async def kill(self) -> None:
         """At once, if it still runs."""
-        if self.process.returncode is None:
-            self.process.kill()
-            await self.process.wait()
+        if not self.end.done():
+            with suppress(ProcessLookupError):
+                self.signal(signal.SIGKILL)
+            await self.end
 
 
 Start = Callable[[Path, int], Awaitable[Served]]

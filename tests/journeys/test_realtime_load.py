@@ -109,9 +109,9 @@ async def test_a_thousand_sessions_for_a_minute(start: Start, tmp_path: Path) ->
         path = tmp_path / "omnillm.yaml"
         path.write_text(CONFIG.format(port=port, fake=fake_port, key=VIRTUAL_KEY, ledger=tmp_path / "ledger.db"))
         gateway = await start(path, port)
-        empty = resident_mib(gateway.process.pid)
+        empty = resident_mib(gateway.pid)
         for _ in range(TRIES):
-            added = await measured_s(port, fake_port, gateway.process.pid, empty)
+            added = await measured_s(port, fake_port, gateway.pid, empty)
             if added < ADDED_P99_S:
                 break
     finally:

@@ -1,14 +1,12 @@
 """A second gateway on a ledger: it stands by until the first one ends."""
 
 import asyncio
-import os
 import signal
 from pathlib import Path
 
 import pytest
-from tests.compositions.serving import serve_until_told
-from tests.forks import FORKS
 from tests.journeys.running import VIRTUAL_KEY, Serve, configuration, until
+from tests.journeys.served import Served
 from tests.journeys.test_reload import reload
 from tests.journeys.test_virtual_keys import admin
 from tests.journeys.wire import ask, exchange
@@ -16,9 +14,6 @@ from tests.ports import free_port
 
 from omnillm.assemble import turn
 from omnillm.testing import FakeProvider
-
-NOBODY = Path(__file__).parents[1] / "nobody.pem"
-"""Signs for no provider: these are asked without TLS."""
 
 
 async def test_gateway_that_stands_by_takes_over_what_is_spent_and_who_may_call(
@@ -56,42 +51,35 @@ async def test_gateway_that_stands_by_takes_over_with_the_file_as_it_was_changed
     )
     first = await serve(text.replace(f"port: {port}", "port: 0"))
     path.write_text(text)
-    said = path.with_name("stderr")
-    said.touch()
-    second = FORKS.Process(target=serve_until_told, args=(path, NOBODY))
-    await asyncio.to_thread(second.start)
+    second = await Served.start(path, port)
     try:
-        await until(lambda: "standing by" in said.read_text(), seconds=60)
+        await second.until_told("standing by")
         changed = text.replace(VIRTUAL_KEY, other).replace("budgets: [{", "budgets: [{name: late, scope: named, limit_usd: 1}, {")
         path.write_text(changed)
         await reload(first, changed.replace(f"port: {port}", "port: 0"))
         assert (await admin(first, "POST", "/admin/v1/virtual-keys", {"name": "ada", "budgets": ["late"]})).status == 201
-        os.kill(second.pid, signal.SIGHUP)
+        second.signal(signal.SIGHUP)
         await first.service.aclose()
-        await until(lambda: "serving on" in said.read_text(), seconds=60)
+        await second.until_told("serving on")
         assert (await exchange(port, ask("openai_chat", "hello"))).status == 401
         assert (await exchange(port, ask("openai_chat", "hello", key=other))).is_answer
-        os.kill(second.pid, signal.SIGTERM)
-        await asyncio.to_thread(second.join)
-        assert second.exitcode == 0
+        second.signal(signal.SIGTERM)
+        assert await second.ended() == 0
     finally:
-        second.kill()
+        await second.kill()
 
 
 async def test_gateway_that_stands_by_ends_well_when_it_is_told_to(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
     """By a handler of its own: the first process of a container is ended by no signal that it has none for, and would be killed in the end."""
-    path, said = tmp_path / "omnillm.yaml", tmp_path / "stderr"
+    path = tmp_path / "omnillm.yaml"
     text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict, wait: 1m")
     await serve(text)
     path.write_text(text)
-    said.touch()
-    second = FORKS.Process(target=serve_until_told, args=(path, NOBODY))
-    await asyncio.to_thread(second.start)
+    second = await Served.start(path, 0)
     try:
-        await until(lambda: "standing by" in said.read_text(), seconds=60)
-        os.kill(second.pid, signal.SIGTERM)
-        await asyncio.to_thread(second.join)
-        assert second.exitcode == 0
-        assert "Traceback" not in said.read_text()
+        await second.until_told("standing by")
+        second.signal(signal.SIGTERM)
+        assert await second.ended() == 0
+        assert "Traceback" not in second.stderr
     finally:
-        second.kill()
+        await second.kill()

@@ -31,7 +31,7 @@ async def provider() -> AsyncIterator[FakeProvider]:
 
 def memory(served: Served, what: str) -> int:
     """Bytes: `VmRSS` now, `VmHWM` at most since the start."""
-    found = re.search(rf"{what}:\s+(\d+) kB", Path(f"/proc/{served.process.pid}/status").read_text())
+    found = re.search(rf"{what}:\s+(\d+) kB", Path(f"/proc/{served.pid}/status").read_text())
     assert found is not None
     return int(found[1]) * 1024
 
