@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 from _pytest.assertion import rewrite
+from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
 from tests.soak import rounds
 
 TESTS = Path(__file__).parent
 MEMORY, ROOM = Path("/dev/shm"), 1 << 30
 """Where a file is in memory, and bytes that must be free there."""
+WORTH_TELLING_S = 0.1
+"""For `--durations`."""
 SECRET = re.compile(r"(?<![\w-])(?:sk|admin)-[A-Za-z0-9_-]{2,}|canary-[a-z]+-\d+")
 """How provider keys, virtual keys and admin keys of the tests begin, and what stands for headers, peppers and prompts."""
 
@@ -76,6 +79,23 @@ def pytest_runtest_protocol(item, nextitem):
         if nextitem is None or nextitem.path != item.path:
             gc.collect()
             gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session):
+    if hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(Terse())
+
+
+class Terse:
+    """Of a test that passed, a worker tells that once: of the six messages that are usual, each of which the reporting process reads, four say nothing more."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item, nextitem):
+        for report in runtestprotocol(item, log=False, nextitem=nextitem):
+            if report.when == "call" or not report.passed or report.duration > WORTH_TELLING_S:
+                item.ihook.pytest_runtest_logreport(report=report)
+        return True
 
 
 @pytest.hookimpl(wrapper=True)
