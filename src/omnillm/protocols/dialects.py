@@ -91,8 +91,8 @@ class GeminiDialect(Dialect, frozen=True, kw_only=True):
     """Of generateContent and of Interactions."""
 
     efforts: tuple[str, ...] | None = None
-    """The levels of thinking that the model takes, lowest first, in place of a budget, which 4 and later refuse; (): no word on it; None: not
-    known, or a budget."""
+    """The levels of thinking that the model takes, lowest first, in place of a budget, which 4 and later refuse. (): it takes no word on
+    it. None: it takes a budget, or its levels are not known."""
     thinks_in_levels: bool = True
     """3 and later take thinkingLevel; earlier ones a budget alone."""
     is_vertex: bool = False

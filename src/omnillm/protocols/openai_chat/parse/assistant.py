@@ -102,7 +102,7 @@ def _read_legacy_call(call: dict[str, Any]) -> ToolCall:
     return ToolCall(call_id=LEGACY_CALL_ID, name=name, arguments=arguments_of(call, "function_call"))
 
 
-_OF_CALL = frozenset({"id", "type", "function", "custom", "index", "extra_content"})
+_CALL_MEMBERS = frozenset({"id", "type", "function", "custom", "index", "extra_content"})
 GOOGLE = "google"
 SIGNATURE = "thought_signature"
 
@@ -126,7 +126,7 @@ def _read_call(call: Any, opaque_of: OpaqueOf) -> ToolCall | Native:
         return ToolCall(call_id=call_id, name=name, arguments=arguments, kind=kind)  # type: ignore[arg-type]  # checked above
     extra = optional_mapping(call, "extra_content") or {}
     signature = signature_in(extra)
-    extensions = rest(call, _OF_CALL)
+    extensions = rest(call, _CALL_MEMBERS)
     if (other := _without_signature(extra)) != {}:
         extensions["extra_content"] = other
     return ToolCall(
