@@ -81,6 +81,8 @@ def test_a_model_that_reasons_only_if_it_is_asked_to_is_told_how_much(model: str
     ("kind", "model", "lost"),
     [
         ("groq", "openai/gpt-oss-120b", {"top_k", "n", "logprobs", "top_logprobs"}),
+        ("openai", "gpt-4.1", {"top_k"}),
+        ("openai", "gpt-5.2", {"top_k", "stop", "presence_penalty", "frequency_penalty"}),
         ("xai", "grok-4.6", {"top_k", "stop", "presence_penalty", "frequency_penalty"}),
         ("xai", "grok-4.20-non-reasoning", {"top_k", "presence_penalty", "frequency_penalty"}),
         ("mistral", "mistral-large-latest", {"top_k", "logprobs", "top_logprobs"}),

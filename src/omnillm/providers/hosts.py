@@ -52,8 +52,12 @@ def _mistral(model: str) -> ChatDialect:
 
 
 def _openai(model: str) -> ChatDialect:
-    refused = _refusing("parallel_tool_calls") if _O_SERIES.search(model) else {}
-    return ChatDialect(efforts=of_openai(model), rests=rests(model), has_web_search="search" in model, members=refused)
+    """Models that reason refuse stop sequences and penalties also while they rest."""
+    may_rest = rests(model)
+    refused = {} if may_rest is None else _refusing("stop", "presence_penalty", "frequency_penalty")
+    if _O_SERIES.search(model):
+        refused |= _refusing("parallel_tool_calls")
+    return ChatDialect(efforts=of_openai(model), rests=may_rest, has_web_search="search" in model, members=refused)
 
 
 def _xai(model: str) -> ChatDialect:
