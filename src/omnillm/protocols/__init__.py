@@ -20,11 +20,13 @@ Translation, by way of the canonical model:
     loss          what could not be carried over; `position`: where it stood
     envelope      signatures on their way through clients of another protocol; `carrier`: in items of their own
     differences/  what several protocols say differently: one file for each difference
+    part_log      what the events of a stream say, while it is read
     shapes        JSON values, read strictly; `base64_text`, `said`: bytes and fields in them; `places`: characters and bytes
     canonical     the canonical model as a protocol of its own, for the library
 
-A protocol's own package:
-    wire, peek    requests and replies of the straight line; `stream`: its streams; `failure`: its errors; `usage`: what it counts
-    parse/        what it says, to the canonical model: `request`, `reply`, `stream`, and a file for each larger part of these
-    emit/         the canonical model in its words, the same
+A protocol's own package; a file with another name than these is about what this protocol alone has:
+    wire          what is peeked, as small structs; `peek`: of requests and replies; `stream`: of streams; `failure`: errors
+    usage         counts of tokens, read and written; `finish`: why an answer ended; `place`: the name, and where its emitters stand
+    parse/        its words to the canonical model: `request` with `conversation`, `parts` and `tools`; `reply`; `stream` with `open_parts`
+    emit/         the canonical model in its words, the same, and `results`: what tools answered
 """

@@ -86,6 +86,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     details: Mapping[str, str | int | None] = {}
 
 
+def no_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:  # noqa: ARG001 - the signature of `Protocol.read_headroom`
+    """`read_headroom` of a protocol whose providers say nothing of their limits until they are reached."""
+    return None
+
+
 def no_fields(fault: Fault) -> bytes:  # noqa: ARG001 - the signature of `Protocol.write_fault_fields`
     """`write_fault_fields` of a protocol whose errors are told by their bodies alone."""
     return b""
@@ -183,12 +188,13 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """The error event(s) that end a stream already begun; the int: the sequence number that the next event bears."""
     output_cap_member: str
     """The member to inject when no cap was given."""
-    read_headroom: Callable[[Mapping[bytes, bytes], float], Headroom | None]
     weigh: Weigh
     """(UTF-8 bytes of the text that the model will read, an upper bound of its tokens; the weight of images, audio and files).
 
     Both come from one walk: what is weighed as media is not counted as text.
     """
+    read_headroom: Callable[[Mapping[bytes, bytes], float], Headroom | None] = no_headroom
+    """What the headers of a reply say is left of the key's limits."""
     request_id_field: str = "x-request-id"
     """The header field in which its SDKs look for a reply's request id."""
     overloaded_status: int = 503

@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 from omnillm.errors import ProtocolError
 from omnillm.protocols.bedrock_converse.emit.request import emit_request
-from omnillm.protocols.bedrock_converse.failure import read_failure, read_headroom, write_fault, write_fault_fields, write_stream_fault
+from omnillm.protocols.bedrock_converse.failure import read_failure, write_fault, write_fault_fields, write_stream_fault
 from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.bedrock_converse.parse.reply import parse_reply
 from omnillm.protocols.bedrock_converse.parse.stream import ConverseDecoder
@@ -28,7 +28,6 @@ PROTOCOL = Protocol(
     write_fault_fields=write_fault_fields,
     request_id_field="x-amzn-requestid",
     output_cap_member="inferenceConfig.maxTokens",
-    read_headroom=read_headroom,
     weigh=weigh,
     is_native_only=True,
 )

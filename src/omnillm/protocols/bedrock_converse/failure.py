@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from omnillm.framing.eventstream import exception
-from omnillm.outcome import Headroom, Verdict
+from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.hints import message_of, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.protocol import Failure, Fault
@@ -125,11 +125,6 @@ def _verdict(code: str, message: str, status: int) -> Verdict:
 
 def _code_of(status: int) -> str:
     return _CODES.get(status) or ("ValidationException" if 400 <= status < 500 else "InternalServerException")
-
-
-def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:  # noqa: ARG001 - the signature of `Protocol.read_headroom`
-    """Bedrock says nothing of its limits until they are reached."""
-    return None
 
 
 def write_fault(fault: Fault) -> bytes:

@@ -32,7 +32,6 @@ PROTOCOL = Protocol(
     request_id_field=CONVERSE.request_id_field,
     write_stream_fault=CONVERSE.write_stream_fault,
     output_cap_member=MESSAGES.output_cap_member,
-    read_headroom=CONVERSE.read_headroom,
     weigh=MESSAGES.weigh,
     named_ids=MESSAGES.named_ids,
     is_native_only=True,

@@ -6,7 +6,7 @@ from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.gemini_generate_content.emit.reply import emit_reply
 from omnillm.protocols.gemini_generate_content.emit.request import emit_request
 from omnillm.protocols.gemini_generate_content.emit.stream import GenerateContentEncoder
-from omnillm.protocols.gemini_generate_content.failure import read_failure, read_headroom, write_fault, write_stream_fault
+from omnillm.protocols.gemini_generate_content.failure import read_failure, write_fault, write_stream_fault
 from omnillm.protocols.gemini_generate_content.parse.reply import parse_reply
 from omnillm.protocols.gemini_generate_content.parse.request import parse_request
 from omnillm.protocols.gemini_generate_content.parse.stream import GenerateContentDecoder
@@ -26,7 +26,6 @@ PROTOCOL = Protocol(
     write_fault=write_fault,
     write_stream_fault=write_stream_fault,
     output_cap_member="generationConfig.maxOutputTokens",
-    read_headroom=read_headroom,
     weigh=weigh,
     named_ids=gemini_named,
     rename=rename,

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from omnillm.outcome import Headroom, Verdict
+from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.hints import duration_s, message_of, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.protocol import Failure, Fault
@@ -128,10 +128,6 @@ def _is_spent_for_the_day(fields: dict[str, Any]) -> bool:
             if isinstance(quota, str) and "PerDay" in quota:
                 return True
     return False
-
-
-def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:  # noqa: ARG001 - Gemini says nothing in headers
-    return None
 
 
 def _status_of(status: int) -> str:

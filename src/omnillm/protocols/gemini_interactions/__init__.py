@@ -3,7 +3,6 @@
 from omnillm.protocols.bound import INTERACTION
 from omnillm.protocols.codec import Codec
 from omnillm.protocols.dialects import GeminiDialect
-from omnillm.protocols.gemini_generate_content.failure import read_headroom
 from omnillm.protocols.gemini_interactions.emit.reply import emit_reply
 from omnillm.protocols.gemini_interactions.emit.request import emit_request
 from omnillm.protocols.gemini_interactions.emit.stream import InteractionsEncoder
@@ -28,7 +27,6 @@ PROTOCOL = Protocol(
     write_fault=write_fault,
     write_stream_fault=write_stream_fault,
     output_cap_member="generation_config.max_output_tokens",
-    read_headroom=read_headroom,
     weigh=weigh,
     named_ids=interactions_named,
     made_ids=interaction_made,

@@ -33,6 +33,7 @@ from omnillm.protocols.gemini_interactions.place import NAME, Place
 from omnillm.protocols.gemini_interactions.usage import write_usage
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.finish import unfinished
+from omnillm.usage import Usage
 
 
 class InteractionsEncoder:
@@ -48,7 +49,8 @@ class InteractionsEncoder:
         self._step: OpenStep | None = None
         self._interaction: dict[str, Any] = {}
         self._has_parts = self._has_call = False
-        self._usage: UsageReported | None = None
+        self._usage: Usage | None = None
+        self._raw_usage: Any = None
         self._finished: Finished | None = None
         self._is_done = False
 
@@ -67,7 +69,7 @@ class InteractionsEncoder:
     def _start(self, event: ResponseStarted) -> None:
         context = self._context
         self._place.is_own = event.protocol == NAME
-        self._usage = None if event.usage is None else UsageReported(usage=event.usage)
+        self._usage, self._raw_usage = event.usage, None
         self._interaction = {
             "id": interaction_id(event.id, event.protocol, context),
             "status": "in_progress",
@@ -119,7 +121,7 @@ class InteractionsEncoder:
             step.end()
 
     def _report(self, event: UsageReported) -> None:
-        self._usage = event
+        self._usage, self._raw_usage = event.usage, event.raw
 
     def _finish(self, event: Finished) -> None:
         if event.candidate:
@@ -133,12 +135,12 @@ class InteractionsEncoder:
             self._start(ResponseStarted())
         for due in self._order.finish():
             self._FEED[type(due)](self, due)
-        is_own, reported = self._place.is_own, self._usage
+        is_own = self._place.is_own
         finished = self._finished or unfinished(self._losses, has_parts=self._has_parts)
         status = write_finish(finished.reason, finished.native_reason, self._losses, is_own=is_own, has_call=self._has_call)
         interaction = {**self._interaction, "status": status, "updated": self._interaction["created"]}
-        if reported is not None:
-            interaction["usage"] = write_usage(reported.usage, reported.raw if is_own else None, self._losses)
+        if self._usage is not None:
+            interaction["usage"] = write_usage(self._usage, self._raw_usage if is_own else None, self._losses)
         self._place.extend(interaction, event.vendor_extensions, lambda member: member[1:])
         self._wire.write("interaction.completed", {"interaction": interaction})
         self._wire.write_raw(DONE)

@@ -1,15 +1,20 @@
 """The response around the items: what SDKs require, and what repeats the request."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
+from omnillm.model.events import ResponseStarted
 from omnillm.model.request import LlmRequest
+from omnillm.model.response import LlmResponse
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.emit.request import TIERS, write_settings
 from omnillm.protocols.openai_responses.parse.reply import ECHOES
 from omnillm.protocols.openai_responses.place import NAME, Place
+from omnillm.protocols.openai_responses.usage import note_miscount, write_usage
+from omnillm.usage import Usage
 
 _OWN_MEMBERS = frozenset(
     {
@@ -50,12 +55,18 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         return response
 
 
-def tier_of(word: str, losses: Losses) -> str:
-    """Return a service tier that readers of a response know."""
-    if word and word not in TIERS:
+def envelope_of(said: LlmResponse | ResponseStarted, context: ReplyContext, losses: Losses) -> Envelope:
+    tier = said.service_tier
+    if tier and tier not in TIERS:
         losses.drop("service_tier", "a tier of another provider")
-        return ""
-    return word
+        tier = ""
+    return Envelope(
+        id=response_id(said.id, said.protocol, context),
+        created=context.created if said.created is None else said.created,
+        model=said.model or context.model,
+        service_tier=tier,
+        echo=echo_of(context.request),
+    )
 
 
 def response_id(given: str, protocol: str, context: ReplyContext) -> str:
@@ -88,6 +99,15 @@ def echo_of(request: LlmRequest | None) -> dict[str, Any]:
     if conversation is not None:
         echo["conversation"] = {"id": conversation} if type(conversation) is str else conversation
     return echo
+
+
+def end_response(response: dict[str, Any], usage: Usage | None, raw: Any, brought: Collection[str], losses: Losses) -> None:
+    """Add the usage, and tell what the response does not say. `raw`: the usage in this protocol's words; `brought`: its own members."""
+    if usage is not None:
+        response["usage"] = write_usage(usage, raw)
+        note_miscount(usage, response, losses)
+    if response["status"] == "failed" and "error" not in brought:
+        losses.approximate("candidates[0].finish_reason", "said as failed, by a fault that names no reason")
 
 
 def last_members(extensions: dict[str, Any], losses: Losses, *, is_own: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from omnillm.protocols.carrier import Purpose
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import logprobs
-from omnillm.protocols.openai_responses.emit.envelope import Envelope, echo_of, response_id, tier_of
+from omnillm.protocols.openai_responses.emit.envelope import end_response, envelope_of
 from omnillm.protocols.openai_responses.emit.output_items import (
     CALL_KINDS,
     Item,
@@ -29,7 +29,6 @@ from omnillm.protocols.openai_responses.emit.parts import item_members_of, write
 from omnillm.protocols.openai_responses.finish import note_unsaid, write_finish
 from omnillm.protocols.openai_responses.parse.parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
-from omnillm.protocols.openai_responses.usage import note_miscount, write_usage
 
 _NOTHING = Candidate(message=Message(role=MessageRole.ASSISTANT), finish_reason=FinishReason.CONTENT_FILTER)
 FAILED = {"code": "server_error", "message": "The provider could not finish this answer."}
@@ -47,19 +46,8 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
     _write_logprobs(candidate, output, losses)
     kinds: set[type] = set(map(type, candidate.message.parts))
     status, reason = write_finish(candidate.finish_reason, candidate.native_finish_reason if is_own else "", kinds, losses)
-    envelope = Envelope(
-        id=response_id(response.id, response.protocol, context),
-        created=context.created if response.created is None else response.created,
-        model=response.model or context.model,
-        service_tier=tier_of(response.service_tier, losses),
-        echo=echo_of(context.request),
-    )
-    out = envelope.response(status, output, **ending(status, reason))
-    if response.usage is not None:
-        out["usage"] = write_usage(response.usage, response.raw_usage if is_own else None)
-        note_miscount(response.usage, out, losses)
-    if status == "failed" and "error" not in response.vendor_extensions:
-        losses.approximate("candidates[0].finish_reason", "said as failed, by a fault that names no reason")
+    out = envelope_of(response, context, losses).response(status, output, **ending(status, reason))
+    end_response(out, response.usage, response.raw_usage if is_own else None, response.vendor_extensions, losses)
     _note_unsaid(candidate, losses)
     for name, value in response.vendor_extensions.items():
         if not is_own:

@@ -26,7 +26,7 @@ from omnillm.protocols.base64_text import encode
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_responses.emit.envelope import Envelope, echo_of, last_members, response_id, tier_of
+from omnillm.protocols.openai_responses.emit.envelope import Envelope, end_response, envelope_of, last_members, response_id
 from omnillm.protocols.openai_responses.emit.frames import ADDED, NativeItems, Wire
 from omnillm.protocols.openai_responses.emit.open_parts import OpenCall, OpenMessage, OpenReasoning, OpenText
 from omnillm.protocols.openai_responses.emit.output_items import image_item
@@ -36,8 +36,8 @@ from omnillm.protocols.openai_responses.failure import write_stream_fault
 from omnillm.protocols.openai_responses.finish import note_unsaid, unfinished, write_finish
 from omnillm.protocols.openai_responses.parse.parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
-from omnillm.protocols.openai_responses.usage import note_miscount, write_usage
 from omnillm.protocols.protocol import Fault
+from omnillm.usage import Usage
 
 _ENDS = {"completed": "response.completed", "failed": "response.failed"}
 
@@ -63,7 +63,8 @@ class ResponsesEncoder:
         self._message: OpenMessage | None = None
         """The message that the part which began last belongs to."""
         self._natives = NativeItems(self._wire)
-        self._usage: UsageReported | None = None
+        self._usage: Usage | None = None
+        self._raw_usage: Any = None
         self._finished: Finished | None = None
         self._is_done = False
 
@@ -94,20 +95,13 @@ class ResponsesEncoder:
             self._WRITERS[type(event)](self, event)
 
     def _start(self, event: ResponseStarted) -> None:
-        context = self._context
         self._protocol = event.protocol
-        self._envelope = envelope = Envelope(
-            id=response_id(event.id, event.protocol, context),
-            created=context.created if event.created is None else event.created,
-            model=event.model or context.model,
-            service_tier=tier_of(event.service_tier, self._losses),
-            echo=echo_of(context.request),
-        )
+        self._envelope = envelope = envelope_of(event, self._context, self._losses)
         response = envelope.response("in_progress", [])
         self._wire.write("response.created", {"response": response})
         self._wire.write("response.in_progress", {"response": response})
         if event.usage is not None:
-            self._usage = UsageReported(usage=event.usage)
+            self._usage, self._raw_usage = event.usage, None
 
     def _part_started(self, event: PartStarted) -> None:
         part = event.part
@@ -217,7 +211,7 @@ class ResponsesEncoder:
             self._natives.progress(value)
 
     def _report(self, event: UsageReported) -> None:
-        self._usage = event
+        self._usage, self._raw_usage = event.usage, event.raw
 
     def _finish(self, event: Finished) -> None:
         if event.candidate:
@@ -230,23 +224,17 @@ class ResponsesEncoder:
         self._leave_message()
         self._natives.finish_all()
         finished = self._finished or unfinished(self._losses, has_parts=bool(self._kinds))
-        native = finished.native_reason if self._protocol == NAME else ""
+        is_own = self._protocol == NAME
+        native = finished.native_reason if is_own else ""
         status, reason = write_finish(finished.reason, native, self._kinds, self._losses)
-        brought = last_members(event.vendor_extensions, self._losses, is_own=self._protocol == NAME)
+        brought = last_members(event.vendor_extensions, self._losses, is_own=is_own)
         if self._envelope is None:
             self._start(ResponseStarted())
         assert self._envelope is not None
         response = self._envelope.response(status, self._wire.output, **(ending(status, reason) | brought))
-        if self._usage is not None:
-            self._write_usage(self._usage, response)
-        if status == "failed" and "error" not in brought:
-            self._losses.approximate("candidates[0].finish_reason", "said as failed, by a fault that names no reason")
+        end_response(response, self._usage, self._raw_usage if is_own else None, brought, self._losses)
         self._wire.write(_ENDS.get(status, "response.incomplete"), {"response": response})
         self._is_done = True
-
-    def _write_usage(self, reported: UsageReported, response: dict[str, Any]) -> None:
-        response["usage"] = write_usage(reported.usage, reported.raw if self._protocol == NAME else None)
-        note_miscount(reported.usage, response, self._losses)
 
     def _fail(self, event: Failed) -> None:
         fault = Fault(
