@@ -20,7 +20,7 @@ Translation, by way of the canonical model:
     loss          what could not be carried over; `position`: where it stood
     envelope      signatures on their way through clients of another protocol; `carrier`: in items of their own
     differences/  what several protocols say differently: one file for each difference
-    part_log      what the events of a stream say, while it is read
+    part_log      the parts of a stream, while it is read
     shapes        JSON values, read strictly; `base64_text`, `said`: bytes and fields in them; `places`: characters and bytes
     canonical     the canonical model as a protocol of its own, for the library
 

@@ -8,11 +8,11 @@ from omnillm.protocols.shapes import array, mapping, number, optional_array, tex
 Token = dict[str, Any]
 
 
-def read_tokens(tokens: Any, path: str) -> list[Token]:
+def read_tokens(tokens: Any) -> list[Token]:
     """Read the tokens of a text, as Chat has them; events of a stream leave out their bytes."""
     read = []
-    for place, token in enumerate(array(tokens, path)):
-        where = f"{path}[{place}]"
+    for place, token in enumerate(array(tokens, "logprobs")):
+        where = f"logprobs[{place}]"
         top = optional_array(mapping(token, where), "top_logprobs", where)
         others = [_read_token(mapping(other, f"{where}.top_logprobs"), f"{where}.top_logprobs") for other in top]
         read.append({**_read_token(token, where), "top_logprobs": others})

@@ -1,5 +1,6 @@
 """One candidate of a stream as it grows: parts of its chunks to canonical events."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -9,8 +10,6 @@ from omnillm.model.events import (
     Finished,
     LlmStreamEvent,
     OpaqueAdded,
-    PartEnded,
-    PartStarted,
     ReasoningDelta,
     TextDelta,
 )
@@ -25,9 +24,11 @@ from omnillm.protocols.gemini_generate_content.parse.reply import CANDIDATE, kno
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.part_log import OpenParts
 from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_mapping, optional_text
 
 _CALL_PART = frozenset({"functionCall", "thoughtSignature"})
+_EMPTY: dict[type, Text | Reasoning] = {Text: Text(text=""), Reasoning: Reasoning()}
 Events = list[LlmStreamEvent]
 
 
@@ -41,23 +42,21 @@ class OpenCandidate:
         self._losses = losses
         self._native = ""
         self._extensions: dict[str, Any] = {}
-        self._has_call = False
         self._partial: PartialCall | None = None
-        self._open: type | None = None
-        """The kind of the open part: Text, Reasoning, Audio."""
+        self._parts = OpenParts(number)
         self._audio_type = ""
-        self._index = -1
-        """Of the last part that began."""
-        self._texts: list[list[str] | None] = []
-        """The pieces of each text, for citations that count bytes; None for the other parts."""
+        """Of the open sound."""
+        self._texts: defaultdict[int, list[str]] = defaultdict(list)
+        """The pieces of each text, by its number, for citations that count bytes."""
 
     def take(self, candidate: dict[str, Any], events: Events) -> None:
+        self._parts.events = events
         content = optional_mapping(candidate, "content")
         logprobs = None if CANDIDATE.issuperset(candidate) else self._take_more(candidate)
         begin = len(events)
         for number, part in enumerate(() if content is None else optional_array(content, "parts", "content")):
             try:
-                self._take_part(part, events)
+                self._take_part(part)
             except Unfit as error:
                 raise inside(error, f"content.parts[{number}]") from error
         if logprobs is not None:
@@ -69,12 +68,13 @@ class OpenCandidate:
 
     def end(self, events: Events) -> None:
         """End what is open, and the candidate."""
+        self._parts.events = events
         if self._partial is not None:
-            self._end_call(events)
+            self._end_call()
         if "groundingMetadata" in self._extensions:
-            self._cite(events)
-        self._close(events)
-        reason, native = read_finish(self._native, has_call=self._has_call)
+            self._cite()
+        self._parts.end_open()
+        reason, native = read_finish(self._native, has_call=ToolCall in self._parts.kinds)
         events.append(Finished(reason=reason, candidate=self.number, native_reason=native, vendor_extensions=self._extensions))
 
     def _take_more(self, candidate: dict[str, Any]) -> dict[str, Any] | None:
@@ -93,121 +93,108 @@ class OpenCandidate:
             if type(event) is TextDelta:
                 events[at] = TextDelta(index=event.index, text=event.text, candidate=self.number, logprobs=logprobs)
                 return
-        if self._open is Text:
-            events.append(TextDelta(index=self._index, text="", candidate=self.number, logprobs=logprobs))
+        if self._parts.kind is Text:
+            events.append(TextDelta(index=self._parts.number, text="", candidate=self.number, logprobs=logprobs))
         else:
             self._losses.drop(f"candidates[{self.number}].logprobs", "they came without a text")
 
-    def _take_part(self, part: Any, events: Events) -> None:
+    def _take_part(self, part: Any) -> None:
         if type(part) is dict:
             words = part.get("text")
             if type(words) is str and (len(part) == 1 or (len(part) == 2 and part.get("thought") is True)):
                 if words:
-                    self._grow(Text if len(part) == 1 else Reasoning, words, events)
+                    self._grow(Text if len(part) == 1 else Reasoning, words)
                 return
             part = camel(part)
             call = part.get("functionCall")
-            if call is not None and self._take_call(camel(mapping(call, "functionCall")), part, events):
+            if call is not None and self._take_call(camel(mapping(call, "functionCall")), part):
                 return
         read = parse_part(part, self._reader)
         if read is not None:
-            self._TAKE.get(type(read), OpenCandidate._take_whole)(self, read, events)
+            self._TAKE.get(type(read), OpenCandidate._take_whole)(self, read)
 
-    def _take_call(self, call: dict[str, Any], part: dict[str, Any], events: Events) -> bool:
+    def _take_call(self, call: dict[str, Any], part: dict[str, Any]) -> bool:
         """Take a call that comes in pieces. Whether it was one."""
         name, will_continue = call.get("name"), call.get("willContinue") is True
         if self._partial is not None and not name:
             self._partial.add(call)
             self._partial.signature = self._partial.signature or self._signature(part)
             if not will_continue:
-                self._end_call(events)
+                self._end_call()
             return True
         if self._partial is not None:
-            self._end_call(events)
+            self._end_call()
         if not will_continue and call.get("partialArgs") is None:
             return not name and _CALL_PART.issuperset(part) and not call
         self._partial = PartialCall(call, self._signature(part))
         if not will_continue:
-            self._end_call(events)
+            self._end_call()
         return True
 
     def _signature(self, part: dict[str, Any]) -> Opaque | None:
         value = optional_text(part, "thoughtSignature")
         return self._reader.opaque(value)[0] if value else None
 
-    def _end_call(self, events: Events) -> None:
+    def _end_call(self) -> None:
         partial, self._partial = self._partial, None
         if partial is not None:
             call_id = self._reader.calls.call_id(partial.given_id, partial.name)
             arguments = partial.arguments()
-            self._take_whole(ToolCall(call_id=call_id, name=partial.name, arguments=arguments, signature=partial.signature), events)
+            self._take_whole(ToolCall(call_id=call_id, name=partial.name, arguments=arguments, signature=partial.signature))
 
-    def _grow(self, kind: type[Text | Reasoning], words: str, events: Events) -> None:
-        if self._open is not kind:
-            self._close(events)
-            self._start(Text(text="") if kind is Text else Reasoning(), events)
-            self._open = kind
+    def _grow(self, kind: type[Text | Reasoning], words: str) -> None:
+        parts = self._parts
+        number = parts.number if parts.kind is kind else parts.open(_EMPTY[kind])
         if kind is Text:
-            events.append(TextDelta(index=self._index, text=words, candidate=self.number))
-            self._texts[-1].append(words)  # type: ignore[union-attr]  # the open part is a text
+            parts.events.append(TextDelta(index=number, text=words, candidate=self.number))
+            self._texts[number].append(words)
         else:
-            events.append(ReasoningDelta(index=self._index, text=words, candidate=self.number))
+            parts.events.append(ReasoningDelta(index=number, text=words, candidate=self.number))
 
-    def _take_text(self, part: Text | Reasoning, events: Events) -> None:
+    def _take_text(self, part: Text | Reasoning) -> None:
         if part.vendor_extensions:
-            self._take_whole(part, events)
+            self._take_whole(part)
             return
+        parts = self._parts
         signature = lone_signature(part)
-        goes_on = self._open is type(part) or (signature is not None and self._open is Reasoning)
+        goes_on = parts.kind is type(part) or (signature is not None and parts.kind is Reasoning)
         if part.text:
-            self._grow(type(part), part.text, events)
+            self._grow(type(part), part.text)
             signature = part.signature if isinstance(part, Text) else part.opaque
         elif not goes_on:
             if signature is not None:
-                self._take_whole(part, events)
+                self._take_whole(part)
             return
         if signature is not None:
-            events.append(OpaqueAdded(index=self._index, opaque=signature, candidate=self.number))
-            self._close(events)
+            parts.add(OpaqueAdded(index=parts.number, opaque=signature, candidate=self.number))
+            parts.end_open()
 
-    def _take_audio(self, part: Audio, events: Events) -> None:
+    def _take_audio(self, part: Audio) -> None:
         """Sound comes in pieces of one media type."""
-        source = part.source
+        source, parts = part.source, self._parts
         if not isinstance(source, InlineSource) or part.signature is not None or part.vendor_extensions:
-            self._take_whole(part, events)
-        elif self._open is Audio and self._audio_type == source.media_type:
-            events.append(AudioDelta(index=self._index, data=source.data, candidate=self.number))
+            self._take_whole(part)
+        elif parts.kind is Audio and self._audio_type == source.media_type:
+            parts.add(AudioDelta(index=parts.number, data=source.data, candidate=self.number))
         else:
-            self._close(events)
-            self._start(part, events)
-            self._open, self._audio_type = Audio, source.media_type
+            parts.end_open()
+            parts.open(part)
+            self._audio_type = source.media_type
 
-    def _take_whole(self, part: MessagePart, events: Events) -> None:
-        self._close(events)
-        self._has_call = self._has_call or type(part) is ToolCall
-        self._start(part, events)
+    def _take_whole(self, part: MessagePart) -> None:
         if type(part) is Text:
-            self._texts[-1] = [part.text]
-        events.append(PartEnded(index=self._index, candidate=self.number))
+            self._texts[self._parts.count] = [part.text]
+        self._parts.whole(part)
 
-    def _start(self, part: MessagePart, events: Events) -> None:
-        self._index += 1
-        self._texts.append([] if type(part) is Text else None)
-        events.append(PartStarted(index=self._index, part=part, candidate=self.number))
-
-    def _close(self, events: Events) -> None:
-        if self._open is not None:
-            events.append(PartEnded(index=self._index, candidate=self.number))
-            self._open = None
-
-    def _cite(self, events: Events) -> None:
+    def _cite(self) -> None:
         """Add the citations of the text that is still open: those of others are in the candidate's own members alone."""
-        texts = [None if pieces is None else "".join(pieces) for pieces in self._texts]
+        parts = self._parts
+        texts = ["".join(self._texts[number]) if number in self._texts else None for number in range(parts.count)]
         for number, citation in read_citations(self._extensions["groundingMetadata"], texts):
-            if number == self._index and self._open is Text:
-                events.append(CitationAdded(index=number, citation=citation, candidate=self.number))
+            if number == parts.number and parts.kind is Text:
+                parts.add(CitationAdded(index=number, citation=citation, candidate=self.number))
 
-    _TAKE: ClassVar[dict[type, Callable[["OpenCandidate", Any, Events], None]]] = {
+    _TAKE: ClassVar[dict[type, Callable[["OpenCandidate", Any], None]]] = {
         Text: _take_text,
         Reasoning: _take_text,
         Audio: _take_audio,

@@ -8,7 +8,7 @@ from omnillm.model.message import Reasoning, Refusal, Text
 from omnillm.protocols.openai_chat.citations import read_annotation
 from omnillm.protocols.openai_chat.finish import read_finish
 from omnillm.protocols.openai_chat.logprobs import read_logprobs
-from omnillm.protocols.openai_chat.parse.open_parts import OpenAudio, OpenCalls, OpenParts
+from omnillm.protocols.openai_chat.parse.open_parts import ChatParts, OpenAudio, OpenCalls
 from omnillm.protocols.openai_chat.parse.parts import read_part
 from omnillm.protocols.openai_chat.parse.reasoning import read_block
 from omnillm.protocols.shapes import Unfit, array, each, mapping, rest, text
@@ -23,8 +23,8 @@ _Read = Callable[["OpenCandidate", Any, dict[str, Any]], object]
 class OpenCandidate:
     __slots__ = ("_audio", "_calls", "_extensions", "_finish", "_has_blocks", "_index", "_is_refused", "_parts")
 
-    def __init__(self, parts: OpenParts) -> None:
-        self._index = parts.index
+    def __init__(self, parts: ChatParts) -> None:
+        self._index = parts.candidate
         self._parts = parts
         self._calls = OpenCalls(self._parts)
         self._audio = OpenAudio(self._parts)
@@ -100,7 +100,7 @@ class OpenCandidate:
             elif type(part) is Reasoning and part.opaque is None:
                 self._add_reasoning(part.text)
             else:
-                self._parts.add_whole(part)
+                self._parts.whole(part)
 
     def _read_other_reasoning(self, said: Any, delta: dict[str, Any]) -> None:
         if not delta.get("reasoning_content"):  # some hosts say it under both names
@@ -119,7 +119,7 @@ class OpenCandidate:
         for number, value in enumerate(array(blocks, "delta.thinking_blocks")):
             block = read_block(value, f"delta.thinking_blocks[{number}]", self._parts.opaque_of)
             if block.is_redacted:
-                self._parts.add_whole(block)
+                self._parts.whole(block)
             else:
                 self._read_block(block, is_said=is_said)
 
@@ -157,13 +157,13 @@ class OpenCandidate:
 
     def _read_images(self, images: Any, _: dict[str, Any]) -> None:
         for image in each(array(images, "delta.images"), "delta.images", read_part):
-            self._parts.add_whole(image)
+            self._parts.whole(image)
 
     def _read_annotations(self, annotations: Any, _: dict[str, Any]) -> None:
         parts = self._parts
         for number, annotation in enumerate(array(annotations, "delta.annotations")):
             citation = read_annotation(annotation, f"delta.annotations[{number}]")
-            text_number = parts.text if parts.text is not None else parts.open(_NO_TEXT)
+            text_number = parts.open(_NO_TEXT)
             parts.events.append(CitationAdded(index=text_number, citation=citation, candidate=self._index))
 
     _BEFORE_CONTENT: ClassVar[tuple[tuple[str, _Read], ...]] = (

@@ -1,72 +1,36 @@
-"""The parts of one candidate while its stream is read: their numbers, and which of them is open."""
+"""The parts of one candidate while its stream is read: its calls, and its sound."""
 
 from typing import Any
 
-from omnillm.model.events import AudioDelta, LlmStreamEvent, OpaqueAdded, PartEnded, PartStarted, ToolCallDelta
-from omnillm.model.message import Audio, Issuer, MessagePart, Opaque, Text, ToolCall
+from omnillm.model.events import AudioDelta, OpaqueAdded, ToolCallDelta
+from omnillm.model.message import Audio, Issuer, Opaque, ToolCall
 from omnillm.protocols import base64_text
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.parse.assistant import arguments_of, signature_in
 from omnillm.protocols.openai_chat.parse.reply import made_call_id
+from omnillm.protocols.part_log import OpenParts
 from omnillm.protocols.shapes import integer, mapping, optional_mapping, optional_text
 
 
-class OpenParts:
-    """Emits into `events`, which its owner sets for every chunk."""
+class ChatParts(OpenParts):
+    """The parts of one candidate, with what is known of the reply around them."""
 
-    __slots__ = ("_issuer", "_losses", "_next", "events", "index", "kind", "number", "reply_id", "text")
+    __slots__ = ("_issuer", "_losses", "reply_id")
 
-    def __init__(self, index: int, reply_id: str, issuer: Issuer, losses: Losses) -> None:
-        self.index = index
+    def __init__(self, candidate: int, reply_id: str, issuer: Issuer, losses: Losses) -> None:
+        super().__init__(candidate)
         self.reply_id = reply_id
-        self.events: list[LlmStreamEvent] = []
-        self.kind: type | None = None
-        """Of the open part that is no call, whose number is `number`."""
-        self.number = 0
-        self.text: int | None = None
-        """The open text, to which annotations belong."""
         self._issuer = issuer
         self._losses = losses
-        self._next = 0
-
-    def start(self, part: MessagePart) -> int:
-        """Begin a part; what was open before, calls apart, ends."""
-        if self.kind is not None:
-            self.end_open()
-        number = self._next
-        self._next += 1
-        self.events.append(PartStarted(index=number, part=part, candidate=self.index))
-        return number
-
-    def open(self, part: MessagePart) -> int:
-        """Return the number of the open part, which is a new one where that is of another type."""
-        kind = type(part)
-        if self.kind is not kind:
-            self.number = self.start(part)
-            self.kind = kind
-            if kind is Text:
-                self.text = self.number
-        return self.number
-
-    def end_open(self) -> None:
-        if self.kind is not None:
-            self.end(self.number)
-            self.kind = self.text = None
-
-    def end(self, number: int) -> None:
-        self.events.append(PartEnded(index=number, candidate=self.index))
-
-    def add_whole(self, part: MessagePart) -> None:
-        self.end(self.start(part))
 
     def add_opaque(self, number: int, value: Opaque) -> None:
-        self.events.append(OpaqueAdded(index=number, opaque=value, candidate=self.index))
+        self.events.append(OpaqueAdded(index=number, opaque=value, candidate=self.candidate))
 
     def opaque_of(self, value: str) -> Opaque:
         return Opaque(value=value, issuer=self._issuer)
 
     def lose(self, member: str, detail: str) -> None:
-        self._losses.drop(f"candidates[{self.index}].{member}", detail)
+        self._losses.drop(f"candidates[{self.candidate}].{member}", detail)
 
 
 _UNKNOWN = ""
@@ -92,7 +56,7 @@ class OpenCalls:
 
     __slots__ = ("_by_index", "_calls", "_parts")
 
-    def __init__(self, parts: OpenParts) -> None:
+    def __init__(self, parts: ChatParts) -> None:
         self._parts = parts
         self._by_index: dict[int, _OpenCall] = {}
         self._calls: list[_OpenCall] = []
@@ -158,7 +122,7 @@ class OpenCalls:
         parts = self._parts
         signature = signature_in(delta.get("extra_content")) or call.signature
         if not call.call_id:
-            call.call_id = made_call_id(len(self._calls) - 1, f"{parts.index}_{parts.reply_id[-24:]}")
+            call.call_id = made_call_id(len(self._calls) - 1, f"{parts.candidate}_{parts.reply_id[-24:]}")
         call.number = parts.start(
             ToolCall(
                 call_id=call.call_id,
@@ -176,7 +140,7 @@ class OpenCalls:
             more = "".join(call.arguments) + more
             call.arguments.clear()
         if more:
-            self._parts.events.append(ToolCallDelta(index=call.number, arguments=more, candidate=self._parts.index))
+            self._parts.events.append(ToolCallDelta(index=call.number, arguments=more, candidate=self._parts.candidate))
 
     def _read_signature(self, call: _OpenCall, delta: dict[str, Any]) -> None:
         signature = signature_in(delta.get("extra_content"))
@@ -193,7 +157,7 @@ class OpenAudio:
 
     __slots__ = ("_audio_id", "_parts", "_waiting")
 
-    def __init__(self, parts: OpenParts) -> None:
+    def __init__(self, parts: ChatParts) -> None:
         self._parts = parts
         self._audio_id = ""
         self._waiting = ""
@@ -211,4 +175,4 @@ class OpenAudio:
         self._waiting = data[whole:]
         if whole or transcript:
             sound = base64_text.decode(data[:whole], "delta.audio.data")
-            self._parts.events.append(AudioDelta(index=number, data=sound, transcript=transcript, candidate=self._parts.index))
+            self._parts.events.append(AudioDelta(index=number, data=sound, transcript=transcript, candidate=self._parts.candidate))

@@ -16,7 +16,7 @@ from omnillm.model.message import Issuer
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.parse.candidate import OpenCandidate
-from omnillm.protocols.openai_chat.parse.open_parts import OpenParts
+from omnillm.protocols.openai_chat.parse.open_parts import ChatParts
 from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.shapes import Unfit, inside, integer, mapping, optional_array, optional_integer, optional_text, rest
@@ -104,7 +104,7 @@ class ChatDecoder:
     def _candidate(self, index: Any) -> OpenCandidate:
         index = 0 if index is None else integer(index, "index", 0)
         if index not in self._candidates:
-            self._candidates[index] = OpenCandidate(OpenParts(index, self._reply_id, self._issuer, self._losses))
+            self._candidates[index] = OpenCandidate(ChatParts(index, self._reply_id, self._issuer, self._losses))
         return self._candidates[index]
 
     def _read_usage(self, raw: Any, chunk: dict[str, Any], events: list[LlmStreamEvent]) -> None:

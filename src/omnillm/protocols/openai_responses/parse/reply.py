@@ -90,6 +90,6 @@ def gather_logprobs(parts: list[MessagePart]) -> tuple[list[MessagePart], Any]:
     for number, part in enumerate(parts):
         if type(part) is Text and _LOGPROBS in part.vendor_extensions:
             more = dict(part.vendor_extensions)
-            found += read_tokens(more.pop(_LOGPROBS), "logprobs")
+            found += read_tokens(more.pop(_LOGPROBS))
             parts[number] = replace(part, vendor_extensions=more)
     return parts, {"content": found, "refusal": None} if found else None

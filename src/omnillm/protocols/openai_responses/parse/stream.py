@@ -141,7 +141,7 @@ class ResponsesDecoder:
             raise Unfit("delta", "a string")
         track.length += len(delta)
         said = event.get("logprobs")
-        logprobs = {"content": read_tokens(said, "logprobs"), "refusal": None} if said else None
+        logprobs = {"content": read_tokens(said), "refusal": None} if said else None
         self._log.events.append(TextDelta(index=track.index, text=delta, logprobs=logprobs))
 
     def _annotation_added(self, event: Event) -> None:
