@@ -195,10 +195,11 @@ async def test_no_part_of_a_list_shows_what_is_anothers(ask: Asking, host: Host)
 
 async def test_how_often_to_ask_again_is_told(ask: Asking) -> None:
     """OpenAI's SDK reads it while it waits for a file or a video."""
+    body = b'{"results_url": "https://store.example/v_1"}'  # which is a batch's where it is rewritten
     told = await ask(
-        "GET", "/providers/openai/v1/videos/v_1", reply("200 OK", b"{}", openai_poll_after_ms="250", content_type="application/json")
+        "GET", "/providers/openai/v1/videos/v_1", reply("200 OK", body, openai_poll_after_ms="250", content_type="application/json")
     )
-    assert told.headers["openai-poll-after-ms"] == "250"
+    assert (told.headers["openai-poll-after-ms"], told.body) == ("250", body)
     assert re.fullmatch(r"[0-9a-f]{32}", told.headers["x-omnillm-request-id"])
 
 

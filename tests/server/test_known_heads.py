@@ -197,15 +197,16 @@ def test_a_trace_is_what_it_would_have_been_read_as():
         raws = [traced(parent, state, number, is_before=is_before) for number in range(3)]
         heads = KnownHeads(longest=65536)
         try:
-            for raw in raws[:2]:
+            for raw in (*raws[:2], raws[1]):
                 keep(heads, raw)
-            expected = read(raws[2])
+            expected = [read(raw) for raw in raws]
         except OmniError:
-            assert find(heads, raws[2]) is None
+            assert [find(heads, raw) for raw in raws] == [None] * 3
             continue
-        found = find(heads, raws[2])
-        assert found is None or told(found) == told(expected), raws[2]
-        known += [(parent, state)] * (found is not None)
+        found = [find(heads, raw) for raw in raws]
+        for each, raw, as_read in zip(found, raws, expected, strict=True):
+            assert each is None or told(each) == told(as_read), raw
+        known += [(parent, state)] * (found[2] is not None)
     assert {parent for parent, _ in known} == {"", *PARENTS[1:3]}
     assert {state for parent, state in known if parent} == {*STATES[:3], STATES[9]}
 

@@ -2,6 +2,7 @@
 
 from itertools import count, product
 
+import msgspec
 import pytest
 from starlette.routing import Route as Page
 from tests.in_turn import in_turn
@@ -18,6 +19,7 @@ from omnillm.server.front.requests import Request
 from omnillm.server.inference import read_call
 from omnillm.server.operations.app import build_operations
 from omnillm.server.operations.instruments import Instruments
+from omnillm.server.passthrough import Place, place_of
 from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, provider_route, without_prefix
 from omnillm.server.uploads import MOST, Upload, Uploads
 from omnillm.server.wiring import Wiring
@@ -155,6 +157,44 @@ def test_what_a_head_led_to_shows_whose_call_it_is_and_no_more() -> None:
     """Neither the credential nor its digest nor the program is in what a debugger prints."""
     opened = app().open(request("POST", "/v1/chat/completions", x_api_key=VIRTUAL.decode()))
     assert repr(opened) == "CallHead(openai_chat for 'someone')"
+
+
+def test_what_a_head_led_to_holds_until_the_configuration_is_another() -> None:
+    """Of a call; whatever else a path is for is looked at each time."""
+    one_app = app()
+    opened = one_app.open(request("POST", "/v1/chat/completions", x_api_key=VIRTUAL.decode()))
+    models = one_app.open(request("GET", "/v1/models", x_api_key=VIRTUAL.decode()))
+    assert [one_app.is_current(context) for context in (opened, models)] == [True, False]
+    one_app.wiring = app().wiring
+    assert not one_app.is_current(opened)
+
+
+@in_turn(
+    ("path", "fields", "provider"),
+    [
+        ("/v1/files", {}, "o"),
+        ("/v1/files/f_1/content", {}, "o"),
+        ("/v1/files", {"anthropic_version": "1"}, "a"),
+        ("/v1/files", {"x_goog_api_key": "k"}, "g"),
+        ("/v1/files", {"x_goog_api_client": "c"}, "g"),
+        ("/v1/messages/batches", {}, "a"),
+        ("/v1/messages/batches/b_1", {}, "a"),
+        ("/v1/responses/r_1", {}, "o"),
+        ("/v1beta/interactions/i_1", {}, "g"),
+        ("/upload/v1beta/files", {}, "g"),
+        ("/download/v1beta/files/f_1:download", {}, "g"),
+        ("/upload", {}, None),
+        ("/uploads/v1beta/files", {}, None),
+        ("/anthropic/v1/files", {}, "a"),
+        ("/anthropic/", {}, None),
+        ("/anthropics/v1/files", {}, None),
+    ],
+)
+def test_a_path_without_a_name_is_of_the_provider_whose_clients_write_it(path: str, fields: dict[str, str], provider: str | None) -> None:
+    """By its prefix, by the fields of an SDK, or by its beginning."""
+    wiring = msgspec.structs.replace(app().wiring, native={"openai": "o", "anthropic": "a", "gemini": "g"})
+    place = place_of(request("GET", path, **fields), wiring)
+    assert place == (None if provider is None else Place(provider, path.removeprefix("/anthropic")))
 
 
 def test_callers_of_one_path_share_all_that_their_heads_say_but_who_they_are() -> None:
