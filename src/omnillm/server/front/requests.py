@@ -170,15 +170,9 @@ class Reply(msgspec.Struct, eq=False):
     def _with_head(self, piece: bytes) -> bytes:
         return b"%b%x\r\n%b\r\n" % (self._head, len(piece), piece) if self._is_chunked else self._head + piece
 
-    def outlet(self) -> Callable[[bytes], bool]:
-        """As `write`, for what comes behind the first piece; False, and nothing written, where `drain` would wait."""
-        return self._wire.pour_chunk if self._is_chunked else self._pour
-
-    def _pour(self, piece: bytes) -> bool:
-        if self._wire.is_paused:
-            return False
-        self.write(piece)
-        return True
+    def outlet(self) -> Callable[[bytes], bool] | None:
+        """As `write`, for chunks behind the first; False, and nothing written, where `drain` would wait. None: HTTP/1.0 has no chunks."""
+        return self._wire.pour_chunk if self._is_chunked else None
 
     async def drain(self) -> None:
         """Wait while more than the high-water mark is unsent. A client that takes nothing for too long is cut off."""
