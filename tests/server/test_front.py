@@ -1,11 +1,13 @@
 """Requests and replies as they are meant to be."""
 
 import asyncio
+import socket
 
 import h11
 import pytest
 
 from omnillm.errors import BadRequest, Unauthenticated
+from omnillm.server.front.head_reader import peer_of
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 POST = b"POST /v1/chat HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello"
@@ -26,6 +28,15 @@ async def test_a_request_reaches_the_application_as_it_was_meant(house):
     assert request.length == 2
     assert (request.body, request.http_minor, request.context) == (b"{}", 1, "context")
     assert request.peer == f"127.0.0.1:{client.writer.get_extra_info('sockname')[1]}"
+
+
+async def test_a_client_without_an_address_has_no_name():
+    """One that has gone before it was looked at, as a Unix socket."""
+    ours, theirs = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_unix_connection(asyncio.Protocol, sock=ours)
+    assert peer_of(transport) == ""
+    transport.abort()
+    theirs.close()
 
 
 async def test_a_reply_is_one_head_and_one_body_with_our_fields(house):

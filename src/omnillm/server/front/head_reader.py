@@ -111,7 +111,7 @@ class HeadReader:
 
 
 def peer_of(transport: asyncio.BaseTransport) -> str:
-    """`host:port`; nothing for a Unix socket."""
+    """`host:port`; nothing of a client that has gone already, or of a Unix socket."""
     peername = transport.get_extra_info("peername")
     if not isinstance(peername, tuple):
         return ""
