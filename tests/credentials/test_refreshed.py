@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from omnillm.credentials.bearer import lasting
 from omnillm.credentials.refreshed import BACKOFF, RENEWED_S, REST_S, Fetched, Fixed, Refreshed, Trouble
 from omnillm.testing import ManualClock
 
@@ -57,6 +58,12 @@ async def serving_behind_a_failed_fetch(bank: Bank, clock: ManualClock) -> Refre
     return source
 
 
+def test_a_token_is_fetched_anew_before_its_end_and_not_used_to_it() -> None:
+    """A short-lived one after half its life."""
+    tokens = [lasting("t", left_s) for left_s in (3600.0, 400.0, 5.0)]
+    assert [(token.fresh_s, token.good_s) for token in tokens] == [(3300.0, 3590.0), (200.0, 390.0), (2.5, 0.0)]
+
+
 async def test_many_who_need_it_wait_for_one_fetch_in_a_thread() -> None:
     """The loop goes on, and nobody fetches twice."""
     bank, clock = Bank(), ManualClock()
@@ -79,7 +86,7 @@ async def test_it_is_fetched_in_the_background_before_its_end() -> None:
     assert await source.ready() == ""
     clock.advance(299)
     assert await source.ready() == ""
-    assert len(bank.asked) == 1
+    assert (bank.asked, source._task) == ([False], None)
     clock.advance(2)
     assert await source.ready() == ""
     assert held(source) == "t1"
@@ -104,8 +111,10 @@ async def test_a_failing_fetch_is_told_and_tried_again(caplog: pytest.LogCapture
         assert await source.ready() == ""
         await settled(source)
         assert await source.ready() == ""
-        assert len(bank.asked) == 3
-        clock.advance(REST_S + 1)
+        clock.advance(REST_S - 1)
+        assert await source.ready() == ""
+        assert (len(bank.asked), source._task) == (3, None)
+        clock.advance(2)
         assert await source.ready() == ""
         await settled(source)
     assert held(source) == "t4"
