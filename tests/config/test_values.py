@@ -71,7 +71,7 @@ def test_a_share_may_be_none_of_it(written, permille):
     assert values.share(written) == permille
 
 
-@in_turn("written", ["0", "0.0", "1.1", "80%", "80", "0.8000", "-0.5"])
+@in_turn("written", ["0", "0.0", "1.1", "80%", "80", "0.0800", "-0.5"])
 def test_shares_outside_the_limit_are_refused(written):
     """A threshold of nothing, or beyond the limit, would never or always fire."""
     with pytest.raises(ValueError):

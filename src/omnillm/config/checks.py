@@ -59,12 +59,12 @@ def _is_no_host(server: ServerSettings, problems: Problems) -> bool:
     """A host that is written as in a URL: with brackets, a scheme or a port."""
     hosts = {"server.host": server.host, "server.admin.host": server.admin.host if server.admin is not None else ""}
     for path, host in hosts.items():
-        name, colon, port = host.partition(":")
+        name, _, port = host.partition(":")
         if host.startswith("["):
             problems.add(path, f"is written without brackets: {host.strip('[]')}")
         elif "/" in host:
             problems.add(path, "is a URL, and must be an address or a name such as 127.0.0.1")
-        elif colon and port.isdigit():
+        elif port.isdigit():
             problems.add(path, f"is written without the port: {name}, and port: {port} beside it")
     return problems.concern("server")
 
@@ -227,8 +227,8 @@ def _check_own(budget: BudgetSettings | None, path: str, problems: Problems) -> 
 def check_pricing(settings: Settings, problems: Problems) -> None:
     for name in settings.pricing.overrides:
         path = at("pricing.overrides", name)
-        provider, slash, model = name.partition("/")
-        if not (slash and model):
+        provider, _, model = name.partition("/")
+        if not model:
             problems.add(path, "must be keyed by provider/model")
         else:
             _check_provider(provider, path, settings, problems)

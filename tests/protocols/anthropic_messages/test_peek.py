@@ -91,6 +91,7 @@ def test_members_that_decide_the_price_are_named():
     own = {"name": "web_search_of_mine", "input_schema": {}}
     search = {"type": "web_search_20260318", "name": "web_search"}
     assert peek(tools=[own, {"type": "custom", **own}, {"type": "bash_20250124"}]).price_members == ()
+    assert peek(speed="fast").price_members == ("speed",)
     assert peek(service_tier="auto", speed="fast", tools=[own, search]).price_members == ("service_tier", "speed", "tools")
 
 
