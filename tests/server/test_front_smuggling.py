@@ -156,7 +156,7 @@ async def test_an_ambiguous_request_is_refused_and_nothing_behind_it_is_read(hou
             app.faults.clear()
             app.asked.clear()
             with case(name):
-                raw = await house.say(data + BEHIND)
+                raw = await house.say(data if "endless" in name else data + BEHIND)  # which would end it
                 assert raw.startswith(b"HTTP/1.1 %d " % status)
                 assert raw.count(b"\r\ncontent-length: ") == 1
                 assert b"\r\nconnection: close\r\n" in raw
@@ -173,7 +173,7 @@ async def test_it_is_refused_behind_a_request_that_was_none(house):
             with case(name):
                 client = await house.dial(post(b"content-length: 5\r\n", b"hello"))
                 assert (await client.reply())[0] == 200
-                client.send(data + BEHIND)
+                client.send(data if "endless" in name else data + BEHIND)
                 assert (await client.rest()).startswith(b"HTTP/1.1 %d " % status)
                 assert len(app.asked) == 1
 
