@@ -1,7 +1,9 @@
 """A call that waits for the ledger, when the gateway ends or its client leaves: a SQLite file that somebody else has locked."""
 
 import asyncio
+import gc
 import sqlite3
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
@@ -17,6 +19,10 @@ from omnillm.testing import ManualClock
 from omnillm.testing.rows import entry, request_id
 
 REQUEST_ID = request_id(1)
+
+
+class Body:
+    """Of a call; goes with it."""
 
 
 def reservation(attempt: int) -> Posting:
@@ -58,6 +64,32 @@ async def test_whose_client_leaves_at_the_end_has_left(waiting: tuple[Journal, a
         task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_call_whose_client_leaves_meanwhile_is_freed_at_once(waiting: tuple[Journal, asyncio.Task[None]]) -> None:
+    """Without the cycle collector, which looks seldom: its task's error has every frame of the call, with its body."""
+    journal, other = waiting
+    bodies: list[weakref.ref[Body]] = []
+
+    async def call() -> None:
+        body = Body()
+        bodies.append(weakref.ref(body))
+        await journal.reserve(reservation(2), None)
+
+    async def leave() -> None:
+        task = asyncio.create_task(call())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    gc.disable()
+    try:
+        await leave()
+        await asyncio.sleep(0)
+        assert [body() for body in bodies] == [None]
+    finally:
+        gc.enable()
+        other.cancel()
 
 
 async def test_after_the_end_nothing_is_asked_of_the_ledger(waiting: tuple[Journal, asyncio.Task[None]]) -> None:

@@ -135,6 +135,7 @@ class Journal:
             raise
         finally:
             self._waiting.discard(task)
+            del task  # its error has this frame: nothing but the cycle collector would free the call
 
     async def request(self, request_id: str) -> RequestRow | None:
         """The row of a call that has ended, what was written behind included. LedgerUnavailable."""
