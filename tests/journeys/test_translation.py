@@ -56,9 +56,14 @@ LENGTH_FINISH = {
     "gemini_interactions": "incomplete",
 }
 clients = pytest.mark.parametrize("client", CLIENTS)
-upstreams = pytest.mark.parametrize("upstream", CLIENTS)
 upstreams_in_turn = in_turn("upstream", CLIENTS)
-modes = pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+
+
+def wishes(client: str, upstream: str, **wish: Any) -> tuple[Wish, Wish]:
+    """That of the odd turns of a conversation and that of the even ones: one is streamed. Each client and each provider begins in both ways."""
+    order = [*CLIENTS]
+    is_stream = (order.index(client) + order.index(upstream)) % 2 == 1
+    return Wish(is_stream=is_stream, **wish), Wish(is_stream=not is_stream, **wish)
 
 
 @pytest.fixture
@@ -68,16 +73,16 @@ async def gateway(serve: Serve, provider: FakeProvider) -> Running:
 
 @clients
 @upstreams_in_turn
-@modes
-async def test_text_over_several_turns(gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool) -> None:
+async def test_text_over_several_turns(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """System text, a turn, its history, another turn; usage counts what the provider counted."""
     begun = len(provider.log)
+    odd, even = wishes(client, upstream)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
         talk.system("You are a heron.")
-        first = await talk.ask("How deep is the lake?", Wish(is_stream=is_stream))
+        first = await talk.ask("How deep is the lake?", odd)
         assert first.text.startswith("You said: How deep is the lake?")
         assert first.output_tokens > 0
-        second = await talk.ask("And how wide?", Wish(is_stream=is_stream))
+        second = await talk.ask("And how wide?", even)
         assert second.text.startswith("You said: And how wide?")
         assert second.prompt_tokens > first.prompt_tokens
     assert b"You are a heron." in provider.log[begun + 1].body
@@ -87,12 +92,12 @@ async def test_text_over_several_turns(gateway: Running, provider: FakeProvider,
 
 @clients
 @upstreams_in_turn
-@modes
-async def test_length_and_cached_tokens(gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool) -> None:
+async def test_length_and_cached_tokens(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """A reply that was cut says so in the client's own word; tokens from a cache are counted once."""
     provider.script.behave("sk-good", Behaviour(cached_tokens=4))
+    wish, _ = wishes(client, upstream, max_tokens=16)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
-        said = await talk.ask("How deep is the lake, and how many herons stand at its edge?", Wish(is_stream=is_stream, max_tokens=16))
+        said = await talk.ask("How deep is the lake, and how many herons stand at its edge?", wish)
     assert said.finish == LENGTH_FINISH[client]
     assert (said.output_tokens, said.cached_tokens) == (16, 4)
     await gateway.agrees_with(provider)
@@ -100,23 +105,20 @@ async def test_length_and_cached_tokens(gateway: Running, provider: FakeProvider
 
 @clients
 @upstreams_in_turn
-@modes
-async def test_parallel_tool_calls_and_their_results(
-    gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
-) -> None:
+async def test_parallel_tool_calls_and_their_results(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """Two calls with streamed arguments, answered in the next turn, each result at its call."""
     begun = len(provider.log)
-    wish = Wish(is_stream=is_stream, tools=True)
+    odd, even = wishes(client, upstream, tools=True)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
-        asked = await talk.ask("[[tools]] How deep is the lake?", wish)
+        asked = await talk.ask("[[tools]] How deep is the lake?", odd)
         assert [(call.name, call.arguments) for call in asked.calls] == [("search", {"query": "heron"}), ("look_up", {"query": "heron"})]
         assert len({call.call_id for call in asked.calls}) == 2
         assert asked.finish == TOOL_FINISH[client]
         results = {call.call_id: f"result of {call.name}" for call in asked.calls}
-        told = await talk.answer(results, wish)
+        told = await talk.answer(results, even)
         assert not told.calls
         assert told.text
-        again = await talk.ask("Thank you.", wish)
+        again = await talk.ask("Thank you.", odd)
         assert again.text.startswith("You said: Thank you.")
     for name in ("search", "look_up"):
         assert f"result of {name}".encode() in provider.log[begun + 1].body
@@ -125,11 +127,11 @@ async def test_parallel_tool_calls_and_their_results(
 
 @clients
 @upstreams_in_turn
-@modes
-async def test_structured_output(gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool) -> None:
+async def test_structured_output(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """The schema reaches the provider, and its JSON the client."""
+    wish, _ = wishes(client, upstream, schema=True)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
-        said = await talk.ask("[[json]] Find it.", Wish(is_stream=is_stream, schema=True))
+        said = await talk.ask("[[json]] Find it.", wish)
     assert said.text == '{"query":"heron"}'
     await gateway.agrees_with(provider)
 
@@ -146,19 +148,16 @@ async def test_image(gateway: Running, provider: FakeProvider, client: str, upst
 
 @clients
 @upstreams_in_turn
-@modes
-async def test_reasoning_and_its_signature_come_back(
-    gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
-) -> None:
+async def test_reasoning_and_its_signature_come_back(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """The reasoning is shown, and what only its issuer can read returns to it: the provider refuses what it never signed."""
-    wish = Wish(is_stream=is_stream, tools=True, reasons=True)
+    odd, even = wishes(client, upstream, tools=True, reasons=True)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
-        asked = await talk.ask("[[think]] [[tools]] How deep is the lake?", wish)
+        asked = await talk.ask("[[think]] [[tools]] How deep is the lake?", odd)
         assert asked.reasoning
         assert len(asked.calls) == 2
-        told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, wish)
+        told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, even)
         assert told.text
-        again = await talk.ask("Thank you.", wish)
+        again = await talk.ask("Thank you.", odd)
         assert again.text.startswith("You said: Thank you.")
     await gateway.agrees_with(provider)
 
@@ -168,14 +167,12 @@ STOPS = {"openai_chat": "stop", "anthropic_messages": "end_turn", "gemini_genera
 
 @pytest.mark.parametrize("client", STOPS)
 @in_turn("upstream", STOPS)
-@modes
-async def test_stop_sequence_reaches_the_provider(
-    gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
-) -> None:
+async def test_stop_sequence_reaches_the_provider(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """Responses has none. Anthropic alone says which one it was."""
     begun = len(provider.log)
+    wish, _ = wishes(client, upstream, stop="edge")
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
-        said = await talk.ask("[[stop]] How deep is the lake?", Wish(is_stream=is_stream, stop="edge"))
+        said = await talk.ask("[[stop]] How deep is the lake?", wish)
     says_which = client == upstream == "anthropic_messages"
     assert said.finish == ("stop_sequence" if says_which else STOPS[client])
     assert b'"edge"' in provider.log[begun].body
@@ -193,13 +190,11 @@ REFUSALS = {
 
 @clients
 @upstreams_in_turn
-@modes
-async def test_refusal_is_said_in_the_clients_words(
-    gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
-) -> None:
+async def test_refusal_is_said_in_the_clients_words(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """With a text of its own where the provider gave one; never an error."""
+    wish, _ = wishes(client, upstream)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
-        said = await talk.ask("[[refuse]] How deep is the lake?", Wish(is_stream=is_stream))
+        said = await talk.ask("[[refuse]] How deep is the lake?", wish)
     untold = {"end_turn"} if upstream == "gemini_interactions" else set()  # it ends as if all were said
     assert said.finish in REFUSALS[client] | untold
     assert not said.calls
@@ -208,16 +203,13 @@ async def test_refusal_is_said_in_the_clients_words(
 
 @clients
 @upstreams_in_turn
-@modes
-async def test_redacted_reasoning_makes_the_round(
-    gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
-) -> None:
+async def test_redacted_reasoning_makes_the_round(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """What nobody but its issuer can read goes back to it through any client: the provider refuses what it did not seal."""
     begun = len(provider.log)
-    wish = Wish(is_stream=is_stream, tools=True, reasons=True)
+    odd, even = wishes(client, upstream, tools=True, reasons=True)
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
-        asked = await talk.ask("[[redacted]] [[tools]] How deep is the lake?", wish)
-        told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, wish)
+        asked = await talk.ask("[[redacted]] [[tools]] How deep is the lake?", odd)
+        told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, even)
         assert told.text
     if upstream == "anthropic_messages":
         assert b'"type":"redacted_thinking"' in provider.log[begun + 1].body.replace(b": ", b":")
@@ -229,7 +221,7 @@ BAD_REQUESTS = (openai.BadRequestError, anthropic.BadRequestError, errors.Client
 
 
 @clients
-@upstreams
+@upstreams_in_turn
 async def test_errors_are_the_sdks_own_classes(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """A provider's refusal of the request, and its failure, each as the client's SDK knows it."""
     for fault, status in (("context_length", 400), ("status_500", 502)):
@@ -247,17 +239,17 @@ def status_of(error: Any) -> int:
 
 
 @clients
-@upstreams
-async def test_broken_stream_is_an_error_in_the_clients_protocol(serve: Serve, client: str, upstream: str) -> None:
+@upstreams_in_turn
+async def test_broken_stream_is_an_error_in_the_clients_protocol(
+    gateway: Running, provider: FakeProvider, client: str, upstream: str
+) -> None:
     """A provider's stream that breaks after content never ends as success."""
-    broken = Behaviour(fault=FAULTS["error_after_content"])
-    async with FakeProvider(keys={"sk-good": broken}, prices=PRICES, clock=SystemClock()) as provider:
-        gateway = await serve(CONFIG.format(base_url=provider.base_url, virtual_key=VIRTUAL_KEY, price=PRICE))
-        async with CLIENTS[client](gateway.base_url, upstream) as talk:
-            with pytest.raises(
-                (openai.APIError, anthropic.APIError, errors.APIError, interactions.APIError, openai.LengthFinishReasonError, RuntimeError)
-            ):
-                await talk.ask("How deep is the lake?", Wish(is_stream=True))
+    provider.script.behave("sk-good", Behaviour(fault=FAULTS["error_after_content"]))
+    async with CLIENTS[client](gateway.base_url, upstream) as talk:
+        with pytest.raises(
+            (openai.APIError, anthropic.APIError, errors.APIError, interactions.APIError, openai.LengthFinishReasonError, RuntimeError)
+        ):
+            await talk.ask("How deep is the lake?", Wish(is_stream=True))
 
 
 PROVIDERS = {
@@ -276,7 +268,7 @@ BAD_FIELDS = {
 }
 
 
-@pytest.mark.parametrize(("client", "upstream"), list(permutations(CLIENTS, 2)))
+@in_turn(("client", "upstream"), list(permutations(CLIENTS, 2)))
 async def test_wrong_field_is_named_by_its_path(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """400 in the client's own shape, as its provider would have said it, and nothing is sent. Of its own protocol the provider says it itself."""
     path, body, field = BAD_FIELDS[client]
@@ -290,8 +282,8 @@ async def test_wrong_field_is_named_by_its_path(gateway: Running, provider: Fake
     assert not provider.log
 
 
-@upstreams
-@modes
+@pytest.mark.parametrize("upstream", CLIENTS)
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
 async def test_garbled_reply_is_a_502_with_the_providers_name(serve: Serve, upstream: str, is_stream: bool) -> None:
     """Whole, or broken off before any content: retried, and then an error that names who failed."""
     garbled = Behaviour(fault=FAULTS["malformed_event" if is_stream else "truncated_json"])
