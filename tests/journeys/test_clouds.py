@@ -581,4 +581,5 @@ async def test_slow_and_split_event_streams_are_whole(gateway: Running, cloud_pr
         cloud_provider.enqueue(Fault(name="split", piece_bytes=3))
         reply = await put(gateway, "bedrock_claude", dialect=dialect, is_stream=True)
         assert reply.is_answer
+    await cloud_provider.ended(2)  # it bills when its last piece has gone, which is behind the last that is read of it
     await gateway.agrees_with(cloud_provider)

@@ -15,7 +15,7 @@ from tests.stores.postgres_wire import Loss, Wire
 
 from omnillm.assemble import SystemClock
 from omnillm.records import Entry, EntryKind
-from omnillm.stores.postgres.store import PostgresStore
+from omnillm.stores.postgres.store import PATIENCE_S, PostgresStore
 from omnillm.stores.sql_store import SqlStore
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing import FakeProvider, Fault
@@ -150,12 +150,13 @@ async def test_a_session_that_finds_it_out_of_order_goes_on(serve: Serve, provid
 
 
 @pytest.fixture
-async def wired(postgres: Postgres, tmp_path: Path) -> AsyncIterator[tuple[Wire, Callable[[], PostgresStore], str]]:
-    """A wire, what makes a ledger behind it, and its schema."""
+async def wired(postgres: Postgres, tmp_path: Path, what: str) -> AsyncIterator[tuple[Wire, Callable[[], PostgresStore], str]]:
+    """A wire, what makes a ledger behind it, and its schema. Only where nothing is heard does anybody wait for the end of the patience."""
+    patience_s = 0.4 if what == "silent" else PATIENCE_S
     schema = postgres.schema()
     async with AsyncExitStack() as stack:
         wire = await stack.enter_async_context(Wire(tmp_path, postgres.directory))
-        yield wire, lambda: PostgresStore(postgres.url(schema, host=str(wire.here)), clock=SystemClock(), patience_s=0.4), schema
+        yield wire, lambda: PostgresStore(postgres.url(schema, host=str(wire.here)), clock=SystemClock(), patience_s=patience_s), schema
 
 
 @pytest.mark.parametrize("what", ["question lost", "answer lost", "gone", "silent", "sessions killed"])

@@ -230,9 +230,10 @@ async def test_what_was_retired_is_not_booked_anew(postgres, schema, store):
 
 async def test_lock_that_somebody_else_holds_for_a_moment_is_waited_for(postgres, schema, url, caplog):
     """Our session died, and one that begins no run has got its lock: an outage like others, and the log says who is in the way."""
-    store = make(url, patience_s=0.1)
+    store = make(url)
     await store.open()
     await store.post_durably(call(1))
+    patience_s, store._database._patience_s = store._database._patience_s, 0.2
     postgres.kill_sessions(schema)
     postgres.administer(f"SELECT pg_advisory_lock({LOCK_CLASS}, hashtext(current_schema()))", schema)
     with pytest.raises(LedgerUnavailable):
@@ -240,6 +241,7 @@ async def test_lock_that_somebody_else_holds_for_a_moment_is_waited_for(postgres
     store.post(call(3))
     await until(lambda: "is in use by another process" in caplog.text)
     assert not store.is_healthy
+    store._database._patience_s = patience_s  # a busy machine may need it
     postgres.administer(f"SELECT pg_advisory_unlock({LOCK_CLASS}, hashtext(current_schema()))", schema)
     await until(lambda: store.is_healthy)
     await store.flush()
