@@ -150,7 +150,7 @@ def test_a_doubted_hint_that_is_long_is_obeyed():
 @in_turn(
     ("verdict", "first", "most"),
     [
-        (Verdict.RATE_LIMITED, 1.0, 60.0),
+        (Verdict.RATE_LIMITED, 1.0, 10.0),
         (Verdict.QUOTA_EXHAUSTED, 600.0, 3600.0),
         (Verdict.KEY_DEAD, 60.0, 3600.0),
         (Verdict.DENIED, 1.0, 60.0),

@@ -96,7 +96,7 @@ class KeyHealth(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     state: str
-    """ready, cooling, exhausted, denied (403 or 404), open (it fails while other models do well)."""
+    """ready, cooling, exhausted, denied (403s or 404s in a row), open (it fails while other models do well)."""
     until_s: float
     """Seconds from now until it may be used again; 0: now."""
     rpm_used: int

@@ -13,7 +13,8 @@ from omnillm.outcome import Outcome, Verdict
 if TYPE_CHECKING:
     from omnillm.keys.pool import Pool
 
-COOLDOWN = Backoff(first_s=1.0, most_s=60.0, jitter=0.25)
+COOLDOWN = Backoff(first_s=1.0, most_s=10.0, jitter=0.25)
+"""Without a hint: no longer than a call waits for a key."""
 QUOTA = Backoff(first_s=600.0, most_s=inf)
 DOUBT = Backoff(first_s=1.0, most_s=5.0, jitter=0.25)
 """The shortest rest after a provider's hint proved too short. Some providers say "now" each time."""
