@@ -14,8 +14,8 @@ from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model, require_array
 from omnillm.protocols.priced import OPENROUTER
 from omnillm.protocols.priced_messages import MESSAGES_FREE, MESSAGES_PAID, MESSAGES_SEARCH
+from omnillm.protocols.prompt_size import may_hold, text_bytes
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
-from omnillm.protocols.text import may_hold, text_bytes
 
 _NOT_READ = frozenset(
     {

@@ -6,7 +6,7 @@ from omnillm.protocols.anthropic_messages.wire import MessageUsage, TokenCounts
 from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.extras import Served
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.said import counted
+from omnillm.protocols.set_fields import counted
 from omnillm.usage import Usage
 
 _not_told_apart = counted(

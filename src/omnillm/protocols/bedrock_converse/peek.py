@@ -10,8 +10,8 @@ from omnillm.protocols.claude_media import IMAGE, UNKNOWN, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, repeats_a_name, require_array
 from omnillm.protocols.priced_converse import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field
+from omnillm.protocols.prompt_size import may_hold, text_bytes
 from omnillm.protocols.protocol import NOT_A_REPLY, Members, ReplyPeek, RequestPeek, Weight
-from omnillm.protocols.text import may_hold, text_bytes
 
 _NOT_READ = frozenset(
     {"inferenceConfig", "additionalModelResponseFieldPaths", "requestMetadata", "performanceConfig", "serviceTier", "guardrailConfig"}

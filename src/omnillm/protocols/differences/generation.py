@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from omnillm.model.capabilities import CapabilitySet, OutputModality
 from omnillm.model.request import GenerationConfig
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.said import said
+from omnillm.protocols.set_fields import said
 
 _TIER = "generation.service_tier"
 _unsaid_numbers = said("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")

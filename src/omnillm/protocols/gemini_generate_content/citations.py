@@ -10,7 +10,7 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import Grounding, GroundingChunk, Segment
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.places import Places
+from omnillm.protocols.text_offsets import Offsets
 
 _MOST_CITED: Final = 16 * 1024 * 1024
 """Characters that the citations of one answer take, each at least `_CITATION`."""
@@ -56,15 +56,15 @@ def read_citations(metadata: Any, texts: Sequence[str | None]) -> list[Cited]:
 def _cited(grounding: Grounding, texts: Sequence[str | None]) -> Iterator[Cited]:
     chunks = grounding.grounding_chunks or []
     spoken = [number for number, text in enumerate(texts) if text is not None]
-    places: dict[int, Places] = {}
+    offsets: dict[int, Offsets] = {}
     for support in grounding.grounding_supports or ():
         segment = support.segment or Segment()
         part = _part_of(segment, texts, spoken)
         if part is None:
             continue
-        if part not in places:
-            places[part] = Places(texts[part] or "")
-        place = _characters(segment, places[part])
+        if part not in offsets:
+            offsets[part] = Offsets(texts[part] or "")
+        place = _characters(segment, offsets[part])
         if place is None:
             continue
         for number in support.grounding_chunk_indices or ():
@@ -81,12 +81,12 @@ def _part_of(segment: Segment, texts: Sequence[str | None], spoken: Sequence[int
     return spoken[0] if len(spoken) == 1 else None
 
 
-def _characters(segment: Segment, places: Places) -> tuple[int | None, int | None] | None:
+def _characters(segment: Segment, offsets: Offsets) -> tuple[int | None, int | None] | None:
     """Return where the segment begins and ends in characters; None: it is not in this text."""
     end = segment.end_index
     if end is None:
         return None, None
-    first, last = places.character(segment.start_index or 0), places.character(end)
+    first, last = offsets.character(segment.start_index or 0), offsets.character(end)
     return None if first is None or last is None or first > last else (first, last)
 
 
@@ -98,8 +98,8 @@ def _citation(chunk: GroundingChunk, start: int | None, end: int | None) -> Cita
 
 
 def write_grounding(cites: Sequence[Cites], losses: Losses, number: int) -> dict[str, Any] | None:
-    """Write citations of other protocols. Of texts that are quoted again and again the last ones' places are told alone."""
-    places: dict[str, Places] = {}
+    """Write citations of other protocols. Of texts that are quoted again and again the last ones' offsets are told alone."""
+    offsets: dict[str, Offsets] = {}
     room = _MOST_QUOTED
     chunks: list[dict[str, Any]] = []
     supports: list[dict[str, Any]] = []
@@ -114,12 +114,12 @@ def write_grounding(cites: Sequence[Cites], losses: Losses, number: int) -> dict
         if source not in seen:
             seen[source] = len(chunks)
             chunks.append({"web": {"uri": citation.url, "title": citation.title} if citation.title else {"uri": citation.url}})
-        if text not in places:
-            places[text] = Places(text)
+        if text not in offsets:
+            offsets[text] = Offsets(text)
         segment: dict[str, Any] = {"partIndex": part} if part else {}
         start, end = citation.start or 0, citation.end
         if end is not None and 0 <= start <= end <= len(text):
-            segment |= {"startIndex": offset + places[text].byte(start), "endIndex": offset + places[text].byte(end)}
+            segment |= {"startIndex": offset + offsets[text].byte(start), "endIndex": offset + offsets[text].byte(end)}
             room -= end - start
             if room >= 0:
                 segment["text"] = text[start:end]

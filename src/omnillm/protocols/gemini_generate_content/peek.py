@@ -19,8 +19,8 @@ from omnillm.protocols.gemini_generate_content.wire import (
     Shape,
 )
 from omnillm.protocols.members import read, require_array
+from omnillm.protocols.prompt_size import may_hold, text_bytes
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
-from omnillm.protocols.text import may_hold, text_bytes
 from omnillm.usage import Usage
 
 _PRICED = frozenset({"serviceTier", "service_tier", "cachedContent", "cached_content", "continuationToken", "continuation_token"})

@@ -10,7 +10,7 @@ from omnillm.protocols.gemini_generate_content.shapes_of_replies import UsageRep
 from omnillm.protocols.gemini_generate_content.wire import Candidate, ModalityCount, UsageMetadata
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
-from omnillm.protocols.said import counted
+from omnillm.protocols.set_fields import counted
 from omnillm.usage import Usage
 
 _USAGE = msgspec.json.Decoder(UsageMetadata)

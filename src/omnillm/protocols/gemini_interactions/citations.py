@@ -1,12 +1,12 @@
-"""`annotations` of a text: citations at their places, which are counted in bytes here and in characters in the canonical model."""
+"""`annotations` of a text: citations at their offsets, which are counted in bytes here and in characters in the canonical model."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from omnillm.model.message import Citation
 from omnillm.protocols.gemini_interactions.place import NAME, Place
-from omnillm.protocols.places import Places
 from omnillm.protocols.shapes import mapping, optional_text
+from omnillm.protocols.text_offsets import Offsets
 
 _URL_MEMBERS = frozenset({"type", "url", "title", "start_index", "end_index"})
 
@@ -15,12 +15,12 @@ def read_annotations(annotations: list[Any], text: str) -> tuple[Citation, ...]:
     """Read the annotations of the whole text, or of what is there of it when they come."""
     if not annotations:
         return ()
-    places = Places(text)
-    return tuple(_citation(mapping(each, f"annotations[{number}]"), places) for number, each in enumerate(annotations))
+    offsets = Offsets(text)
+    return tuple(_citation(mapping(each, f"annotations[{number}]"), offsets) for number, each in enumerate(annotations))
 
 
-def _citation(annotation: dict[str, Any], places: Places) -> Citation:
-    start, end = _place(annotation.get("start_index"), annotation.get("end_index"), places)
+def _citation(annotation: dict[str, Any], offsets: Offsets) -> Citation:
+    start, end = _place(annotation.get("start_index"), annotation.get("end_index"), offsets)
     source = optional_text(annotation, "url", "annotations") or optional_text(annotation, "document_uri", "annotations")
     titles = (optional_text(annotation, name, "annotations") for name in ("title", "file_name", "name"))
     title = next(filter(None, titles), "")
@@ -29,28 +29,28 @@ def _citation(annotation: dict[str, Any], places: Places) -> Citation:
     return Citation(url=source, title=title, start=start, end=end, protocol=NAME, native=None if is_plain else annotation)
 
 
-def _place(start: Any, end: Any, places: Places) -> tuple[int | None, int | None]:
+def _place(start: Any, end: Any, offsets: Offsets) -> tuple[int | None, int | None]:
     """Return where it begins and ends in characters; None: it is not said, or not in this text."""
     if end is None:
-        return _character(start, places), None
-    begins, ends = _character(0 if start is None else start, places), _character(end, places)
+        return _character(start, offsets), None
+    begins, ends = _character(0 if start is None else start, offsets), _character(end, offsets)
     return (None, None) if begins is None or ends is None or begins > ends else (begins, ends)
 
 
-def _character(index: Any, places: Places) -> int | None:
-    return places.character(index) if type(index) is int else None
+def _character(index: Any, offsets: Offsets) -> int | None:
+    return offsets.character(index) if type(index) is int else None
 
 
 def write_annotations(citations: Sequence[Citation], text: str, place: Place) -> list[dict[str, Any]]:
     """Write the citations of `text` that Interactions can say."""
     if not citations:
         return []
-    places = Places(text)
-    written = [_annotation(citation, text, places, place) for citation in citations]
+    offsets = Offsets(text)
+    written = [_annotation(citation, text, offsets, place) for citation in citations]
     return [annotation for annotation in written if annotation is not None]
 
 
-def _annotation(citation: Citation, text: str, places: Places, place: Place) -> dict[str, Any] | None:
+def _annotation(citation: Citation, text: str, offsets: Offsets, place: Place) -> dict[str, Any] | None:
     if citation.protocol == NAME and type(citation.native) is dict:
         native: dict[str, Any] = citation.native
         return native
@@ -64,15 +64,15 @@ def _annotation(citation: Citation, text: str, places: Places, place: Place) -> 
     written: dict[str, Any] = {"type": "url_citation", "url": citation.url}
     if citation.title:
         written["title"] = citation.title
-    return written | _written_place(citation, text, places, place)
+    return written | _written_place(citation, text, offsets, place)
 
 
-def _written_place(citation: Citation, text: str, places: Places, place: Place) -> dict[str, int]:
+def _written_place(citation: Citation, text: str, offsets: Offsets, place: Place) -> dict[str, int]:
     start, end = citation.start, citation.end
     if not 0 <= (start or 0) <= (len(text) if end is None else end) <= len(text):
         place.drop(".citations.start", "it is no place in the text")
         return {}
     if start is None and end is None:
         return {}
-    written = {"start_index": places.byte(start or 0)}
-    return written if end is None else {**written, "end_index": places.byte(end)}
+    written = {"start_index": offsets.byte(start or 0)}
+    return written if end is None else {**written, "end_index": offsets.byte(end)}

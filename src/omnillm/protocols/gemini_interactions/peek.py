@@ -19,8 +19,8 @@ from omnillm.protocols.gemini_interactions.failure import failure_in
 from omnillm.protocols.gemini_interactions.usage import usage_of_interaction
 from omnillm.protocols.gemini_interactions.wire import BEING_WRITTEN, Content, GenerationConfig, Given, Interaction, Step, Tool
 from omnillm.protocols.members import FLAG, read
+from omnillm.protocols.prompt_size import text_bytes
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
-from omnillm.protocols.text import text_bytes
 
 _PRICED: Final = frozenset(
     {"service_tier", "previous_interaction_id", "cached_content", "continuation_token", "background", "environment", "agent"}

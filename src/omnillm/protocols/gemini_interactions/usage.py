@@ -12,7 +12,7 @@ from omnillm.protocols.gemini_generate_content.wire import ModalityCount, UsageM
 from omnillm.protocols.gemini_interactions.wire import Delta, Interaction, InteractionUsage, ModalityTokens, Step
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.modalities import Media
-from omnillm.protocols.said import counted
+from omnillm.protocols.set_fields import counted
 from omnillm.usage import Usage
 
 SEARCH = "google_search_call"

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from omnillm.protocols.prompt_size import content_parts, may_hold, text_bytes
 from omnillm.protocols.protocol import WEIGHTLESS, Members, Weigh, Weight
-from omnillm.protocols.text import content_parts, may_hold, text_bytes
 
 _IMAGE_TOKENS = 48_169
 """gpt-4o-mini, eight tiles of 5,667 and a base of 2,833. Elsewhere an image weighs less: 10,000 patches at 2.46 at most."""

@@ -8,7 +8,7 @@ from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
 from omnillm.protocols.openai_chat.wire import ChatUsage, CompletionDetails, PromptDetails
-from omnillm.protocols.said import counted
+from omnillm.protocols.set_fields import counted
 from omnillm.usage import Usage
 
 _NO_PROMPT_DETAILS = PromptDetails()

@@ -6,7 +6,7 @@ from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_responses.wire import Response
-from omnillm.protocols.said import counted
+from omnillm.protocols.set_fields import counted
 from omnillm.usage import Usage
 
 _PAID_CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})

@@ -17,7 +17,7 @@ from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.differences.cache_marks import Anchors, lengthen
 from omnillm.protocols.differences.generation import drop_unsaid, drop_unsaid_capabilities, stops_of_words, tier_said
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.said import said
+from omnillm.protocols.set_fields import said
 
 _TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "standard_only": "standard_only", "priority": "auto"}
 _sampling_numbers = said("temperature", "top_p", "top_k")

@@ -17,7 +17,7 @@ from omnillm.protocols.openai_responses.emit.tools import write_tools
 from omnillm.protocols.openai_responses.namespaces import spaces_of
 from omnillm.protocols.openai_responses.parse.request import LOGPROBS
 from omnillm.protocols.openai_responses.place import NAME, Place
-from omnillm.protocols.said import said
+from omnillm.protocols.set_fields import said
 
 ENCRYPTED = "reasoning.encrypted_content"
 _members = said("max_output_tokens", "temperature", "top_p", "top_logprobs")

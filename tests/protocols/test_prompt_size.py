@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
+from omnillm.protocols.prompt_size import content_parts, text_bytes
 from omnillm.protocols.protocol import WEIGHTLESS
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.protocols.text import content_parts, text_bytes
 
 BASE64 = "iVBORw0KGgo" * 2000
 

@@ -1,7 +1,7 @@
 """Which of a value's fields say something."""
 
 from omnillm.model.request import GenerationConfig
-from omnillm.protocols.said import counted, said
+from omnillm.protocols.set_fields import counted, said
 from omnillm.usage import Usage
 
 

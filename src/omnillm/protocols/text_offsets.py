@@ -1,4 +1,4 @@
-"""Places in a text, which some protocols count in characters and others in bytes of UTF-8."""
+"""Offsets in a text, which some protocols count in characters and others in bytes of UTF-8."""
 
 from collections.abc import Iterable
 from itertools import accumulate
@@ -9,8 +9,8 @@ _CONTINUATION: Final = bytes(range(0x80, 0xC0))
 """The bytes of a character behind its first."""
 
 
-class Places:
-    """Of one text. Each place that is asked for costs the same, however long the text is."""
+class Offsets:
+    """Of one text. Each offset that is asked for costs the same, however long the text is."""
 
     __slots__ = ("_bytes", "_characters", "_raw", "_text")
 
