@@ -88,6 +88,15 @@ def read(members: Members, name: str, decoder: msgspec.json.Decoder[T], expected
         raise BadRequest(f"`{name}` must be {expected}") from error
 
 
+def read_config(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], name: str) -> T:
+    """The value of a member that holds others. Raises BadRequest that says which of them is wrong, and how."""
+    try:
+        return decoder.decode(raw)
+    except UNREADABLE as error:
+        # The decoder's words name the member and the type that it must have, and quote nothing.
+        raise BadRequest(f"`{name}`: {error}") from error
+
+
 def read_model(members: Members) -> str:
     """The name of the model. Raises BadRequest unless there is one."""
     raw = members.get("model")

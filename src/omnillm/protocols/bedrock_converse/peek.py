@@ -1,11 +1,12 @@
 """What routing, limits and money need of a Converse body, whether the gateway wrote it or a client, and of a reply."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
-from omnillm.protocols.bedrock_converse.usage import TokenUsage, tier_of, usage_of
+from omnillm.protocols.bedrock_converse.usage import tier_of, usage_of
+from omnillm.protocols.bedrock_converse.wire import Inference, Reply
 from omnillm.protocols.claude_media import IMAGE, UNKNOWN, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, repeats_a_name, require_array
@@ -24,27 +25,8 @@ _VIDEO = Weight(most=300_000, usual=100_000)
 """Nova reads a video as at most so many."""
 
 
-class _Inference(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    max_tokens: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
-
-
-class _Message(msgspec.Struct, frozen=True, gc=False):
-    content: list[Any]
-
-
-class _Output(msgspec.Struct, frozen=True, gc=False):
-    message: _Message | None = None
-
-
-class _Reply(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    output: _Output | None = None
-    stop_reason: str = ""
-    usage: TokenUsage | None = None
-    service_tier: Any = None
-
-
-_INFERENCE = msgspec.json.Decoder(_Inference | None)
-_REPLY = msgspec.json.Decoder(_Reply)
+_INFERENCE = msgspec.json.Decoder(Inference | None)
+_REPLY = msgspec.json.Decoder(Reply)
 _FIELDS = msgspec.json.Decoder(dict[str, Any] | None)
 _RAW_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 

@@ -1,24 +1,10 @@
-"""Converse's counts: `inputTokens` leaves cache reads and writes out, `outputTokens` includes reasoning."""
+"""What Converse counts, read."""
 
 from typing import Any
 
-import msgspec
-
-from omnillm.protocols.counts import UNREADABLE, Count, convert_clamped
+from omnillm.protocols.bedrock_converse.wire import TokenUsage
+from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.usage import Usage
-
-
-class CacheDetail(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    ttl: str = ""
-    input_tokens: Count | None = None
-
-
-class TokenUsage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    input_tokens: Count | None = None
-    output_tokens: Count | None = None
-    cache_read_input_tokens: Count | None = None
-    cache_write_input_tokens: Count | None = None
-    cache_details: list[CacheDetail] | None = None
 
 
 def usage_of(reported: TokenUsage) -> Usage | None:

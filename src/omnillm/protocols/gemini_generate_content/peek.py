@@ -1,6 +1,7 @@
 """What routing, limits and money need of a generateContent request and of its reply."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from omnillm.protocols.gemini_generate_content.wire import (
     Reply,
     Shape,
 )
-from omnillm.protocols.members import read, require_array
+from omnillm.protocols.members import read, read_config, require_array
 from omnillm.protocols.prompt_size import may_hold, text_bytes
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.usage import Usage
@@ -36,7 +37,7 @@ IMAGE_TOKENS = 4_128
 """The largest picture of the tiled models: 16 tiles of 258 tokens."""
 WINDOW_TOKENS = 1_048_576
 _STATIC = frozenset({"STATIC", "MEDIA_PROCESSING_UNSPECIFIED"})
-SHARE = 16
+_SHARE = 16
 """What media usually weigh is one part in so many of the most."""
 TOKEN_BASE64_BYTES = 16
 """Sound, film and PDF pages weigh at least this much a token at the rates in use: 32 tokens a second of sound, 258 a frame or page."""
@@ -84,13 +85,7 @@ def _config(members: Members) -> GenerationConfig:
     if raw is not None and snake is not None:
         raise BadRequest("`generationConfig` stands twice, in two spellings")
     raw = snake if raw is None else raw
-    if raw is None:
-        return _DEFAULTS
-    try:
-        return _CONFIG.decode(raw) or _DEFAULTS
-    except UNREADABLE as error:
-        # The decoder's words name the member and the type that it must have, and quote nothing.
-        raise BadRequest(f"`generationConfig`: {error}") from error
+    return (_DEFAULTS if raw is None else read_config(raw, _CONFIG, "generationConfig")) or _DEFAULTS
 
 
 def _one_of(name: str, camel: int | None, snake: int | None) -> int | None:
@@ -150,12 +145,16 @@ def weigh(members: Members) -> tuple[int, Weight]:
         conversation = _CONVERSATION.decode(contents)
     except UNREADABLE:
         return text, weight_of_unknown(len(contents))
+    return weighed(text, chain.from_iterable([_media(content.parts) for content in conversation]))
+
+
+def weighed(text: int, media: Iterable[tuple[int, int]]) -> tuple[int, Weight]:
+    """`media`: of each medium the tokens at most, and its bytes of base64 in the request, which are no text."""
     most = 0
-    for content in conversation:
-        for tokens, inline_bytes in _media(content.parts):
-            most += tokens
-            text -= inline_bytes
-    return text, Weight(most, most // SHARE) if most else WEIGHTLESS
+    for tokens, inline_bytes in media:
+        most += tokens
+        text -= inline_bytes
+    return text, Weight(most, most // _SHARE) if most else WEIGHTLESS
 
 
 def _media(parts: Iterable[Part] | Part | None) -> Iterator[tuple[int, int]]:
@@ -188,7 +187,7 @@ def weight_as_seen(tokens: int, processing: Any, film: Any) -> int:
 
 def weight_of_unknown(size: int) -> Weight:
     """So many bytes of a shape that is not known here: its provider may find a film in it."""
-    return Weight(max(size, WINDOW_TOKENS), size // SHARE)
+    return Weight(max(size, WINDOW_TOKENS), size // _SHARE)
 
 
 def weight_of_inline(kind: str, size: int) -> int:

@@ -9,8 +9,8 @@ from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.gemini_generate_content.peek import (
     IMAGE_TOKENS,
-    SHARE,
     WINDOW_TOKENS,
+    weighed,
     weight_as_seen,
     weight_of_inline,
     weight_of_unknown,
@@ -18,7 +18,7 @@ from omnillm.protocols.gemini_generate_content.peek import (
 from omnillm.protocols.gemini_interactions.failure import failure_in
 from omnillm.protocols.gemini_interactions.usage import usage_of_interaction
 from omnillm.protocols.gemini_interactions.wire import BEING_WRITTEN, Content, GenerationConfig, Given, Interaction, Step, Tool
-from omnillm.protocols.members import FLAG, read
+from omnillm.protocols.members import FLAG, read, read_config
 from omnillm.protocols.prompt_size import text_bytes
 from omnillm.protocols.protocol import NOT_A_REPLY, WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 
@@ -51,7 +51,8 @@ def peek_request(members: Members) -> RequestPeek:
     """Read a body of `/v1beta/interactions`. An agent is asked for as a model is. Raises BadRequest."""
     model = _asked_for(members)
     _require_input(members)
-    config = _config(members)
+    raw = members.get("generation_config")
+    config = (_NO_CONFIG if raw is None else read_config(raw, _CONFIG, "generation_config")) or _NO_CONFIG
     return RequestPeek(
         model=model,
         is_stream=read(members, "stream", FLAG, "a boolean") is True,
@@ -85,17 +86,6 @@ def _require_input(members: Members) -> None:
         if given is None and not _GOING_ON.isdisjoint(members):
             return
         raise BadRequest("`input` must be a string, an array or an object")
-
-
-def _config(members: Members) -> GenerationConfig:
-    raw = members.get("generation_config")
-    if raw is None:
-        return _NO_CONFIG
-    try:
-        return _CONFIG.decode(raw) or _NO_CONFIG
-    except UNREADABLE as error:
-        # The decoder's words name the member and the type that it must have, and quote nothing.
-        raise BadRequest(f"`generation_config`: {error}") from error
 
 
 def _price_members(members: Members, config: GenerationConfig) -> tuple[str, ...]:
@@ -140,12 +130,7 @@ def weigh(members: Members) -> tuple[int, Weight]:
         parts = list(_parts(given))
     except UNREADABLE:
         return text, weight_of_unknown(len(given))
-    most = 0
-    for part in parts:
-        tokens, inline_bytes = _weight_of(part)
-        most += tokens
-        text -= inline_bytes
-    return text, Weight(most, most // SHARE) if most else WEIGHTLESS
+    return weighed(text, map(_weight_of, parts))
 
 
 def _parts(given: msgspec.Raw) -> Iterator[Content]:

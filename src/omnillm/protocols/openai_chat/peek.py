@@ -10,7 +10,7 @@ from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, 
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.media import weigher
 from omnillm.protocols.openai_chat.usage import usage_of
-from omnillm.protocols.openai_chat.wire import Choice, Reply, Spoken
+from omnillm.protocols.openai_chat.wire import Choice, Reply, Spoken, StreamOptions, Tool
 from omnillm.protocols.priced import CHAT_OWN, OPENROUTER, may_name_a_mode
 from omnillm.protocols.protocol import NOT_A_REPLY, Failure, Members, ReplyPeek, RequestPeek
 
@@ -35,18 +35,10 @@ _PRICED = frozenset(
 """Members that change the rate, are paid by the call, or are paid as output."""
 
 
-class _Tool(msgspec.Struct, frozen=True, gc=False):
-    type: str = ""
-
-
-class _StreamOptions(msgspec.Struct, frozen=True, gc=False):
-    include_usage: bool | None = None
-
-
 _CHOICES = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1, le=128)] | None)
-_TOOLS = msgspec.json.Decoder(list[_Tool] | None)
+_TOOLS = msgspec.json.Decoder(list[Tool] | None)
 _are_own = CHAT_OWN.issuperset
-_STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
+_STREAM_OPTIONS = msgspec.json.Decoder(StreamOptions | None)
 _REPLY = msgspec.json.Decoder(Reply)
 _SPOKEN = msgspec.json.Decoder(Spoken)
 

@@ -1,10 +1,18 @@
-"""What is peeked of Chat Completions, as small structs: usage, replies, chunks."""
+"""What is peeked of Chat Completions, as small structs: requests, usage, replies, chunks."""
 
 from typing import Any
 
 import msgspec
 
 from omnillm.protocols.counts import Count
+
+
+class Tool(msgspec.Struct, frozen=True, gc=False):
+    type: str = ""
+
+
+class StreamOptions(msgspec.Struct, frozen=True, gc=False):
+    include_usage: bool | None = None
 
 
 class CacheWrites(msgspec.Struct, frozen=True, gc=False):

@@ -7,6 +7,7 @@ from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import FLAG, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, read_model
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.media import weigher
+from omnillm.protocols.openai_chat.wire import Tool
 from omnillm.protocols.openai_responses.usage import usage_of_response
 from omnillm.protocols.openai_responses.wire import Response
 from omnillm.protocols.priced import OPENROUTER, RESPONSES_OWN, may_name_a_mode
@@ -35,12 +36,7 @@ _PRICED = frozenset(
 _FINISHED = frozenset({"completed", "incomplete"})
 _ACCEPTED = frozenset({"queued", "in_progress"})
 
-
-class _Tool(msgspec.Struct, frozen=True, gc=False):
-    type: str = ""
-
-
-_TOOLS = msgspec.json.Decoder(list[_Tool] | None)
+_TOOLS = msgspec.json.Decoder(list[Tool] | None)
 _RESPONSE = msgspec.json.Decoder(Response)
 
 
