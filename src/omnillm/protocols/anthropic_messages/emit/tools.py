@@ -6,11 +6,15 @@ from omnillm.model.capabilities import NO_CAPABILITIES, BuiltinTool, ToolChoice,
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.emit.schema import strict_schema
 from omnillm.protocols.anthropic_messages.place import NAME, Place
+from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.differences.custom_tools import ARGUMENTS
+from omnillm.protocols.differences.tool_choice import PATH
 from omnillm.protocols.differences.tool_options import drop_options
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.position import Position
 
-_CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
+_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 _SERVER_TOOLS = {
     "web_search": ("web_search_20250305", frozenset({"max_uses", "allowed_domains", "blocked_domains", "user_location"})),
     "web_fetch": ("web_fetch_20250910", frozenset({"max_uses", "allowed_domains", "blocked_domains"})),
@@ -36,16 +40,13 @@ def emit_tools(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
 
 
 def _function(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]:
-    written: dict[str, Any] = {"name": tool.name, "input_schema": _input_schema(tool, number, place)}
+    written: dict[str, Any] = {"name": tool.name, "input_schema": input_schema(tool, number, place)}
     if tool.description:
         written["description"] = tool.description
     if tool.strict is not None:
         written["strict"] = tool.strict
-    if tool.kind == "custom":
-        written["input_schema"] = ARGUMENTS
-        place.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")
-        if tool.format is not None:
-            place.losses.drop(f"capabilities.tools[{number}].format", "the Messages API has no grammar")
+    if tool.format is not None:
+        place.losses.drop(f"capabilities.tools[{number}].format", "the Messages API has no grammar")
     if tool.cache_control is not None:
         place.mark(written, tool.cache_control, f"capabilities.tools[{number}]")
     if tool.vendor_extensions:
@@ -53,10 +54,13 @@ def _function(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]
     return written
 
 
-def _input_schema(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]:
-    """Return the schema as the API takes it: closed if the tool is strict."""
+def input_schema(tool: ToolDefinition, number: int, place: Position[ClaudeDialect]) -> dict[str, Any]:
+    """Return the schema as Claude takes it: that of one text if the tool is a custom one, closed if the tool is strict."""
+    if tool.kind == "custom":
+        place.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")
+        return ARGUMENTS
     schema: dict[str, Any] = NO_ARGUMENTS if tool.input_schema is None else tool.input_schema
-    if place.is_own or tool.kind == "custom" or not tool.strict:
+    if place.is_own or not tool.strict:
         return schema
     closed = strict_schema(schema)
     if closed != schema and tool.input_schema is not None:
@@ -103,11 +107,11 @@ def emit_tool_choice(request: LlmRequest, place: Place, *, has_tools: bool, can_
     choice, parallel = capabilities.tool_choice, capabilities.parallel_tool_calls
     if not has_tools and not place.is_own:
         if choice is not None:
-            losses.drop("capabilities.tool_choice", "there is no tool to choose")
+            losses.drop(PATH, "there is no tool to choose")
         return None
     written = None if choice is None else _choice(choice, place)
     if not can_force and written is not None and written["type"] in {"any", "tool"}:
-        losses.approximate("capabilities.tool_choice", "a model that thinks cannot be forced to call a tool")
+        losses.approximate(PATH, "a model that thinks cannot be forced to call a tool")
         written = {"type": "auto"}
     if parallel is None or (written is None and parallel):
         return written
@@ -119,20 +123,28 @@ def emit_tool_choice(request: LlmRequest, place: Place, *, has_tools: bool, can_
 
 
 def _choice(choice: ToolChoice, place: Place) -> dict[str, Any] | None:
-    path, losses = "capabilities.tool_choice", place.losses
-    if choice.native is not None:
-        if choice.protocol == NAME and type(choice.native) is dict and type(choice.native.get("type")) is str:
-            return choice.native
-        losses.drop(path, "only its own protocol knows it")
+    native = choice.native
+    if choice.protocol == NAME and type(native) is dict and type(native.get("type")) is str:
+        return native
+    word, name = chosen(choice, "it names no tool", place.losses)
+    if not word:
         return None
+    return {"type": word, "name": name} if word == "tool" else {"type": word}
+
+
+def chosen(choice: ToolChoice, missing: str, losses: Losses) -> tuple[str, str]:
+    """Return Claude's word for the choice, or "", and the name of a tool. `missing`: what is told of a choice that names none."""
+    if choice.native is not None:
+        losses.drop(PATH, "only its own protocol knows it")
+        return "", ""
     if choice.mode == "allowed":
-        losses.approximate(path, "the other tools are left out")
-        return {"type": "any" if choice.is_required else "auto"}
-    if choice.mode == "named":
-        if not choice.names:
-            losses.drop(path, "it names no tool")
-            return None
-        if choice.kind == "custom":
-            losses.approximate(f"{path}.kind", "free text is the one argument of a function")
-        return {"type": "tool", "name": choice.names[0]}
-    return {"type": _CHOICES[choice.mode]}
+        losses.approximate(PATH, "the other tools are left out")
+        return "any" if choice.is_required else "auto", ""
+    if choice.mode != "named":
+        return _CHOICES[choice.mode], ""
+    if not choice.names:
+        losses.drop(PATH, missing)
+        return "", ""
+    if choice.kind == "custom":
+        losses.approximate(f"{PATH}.kind", "free text is the one argument of a function")
+    return "tool", choice.names[0]

@@ -6,10 +6,9 @@ from msgspec.structs import replace
 
 from omnillm.model.capabilities import ToolChoice, ToolDefinition
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.emit.schema import strict_schema
+from omnillm.protocols.anthropic_messages.emit.tools import chosen, input_schema
 from omnillm.protocols.bedrock_converse.place import Place
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
-from omnillm.protocols.differences.custom_tools import ARGUMENTS
 from omnillm.protocols.differences.tool_choice import NOT_THERE, PATH, among_declared
 from omnillm.protocols.differences.turns import Block
 
@@ -28,7 +27,7 @@ def emit_tools(request: LlmRequest, place: Place) -> list[Block]:
             if tool.strict:
                 place.losses.drop(f"{path}.strict", "the model holds to no schema")
             tool = replace(tool, strict=None)  # noqa: PLW2901  which such models refuse
-        tools.append({"toolSpec": _spec(tool, path, place)})
+        tools.append({"toolSpec": _spec(tool, number, place)})
         if tool.cache_control is not None:
             place.mark(tools, tool.cache_control, path)
     for number in range(len(capabilities.builtin_tools)):
@@ -36,19 +35,11 @@ def emit_tools(request: LlmRequest, place: Place) -> list[Block]:
     return tools
 
 
-def _spec(tool: ToolDefinition, path: str, place: Place) -> Block:
-    schema = NO_ARGUMENTS if tool.input_schema is None else tool.input_schema
-    if tool.kind == "custom":
-        schema = ARGUMENTS
-        place.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
-        if tool.format is not None:
-            place.losses.drop(f"{path}.format", "Converse has no grammar")
-    if tool.strict and tool.kind == "function":
-        closed = strict_schema(schema)
-        if closed != schema and tool.input_schema is not None:
-            place.losses.approximate(f"{path}.input_schema", "what strict tools refuse of it is said in descriptions")
-        schema = closed
-    written: Block = {"name": tool.name, "inputSchema": {"json": schema}}
+def _spec(tool: ToolDefinition, number: int, place: Place) -> Block:
+    path = f"capabilities.tools[{number}]"
+    written: Block = {"name": tool.name, "inputSchema": {"json": input_schema(tool, number, place)}}
+    if tool.format is not None:
+        place.losses.drop(f"{path}.format", "Converse has no grammar")
     if tool.description:
         written["description"] = tool.description
     if tool.strict is not None:
@@ -90,18 +81,7 @@ def _called_before(choice: ToolChoice | None, place: Place) -> dict[str, Any] | 
 
 
 def _choice(choice: ToolChoice, place: Place) -> dict[str, Any] | None:
-    losses = place.losses
-    if choice.native is not None:
-        losses.drop(PATH, "only its own protocol knows it")
+    word, name = chosen(choice, NOT_THERE, place.losses)
+    if not word:
         return None
-    if choice.mode == "allowed":
-        losses.approximate(PATH, "the other tools are left out")
-        return {"any": {}} if choice.is_required else {"auto": {}}
-    if choice.mode == "named":
-        if not choice.names:
-            losses.drop(PATH, NOT_THERE)
-            return None
-        if choice.kind == "custom":
-            losses.approximate(f"{PATH}.kind", "free text is the one argument of a function")
-        return {"tool": {"name": choice.names[0]}}
-    return {"any": {}} if choice.mode == "required" else {"auto": {}}
+    return {"tool": {"name": name}} if word == "tool" else {word: {}}
