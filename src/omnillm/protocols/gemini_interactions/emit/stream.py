@@ -46,7 +46,8 @@ class InteractionsEncoder:
         self._place = Place(losses, is_reply=True, names=context.names)
         self._wire = Wire()
         self._order = PartOrder()
-        self._step: OpenStep | None = None
+        self._step: OpenStep
+        """Of the part that began last: `PartOrder` gives nothing of another."""
         self._interaction: dict[str, Any] = {}
         self._has_parts = self._has_call = False
         self._usage: Usage | None = None
@@ -92,33 +93,15 @@ class InteractionsEncoder:
     def _say(self, event: TextDelta | RefusalDelta) -> None:
         if type(event) is TextDelta and event.logprobs is not None:
             self._losses.drop("candidates[0].logprobs", "Interactions tells none")
-        if self._step is not None and event.text:
+        if event.text:
             self._step.say(event.text)
 
     def _argue(self, event: ToolCallDelta) -> None:
-        if self._step is not None and event.arguments:
+        if event.arguments:
             self._step.say(event.arguments)
 
-    def _reason(self, event: ReasoningDelta) -> None:
-        if self._step is not None:
-            self._step.reason(event.text, event.summary_index)
-
-    def _sound(self, event: AudioDelta) -> None:
-        if self._step is not None:
-            self._step.sound(event.data, event.transcript)
-
-    def _cite(self, event: CitationAdded) -> None:
-        if self._step is not None:
-            self._step.cite(event.citation)
-
     def _sign(self, event: OpaqueAdded) -> None:
-        if self._step is not None:
-            self._step.opaque = event.opaque
-
-    def _end(self, _: PartEnded) -> None:
-        step, self._step = self._step, None
-        if step is not None:
-            step.end()
+        self._step.opaque = event.opaque
 
     def _report(self, event: UsageReported) -> None:
         self._usage, self._raw_usage = event.usage, event.raw
@@ -156,11 +139,11 @@ class InteractionsEncoder:
         TextDelta: _say,
         RefusalDelta: _say,
         ToolCallDelta: _argue,
-        ReasoningDelta: _reason,
-        AudioDelta: _sound,
-        CitationAdded: _cite,
+        ReasoningDelta: lambda self, event: self._step.reason(event.text, event.summary_index),
+        AudioDelta: lambda self, event: self._step.sound(event.data, event.transcript),
+        CitationAdded: lambda self, event: self._step.cite(event.citation),
         OpaqueAdded: _sign,
-        PartEnded: _end,
+        PartEnded: lambda self, _: self._step.end(),
         NativeEvent: lambda self, event: self._losses.drop(f"events.{event.protocol}", "progress that only its own protocol knows"),
         UsageReported: _report,
         Finished: _finish,
