@@ -44,6 +44,8 @@ class CandidateWriter:
         self.logprobs: dict[str, Any] | None = None
         """Of the tokens in the parts that `feed` just returned."""
         self._place = place
+        self._parts: Parts = []
+        """Those that can be written now."""
         self._order = PartOrder()
         self._part: MessagePart | None = None
         self._pieces: list[str] = []
@@ -74,99 +76,99 @@ class CandidateWriter:
         return self._written(self._order.finish())
 
     def _written(self, events: Iterator[Any]) -> Parts:
-        parts: Parts = []
+        self._parts = []
         for event in events:
             self._place.number, self._place.part = self.number, event.index
-            self._WRITE[type(event)](self, event, parts)
-        return parts
+            self._WRITE[type(event)](self, event)
+        return self._parts
 
-    def _start(self, event: PartStarted, parts: Parts) -> None:
+    def _start(self, event: PartStarted) -> None:
         part = self._part = event.part
         self._pieces, self._citations, self._summaries, self._opaque = [], [], {}, None
         self._sound = self._is_summed_up = False
-        self._START.get(type(part), CandidateWriter._start_whole)(self, part, parts)
+        self._START.get(type(part), CandidateWriter._start_whole)(self, part)
 
-    def _start_whole(self, part: MessagePart, parts: Parts) -> None:
+    def _start_whole(self, part: MessagePart) -> None:
         written = emit_part(part, self._place)
         self._cargo.see(part, written)
         if written is not None:
-            self._append(written, parts)
+            self._append(written)
 
-    def _start_text(self, part: Text, parts: Parts) -> None:
+    def _start_text(self, part: Text) -> None:
         self._opaque, self._citations = part.signature, list(part.citations)
         if part.vendor_extensions or part.cache_control is not None:
-            self._start_extended(part, parts)
+            self._start_extended(part)
         elif part.text:
-            self._say(Text, part.text, parts)
+            self._say(Text, part.text)
 
-    def _start_extended(self, part: Text | Reasoning, parts: Parts) -> None:
+    def _start_extended(self, part: Text | Reasoning) -> None:
         """Write what stands beside a text along with its beginning."""
         written: GeminiPart = {"text": part.text} if type(part) is Text else {"text": part.text, "thought": True}
         self._place.finish(written, part)
         if len(written) > (1 if type(part) is Text else 2):
-            self._append(written, parts)
+            self._append(written)
             self._pieces.append(part.text)
         elif part.text:
-            self._say(type(part), part.text, parts)
+            self._say(type(part), part.text)
 
-    def _start_reasoning(self, part: Reasoning, parts: Parts) -> None:
+    def _start_reasoning(self, part: Reasoning) -> None:
         if part.is_redacted or (part.summary and part.opaque is not None):
-            self._start_whole(part, parts)
+            self._start_whole(part)
             self._part = None
             return
         self._opaque = part.opaque
         if part.vendor_extensions or part.cache_control is not None:
-            self._start_extended(part, parts)
+            self._start_extended(part)
         elif part.text:
-            self._say(Reasoning, part.text, parts)
+            self._say(Reasoning, part.text)
         for number, text in enumerate(part.summary):
-            self._summarize(number, text, parts)
+            self._summarize(number, text)
 
-    def _start_call(self, part: ToolCall, _: Parts) -> None:
+    def _start_call(self, part: ToolCall) -> None:
         self.has_call = True
         self._pieces.append(part.arguments)
 
-    def _start_audio(self, part: Audio, parts: Parts) -> None:
+    def _start_audio(self, part: Audio) -> None:
         """Write sound that is there already; what follows comes in pieces."""
         if part.source is None:
             return
-        self._start_whole(replace(part, transcript="", audio_id=""), parts)
+        self._start_whole(replace(part, transcript="", audio_id=""))
         self._sound = True
 
-    def _start_refusal(self, part: Refusal, parts: Parts) -> None:
+    def _start_refusal(self, part: Refusal) -> None:
         self.has_refusal = True
         if part.text:
-            self._say(Text, part.text, parts)
+            self._say(Text, part.text)
 
-    def _text(self, event: TextDelta, parts: Parts) -> None:
+    def _text(self, event: TextDelta) -> None:
         if event.text:
-            self._say(Text, event.text, parts)
+            self._say(Text, event.text)
             if event.logprobs is not None:
                 self.logprobs = write_logprobs(event.logprobs, self._place.losses, self.number)
         elif event.logprobs is not None:
             self._place.drop(".logprobs", "they came without a text")
 
-    def _refusal(self, event: RefusalDelta, parts: Parts) -> None:
+    def _refusal(self, event: RefusalDelta) -> None:
         if event.text:
-            self._say(Text, event.text, parts)
+            self._say(Text, event.text)
 
-    def _reasoning(self, event: ReasoningDelta, parts: Parts) -> None:
+    def _reasoning(self, event: ReasoningDelta) -> None:
         if event.summary_index is not None:
-            self._summarize(event.summary_index, event.text, parts)
+            self._summarize(event.summary_index, event.text)
         elif event.text:
-            self._say(Reasoning, f"\n\n{event.text}" if self._is_summed_up else event.text, parts)
+            self._say(Reasoning, f"\n\n{event.text}" if self._is_summed_up else event.text)
             self._is_summed_up = False
 
-    def _summarize(self, number: int, text: str, parts: Parts) -> None:
+    def _summarize(self, number: int, text: str) -> None:
         self._is_summed_up = True
         if number not in self._summaries:
             self._summaries[number] = True
             if self._pieces:
                 text = f"\n\n{text}"
         if text:
-            self._say(Reasoning, text, parts)
+            self._say(Reasoning, text)
 
-    def _audio(self, event: AudioDelta, parts: Parts) -> None:
+    def _audio(self, event: AudioDelta) -> None:
         part = self._part
         if event.transcript:
             self._pieces.append(event.transcript)
@@ -176,35 +178,35 @@ class CandidateWriter:
             written = emit_part(Audio(source=source), self._place)
             self._sound = True
             if written is not None:
-                self._append(written, parts)
+                self._append(written)
 
-    def _sign(self, event: OpaqueAdded, _: Parts) -> None:
+    def _sign(self, event: OpaqueAdded) -> None:
         self._opaque = event.opaque
 
-    def _end(self, _: PartEnded, parts: Parts) -> None:
+    def _end(self, _: PartEnded) -> None:
         part, self._part = self._part, None
         end = self._END.get(type(part))
         if end is not None:
-            end(self, part, parts)
+            end(self, part)
 
-    def _end_text(self, _: Text, parts: Parts) -> None:
+    def _end_text(self, _: Text) -> None:
         text = "".join(self._pieces)
         if self._citations:
             self.cites += [Cites(self._wire_index, text, self._offset, citation) for citation in self._citations]
         self._offset += len(text.encode())
         if self._opaque is not None:
-            self._append({"text": "", "thoughtSignature": pack(self._opaque)}, parts, goes_on=bool(text))
+            self._append({"text": "", "thoughtSignature": pack(self._opaque)}, goes_on=bool(text))
         elif not text:
             self._place.drop("", "an empty text")
 
-    def _end_reasoning(self, part: Reasoning, parts: Parts) -> None:
+    def _end_reasoning(self, part: Reasoning) -> None:
         said = bool(self._pieces)
         text = "".join(self._pieces)
         whole = Reasoning(summary=(text,), opaque=self._opaque) if self._summaries else Reasoning(text=text, opaque=self._opaque)
         self._cargo.see(whole, None)
         if self._opaque is not None:
             word = word_of(whole)
-            self._append({"text": "", "thought": True, "thoughtSignature": pack(self._opaque, word)}, parts, goes_on=said)
+            self._append({"text": "", "thought": True, "thoughtSignature": pack(self._opaque, word)}, goes_on=said)
             if len(self._summaries) > 1 or (self._summaries and not word):
                 self._place.approximate(".summary", "a summary is said as a thought")
         elif self._summaries:
@@ -212,11 +214,11 @@ class CandidateWriter:
         elif not said and not part.vendor_extensions:
             self._place.drop("", "reasoning without content")
 
-    def _end_call(self, part: ToolCall, parts: Parts) -> None:
+    def _end_call(self, part: ToolCall) -> None:
         signature = self._opaque if self._opaque is not None else part.signature
-        self._start_whole(replace(part, arguments="".join(self._pieces), signature=signature), parts)
+        self._start_whole(replace(part, arguments="".join(self._pieces), signature=signature))
 
-    def _end_audio(self, part: Audio, _: Parts) -> None:
+    def _end_audio(self, part: Audio) -> None:
         if self._pieces or part.transcript:
             self._place.drop(".transcript", "Gemini has the sound alone")
         if part.audio_id:
@@ -224,48 +226,48 @@ class CandidateWriter:
         if not self._sound:
             self._place.drop("", "Gemini keeps no sound")
 
-    def _end_refusal(self, part: Refusal, parts: Parts) -> None:  # noqa: ARG002 - one signature for every kind
+    def _end_refusal(self, _: Refusal) -> None:
         if self._pieces:
             self._place.approximate("", "a refusal is said as text")
         else:
             self._place.drop("", "an empty refusal")
 
-    def _say(self, kind: type, text: str, parts: Parts) -> None:
+    def _say(self, kind: type, text: str) -> None:
         if self._said is not kind:
             self._said = kind
             self._wire_index += 1
             self._offset = 0
         self._pieces.append(text)
-        parts.append({"text": text} if kind is Text else {"text": text, "thought": True})
+        self._parts.append({"text": text} if kind is Text else {"text": text, "thought": True})
 
-    def _append(self, written: GeminiPart, parts: Parts, *, goes_on: bool = False) -> None:
+    def _append(self, written: GeminiPart, *, goes_on: bool = False) -> None:
         """Write a part that a reader takes by itself; `goes_on`: or as the end of the one before it."""
         if not goes_on:
             self._wire_index += 1
             self._offset = 0
         self._said = None
-        parts.append(written)
+        self._parts.append(written)
 
-    _WRITE: ClassVar[dict[type, Callable[["CandidateWriter", Any, Parts], None]]] = {
+    _WRITE: ClassVar[dict[type, Callable[["CandidateWriter", Any], None]]] = {
         PartStarted: _start,
         TextDelta: _text,
         ReasoningDelta: _reasoning,
         RefusalDelta: _refusal,
-        ToolCallDelta: lambda self, event, _: self._pieces.append(event.arguments),
+        ToolCallDelta: lambda self, event: self._pieces.append(event.arguments),
         AudioDelta: _audio,
         OpaqueAdded: _sign,
-        CitationAdded: lambda self, event, _: self._citations.append(event.citation),
+        CitationAdded: lambda self, event: self._citations.append(event.citation),
         PartEnded: _end,
     }
 
-    _START: ClassVar[dict[type, Callable[["CandidateWriter", Any, Parts], None]]] = {
+    _START: ClassVar[dict[type, Callable[["CandidateWriter", Any], None]]] = {
         Text: _start_text,
         Reasoning: _start_reasoning,
         ToolCall: _start_call,
         Audio: _start_audio,
         Refusal: _start_refusal,
     }
-    _END: ClassVar[dict[type, Callable[["CandidateWriter", Any, Parts], None]]] = {
+    _END: ClassVar[dict[type, Callable[["CandidateWriter", Any], None]]] = {
         Text: _end_text,
         Reasoning: _end_reasoning,
         ToolCall: _end_call,
