@@ -88,8 +88,10 @@ def read(members: Members, name: str, decoder: msgspec.json.Decoder[T], expected
         raise BadRequest(f"`{name}` must be {expected}") from error
 
 
-def read_config(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], name: str) -> T:
-    """The value of a member that holds others. Raises BadRequest that says which of them is wrong, and how."""
+def read_config(raw: msgspec.Raw | None, decoder: msgspec.json.Decoder[T], name: str) -> T | None:
+    """The value of a member that holds others, None when it is absent. Raises BadRequest that says which of them is wrong, and how."""
+    if raw is None:
+        return None
     try:
         return decoder.decode(raw)
     except UNREADABLE as error:

@@ -85,7 +85,7 @@ def _config(members: Members) -> GenerationConfig:
     if raw is not None and snake is not None:
         raise BadRequest("`generationConfig` stands twice, in two spellings")
     raw = snake if raw is None else raw
-    return (_DEFAULTS if raw is None else read_config(raw, _CONFIG, "generationConfig")) or _DEFAULTS
+    return read_config(raw, _CONFIG, "generationConfig") or _DEFAULTS
 
 
 def _one_of(name: str, camel: int | None, snake: int | None) -> int | None:
