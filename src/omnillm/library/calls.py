@@ -8,8 +8,9 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.call import Call, Caller, affinity_of, read_idempotency_key
 from omnillm.library import families
+from omnillm.library.arguments import check_text, encoded, ledger_text
 from omnillm.library.current_span import current_span
-from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, check_text, encoded, ledger_text, unknown_provider
+from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, unknown_provider
 from omnillm.library.realtime import read_opening
 from omnillm.model.message import Message
 from omnillm.model.request import LlmRequest

@@ -21,8 +21,9 @@ from omnillm.errors import ProtocolError, UpstreamLost
 from omnillm.framing.multipart import Field, write_form
 from omnillm.gateway.form import Form
 from omnillm.gateway.replies.relay import Relay
+from omnillm.library.arguments import encoded
 from omnillm.library.bodies import open_body
-from omnillm.library.primitive import PrimitiveRequest, encoded
+from omnillm.library.primitive import PrimitiveRequest
 from omnillm.library.response import Priced
 from omnillm.library.streams import Stream, known_of
 from omnillm.protocols.loss import Losses, LossReason

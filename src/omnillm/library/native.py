@@ -15,9 +15,10 @@ from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import Case
 from omnillm.gateway.native.asks import NativeAsk, check_written, read_asked, without_credentials
 from omnillm.gateway.native.relay import NativeRelay
+from omnillm.library.arguments import ledger_text
 from omnillm.library.bodies import asks_for_events, open_body
 from omnillm.library.current_span import current_span
-from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, check_request, ledger_text, unknown_provider
+from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, check_request, unknown_provider
 from omnillm.library.streams import RawEvent, Stream, completed, known_of, raw_stream
 from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.protocol import RequestPeek
@@ -187,7 +188,6 @@ class NativeCalls:
 def check_mode(request: PrimitiveRequest, operation: Operation, query: str, *, is_stream: bool) -> None:
     """Before anything is reserved. BadRequest: the method that was called cannot return this reply."""
     asks_events = asks_for_events(request, query)
-    check_stream(request, is_stream=is_stream)
     what = f"{operation.method} {operation.path}"
     if operation.family == UNLISTED:
         return  # nobody knows how it answers

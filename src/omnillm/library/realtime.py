@@ -7,7 +7,8 @@ import msgspec
 
 from omnillm.errors import BadRequest, Forbidden, ProviderError, UpstreamLost
 from omnillm.gateway.sessions.session import Session
-from omnillm.library.primitive import PrimitiveRequest, body_of, check_kind, encoded
+from omnillm.library.arguments import check_kind, encoded
+from omnillm.library.primitive import PrimitiveRequest, body_of
 from omnillm.library.streams import OneReader
 from omnillm.money import format_usd
 from omnillm.protocols.sessions.gemini_live import read_setup
