@@ -99,7 +99,7 @@ def test_blobs_go_and_everything_else_stays(value: Any, cleaned: Any) -> None:
 
 
 def test_text_bodies_are_cleaned_both_ways() -> None:
-    """An event stream event by event, JSON that came as text member by member; what was clean stays byte for byte."""
+    """An event stream event by event, JSON that came as text member by member, also where it is cut; what was clean stays byte for byte."""
     stream = f'event: a\ndata: {{"api_key": "{SECRET}", "n": 1.50}}\n\ndata: {{"n": 1.50}}\n\ndata: [DONE]\n\n'
     response = sanitize_transport_response(TransportResponse(status=200, body=TextBody(stream)))
     assert isinstance(response.body, TextBody)
@@ -107,6 +107,9 @@ def test_text_bodies_are_cleaned_both_ways() -> None:
     assert response.body.text == cleaned
     whole = sanitize_transport_response(TransportResponse(status=200, body=TextBody(f'{{"password": "{SECRET}"}}')))
     assert whole.body == TextBody('{"password":"<redacted:password>"}')
+    for line in ('data: {"api_key": "%s", "n": ', "{'api_key': '%s'}", 'id: {"n": null, "api_key" : "%s"}'):
+        cut = sanitize_transport_response(TransportResponse(status=200, body=TextBody(line % SECRET)))
+        assert cut.body == TextBody(line % "<redacted:api_key>")
 
 
 @in_turn(

@@ -41,7 +41,7 @@ _TOKEN_SIBLINGS = ("logprob", "logProbability", "top_logprobs")
 """A `token` beside one of these is a word of the model's, no credential."""
 _DATA_URL = re.compile(r"data:[\w.+-]*(?:/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=_-]*")
 _CREDENTIAL = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
-_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z][\w-]*)(?P<sign>\s*[=:]\s*)(?P<value>[^\s&;,\"'<>]+)")
+_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z][\w-]*)(?P<sign>[\"']?\s*[=:]\s*[\"']?)(?P<value>[^\s&;,\"'<>]+)")
 _USERINFO = re.compile(r"//[^/@?#]*@")
 
 
@@ -203,8 +203,8 @@ def _sanitized_lines(text: str) -> str:
 
 
 def _sanitized_line(line: str) -> str:
-    mark, colon, rest = line.partition(":")
-    value = _sanitized_json(rest) if mark == "data" and colon else None
+    mark, _, rest = line.partition(":")
+    value = _sanitized_json(rest) if mark == "data" else None
     if value is not None:
         return line if value == rest else f"data: {value}"
     return _ASSIGNMENT.sub(_sanitized_assignment, _sanitized_text(line))
