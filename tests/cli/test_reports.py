@@ -232,6 +232,18 @@ def test_ledger_may_be_named_by_its_url(run, ledger):
     assert "canary" not in error
 
 
+def test_verify_tells_how_many_costs_are_not_of_one_price_and_one_usage(run, ledger):
+    """A batch when it is made and when it is settled, and a call whose process was killed."""
+    with sqlite3.connect(ledger) as db:
+        for number, operation in ((1, "batches"), (2, "batch_settlement")):
+            db.execute("UPDATE requests SET operation = ? WHERE request_id = ?", (operation, request_id(number)))
+        db.execute("UPDATE attempts SET error = 'process_lost' WHERE request_id = ?", (request_id(3),))
+    db.close()
+    told = run("verify", "--ledger", str(ledger))[1]
+    apart = "1 not: their prices are not at hand, 3 not: of batches, sessions by the turn, or lost processes"
+    assert told.endswith(f"; 0 costs computed again, {apart}\n")
+
+
 def test_verify_tells_each_problem(run, ledger):
     """One line each, exit code 1. A request that has no row because it holds a reservation is no problem of its attempts."""
     one, two, three, five = (request_id(number) for number in (1, 2, 3, 5))

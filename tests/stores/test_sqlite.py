@@ -316,17 +316,24 @@ async def test_who_waits_for_old_rows_to_go_is_told_when_the_store_ends_without(
 
 
 async def test_a_quiet_second_leaves_all_that_was_written_in_the_file(tmp_path):
-    """`relaxed`, and each time anew: a copy of the file alone is whole, and a power cut takes nothing of it."""
+    """`relaxed`, and each time anew: a copy of the file alone is whole, and a power cut takes nothing of it. What a reader needs comes later."""
     store = make(tmp_path, durability="relaxed")
     await store.open()
     for number in (1, 2):
         store.post(call(number))
         await until(lambda number=number: store.commits == number)
         await store._writer.do_between(lambda: store._book.rest() or 0)
+        assert await store._writer.do_between(lambda: int(store._book._database.rest()))
         (tmp_path / "copy.db").write_bytes((tmp_path / "omnillm.db").read_bytes())
         copy = sqlite3.connect(f"file:{tmp_path / 'copy.db'}?immutable=1", uri=True)
         assert copy.execute("SELECT count(*) FROM requests").fetchone() == (number,)
         copy.close()
+    with store._book._database.reading() as reader:
+        assert reader.execute("SELECT count(*) FROM requests").fetchone() == (2,)
+        store.post(call(3))
+        await until(lambda: store.commits == 3)
+        assert not await store._writer.do_between(lambda: int(store._book._database.rest()))
+    assert await store._writer.do_between(lambda: int(store._book._database.rest()))
     await store.aclose()
 
 
