@@ -253,8 +253,16 @@ def test_verify_tells_each_problem(run, ledger):
         db.execute("DELETE FROM attempts WHERE request_id = ?", (one,))
         db.execute(f"{put} VALUES (?, 0, 2, 'team', '2026-11', 7, 0, 0, 1)", (two,))
         db.execute("UPDATE entries SET amount_nanousd = 8 WHERE request_id = ? AND kind = 1", (two,))
+        db.execute(f"{put} VALUES (?, 1, 1, 'team', '2026-11', 5, 0, 0, 1)", (two,))
         db.execute("UPDATE attempts SET cost_nanousd = 9 WHERE request_id = ?", (two,))
+        db.execute("CREATE TEMP TABLE again AS SELECT * FROM attempts WHERE request_id = ?", (two,))
+        db.execute("UPDATE again SET attempt = 1")
+        db.execute("INSERT INTO attempts SELECT * FROM again")
+        db.execute("UPDATE requests SET attempts = 2 WHERE request_id = ?", (two,))
         db.execute(f"{put} VALUES (?, 0, 0, 'other', '2026-11', 900, 0, 0, 1)", (three,))
+        for other, attempt in ((two, 0), (three, 1)):  # neither closes the one before
+            db.execute(f"{put} VALUES (?, ?, 2, 'other', '2026-11', 900, 0, 0, 1)", (other, attempt))
+        db.execute(f"{put} VALUES (?, 0, 0, 'team', '2026-11', 900, 0, 0, 1)", (five,))
         db.execute("DELETE FROM requests WHERE request_id IN (?, ?)", (three, five))
     db.close()
     code, told, _ = run("verify", "--ledger", str(ledger))
@@ -262,12 +270,12 @@ def test_verify_tells_each_problem(run, ledger):
     assert [line for line in told.splitlines() if not line.startswith("usage")] == [
         f"request {two}, attempt 0, budget 'team': both settled and given back",
         f"request {three}, attempt 0, budget 'other': 900 nano-USD are still reserved by a run that has ended",
-        f"request {two} cost {COST} nano-USD, but 8 were settled to budget 'team'",
+        f"request {two} cost {COST} nano-USD, but 13 were settled to budget 'team'",
         f"request {five}: attempt 0 has a row, the request has none and holds no reservation",
         f"request {one} says 1 attempts, 0 have rows",
         f"request {one} cost {COST} nano-USD, its attempts 0",
-        f"request {two} cost {COST} nano-USD, its attempts 9",
-        f"budget 'team' in period '2026-11': the balance says 1 nano-USD, its entries {3 * COST + 8}",
+        f"request {two} cost {COST} nano-USD, its attempts 18",
+        f"budget 'team' in period '2026-11': the balance says 1 nano-USD, its entries {3 * COST + 13}",
     ]
 
 

@@ -53,7 +53,9 @@ async def test_objects_within_objects_are_not_looked_through_again_and_again(bod
 async def test_what_stands_at_the_edge_of_a_window_is_found_wherever_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large body is looked through in windows, and a name may begin in one and end in the next."""
     monkeypatch.setattr("omnillm.gateway.native.names.WINDOW", 8192)
-    names = b'"file_id":"file-a","previous_response_id":"resp_a","x":{"type":"item_reference","id":"item_a"},"vector_store_ids":["vs_a","vs_b"]'
+    names = (
+        b'"file_id":"file-a","previous_response_id":"resp_a","x":{"type":"item_reference","id":"item_a"},"vector_store_ids":["vs_a","vs_b"]'
+    )
     named = await named_in(b"{%b}" % names)
     assert {name for _, name in named.files + named.others} == {"file-a", "resp_a", "item_a", "vs_a", "vs_b"}
     for place in (4_100, *range(8191 - len(names), 8194), 16_300):

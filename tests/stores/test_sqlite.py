@@ -12,15 +12,19 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.stores.power import WatchedDatabase
 from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_LATER_STEPS, SqlSuite, media_call, of_caller, until
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.stores import reports, writer
 from omnillm.stores.book import Book
+from omnillm.stores.connection import CommitUnknown
+from omnillm.stores.reports import entries
 from omnillm.stores.sqlite.database import SqliteDatabase, check_version, reading
 from omnillm.stores.sqlite.file_lock import lock
 from omnillm.stores.sqlite.store import SqliteStore
+from omnillm.stores.verification import problems
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, call, entry, post_all, request_id, usage
 from omnillm.testing.virtual_key_suite import virtual_key
@@ -345,6 +349,28 @@ def test_what_nobody_waits_for_is_on_disk_half_a_second_later(tmp_path):
     synced = [book.write([call(number)], is_awaited=False, now=now) for number, now in enumerate(moments)]
     assert synced == [False, False, True, False, False, True]
     book.close(WALL_MS)
+
+
+def test_a_reservation_whose_commit_was_in_doubt_is_closed_with_its_run(tmp_path):
+    """The database took it, and did not say so; the program ends before it is written again."""
+    answers = [CommitUnknown("the connection is gone")]
+
+    def forget_to_say():
+        if is_lossy and answers:
+            raise answers.pop()
+
+    is_lossy = False
+    database = WatchedDatabase(tmp_path / "omnillm.db", on_commit=forget_to_say)
+    book = Book(database, is_strict=True)
+    book.open(WALL_MS)
+    is_lossy = True
+    with pytest.raises(CommitUnknown):
+        book.write([Posting(entries=(entry(1, EntryKind.RESERVE),))], is_awaited=True, now=0.0)
+    book.reopen()
+    book.close(WALL_MS)
+    with database.reading() as connection:
+        assert problems(connection) == []
+        assert [found.kind for found in entries(connection, request_id(1))] == [EntryKind.RESERVE, EntryKind.SETTLE]
 
 
 async def test_backup_that_is_put_in_the_place_of_an_open_ledger_ends_its_run(tmp_path):
