@@ -128,7 +128,7 @@ REFUSED = {
     "CONNECT": (400, get(b"CONNECT example.com:443 HTTP/1.1")),
     "unknown method": (501, get(b"BREW / HTTP/1.1")),
     "small method": (501, get(b"get / HTTP/1.1")),
-    "TLS in place of HTTP": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(100))),
+    "TLS in place of HTTP, endless": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(100))),
     # versions
     "preface of HTTP/2": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     "HTTP/2.0": (505, get(b"GET / HTTP/2.0")),
@@ -159,6 +159,7 @@ async def test_an_ambiguous_request_is_refused_and_nothing_behind_it_is_read(hou
                 raw = await house.say(data if "endless" in name else data + BEHIND)  # which would end it
                 assert raw.startswith(b"HTTP/1.1 %d " % status)
                 assert raw.count(b"\r\ncontent-length: ") == 1
+                assert (b"greeted in TLS" in raw) == ("TLS" in name)
                 assert b"\r\nconnection: close\r\n" in raw
                 assert [error.status for _, error in app.faults] == [status]
                 assert app.asked == []

@@ -20,8 +20,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False, cache_hash=Tru
 
 def parse_target(text: str) -> Target:
     """Read "provider/model", split at the first slash; "provider/*" lets the asked name through. ValueError: not of that form."""
-    provider, slash, model = text.partition("/")
-    if not (provider and slash and model) or (ASKED in model and model != ASKED):
+    provider, _, model = text.partition("/")
+    if not (provider and model) or (ASKED in model and model != ASKED):
         raise ValueError("must be provider/model, or provider/* for the asked name")
     return Target(provider=provider, model=model)
 

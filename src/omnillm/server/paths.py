@@ -100,10 +100,10 @@ def _gemini_route(path: str) -> Route | None:
         return Route(protocol=GEMINI, operation=REALTIME)
     for prefix in GEMINI_MODELS:
         if path.startswith(prefix):
-            model, colon, method = path[len(prefix) :].rpartition(":")
-            if colon and model and method in GEMINI_FORMATS:
+            model, _, method = path[len(prefix) :].rpartition(":")
+            if model and method in GEMINI_FORMATS:
                 return Route(protocol=FORMATS[GEMINI_FORMATS[method]].protocol, operation=EMBEDDINGS, model=model)
-            if colon and model and method in GEMINI_OPERATIONS:
+            if model and method in GEMINI_OPERATIONS:
                 operation, is_stream = GEMINI_OPERATIONS[method]
                 return Route(protocol=GEMINI, operation=operation, model=model, is_stream=is_stream)
     return None
