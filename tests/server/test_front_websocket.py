@@ -240,6 +240,32 @@ async def test_a_task_that_ends_closes_its_socket(house):
     assert (code, messages) == (1011, [b"bye"])
 
 
+class Late(Echo):
+    """Answers a handshake when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def respond(self, request, reply):
+        self.is_asked = True
+        await self.gate.wait()
+        await super().respond(request, reply)
+
+
+async def test_a_handshake_that_is_answered_while_draining_is_told_so_at_once(house):
+    """Nobody waits for the end of the grace."""
+    app = await house.open(Late())
+    talk = await Talk.open(house.address[1], opening())
+    await house.until(lambda: hasattr(app, "is_asked"))
+    draining = asyncio.ensure_future(house.front.drain(60.0))
+    await asyncio.sleep(0)
+    app.gate.set()
+    await talk.answer()
+    (code, _, _), _ = await asyncio.gather(talk.end(), draining)
+    assert (talk.status, code) == (101, 1001)
+
+
 async def test_draining_says_that_the_server_goes(house):
     """1001, to a socket whose user has no better idea."""
     await house.open(Echo())
