@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -146,6 +147,18 @@ async def test_losses_are_those_of_the_attempt_that_answered(serve: Serve, provi
         assert request.loss == ""
     direct = await post(gateway, "/v1/chat/completions", {**body, "model": "anthropic", "stream": False})
     assert "dropped:generation.seed" in direct.headers["x-omnillm-loss"]
+
+
+async def test_what_opens_a_translated_stream_is_held_back(serve: Serve, provider: FakeProvider) -> None:
+    """When nothing but that has come of it, the next attempt answers, and the client sees one stream."""
+    gateway = await serve(configuration(provider))
+    paths = {"chat": "/v1/chat/completions", "responses": "/v1/responses", "anthropic": "/v1/messages"}
+    for model, (speaks, path) in product(paths, paths.items()):
+        provider.enqueue(FAULTS["cut_before_content"])
+        asked = {"input": "hi"} if speaks == "responses" else {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 50}
+        reply = await post(gateway, path, {"model": model, "stream": True, **asked})
+        assert (reply.status, reply.headers.get("x-omnillm-attempts")) == (200, "2"), (model, path)
+        assert (await gateway.last())[0].outcome == "success", (model, path)
 
 
 async def thinking_turn(gateway: Running, model: str = "anthropic") -> list[dict[str, Any]]:
