@@ -102,6 +102,8 @@ async def test_fault_after_content_is_an_error_event(serve: Serve, dialect: str,
         assert not any(mark in whole.body for mark in MARKS[dialect])
         assert whole.error["message"]
         assert whole.body.endswith(b"\n\n")
+        if dialect == "openai_responses":
+            assert len({whole.events[at]["response"]["id"] for at in (0, -1)}) == 1, "its last words are of the response that began"
         assert len(fake.log) == 1
         request, [attempt] = await gateway.last()
         assert request.outcome == attempt.error != "success"
