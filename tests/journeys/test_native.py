@@ -18,6 +18,7 @@ from tests.soak import rounds
 from omnillm.assemble import SystemClock
 from omnillm.gateway.native.relay import at_the_end
 from omnillm.records import Binding, Posting
+from omnillm.stores.sqlite import database
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, ManualClock
 from omnillm.testing.faults import Fault
 
@@ -482,6 +483,24 @@ async def test_a_small_page_is_found_behind_many_entries_of_others(fake: FakePro
         told += [each["id"] for each in page["data"]]
         after, more = f"&after={told[-1]}", page["has_more"]
     assert sorted(told) == sorted(ids)
+
+
+async def test_a_page_of_files_is_looked_up_in_the_ledger_at_once(
+    fake: FakeProvider, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart none of them is in memory, and a busy machine takes half a second for each look: a hundred would take a minute."""
+    gateway = await serve(CONFIG.replace("BASE", fake.base_url).replace("memory://", f"sqlite:///{tmp_path}/ledger.db"))
+    names = [f"file-{number}" for number in range(40)]
+    for name in names:
+        fake.shelf("sk-a").keep("files", name, {"id": name, "object": "file"})
+        bound = Binding(kind="file", upstream_id=name, provider="openai", key="a", caller="ada", expires_wall_ms=2**50)
+        gateway.program.store.post(Posting(bindings=(bound,)))
+    await gateway.program.store.flush()
+    looks, connect = [], database.connect_to_read
+    monkeypatch.setattr(database, "connect_to_read", lambda path: looks.append(path) or connect(path))
+    page = (await ask(gateway, "GET", FILE)).json["data"]
+    assert sorted(each["id"] for each in page) == sorted(names)
+    assert len(looks) <= 2
 
 
 async def test_a_size_that_is_none_is_the_providers_to_refuse(gateway: Running) -> None:

@@ -1,6 +1,6 @@
 """Which provider key made the objects that a call names. The call goes back to that key; another caller's objects are not found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -78,15 +78,25 @@ class Bindings:
 
     async def owner(self, bound: Bound) -> Binding | None:
         """Who made it, with which key; None: nobody here."""
-        recent = self._recent.get(bound)
-        if recent is not None and recent.expires_wall_ms > self._clock.wall() * 1000:
-            return recent
+        kind, upstream_id = bound
         try:
-            return await self._ledger.binding(*bound)
-        except LedgerUnavailable as error:
-            if bound[0] == REASONING:
+            return (await self.owners(kind, (upstream_id,))).get(upstream_id)
+        except LedgerUnavailable:
+            if kind == REASONING:
                 return None  # a wish is not worth the call
-            raise unreadable(error) from error
+            raise
+
+    async def owners(self, kind: str, upstream_ids: Sequence[str]) -> dict[str, Binding]:
+        """Who made these, by id, without those that nobody here made. However many they are, the ledger is asked once at most."""
+        wall_ms = self._clock.wall() * 1000
+        recent = ((each, self._recent.get((kind, each))) for each in upstream_ids)
+        known = {each: found for each, found in recent if found is not None and found.expires_wall_ms > wall_ms}
+        if unknown := [each for each in upstream_ids if each not in known]:
+            try:
+                known |= {found.upstream_id: found for found in await self._ledger.bindings(kind, unknown)}
+            except LedgerUnavailable as error:
+                raise unreadable(error) from error
+        return known
 
     def make(self, call: Call, lease: Lease, made: tuple[Bound, ...], *, request_id: str = "") -> tuple[Binding, ...]:
         """Bindings for what a reply made. Known from now on, and to be posted with the call. `request_id`: the owner of a bill."""

@@ -1,7 +1,7 @@
 """The gateway's side of the ledger: what it needs of a store, and how durable a reservation is before a call is sent."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from omnillm.errors import LedgerUnavailable, shutting_down
@@ -49,6 +49,7 @@ class Ledger(Protocol):
     async def attempts(self, request_id: str) -> list[AttemptRow]: ...
     async def entries(self, request_id: str) -> list[Entry]: ...
     async def binding(self, kind: str, upstream_id: str) -> Binding | None: ...
+    async def bindings(self, kind: str, upstream_ids: Sequence[str]) -> list[Binding]: ...
 
 
 class Journal:

@@ -1,7 +1,7 @@
 """The ledger in this process's memory. It is the library's default, and the tests compare the other stores with it."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Final
@@ -185,8 +185,11 @@ class MemoryStore:
         return [entry for _, entry in sorted(self._entries.get(request_id, {}).items())]
 
     async def binding(self, kind: str, upstream_id: str) -> Binding | None:
-        found = self._bindings.get((kind, upstream_id))
-        return found if found is not None and found.expires_wall_ms > self._clock.wall() * 1000 else None
+        return next(iter(await self.bindings(kind, (upstream_id,))), None)
+
+    async def bindings(self, kind: str, upstream_ids: Sequence[str]) -> list[Binding]:
+        found = [self._bindings[kind, each] for each in upstream_ids if (kind, each) in self._bindings]
+        return [each for each in found if each.expires_wall_ms > self._clock.wall() * 1000]
 
     async def open_bills(self, *, since_wall_ms: int) -> list[Binding]:
         first, requests = first_id(since_wall_ms), self._requests

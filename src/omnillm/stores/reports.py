@@ -1,5 +1,7 @@
 """What people read from the ledger. Each function gets a connection that only reads, and sees one state of the ledger."""
 
+from collections.abc import Sequence
+
 from omnillm.records import BATCH_BILL, EVERY_REQUEST, AttemptRow, Binding, Entry, RequestFilter, RequestRow, UsageRow, first_id
 from omnillm.stores.connection import Connection
 from omnillm.stores.daily import COUNT_COLUMNS, Sums, counts_of, rest_of, usage_row, usage_rows
@@ -90,8 +92,9 @@ def entries(connection: Connection, request_id: str) -> list[Entry]:
     return ENTRIES.rows(found)
 
 
-def binding(connection: Connection, kind: str, upstream_id: str) -> Binding | None:
-    return next(iter(BINDINGS.rows(connection.execute(BINDINGS.find, (kind, upstream_id)))), None)
+def bindings(connection: Connection, kind: str, upstream_ids: Sequence[str]) -> list[Binding]:
+    of_these = f"{BINDINGS.select} WHERE kind = ? AND upstream_id IN ({', '.join('?' * len(upstream_ids))})"
+    return BINDINGS.rows(connection.execute(of_these, (kind, *upstream_ids)))
 
 
 def open_bills(connection: Connection, *, since_wall_ms: int) -> list[Binding]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -111,8 +111,11 @@ class SqlStore:
         return await self._read(lambda db: reports.entries(db, request_id))
 
     async def binding(self, kind: str, upstream_id: str) -> Binding | None:
-        found = await self._read(lambda db: reports.binding(db, kind, upstream_id))
-        return found if found is not None and found.expires_wall_ms > self._wall_ms() else None
+        return next(iter(await self.bindings(kind, (upstream_id,))), None)
+
+    async def bindings(self, kind: str, upstream_ids: Sequence[str]) -> list[Binding]:
+        found = await self._read(lambda db: reports.bindings(db, kind, upstream_ids))
+        return [each for each in found if each.expires_wall_ms > self._wall_ms()]
 
     async def open_bills(self, *, since_wall_ms: int) -> list[Binding]:
         return await self._sum_up(lambda db: reports.open_bills(db, since_wall_ms=since_wall_ms))

@@ -1,5 +1,6 @@
 """What every store answers. `testing/store_suite.py` states the same as tests, and each store passes it."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -85,6 +86,10 @@ class Store(Protocol):
 
     async def binding(self, kind: str, upstream_id: str) -> Binding | None:
         """Whose an upstream object is; None when it is unknown, or has expired."""
+        ...
+
+    async def bindings(self, kind: str, upstream_ids: Sequence[str]) -> list[Binding]:
+        """Those of these objects that are known and have not expired, in no order."""
         ...
 
     async def open_bills(self, *, since_wall_ms: int) -> list[Binding]:

@@ -25,6 +25,8 @@ class BindingSuite:
         assert await store.binding("response", "resp_2") == binding("resp_2")
         assert await store.binding("file", "resp_1") is None
         assert await store.binding("response", "resp_3") is None
+        found = await store.bindings("response", ["resp_3", "resp_2", "resp_1"])
+        assert sorted(found, key=lambda each: each.upstream_id) == [binding("resp_1"), binding("resp_2")]
 
     async def test_an_open_bill_is_of_a_batch_that_is_not_settled(self, store: Store) -> None:
         """Whatever its call's id ends with; a settled one is none, nor one whose call is unknown, or older than is asked for."""

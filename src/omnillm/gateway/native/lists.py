@@ -166,8 +166,9 @@ class NativeLists:
 
     async def _visible(self, case: Case, ask: NativeAsk, page: Page, label: str) -> AsyncIterator[Entry]:
         member, kind, caller = id_member(ask.endpoint), ask.asked.operation.lists, case.call.caller.name
+        owners = await self._bindings.owners(kind, [str(entry.get(member, "")) for _, entry in page.entries])
         for raw, entry in page.entries:
-            binding = await self._bindings.owner((kind, str(entry.get(member, ""))))
+            binding = owners.get(str(entry.get(member, "")))
             is_own = not caller if binding is None else (binding.caller, binding.key) == (caller, label)
             if is_own:
                 if caller:
