@@ -12,6 +12,7 @@ from tests.journeys.wire import ask as ask_raw
 
 from omnillm.assemble import SystemClock
 from omnillm.records import Binding, Posting
+from omnillm.stores.sqlite import database
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
 
 KEYS = {"a": "key: sk-a", "b": "key: sk-b", "c": "key: sk-c"}
@@ -320,6 +321,24 @@ async def test_sealed_reasoning_goes_back_to_its_key_or_is_left_out(serve: Serve
         assert "dropped:input[1].parts[0]" in third.headers["x-omnillm-loss"]
     request, _ = await gateway.last()
     assert "only the key that issued it can read it" in request.loss
+
+
+async def test_a_long_conversations_reasoning_is_looked_up_at_once(
+    serve: Serve, three_keys: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a restart none of it is in memory, and each turn of an agent brings all of it back."""
+    gateway = await serve(configuration(three_keys, keys=KEYS, store=f"sqlite:///{tmp_path}/ledger.db"))
+    names = [f"rs_{number}" for number in range(30)]
+    for name in names:
+        bound = Binding(kind="reasoning", upstream_id=name, provider="openai", key="b", caller="journey", expires_wall_ms=2**50)
+        gateway.program.store.post(Posting(bindings=(bound,)))
+    await gateway.program.store.flush()
+    looks, connect = [], database.connect_to_read
+    monkeypatch.setattr(database, "connect_to_read", lambda path: looks.append(path) or connect(path))
+    items = [{"type": "reasoning", "id": name, "summary": [], "encrypted_content": "gAAAAAB"} for name in names]
+    assert (await exchange(gateway.port, ask_raw("openai_responses", "", more={"input": items}))).status == 400
+    assert [(each.key, b"rs_29" in each.body) for each in three_keys.log] == [("sk-b", True)]
+    assert len(looks) == 1
 
 
 async def test_encrypted_reasoning_does_not_wait_for_a_key_that_is_busy(serve: Serve, three_keys: FakeProvider) -> None:

@@ -55,12 +55,15 @@ class Bindings:
         must: Binding | None = None
         wish: Binding | None = None
         reasoning: dict[str, tuple[str, str]] = {}
-        for bound in named:
-            binding = await self.owner(bound)
+        owners = {
+            kind: await self.owners(kind, [each for of, each in named if of == kind]) for kind in dict.fromkeys(of for of, _ in named)
+        }
+        for kind, upstream_id in named:
+            binding = owners[kind].get(upstream_id)
             if binding is None:
                 continue
             if binding.caller != call.caller.name:
-                raise CallerFault(f"There is no {bound[0].replace('_', ' ')} {bound[1]!r}.", code="not_found", status=404)
+                raise CallerFault(f"There is no {kind.replace('_', ' ')} {upstream_id!r}.", code="not_found", status=404)
             if binding.kind == REASONING:
                 wish = binding
                 reasoning[binding.upstream_id] = (binding.provider, binding.key)
@@ -79,12 +82,7 @@ class Bindings:
     async def owner(self, bound: Bound) -> Binding | None:
         """Who made it, with which key; None: nobody here."""
         kind, upstream_id = bound
-        try:
-            return (await self.owners(kind, (upstream_id,))).get(upstream_id)
-        except LedgerUnavailable:
-            if kind == REASONING:
-                return None  # a wish is not worth the call
-            raise
+        return (await self.owners(kind, (upstream_id,))).get(upstream_id)
 
     async def owners(self, kind: str, upstream_ids: Sequence[str]) -> dict[str, Binding]:
         """Who made these, by id, without those that nobody here made. However many they are, the ledger is asked once at most."""
@@ -95,7 +93,8 @@ class Bindings:
             try:
                 known |= {found.upstream_id: found for found in await self._ledger.bindings(kind, unknown)}
             except LedgerUnavailable as error:
-                raise unreadable(error) from error
+                if kind != REASONING:  # a wish is not worth the call
+                    raise unreadable(error) from error
         return known
 
     def make(self, call: Call, lease: Lease, made: tuple[Bound, ...], *, request_id: str = "") -> tuple[Binding, ...]:
