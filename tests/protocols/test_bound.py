@@ -27,7 +27,12 @@ from omnillm.protocols.protocol import Bound
             b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}, {"type":"reasoning","id":"rs_2","encrypted_content":"y"}]}',
             (("reasoning", "rs_1"), ("reasoning", "rs_2")),
         ),
-        (b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "%bAAAA"}]}' % MARK, ()),
+        (b'{"input": [{"type": "reasoning", "id": "rs_%b_0", "encrypted_content": "%bAAAA"}]}' % (b"0a" * 16, MARK), ()),
+        (
+            b'{"input": [{"id": "rs_sig_%b_1", "encrypted_content": "%bAA"}, {"id": "rs_%b1", "encrypted_content": "x"}]}'
+            % (b"0a" * 16, MARK, b"0a" * 16),
+            (("reasoning", "rs_" + "0a" * 16 + "1"),),
+        ),
         (
             b'{"input": [{"type": "item_reference", "id": "msg_1"}, {"id": "rs_2"}, {"id":"fc_3", "type":"item_reference"}, {"id": "x", "a": 1}]}',
             (("item", "msg_1"), ("item", "rs_2"), ("item", "fc_3")),
