@@ -75,7 +75,12 @@ async def change_under(path: Path, fake: FakeProvider, name: str, settings: Sett
     billed = fake.invoice.total_nanousd
     async with Gateway.from_config(path / "omnillm.yaml", env={}) as gateway:
         program = gateway._program
-        ran = await run(calls.CALLS[name](gateway), lambda: program.apply(settings), at=at, is_late=is_late)
+
+        def reload() -> None:
+            program.apply(settings)
+            gateway._wire()
+
+        ran = await run(calls.CALLS[name](gateway), reload, at=at, is_late=is_late)
         assert isinstance(ran.task.exception(), OmniError | None), name
         await check_rest(program)
         async with asyncio.timeout(5):
