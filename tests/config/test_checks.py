@@ -57,6 +57,14 @@ def test_an_address_in_brackets_is_told_so(complaint):
         (one_provider("kind: openai, auth: {header: 'a b'}"), "providers.p.auth.header (line 1): 'a b' is not a header"),
         (one_provider("kind: openai, headers: {Host: x}"), "host is set by the gateway"),
         (one_provider("kind: openai, headers: {Authorization: x}"), "authorization carries the provider key"),
+        (
+            one_provider("kind: bedrock, region: us-east-1, headers: {X-Amzn-Bedrock-Service-Tier: priority}"),
+            "providers.p.headers (line 1): x-amzn-bedrock-service-tier changes the price: only default is taken",
+        ),
+        (
+            one_provider("kind: vertex_ai, region: global, project: p, headers: {X-Vertex-AI-LLM-Shared-Request-Type: priority}"),
+            "providers.p.headers (line 1): x-vertex-ai-llm-shared-request-type changes the price",
+        ),
         (one_provider("kind: openai, keys: [{label: a, key: b, rpm: 0}]", "x: y"), "is 0, which would admit nothing; leave it out"),
         (one_provider("kind: openai, keys: [{label: a, key: b, tpm: 0}]", "x: y"), "providers.p.keys[0].tpm"),
         (one_provider("kind: openai, keys: [{label: a, key: b, weight: 0}]", "x: y"), "must be at least 1"),

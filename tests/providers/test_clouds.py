@@ -325,4 +325,6 @@ def test_header_fields_that_change_the_price_are_refused(field: str, word: str) 
     """By name; the words for the usual price are not."""
     with pytest.raises(BadRequest, match=field):
         BEDROCK.check_request({field.encode(): word.encode()})
+    with pytest.raises(BadRequest, match="x-vertex-ai-llm-shared-request-type changes the price"):
+        VERTEX_AI.check_request({b"x-vertex-ai-llm-shared-request-type": word.encode()})
     BEDROCK.check_request({b"x-amzn-bedrock-service-tier": b"default", b"x-amzn-bedrock-performanceconfig-latency": b"standard"})

@@ -124,7 +124,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     passed: tuple[str, ...] = ()
     """Header fields of the client that are sent only here."""
     dearer_fields: Mapping[str, frozenset[str]] = {}
-    """Header fields of the client that change the price, each with the values that do not."""
+    """Header fields, of a client's or configured, that change the price, each with the values that do not."""
     apart_fields: tuple[str, ...] = ()
     """Header fields of the client that ask for what is paid apart, and of which the ledger does not know the price."""
     own_protocols: tuple[str, ...] = ()
@@ -221,11 +221,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
                 f"{self.location}. Which project it names does not matter: the provider's own is asked.",
                 code="wrong_location",
             )
-        for name, harmless in self.dearer_fields.items():
+        for name in self.dearer_fields:
             value = headers.get(name.encode())
-            if value is not None and value.decode("latin-1").lower() not in harmless:
-                raise BadRequest(
-                    f"The header {name} changes the price, and only {', '.join(sorted(harmless))} is taken: ask by the body instead, "
-                    "in an operation whose body can say it.",
-                    code="unsupported_header",
-                )
+            if value is not None and (why := self.changes_price(name, value.decode("latin-1"))):
+                raise BadRequest(f"The header {name} {why}.", code="unsupported_header")
+
+    def changes_price(self, name: str, value: str) -> str:
+        """Tell why a field may not be sent, in words that follow its name; "": it may."""
+        harmless = self.dearer_fields.get(name)
+        if harmless is None or value.lower() in harmless:
+            return ""
+        taken = f"only {', '.join(sorted(harmless))} is taken, " if harmless else ""
+        return f"changes the price: {taken}for prices are found by bodies. Ask by the body, where the operation's can say it"

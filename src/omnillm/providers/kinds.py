@@ -101,6 +101,8 @@ def endpoint(  # noqa: PLR0913  whatever a configuration may override
     check_auth(auth)
     for name, value in headers:
         check_field(name, value, auth=auth)
+        if why := profile.changes_price(name.lower(), value.reveal()):
+            raise ConfigError(f"{name.lower()} {why}", path="headers")
     made = replace(
         profile,
         protocols=protocols[:1] if is_compat else protocols,  # one URL serves one protocol

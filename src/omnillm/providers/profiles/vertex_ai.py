@@ -126,6 +126,7 @@ VERTEX_AI = Endpoint(
     error_protocol=_error_protocol,
     unsent=("anthropic-version",),
     passed=("api-revision",),
+    dearer_fields={"x-vertex-ai-llm-shared-request-type": frozenset()},
     has_sessions=True,
     credentials="google",
     own_path=_own_path,
