@@ -13,11 +13,10 @@ from omnillm.errors import ReplyTooLarge
 from omnillm.framing.sse import Frame
 from omnillm.model.events import PartEnded, PartStarted, TextDelta
 from omnillm.model.message import Issuer, Opaque, Text
-from omnillm.protocols import carrier as interactions
+from omnillm.protocols import carrier
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PartOrder
 from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
-from omnillm.protocols.openai_responses import carrier
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, parse_request, transcode_response
 
@@ -82,13 +81,13 @@ def said(count: int) -> str:
 def signed(purpose: Literal["call", "text"], target: str, count: int) -> str:
     """Signatures, each in an item of its own."""
     opaque = Opaque(value="signed", issuer=Issuer(protocol=GEMINI))
-    item = f'{{"type":"reasoning","id":"rs_sig_1","summary":[],"encrypted_content":"{carrier.pack(opaque, purpose, target)}"}}'
+    item = f'{{"type":"reasoning","id":"rs_sig_1","summary":[],"encrypted_content":"{carrier.pack(opaque, RESPONSES, purpose, target)}"}}'
     return "\n,".join([item] * count)
 
 
 def signature(purpose: Literal["call", "text"], target: str) -> str:
     opaque = Opaque(value="signed", issuer=Issuer(protocol=MESSAGES))
-    return f'{{"type":"thought","signature":"{interactions.pack(opaque, INTERACTIONS, purpose, target)}"}}'
+    return f'{{"type":"thought","signature":"{carrier.pack(opaque, INTERACTIONS, purpose, target)}"}}'
 
 
 def interaction(step: str, count: int) -> str:
