@@ -143,7 +143,7 @@ class Settlement:
     def make_id(self, wall: float) -> str:
         """32 hex digits: 48 bits of Unix milliseconds, then 80 random ones. Each is above the one before, unless the clock was wrong."""
         number = (int(wall * 1000) << ID_RANDOM_BITS) + self._random_bits(ID_RANDOM_BITS)
-        if self._last_id - FARTHEST_BACK < number <= self._last_id:
+        if number <= self._last_id and number > self._last_id - FARTHEST_BACK:  # in this order: mostly it is above
             number = self._last_id + 1 + self._random_bits(ID_RANDOM_BITS // 2)  # a step that nobody can guess, and many of which fit
         self._last_id = number
         return number.to_bytes(16).hex()  # half as long as to format it
