@@ -150,14 +150,16 @@ async def test_losses_are_those_of_the_attempt_that_answered(serve: Serve, provi
 
 
 async def test_what_opens_a_translated_stream_is_held_back(serve: Serve, provider: FakeProvider) -> None:
-    """When nothing but that has come of it, the next attempt answers, and the client sees one stream."""
+    """When nothing but that has come of it, the next attempt answers, and the client sees one stream, however its events come."""
     gateway = await serve(configuration(provider))
     paths = {"chat": "/v1/chat/completions", "responses": "/v1/responses", "anthropic": "/v1/messages"}
+    words = {"chat": b'"chat.completion.chunk"', "responses": b"event: response.", "anthropic": b"event: content_block"}
     for model, (speaks, path) in product(paths, paths.items()):
-        provider.enqueue(FAULTS["cut_before_content"])
+        provider.enqueue(FAULTS["cut_before_content"], Fault(name="apart", delay_s=0.0))
         asked = {"input": "hi"} if speaks == "responses" else {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 50}
         reply = await post(gateway, path, {"model": model, "stream": True, **asked})
         assert (reply.status, reply.headers.get("x-omnillm-attempts")) == (200, "2"), (model, path)
+        assert [name for name, word in words.items() if word in reply.body] == [speaks], (model, path)
         assert (await gateway.last())[0].outcome == "success", (model, path)
 
 
