@@ -14,6 +14,7 @@ from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
 from omnillm.pricing.estimate import HIDDEN_TOKENS
 from omnillm.protocols.anthropic_messages import PROTOCOL
+from omnillm.protocols.extras import Served
 from omnillm.protocols.protocol import WEIGHTLESS, Weight
 from omnillm.usage import MAX_COUNT, Usage
 
@@ -117,6 +118,8 @@ def test_usage_is_disjoint():
     seen = PROTOCOL.peek_reply(reply(usage))
     assert seen.is_complete
     assert seen.usage == Usage(input=10, cache_read=20, cache_write_short=30, cache_write_long=40, output=35, reasoning=15, tool_calls=2)
+    told = [{"inference_geo": "global"}, {"speed": "standard", "inference_geo": 5}, {"speed": "fast"}, {"inference_geo": "us"}]
+    assert [PROTOCOL.peek_reply(reply(usage | each)).tier for each in told] == ["standard", "standard", "fast", Served("standard", "us")]
 
 
 @in_turn(

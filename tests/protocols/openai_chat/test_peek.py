@@ -93,8 +93,11 @@ def test_stream_whose_usage_was_not_asked_for_is_told():
 
 
 def test_members_that_decide_the_price_are_named():
-    """Tiers, spoken output and paid searches change what a token or a call costs."""
+    """Tiers, spoken output and paid searches change what a token or a call costs; the client's own tools, and an effort, do not."""
     assert peek(service_tier="flex", web_search_options={}, temperature=0.5).price_members == ("service_tier", "web_search_options")
+    assert peek(reasoning={"effort": "low"}, tools=[{"type": "function", "function": {"name": "f"}}]).price_members == ()
+    assert peek(reasoning={"mode": "pro"}, tools=[{"type": "web_search"}]).price_members == ("reasoning", "tools")
+    assert peek(tools=5).price_members == ("tools",)
 
 
 @settings(max_examples=100, deadline=None)

@@ -64,7 +64,8 @@ def test_members_that_decide_the_price_are_named():
     assert peek(service_tier="priority", previous_response_id="resp_0").price_members == ("service_tier", "previous_response_id")
     assert peek(tools=[{"type": "function", "name": "f"}, {"type": "custom"}, {"type": "namespace"}]).price_members == ()
     assert peek(tools=[{"type": "function", "name": "f"}, {"type": "web_search"}]).price_members == ("tools",)
-    assert peek(tools=[{"type": "mcp"}]).price_members == ("tools",)
+    assert peek(reasoning={"mode": "pro"}, tools=[{"type": "mcp"}]).price_members == ("reasoning", "tools")
+    assert peek(reasoning={"effort": "low"}, temperature=0.5).price_members == ()
 
 
 @settings(max_examples=100, deadline=None)
