@@ -60,6 +60,25 @@ async def test_a_body_that_drips_is_timed_out(house, head):
     assert house.front.held_bytes == 0
 
 
+async def test_a_large_body_has_its_deadline_for_each_mebibyte(house, scripted):
+    """However long the whole takes; what comes behind the last of them is as late as any."""
+
+    def accept(request):
+        request.is_spooled = True
+
+    await house.open(scripted(accept=accept))
+    client = await house.dial(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4194304\r\n\r\n")
+    front = house.front
+    for number in range(1, 4):
+        client.send(bytes(1_048_576))
+        await house.until(lambda number=number: front.held_bytes + front.spooled_bytes == number * 1_048_576)
+        house.pass_time(59)
+    client.send(b"x" * 1_000)
+    await house.until(lambda: front.held_bytes + front.spooled_bytes == 3_146_728)
+    house.pass_time(1)
+    assert (await client.rest()).startswith(b"HTTP/1.1 408 ")
+
+
 async def test_a_connection_that_never_says_anything_is_closed_silently(house):
     """There is nothing to answer."""
     await house.open()
