@@ -327,16 +327,22 @@ FIRST = {
     "not JSON": (b"{", "invalid_json"),
     "a tool without a limit": ({"setup": {"model": "models/gemini", "tools": [{"googleSearch": {}}]}}, "unbounded_cost"),
     "two models": (b'{"setup":{"model":"models/gemini","model":"models/fast"}}', "repeated_member"),
+    "nothing": (b"", "request_timeout"),
 }
 
 
 @pytest.mark.parametrize("first", FIRST)
-async def test_a_setup_that_cannot_be_served_is_told(gateway: Running, fake: FakeProvider, first: str) -> None:
-    """1008 and why; the provider is never asked."""
+async def test_a_setup_that_cannot_be_served_is_told(
+    gateway: Running, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """1008 and why, also of one that does not come; the provider is never asked."""
     message, word = FIRST[first]
+    if not message:
+        monkeypatch.setattr("omnillm.server.realtime.SETUP_S", 0.01)
     talk = await Talk.open(gateway.port, handshake(LIVE))
     await talk.answer()
-    talk.say(message)
+    if message:
+        talk.say(message)
     code, reason, _ = await talk.end()
     assert (code, reason.partition(":")[0]) == (1008, word)
     assert fake.log == []
