@@ -16,6 +16,7 @@ from tests.postgres import GUARDED
 from omnillm.assemble.prices import make_catalog
 from omnillm.cli.main import main
 from omnillm.config.load import load
+from omnillm.pricing.cost import bound_behind
 from omnillm.records import EntryKind, Posting
 from omnillm.server.operations.reports import requests_csv
 from omnillm.stores.postgres.store import PostgresStore
@@ -253,7 +254,9 @@ def test_verify_tells_each_problem(run, ledger):
         db.execute("DELETE FROM attempts WHERE request_id = ?", (one,))
         db.execute(f"{put} VALUES (?, 0, 2, 'team', '2026-11', 7, 0, 0, 1)", (two,))
         db.execute("UPDATE entries SET amount_nanousd = 8 WHERE request_id = ? AND kind = 1", (two,))
-        db.execute(f"{put} VALUES (?, 1, 1, 'team', '2026-11', 5, 0, 0, 1)", (two,))
+        db.execute("UPDATE entries SET amount_nanousd = amount_nanousd - 5 WHERE request_id = ? AND kind = 1", (one,))
+        for settled in (one, two):
+            db.execute(f"{put} VALUES (?, 1, 1, 'team', '2026-11', 5, 0, 0, 1)", (settled,))
         db.execute("UPDATE attempts SET cost_nanousd = 9 WHERE request_id = ?", (two,))
         db.execute("CREATE TEMP TABLE again AS SELECT * FROM attempts WHERE request_id = ?", (two,))
         db.execute("UPDATE again SET attempt = 1")
@@ -287,11 +290,17 @@ def test_verify_computes_each_cost_again(run, ledger, tmp_path):
     price = catalog.find("openai", "openai", "own")
     assert price is not None
     listed = f"{catalog.price_list.version}:openai/gpt-4.1-mini"
-    rows = {2: (price.version, COST), 3: (f"{price.version};bound=300+12+0", COST), 5: (listed, 300 * 400 + 20 * 100 + 19 * 1600)}
+    told_behind = bound_behind(call(1).attempts[0].usage, 12, price)
+    rows = {
+        1: (f"{price.version};bound=told+12", told_behind),
+        2: (price.version, COST),
+        3: (f"{price.version};bound=300+12+0", COST),
+        5: (listed, 300 * 400 + 20 * 100 + 19 * 1600),
+    }
     with sqlite3.connect(ledger) as db:
         for number, (version, cost) in rows.items():
             db.execute("UPDATE attempts SET price_version = ?, cost_nanousd = ? WHERE request_id = ?", (version, cost, request_id(number)))
-        db.execute("UPDATE attempts SET is_usage_known = 0 WHERE request_id = ?", (request_id(3),))
+        db.execute("UPDATE attempts SET is_usage_known = 0 WHERE request_id IN (?, ?)", (request_id(1), request_id(3)))
     db.close()
     told = run("verify", "-c", str(config))[1].splitlines()
     assert not [line for line in told if "its usage" in line or "a usage" in line]
@@ -309,7 +318,7 @@ def test_verify_computes_each_cost_again(run, ledger, tmp_path):
     code, told, _ = run("verify", "-c", str(config))
     assert code == 1
     assert [line for line in told.splitlines() if "attempt 0: cost" in line or "attempt 0: has" in line] == [
-        f"request {request_id(1)}, attempt 0: cost {COST} nano-USD, without a price it is 0",
+        f"request {request_id(1)}, attempt 0: cost {told_behind} nano-USD, without a price it is 0",
         f"request {request_id(2)}, attempt 0: cost {COST - 1} nano-USD, by '{price.version}' and its usage it is {COST}",
         f"request {request_id(3)}, attempt 0: has a price version that is none: '{torn}'",
         f"request {request_id(5)}, attempt 0: cost {rows[5][1]} nano-USD, by '{listed}' and its usage it is {299 * 400}",

@@ -110,19 +110,19 @@ class RetentionSuite:
         assert await store.verify() == []
 
     async def test_a_late_adjustment_goes_after_its_run(self, store: Store) -> None:
-        """An entry of a call that is forgotten already moves the balance, and is proven, and goes once its run has ended."""
+        """An entry of a call that is forgotten already moves the balance, and is proven, and goes once its run has ended and it is old."""
         await store.open()
         await post_all(store, aged(9))
         assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 1
-        await store.post_durably(Posting(entries=(moved(9, EntryKind.ADJUST, -200),)))
+        await store.post_durably(Posting(entries=(moved(9, EntryKind.ADJUST, -200), moved(1, EntryKind.ADJUST, -100))))
         assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 0
         assert await store.verify() == []
         await store.aclose()
         for _ in range(2):
             [balance] = (await store.open()).balances
-            assert balance.settled_nanousd == COST - 200
-            await store.retire(before_wall_ms=WALL_MS, limit=10)
-            assert (await store.entries(made(9)), await store.verify()) == ([], [])
+            assert balance.settled_nanousd == COST - 300
+            await store.retire(before_wall_ms=WALL_MS - 5 * HOUR_MS, limit=10)
+            assert ([len(await store.entries(made(age))) for age in (9, 1)], await store.verify()) == ([0, 1], [])
             await store.aclose()
 
     async def test_expired_bindings_go_a_batch_at_a_time(self, store: Store) -> None:
