@@ -100,6 +100,7 @@ def _tell_losses(item: ToolResult, call: ToolCall | None, place: Place) -> None:
 def _move_mark(item: ToolResult, texts: list[dict[str, Any]], place: Place) -> None:
     """A mark on the whole result goes to its last text."""
     if texts and texts[-1].get("type") == "text":
+        place.part = 0  # not that of the message before
         marked = write_part(Text(text="", cache_control=item.cache_control), place)
         texts[-1] = {**(marked or {}), **texts[-1]}
         if marked is not None and len(marked) > 2:
