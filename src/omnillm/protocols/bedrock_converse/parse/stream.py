@@ -13,8 +13,6 @@ from omnillm.model.events import (
     Finished,
     LlmStreamEvent,
     OpaqueAdded,
-    PartEnded,
-    PartStarted,
     ReasoningDelta,
     ResponseStarted,
     TextDelta,
@@ -30,6 +28,7 @@ from omnillm.protocols.bedrock_converse.parse.reply import MEDIA_TYPES, SERVER_T
 from omnillm.protocols.bedrock_converse.place import NAME
 from omnillm.protocols.bedrock_converse.usage import usage_of_counts
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.part_log import PartLog
 from omnillm.protocols.shapes import Unfit, integer, mapping, optional_mapping, optional_text, rest, text
 
 _decode = msgspec.json.Decoder().decode
@@ -61,7 +60,7 @@ class ConverseDecoder:
         self._open: dict[int, _Block] = {}
         self._closed = -1
         """The highest number of a block that was closed: none begins anew."""
-        self._next_index = 0
+        self._log = PartLog()
         self._has_started = False
         self._finished: Finished | None = None
         self._is_done = False
@@ -81,22 +80,24 @@ class ConverseDecoder:
             raise Unfit("stream", "one that begins with messageStart")
         if self._finished is not None and name != b"metadata":
             raise Unfit("stream", "one with nothing but metadata after messageStop")
-        return read(self, event)
+        self._log.events = []
+        read(self, event)
+        return self._log.events
 
     def finish(self) -> Sequence[LlmStreamEvent]:
         if not self._is_done:
             raise Unfit("stream", "complete")
         return ()
 
-    def _message_start(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+    def _message_start(self, event: dict[str, Any]) -> None:
         if self._has_started:
             raise Unfit("messageStart", "the only one of its stream")
         if optional_text(event, "role") not in {"", "assistant"}:
             raise Unfit("role", '"assistant"')
         self._has_started = True
-        return (ResponseStarted(protocol=NAME),)
+        self._log.add(ResponseStarted(protocol=NAME))
 
-    def _block_start(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+    def _block_start(self, event: dict[str, Any]) -> None:
         start = mapping(event.get("start"), "start")
         block = self._block_of(event, is_new=True)
         call = optional_mapping(start, "toolUse", "start")
@@ -105,55 +106,56 @@ class ConverseDecoder:
             part = ToolCall(
                 call_id=text(call.get("toolUseId"), "start.toolUse.toolUseId"), name=text(call.get("name"), "start.toolUse.name")
             )
-            return self._begin(block, part)
+            self._begin(block, part)
+            return
         kind = next(iter(start), "text")
         if kind == "image":
             block.form = text(mapping(start[kind], "start.image").get("format"), "start.image.format")
-        return () if kind in {"text", "image"} else self._begin(block, Native(protocol=NAME, kind=kind, value=start))
+        elif kind != "text":
+            self._begin(block, Native(protocol=NAME, kind=kind, value=start))
 
-    def _delta(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+    def _delta(self, event: dict[str, Any]) -> None:
         block = self._block_of(event)
         delta = mapping(event.get("delta"), "delta")
         for kind, read in self._DELTAS.items():
             if kind in delta:
-                return read(self, block, delta[kind])
+                read(self, block, delta[kind])
+                return
         self._losses.drop("events", "a delta that the gateway does not know")
-        return ()
 
-    def _text_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+    def _text_delta(self, block: _Block, value: Any) -> None:
         words = text(value, "delta.text")
-        started = self._opening(block, Text, Text(text=""))
-        return (*started, TextDelta(index=block.index, text=words)) if words else started
+        self._open_with(block, Text(text=""))
+        if words:
+            self._log.add(TextDelta(index=block.index, text=words))
 
-    def _tool_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+    def _tool_delta(self, block: _Block, value: Any) -> None:
         if block.kind is Native:
-            return ()
+            return
         if block.kind is not ToolCall:
             raise Unfit("contentBlockIndex", "that of a tool call")
         piece = text(mapping(value, "delta.toolUse").get("input"), "delta.toolUse.input")
-        if not piece:
-            return ()
-        block.lacks_arguments = False
-        return (ToolCallDelta(index=block.index, arguments=piece),)
+        if piece:
+            block.lacks_arguments = False
+            self._log.add(ToolCallDelta(index=block.index, arguments=piece))
 
-    def _reasoning_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+    def _reasoning_delta(self, block: _Block, value: Any) -> None:
         content = mapping(value, "delta.reasoningContent")
         if "redactedContent" in content:
             path = "delta.reasoningContent.redactedContent"
             block.redacted.append(decode(text(content["redactedContent"], path), path))
-            return ()
-        started = self._opening(block, Reasoning, Reasoning())
+            return
+        self._open_with(block, Reasoning())
         if "signature" in content:
             block.signature.append(text(content["signature"], "delta.reasoningContent.signature"))
-            return started
-        words = optional_text(content, "text", "delta.reasoningContent")
-        return (*started, ReasoningDelta(index=block.index, text=words)) if words else started
+        elif words := optional_text(content, "text", "delta.reasoningContent"):
+            self._log.add(ReasoningDelta(index=block.index, text=words))
 
-    def _citation_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
-        started = self._opening(block, Text, Text(text=""))
-        return (*started, CitationAdded(index=block.index, citation=parse_citation(mapping(value, "delta.citation"))))
+    def _citation_delta(self, block: _Block, value: Any) -> None:
+        self._open_with(block, Text(text=""))
+        self._log.add(CitationAdded(index=block.index, citation=parse_citation(mapping(value, "delta.citation"))))
 
-    def _image_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+    def _image_delta(self, block: _Block, value: Any) -> None:
         """An image is told when it is whole: no event grows one."""
         if not block.form:
             raise Unfit("contentBlockIndex", "that of an image")
@@ -163,42 +165,37 @@ class ConverseDecoder:
             block.picture.append(decode(text(source["bytes"], f"{path}.bytes"), f"{path}.bytes"))
         else:  # it is kept elsewhere, or an error stands in its place
             self._losses.drop("events", "a picture that is not here")
-        return ()
 
-    def _opening(self, block: _Block, kind: type, part: MessagePart) -> Sequence[LlmStreamEvent]:
-        """The start of a part that its first delta opens."""
+    def _open_with(self, block: _Block, part: MessagePart) -> None:
+        """Start the part, if that is the first delta of its block."""
         if block.kind is None:
-            return self._begin(block, part)
-        if block.kind is not kind:
+            self._begin(block, part)
+        elif block.kind is not type(part):
             raise Unfit("delta", "of its block's own kind")
-        return ()
 
-    def _begin(self, block: _Block, part: MessagePart) -> Sequence[LlmStreamEvent]:
+    def _begin(self, block: _Block, part: MessagePart) -> None:
         block.kind = type(part)
-        block.index = self._next_index
-        self._next_index += 1
-        return (PartStarted(index=block.index, part=part),)
+        block.index = self._log.start(part)
 
-    def _block_stop(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+    def _block_stop(self, event: dict[str, Any]) -> None:
         block = self._block_of(event)
         number = event["contentBlockIndex"]
         del self._open[number]
         self._closed = max(self._closed, number)
-        events: list[LlmStreamEvent] = []
         if block.redacted:
             if block.kind is not None:
                 raise Unfit("delta", "of its block's own kind")
             opaque = Opaque(value=encode(b"".join(block.redacted)), issuer=self._issuer)
-            events += self._begin(block, Reasoning(opaque=opaque, is_redacted=True))
+            self._begin(block, Reasoning(opaque=opaque, is_redacted=True))
         if block.picture:
-            events += self._begin(block, ImageBase64(data=b"".join(block.picture), media_type=MEDIA_TYPES.get(block.form, "")))
+            self._begin(block, ImageBase64(data=b"".join(block.picture), media_type=MEDIA_TYPES.get(block.form, "")))
         if block.kind is None:
-            return ()  # a text without a word
+            return  # a text without a word
         if block.signature:
-            events.append(OpaqueAdded(index=block.index, opaque=Opaque(value="".join(block.signature), issuer=self._issuer)))
+            self._log.add(OpaqueAdded(index=block.index, opaque=Opaque(value="".join(block.signature), issuer=self._issuer)))
         if block.lacks_arguments:
-            events.append(ToolCallDelta(index=block.index, arguments="{}"))
-        return (*events, PartEnded(index=block.index))
+            self._log.add(ToolCallDelta(index=block.index, arguments="{}"))
+        self._log.end(block.index)
 
     def _block_of(self, event: dict[str, Any], *, is_new: bool = False) -> _Block:
         number = integer(event.get("contentBlockIndex"), "contentBlockIndex", 0)
@@ -209,22 +206,22 @@ class ConverseDecoder:
             raise Unfit("contentBlockIndex", "that of a new block" if is_new else "that of an open block")
         return block
 
-    def _message_stop(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+    def _message_stop(self, event: dict[str, Any]) -> None:
         if self._open:
             raise Unfit("stream", "one whose blocks are all closed")
         reason, native = read_finish(text(event.get("stopReason"), "stopReason"))
         self._finished = Finished(reason=reason, native_reason=native, vendor_extensions=rest(event, _STOP))
-        return ()
 
-    def _metadata(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
+    def _metadata(self, event: dict[str, Any]) -> None:
         if self._finished is None:
             raise Unfit("stream", "one whose metadata comes last")
         self._is_done = True
         usage = optional_mapping(event, "usage")
         counted = None if usage is None else usage_of_counts(usage)
-        reported = () if counted is None else (UsageReported(usage=counted, raw=usage),)
-        extensions = rest(event, _METADATA | {"p"})
-        return (*reported, self._finished, Completed(vendor_extensions=extensions))
+        if counted is not None:
+            self._log.add(UsageReported(usage=counted, raw=usage))
+        self._log.add(self._finished)
+        self._log.add(Completed(vendor_extensions=rest(event, _METADATA | {"p"})))
 
     def _failed(self, frame: Frame) -> Sequence[LlmStreamEvent]:
         self._is_done = True
@@ -233,7 +230,7 @@ class ConverseDecoder:
         failure = failure_of(code, told if type(told) is dict else {})
         return (Failed(code=failure.code, message=failure.message, status=STATUSES.get(failure.verdict, 500)),)
 
-    _EVENTS: ClassVar[dict[bytes, Callable[["ConverseDecoder", dict[str, Any]], Sequence[LlmStreamEvent]]]] = {
+    _EVENTS: ClassVar[dict[bytes, Callable[["ConverseDecoder", dict[str, Any]], None]]] = {
         b"contentBlockDelta": _delta,
         b"contentBlockStart": _block_start,
         b"contentBlockStop": _block_stop,
@@ -241,7 +238,7 @@ class ConverseDecoder:
         b"messageStop": _message_stop,
         b"metadata": _metadata,
     }
-    _DELTAS: ClassVar[dict[str, Callable[["ConverseDecoder", _Block, Any], Sequence[LlmStreamEvent]]]] = {
+    _DELTAS: ClassVar[dict[str, Callable[["ConverseDecoder", _Block, Any], None]]] = {
         "text": _text_delta,
         "toolUse": _tool_delta,
         "reasoningContent": _reasoning_delta,
