@@ -179,13 +179,13 @@ async def test_counting_tokens_is_free_so_its_key_means_nothing(serve: Serve, pr
 FREE: Mapping[str, tuple[Fault, int, str]] = {
     "400": (Fault.status(400), 400, ""),
     "401": (Fault.status(401), 503, "all_keys_broken"),
-    "403": (Fault.status(403), 503, "all_keys_broken"),
-    "404": (Fault.status(404), 404, "model_not_found"),
+    "403": (Fault.status(403), 503, ""),
+    "404": (Fault.status(404), 404, ""),
     "422": (Fault.status(422), 422, ""),
     "429": (Fault.status(429, hint=Hint(form="seconds", seconds=30)), 429, "all_keys_limited"),
     "quota": (Fault.status(429, code="insufficient_quota"), 503, "all_keys_limited"),
 }
-"""What the provider says, what the first call is told, and, because the only provider key rests then, the code of the second."""
+"""What the provider says, what the first call is told, and, where the only provider key rests then, the code of the second."""
 USED_UP: Mapping[str, tuple[Fault, int]] = {
     "500": (Fault.status(500), 502),
     "529": (Fault.status(529), 503),
