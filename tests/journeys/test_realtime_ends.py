@@ -364,13 +364,17 @@ async def test_limits_of_time(serve: Serve, fake: FakeProvider, limit: str, code
     clock = ManualClock()
     gateway = await serve(configuration(fake, keys=ONE_KEY, pool=f"timeouts: {{{limit}}}"), clock=clock)
     talk = await began(gateway.port)
-    for _ in range(8):
+    [session] = fake.sessions
+    for turn in range(8):
         clock.advance(4.0)
         gateway.program.deadlines.sweep(clock.now())
-        if code == "session_expired":
-            talk.say({"type": "input_audio_buffer.clear"})
         if gateway.in_flight == 0:
             break
+        if code == "session_expired" or turn < 2:
+            heard = len(session.heard)
+            talk.say({"type": "input_audio_buffer.clear"})
+            await until(lambda heard=heard: len(session.heard) > heard)
+    assert clock.now() == 1000 + (16 if code == "session_idle" else 32)
     told, reason, messages = await talk.end()
     assert (told, reason.partition(":")[0]) == (1008, code)
     assert json.loads(messages[-1])["error"]["code"] == code

@@ -21,6 +21,7 @@ from omnillm.errors import (
 )
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.server.problems import render_problem, should_retry
+from omnillm.server.realtime import close_code
 
 CHAT, MESSAGES = PROTOCOLS["openai_chat"], PROTOCOLS["anthropic_messages"]
 
@@ -101,6 +102,8 @@ def test_a_providers_own_words_reach_a_client_of_its_protocol_only() -> None:
     assert (told["type"], told["error"]["message"]) == ("error", "prompt is too long: too long")
     empty = ProviderError("gone", status=404, provider="openai", protocol="openai_chat", code=None, raw_body=b"")
     assert json.loads(render_problem(empty, CHAT, "").body)["error"]["message"] == "gone"
+    failed = ProviderError("failed", status=501, provider="openai", protocol="openai_chat", code=None, raw_body=b"")
+    assert [close_code(each) for each in (error, failed)] == [1008, 1011], "of a live session, where the caller can do something about it"
 
 
 @in_turn("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
