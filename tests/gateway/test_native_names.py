@@ -6,7 +6,9 @@ import pytest
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
+from omnillm.gateway.native.asks import read_asked
 from omnillm.gateway.native.names import OBJECT_BYTES, named_in
+from omnillm.providers.kinds import KINDS
 
 SPACE = b" " * 5_000
 
@@ -60,3 +62,14 @@ async def test_what_stands_at_the_edge_of_a_window_is_found_wherever_it_begins(m
     assert {name for _, name in named.files + named.others} == {"file-a", "resp_a", "item_a", "vs_a", "vs_b"}
     for place in (4_100, *range(8191 - len(names), 8194), 16_300):
         assert await named_in(b"{%b%b}" % (b" " * place, names)) == named, place
+
+
+@in_turn("path", ["/model/../files/x", "/model/a//x", "/model/a/b"])
+def test_a_model_may_hold_slashes_where_its_path_is_written_anew_and_nowhere_else(path: str) -> None:
+    """A path that a pattern opens goes on as it came, and one that nothing opens is not looked at further."""
+    written = "/model/" + path.removeprefix("/model/").replace("/", "%2F")
+    for allowed in ((), ("/model/*",)):
+        with pytest.raises(BadRequest, match="encoded slash"):
+            read_asked("bedrock", KINDS["bedrock"], "GET", path, written=written, allowed=allowed)
+    asked = read_asked("bedrock", KINDS["bedrock"], "POST", "/model/a/b/invoke", written="/model/a%2Fb/invoke")
+    assert asked.encoded == "/model/a%2Fb/invoke"
