@@ -353,17 +353,16 @@ def test_what_nobody_waits_for_is_on_disk_half_a_second_later(tmp_path):
 
 def test_a_reservation_whose_commit_was_in_doubt_is_closed_with_its_run(tmp_path):
     """The database took it, and did not say so; the program ends before it is written again."""
-    answers = [CommitUnknown("the connection is gone")]
+    lost: list[Exception] = []
 
-    def forget_to_say():
-        if is_lossy and answers:
-            raise answers.pop()
+    def answer():
+        if lost:
+            raise lost.pop()
 
-    is_lossy = False
-    database = WatchedDatabase(tmp_path / "omnillm.db", on_commit=forget_to_say)
+    database = WatchedDatabase(tmp_path / "omnillm.db", on_commit=answer)
     book = Book(database, is_strict=True)
     book.open(WALL_MS)
-    is_lossy = True
+    lost.append(CommitUnknown("the connection is gone"))
     with pytest.raises(CommitUnknown):
         book.write([Posting(entries=(entry(1, EntryKind.RESERVE),))], is_awaited=True, now=0.0)
     book.reopen()
