@@ -88,10 +88,8 @@ def read(members: Members, name: str, decoder: msgspec.json.Decoder[T], expected
         raise BadRequest(f"`{name}` must be {expected}") from error
 
 
-def read_config(raw: msgspec.Raw | None, decoder: msgspec.json.Decoder[T], name: str) -> T | None:
-    """The value of a member that holds others, None when it is absent. Raises BadRequest that says which of them is wrong, and how."""
-    if raw is None:
-        return None
+def read_config(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], name: str) -> T:
+    """The value of a member that holds others. Raises BadRequest that says which of them is wrong, and how."""
     try:
         return decoder.decode(raw)
     except UNREADABLE as error:

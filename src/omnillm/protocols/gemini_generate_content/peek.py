@@ -85,6 +85,8 @@ def _config(members: Members) -> GenerationConfig:
     if raw is not None and snake is not None:
         raise BadRequest("`generationConfig` stands twice, in two spellings")
     raw = snake if raw is None else raw
+    if raw is None:
+        return _DEFAULTS
     return read_config(raw, _CONFIG, "generationConfig") or _DEFAULTS
 
 

@@ -51,7 +51,8 @@ def peek_request(members: Members) -> RequestPeek:
     """Read a body of `/v1beta/interactions`. An agent is asked for as a model is. Raises BadRequest."""
     model = _asked_for(members)
     _require_input(members)
-    config = read_config(members.get("generation_config"), _CONFIG, "generation_config") or _NO_CONFIG
+    raw = members.get("generation_config")
+    config = _NO_CONFIG if raw is None else read_config(raw, _CONFIG, "generation_config") or _NO_CONFIG
     return RequestPeek(
         model=model,
         is_stream=read(members, "stream", FLAG, "a boolean") is True,
