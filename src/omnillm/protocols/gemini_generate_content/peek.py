@@ -1,7 +1,6 @@
 """What routing, limits and money need of a generateContent request and of its reply."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -147,7 +146,7 @@ def weigh(members: Members) -> tuple[int, Weight]:
         conversation = _CONVERSATION.decode(contents)
     except UNREADABLE:
         return text, weight_of_unknown(len(contents))
-    return weighed(text, chain.from_iterable([_media(content.parts) for content in conversation]))
+    return weighed(text, [medium for content in conversation for medium in _media(content.parts)])
 
 
 def weighed(text: int, media: Iterable[tuple[int, int]]) -> tuple[int, Weight]:
