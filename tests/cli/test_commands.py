@@ -14,6 +14,8 @@ import trustme
 import typer
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, load_pem_private_key
 from tests.cli.running import Run
+from tests.forks import FORKS
+from tests.journeys.serving_process import run_program
 
 import omnillm
 from omnillm.cli.main import app
@@ -287,17 +289,24 @@ def test_the_fake_provider_lists_its_faults(run: Run) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_fake_provider_tells_where_it_serves(run: Run, number: signal.Signals) -> None:
+def test_the_fake_provider_tells_where_it_serves(run: Run, number: signal.Signals, tmp_path: Path) -> None:
     """The port that it got; one that is taken is one message. Either signal ends it well."""
-    command = [sys.executable, "-m", "omnillm", "fake-provider", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as serving:
-        told = serving.stdout.readline()
-        port = int(told.partition("http://127.0.0.1:")[2].partition(";")[0])
+    serving = FORKS.Process(target=run_program, args=(("fake-provider", "--port", "0"), tmp_path, {}))
+    serving.start()
+    told = tmp_path / "stdout"
+    try:
+        while not (told.exists() and told.read_text().endswith("\n")):
+            serving.join(0.01)
+            assert serving.exitcode is None
+        port = int(told.read_text().partition("http://127.0.0.1:")[2].partition(";")[0])
         with socket.create_connection(("127.0.0.1", port)):
             taken = run("fake-provider", "--port", str(port))
-        serving.send_signal(number)
-        assert serving.wait(10) == 0
-        assert serving.stdout.read() == "Ended.\n"
+        os.kill(serving.pid or 0, number)
+        serving.join(10)
+        assert serving.exitcode == 0
+    finally:
+        serving.kill()
+    assert told.read_text().splitlines()[1:] == ["Ended."]
     assert taken.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}" in taken.stderr
 

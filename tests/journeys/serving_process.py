@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def run_program(arguments: tuple[str, ...], place: Path, environment: Mapping[st
         written = os.open(place / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(written, descriptor)
         os.close(written)
+    assert isinstance(sys.stdout, TextIOWrapper)
+    sys.stdout.reconfigure(line_buffering=True)
     os.environ.update(environment)
     sys.argv = ["omnillm", *arguments]
     main()
