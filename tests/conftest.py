@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import uvloop
 from _pytest.assertion import rewrite
 from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
@@ -54,6 +55,11 @@ def rewrite_a_share(config):
             with suppress(SyntaxError):  # whoever collects it tells
                 digest, code = rewrite._rewrite_test(source, config)
                 rewrite._write_pyc(state, code, digest, kept)
+
+
+def pytest_asyncio_loop_factories(config, item):
+    """The program's own. A library's gateway lives on any: `tests/library/` is on asyncio's, and `tests/transport/` on both."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.hookimpl(wrapper=True)

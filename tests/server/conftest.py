@@ -1,4 +1,4 @@
-"""A front on a real socket under a manual clock, an application that a test scripts, and raw clients; on both event loops."""
+"""A front on a real socket under a manual clock, an application that a test scripts, and raw clients."""
 
 import asyncio
 
@@ -11,12 +11,6 @@ from omnillm.server.front.front import Front
 from omnillm.server.front.requests import Rendered
 from omnillm.testing.clock import ManualClock
 from omnillm.transport.timeouts import Deadlines
-
-
-def pytest_asyncio_loop_factories(config, item):
-    if item.path.name.startswith("test_front"):
-        return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
-    return {"uvloop": uvloop.new_event_loop}
 
 
 class Scripted:
@@ -149,8 +143,8 @@ async def house():
     await house.aclose()
 
 
-@pytest.fixture(params=[asyncio.SelectorEventLoop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def stage(request):
+@pytest.fixture
+def stage():
     """Runs a scenario with a house and a loop of its own: for tests with many examples."""
 
     def run(scenario):
@@ -161,7 +155,7 @@ def stage(request):
             finally:
                 await house.aclose()
 
-        with asyncio.Runner(loop_factory=request.param) as runner:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(play())
 
     return run
