@@ -2,7 +2,7 @@ import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omnillm.config.load import load, parse
@@ -192,7 +192,6 @@ def test_the_comments_of_the_template_load_too():
     assert read.is_models_only
 
 
-@settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=200) | st.text(alphabet="{}[]:,-&*!?|>'\"%@ \n\tab0${}~#<", max_size=80))
 @example(text="*a")
 @example(text="\ud800")
@@ -215,7 +214,6 @@ def told(text):
         return str(error)
 
 
-@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_no_damage_to_a_valid_file_raises_anything_but_a_config_error(data):
     """A cut, repeated or overwritten piece of a whole configuration; no message shows a secret, and no settings do, unless somebody writes

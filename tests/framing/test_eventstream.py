@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
@@ -50,7 +50,6 @@ def patched(raw: bytes, at: int, piece: bytes) -> bytes:
     return bytes(changed)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(MESSAGES, max_size=3))
 def test_what_is_written_is_read(messages):
     """Every kind of header, any payload, in one piece and byte by byte."""
@@ -59,7 +58,6 @@ def test_what_is_written_is_read(messages):
     assert read(*(raw[at : at + 1] for at in range(len(raw)))) == messages
 
 
-@settings(max_examples=60, deadline=None)
 @given(MESSAGES)
 def test_botocore_reads_what_is_written(message):
     """The service's own SDK finds the same names, values and payload."""

@@ -1,7 +1,7 @@
 """The reader of server-sent events: the same frames however the bytes are cut."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
@@ -77,7 +77,6 @@ def test_an_event_is_open_from_its_first_byte_to_its_last(name):
         assert reader.is_open is (b"".join(frame.raw for frame in frames) != raw[:cut])
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.sampled_from([b"data: x", b"data:", b"event: e", b": c", b"id: 1", b"\n", b"\r", b"\r\n", b"\n\n", b" ", b"\xef\xbb\xbf"])),
     st.data(),

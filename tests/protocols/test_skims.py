@@ -1,7 +1,7 @@
 """Pieces of a stream that are passed on without being read event by event: only those that hold nothing new for the watch to see."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
@@ -124,7 +124,6 @@ def test_what_tells_something_or_is_not_whole_is_not_skimmed(protocol, telling):
 
 
 @pytest.mark.parametrize("protocol", PLAIN)
-@settings(max_examples=150, deadline=None)
 @given(parts=st.lists(st.sampled_from([*PLAIN.values(), *PLAIN.values(), *TELLING, *OTHERS, *ODD]), max_size=6))
 def test_what_is_skimmed_is_whole_and_shows_nothing_new(protocol, parts):
     """The reader finds whole frames in it and nothing behind them, and the watch sees nothing new in any."""
@@ -132,7 +131,6 @@ def test_what_is_skimmed_is_whole_and_shows_nothing_new(protocol, parts):
 
 
 @pytest.mark.parametrize("protocol", PLAIN)
-@settings(max_examples=150, deadline=None)
 @given(
     data=st.data(), odd=st.sampled_from([b"", *ODD, *TELLING, *OTHERS, b'"', b"\\", b"\x00", b"\xff", b"{", b"}"]), count=st.integers(1, 2)
 )

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
@@ -41,7 +41,6 @@ def judged(target, body, fault=None):
     return judge.judge(Arrived(1, "POST", target, headers, body, True), 1)
 
 
-@settings(max_examples=75, deadline=None)
 @given(st.sampled_from(TARGETS), BODIES, st.booleans())
 def test_any_json_is_answered(target, body, completes):
     """Any object is a reply or a 400, never an exception; so it is on top of what a good request has."""
@@ -50,7 +49,6 @@ def test_any_json_is_answered(target, body, completes):
     assert call.reply.pieces
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(TARGETS), st.binary(max_size=40))
 def test_any_bytes_are_answered(target, body):
     """What is not JSON is a 400."""
@@ -66,7 +64,6 @@ def test_deep_nesting_is_a_bad_request(target):
     assert judged(target, body).reply.status in {200, 400}
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(TARGETS), st.lists(NODES, max_size=2), st.booleans())
 def test_any_tools_are_answered(target, schemas, streams):
     """Whatever stands for a schema, the call of the tool has arguments or the request is a 400."""

@@ -4,7 +4,7 @@ import contextlib
 
 import h11
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
@@ -142,7 +142,6 @@ def test_hostile_reply_is_refused_however_it_is_split(name):
     is_chunked=st.booleans(),
     fields=st.dictionaries(st.from_regex(rb"x-[a-z]{1,8}", fullmatch=True), st.from_regex(rb"[!-~]{0,20}", fullmatch=True), max_size=5),
 )
-@settings(max_examples=80, deadline=None)
 def test_any_chunking_yields_the_body(chunks, cuts, is_chunked, fields):
     """Chunks of the provider and pieces of the network fall as they like."""
     body = b"".join(chunks)
@@ -190,7 +189,6 @@ def second_opinion(raw):
     ),
     size=st.integers(1, 50),
 )
-@settings(max_examples=150, deadline=None)
 def test_mutilated_reply_is_refused_or_read_as_others_read_it(raw, edits, size):
     """No exception but UpstreamLost; and whatever is complete here and for h11 is the same reply for both."""
     for place, length, insert in edits:
@@ -234,7 +232,6 @@ def read_on(raw, size, **limits):
     size=st.integers(1, 50),
     limit=st.sampled_from([60, 1000]),
 )
-@settings(max_examples=150, deadline=None)
 def test_a_body_handed_on_as_it_comes_is_the_one_that_would_wait(raw, surplus, place, insert, size, limit):
     """The same pieces, the same refusals, the same bounds, the same fate of the connection."""
     raw = raw[:place] + insert + raw[place:] + surplus

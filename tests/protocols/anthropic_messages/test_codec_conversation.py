@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.in_turn import in_turn
@@ -290,7 +290,6 @@ REQUESTS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(REQUESTS, st.booleans())
 def test_canonical_request_comes_back_or_the_report_says_why(request_, adaptively):
     """Whatever a request holds: nothing is lost in silence."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from anthropic.types import Message as SdkMessage
 from anthropic.types.beta import BetaMessage
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from tests.in_turn import in_turn
@@ -330,7 +330,6 @@ BLOCKS = st.dictionaries(st.sampled_from(BLOCK_MEMBERS), ANY_JSON).flatmap(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(BODY)), ANY_JSON), st.lists(BLOCKS, max_size=3))
 def test_whatever_a_provider_answers_nothing_but_unfit_is_raised(change, blocks):
     """And what can be read can be written."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.anthropic_messages.asking import PNG, P, b64, emit, opaque, parse, said, user_of
@@ -399,7 +399,6 @@ def put(owner: Any, place: tuple, value: Any) -> None:
 PLACES = places(WHOLE)[1:]
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), ANY_JSON), min_size=1, max_size=3))
 def test_whatever_the_client_sends_nothing_but_unfit_is_raised(changes):
     """And what can be read can be written."""

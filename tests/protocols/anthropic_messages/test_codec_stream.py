@@ -7,7 +7,7 @@ import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import RawMessageStreamEvent
 from anthropic.types.beta import BetaRawMessageStreamEvent
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from tests.in_turn import in_turn
@@ -532,7 +532,6 @@ CALLS = st.just((ToolCall(call_id="c", name="f"), lambda index: ToolCallDelta(in
 PARTS = st.lists(TEXTS | CALLS | st.just(Native(protocol=P, kind="x", value={"type": "x", "y": [1]})), max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
 @given(PARTS, st.data())
 def test_stream_says_the_same_however_its_bytes_are_cut(parts, data):
     """And what is read from the written stream is what was written, but for texts that say nothing."""
@@ -568,7 +567,6 @@ MEMBERS = st.dictionaries(st.sampled_from(["index", "message", "content_block", 
 ODD = MEMBERS.flatmap(lambda members: st.sampled_from(KINDS).map(lambda kind: {**members, "type": kind}))
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(ODD, max_size=4))
 def test_whatever_a_provider_streams_nothing_but_unfit_is_raised(odd):
     """And what can be read can be written."""

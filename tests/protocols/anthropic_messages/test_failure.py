@@ -4,7 +4,7 @@ import json
 
 import anthropic
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
@@ -77,7 +77,6 @@ def test_provider_error_is_classified(status, error, verdict, code):
     assert code in {None, failure.code}
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.integers(100, 599),
     st.dictionaries(

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
@@ -198,7 +198,6 @@ def test_error_under_a_success_status_is_a_failure():
     assert seen.failure.verdict is Verdict.OVERLOADED
 
 
-@settings(max_examples=75, deadline=None)
 @given(st.one_of(st.binary(max_size=40), JSON.map(lambda value: json.dumps(value).encode()), JSON.map(reply)))
 def test_no_reply_raises(body):
     """Whatever a provider answers, peeking returns."""

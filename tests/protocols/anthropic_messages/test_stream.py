@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
@@ -151,7 +151,6 @@ def test_text_that_looks_like_events_is_text():
     assert not watch.at_end_of_stream()
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["type", "message", "usage", "content_block", "error"]),

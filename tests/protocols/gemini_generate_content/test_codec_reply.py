@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from google.genai.types import FinishReason as SdkFinishReason
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
@@ -208,7 +208,6 @@ def test_member_unknown_to_the_sdk_is_kept_and_not_written() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*is not a valid")  # a word that the SDK does not know yet: it reads it, and warns
-@settings(max_examples=150)
 @given(data=st.data())
 def test_odd_reply_is_read_or_named(data: st.DataObject) -> None:
     """What is read the SDK can read."""

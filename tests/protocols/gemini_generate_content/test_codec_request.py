@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.gemini_generate_content.asking import FOREIGN, QUESTION, P, emit, parse, request, said
@@ -256,7 +256,6 @@ def test_enum_is_json_elsewhere() -> None:
 BODIES = list(SAME.values())
 
 
-@settings(max_examples=150)
 @given(data=st.data())
 def test_odd_request_is_read_or_named(data: st.DataObject) -> None:
     """Whatever stands in whatever place."""

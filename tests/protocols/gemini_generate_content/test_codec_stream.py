@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from google.genai.chats import _validate_response
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
@@ -532,7 +532,6 @@ def sse(chunks: list[dict]) -> bytes:
     return b"".join(frame(each).raw for each in chunks)
 
 
-@settings(max_examples=50)
 @given(cuts=st.sets(st.integers(1, 2000), max_size=6), name=st.sampled_from([*REPLIES]))
 def test_stream_is_the_same_however_it_is_split(cuts: set[int], name: str) -> None:
     """Whole, or at random places."""
@@ -558,7 +557,6 @@ def test_recorded_stream_cut_anywhere_is_no_success(google_stream: Any) -> None:
             decoder.finish()
 
 
-@settings(max_examples=150)
 @given(data=st.data())
 def test_odd_stream_is_read_or_named(data: st.DataObject) -> None:
     """And the SDK reads what is written of it."""

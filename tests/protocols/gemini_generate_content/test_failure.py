@@ -5,7 +5,7 @@ import json
 import pytest
 from google import genai
 from google.genai import errors, types
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
@@ -100,7 +100,6 @@ def test_provider_error_is_classified(status, error, verdict, code):
     assert wrapped == failure
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.integers(100, 599),
     st.dictionaries(

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
@@ -228,7 +228,6 @@ def test_stream_that_came_as_an_array_is_read():
     assert seen.usage == Usage(input=4, output=3)
 
 
-@settings(max_examples=75, deadline=None)
 @given(st.one_of(st.binary(max_size=40), JSON.map(lambda value: json.dumps(value).encode()), JSON.map(reply)))
 def test_no_reply_raises(body):
     """Whatever a provider answers, peeking returns."""

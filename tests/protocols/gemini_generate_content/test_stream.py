@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
@@ -164,7 +164,6 @@ def test_parts_of_an_unknown_shape_are_content():
     assert PROTOCOL.watch(False).see(Frame(raw=b": hello\n\n", data=b"")) is Sight.NOTHING
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["candidates", "usageMetadata", "error", "promptFeedback"]),

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
@@ -68,7 +68,6 @@ def test_a_hint_to_wait_stands_in_the_head():
     assert PROTOCOL.read_failure(429, {b"retry-after": b"7"}, b"<html>", 0.0).retry_after_s == 7.0
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.integers(100, 599),
     st.dictionaries(

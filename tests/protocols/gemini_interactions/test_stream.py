@@ -1,7 +1,7 @@
 """Streams of the Interactions API: what is content, what is the end, what is a failure, and how the gateway ends one."""
 
 from google.genai._gaos.types.interactions import ErrorEvent
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.gemini_interactions.saying import (
@@ -183,7 +183,6 @@ def test_searches_are_counted_where_nobody_else_does(events, calls):
     assert follow(CREATED, TEXT, *events, completed(usage=counted))[1].usage.tool_calls == 5
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from([*WHOLE, event("error"), b"{", b"null", b"7", completed(usage=7, steps=7)]) | st.binary(max_size=12)))
 def test_no_stream_makes_the_watch_raise(pieces):
     """Whatever arrives, the watch answers with a sight."""

@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 import openai
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.responses import ResponseError
 from tests.in_turn import in_turn
@@ -238,7 +238,6 @@ def test_headroom_is_read_from_the_headers():
     assert PROTOCOL.read_headroom({b"content-type": b"x"}, 0.0) is None
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.integers(100, 599), st.binary(max_size=30), st.sampled_from([b'{"error":%b}', b'{"error":{"message":%b}}', b'{"usage":%b}', b"%b"])
 )

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
@@ -142,7 +142,6 @@ def test_stream_is_complete_only_after_done():
     assert watch.at_end_of_stream()
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.sampled_from([HELLO, chunk(), chunk(choices=[], usage=USAGE), b'{"error":{}}', b"{", b"[DONE]"]) | st.binary(max_size=12))
 )

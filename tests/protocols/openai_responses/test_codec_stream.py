@@ -607,7 +607,6 @@ def accumulated(events: list[dict[str, Any]]) -> Any:
 
 
 @given(sequence=strategies.event_sequences())
-@settings(max_examples=60, deadline=None)
 def test_any_stream_ends_with_what_a_plain_reply_says(sequence: tuple[LlmStreamEvent, ...]) -> None:
     """However its parts interleave; our own decoder and the SDK's accumulator read it so."""
     events, _ = write(*sequence)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.peeking import JSON, members
@@ -68,7 +68,6 @@ def test_members_that_decide_the_price_are_named():
     assert peek(reasoning={"effort": "low"}, temperature=0.5).price_members == ()
 
 
-@settings(max_examples=100, deadline=None)
 @given(JSON, st.binary(max_size=20))
 def test_any_reply_is_read(value, noise):
     """Random bodies, and random values where usage, output and error stand, raise nothing."""

@@ -4,7 +4,7 @@ import json
 
 import openai
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.responses import ResponseErrorEvent, ResponseFailedEvent
 from tests.in_turn import in_turn
@@ -122,7 +122,6 @@ def test_next_number_follows_the_last_event_that_was_forwarded():
     assert follow(CREATED, DELTA)[1].response_id == "resp_1"
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.sampled_from([CREATED, DELTA, COMPLETED, event("error"), b"{", b"null", event("response.failed", response=None)])
