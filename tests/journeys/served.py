@@ -41,7 +41,7 @@ async def exit_code(process: BaseProcess) -> int:
 
 
 class Served:
-    """A process that serves. `ready_s` is from its start to its first good `/readyz`; its two streams are in files beside its own."""
+    """A process that serves. `ready_s` is from its start to its first good `/readyz`; its two streams are in files beside its configuration."""
 
     def __init__(self, pid: int, end: Awaitable[int], port: int, path: Path) -> None:
         self.pid = pid
