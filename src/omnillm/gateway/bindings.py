@@ -1,5 +1,6 @@
 """Which provider key made the objects that a call names. The call goes back to that key; another caller's objects are not found."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -48,7 +49,7 @@ class Bindings:
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._recent: dict[Bound, Binding] = {}
+        self._recent: OrderedDict[Bound, Binding] = OrderedDict()  # the oldest key of a plain dict is found by a search
 
     async def pin(self, call: Call, named: tuple[Bound, ...]) -> Pin | None:
         """The key that made the ids in a call; None if they were not made here. CallerFault 404: another caller made one of them."""

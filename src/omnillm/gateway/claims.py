@@ -4,6 +4,7 @@ A key that memory does not know is claimed first, and the ledger is asked afterw
 """
 
 import enum
+from collections import OrderedDict
 from typing import Final
 
 import msgspec
@@ -36,7 +37,7 @@ class Claims:
     def __init__(self, *, most_ended: int = MOST_ENDED) -> None:
         self._most_ended = most_ended
         self._in_flight: dict[str, InFlight] = {}
-        self._ended: dict[str, ClaimRow | None] = {}
+        self._ended: OrderedDict[str, ClaimRow | None] = OrderedDict()  # the oldest key of a plain dict is found by a search
         """By key, the oldest first. None: it is free, even if the ledger does not say so yet."""
 
     def claim(self, scope: str, fingerprint: str, wall_ms: int) -> Decision:

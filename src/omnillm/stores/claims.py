@@ -1,5 +1,6 @@
 """The idempotency keys in a ledger. A batch may be written twice, so an older state never replaces a later one."""
 
+from collections import OrderedDict
 from typing import Final
 
 import msgspec
@@ -43,7 +44,7 @@ class MemoryClaims:
 
     def __init__(self, *, most: int) -> None:
         self._most = most
-        self._rows: dict[str, ClaimRow] = {}
+        self._rows: OrderedDict[str, ClaimRow] = OrderedDict()  # the oldest key of a plain dict is found by a search
         self._reply_bytes = 0
 
     def write(self, row: ClaimRow) -> None:

@@ -1,6 +1,7 @@
 """The ledger in this process's memory. It is the library's default, and the tests compare the other stores with it."""
 
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import cache
 from operator import itemgetter
@@ -60,10 +61,10 @@ class MemoryStore:
         self._history = history
         self._epoch = 0
         self._is_open = False
-        self._requests: dict[str, RequestRow] = {}
+        self._requests: OrderedDict[str, RequestRow] = OrderedDict()  # the oldest key of a plain dict is found by a search
         self._attempts: dict[str, dict[int, AttemptRow]] = {}
         self._entries: dict[str, dict[tuple[int, EntryKind, str], Entry]] = {}
-        self._bindings: dict[tuple[str, str], Binding] = {}
+        self._bindings: OrderedDict[tuple[str, str], Binding] = OrderedDict()
         self._claims = MemoryClaims(most=history)
         # Sums of what is forgotten; of what is remembered they are made when somebody asks, because a call should not pay for reports.
         self._booked: Booked = {}
