@@ -10,6 +10,8 @@ from omnillm.stores.rollup import waiting
 from omnillm.stores.tables import ATTEMPTS, BINDINGS, ENTRIES, REQUESTS
 
 LAST_DAY = "9999-12-31"
+PIECE = 512
+"""Ids in one statement. A body may name a million, and SQLite takes 32,766 marks, PostgreSQL's driver 32,767."""
 
 WRITTEN = {"virtual_key": "caller", "provider_key": "CASE WHEN provider = '' AND key = '' THEN '' ELSE provider || '/' || key END"}
 """Columns of a report whose SQL is not their name."""
@@ -93,8 +95,12 @@ def entries(connection: Connection, request_id: str) -> list[Entry]:
 
 
 def bindings(connection: Connection, kind: str, upstream_ids: Sequence[str]) -> list[Binding]:
-    of_these = f"{BINDINGS.select} WHERE kind = ? AND upstream_id IN ({', '.join('?' * len(upstream_ids))})"
-    return BINDINGS.rows(connection.execute(of_these, (kind, *upstream_ids)))
+    found: list[Binding] = []
+    for start in range(0, len(upstream_ids), PIECE):
+        piece = upstream_ids[start : start + PIECE]
+        of_these = f"{BINDINGS.select} WHERE kind = ? AND upstream_id IN ({', '.join('?' * len(piece))})"
+        found += BINDINGS.rows(connection.execute(of_these, (kind, *piece)))
+    return found
 
 
 def open_bills(connection: Connection, *, since_wall_ms: int) -> list[Binding]:

@@ -14,7 +14,7 @@ def _called(identity: str) -> Posting:
 
 class BindingSuite:
     async def test_binding_is_found_by_its_kind_and_id(self, store: Store) -> None:
-        """After a restart too; the first one stands, and one of another kind is another."""
+        """After a restart too; the first one stands, and one of another kind is another. A long body names more than a statement has marks."""
         await store.open()
         await post_all(
             store, Posting(bindings=(binding("resp_1"),)), Posting(bindings=(binding("resp_1", key="prod-2"), binding("resp_2")))
@@ -25,7 +25,8 @@ class BindingSuite:
         assert await store.binding("response", "resp_2") == binding("resp_2")
         assert await store.binding("file", "resp_1") is None
         assert await store.binding("response", "resp_3") is None
-        found = await store.bindings("response", ["resp_3", "resp_2", "resp_1"])
+        asked = ["resp_3", "resp_2", *(f"resp_x{number}" for number in range(40_000)), "resp_1"]
+        found = await store.bindings("response", asked)
         assert sorted(found, key=lambda each: each.upstream_id) == [binding("resp_1"), binding("resp_2")]
 
     async def test_an_open_bill_is_of_a_batch_that_is_not_settled(self, store: Store) -> None:
