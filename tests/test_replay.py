@@ -107,9 +107,14 @@ def test_text_bodies_are_cleaned_both_ways() -> None:
     assert response.body.text == cleaned
     whole = sanitize_transport_response(TransportResponse(status=200, body=TextBody(f'{{"password": "{SECRET}"}}')))
     assert whole.body == TextBody('{"password":"<redacted:password>"}')
-    for line in ('data: {"api_key": "%s", "n": ', "{'api_key': '%s'}", 'id: {"n": null, "api_key" : "%s"}'):
-        cut = sanitize_transport_response(TransportResponse(status=200, body=TextBody(line % SECRET)))
-        assert cut.body == TextBody(line % "<redacted:api_key>")
+    secret, clean = rf"{SECRET} two; {SECRET}\n{SECRET}", "<redacted:api_key>"
+    lines = ('data: {"api_key": "%s", "n": ', "{'api_key': '%s'}", 'id: {"api_key" : "%s', r'data: {"text": "{\"api_key\": \"%s\", ')
+    cut = {line % secret: line % clean for line in lines}
+    cut['data: {"key": {"type": "string"}, "keys": ["a'] = 'data: {"key": {"type": "string"}, "keys": ["a'
+    for text, cleaned in cut.items():
+        response = sanitize_transport_response(TransportResponse(status=200, body=TextBody(text)))
+        assert response.body == TextBody(cleaned)
+        assert sanitize_transport_response(response) == response
 
 
 @in_turn(

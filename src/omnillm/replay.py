@@ -41,7 +41,12 @@ _TOKEN_SIBLINGS = ("logprob", "logProbability", "top_logprobs")
 """A `token` beside one of these is a word of the model's, no credential."""
 _DATA_URL = re.compile(r"data:[\w.+-]*(?:/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=_-]*")
 _CREDENTIAL = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
-_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z][\w-]*)(?P<sign>[\"']?\s*[=:]\s*[\"']?)(?P<value>[^\s&;,\"'<>]+)")
+_ASSIGNMENT = re.compile(
+    rf"(?<![\w-])(?P<name>{'|'.join(sorted(_SECRETS))}|{_AMAZON}[\w-]*)(?P<sign>\\*[\"']?\s*[=:]\s*(?P<quote>\\*[\"'])?)"
+    r"(?(quote)(?:(?!(?P=quote))(?:\\.|.))+|(?![\[{])[^\s&;,\"'<>]+)",
+    re.IGNORECASE,
+)
+"""A value in quotes, which may be escaped, goes to their end. As in JSON, a list or an object is no secret."""
 _USERINFO = re.compile(r"//[^/@?#]*@")
 
 
@@ -207,7 +212,7 @@ def _sanitized_line(line: str) -> str:
     value = _sanitized_json(rest) if mark == "data" else None
     if value is not None:
         return line if value == rest else f"data: {value}"
-    return _ASSIGNMENT.sub(_sanitized_assignment, _sanitized_text(line))
+    return _ASSIGNMENT.sub(lambda found: found["name"] + found["sign"] + _redacted(found["name"]), _sanitized_text(line))
 
 
 def _sanitized_json(text: str) -> str | None:
@@ -222,7 +227,3 @@ def _sanitized_json(text: str) -> str | None:
 def _sanitized_text(text: str) -> str:
     text = _DATA_URL.sub(_redacted_blob("data"), text)
     return _CREDENTIAL.sub(lambda found: f"{found[1]} {_redacted('authorization')}", text)
-
-
-def _sanitized_assignment(found: re.Match[str]) -> str:
-    return found["name"] + found["sign"] + _redacted(found["name"]) if _is_secret(found["name"]) else found[0]
