@@ -50,7 +50,7 @@ def test_an_address_in_brackets_is_told_so(complaint):
         (one_provider("kind: openai, compat: true"), "providers.p.base_url (line 1): compat: true makes"),
         (one_provider("kind: openai, auth: {header: a, query: b}"), "providers.p.auth (line 1): must be bearer"),
         (
-            one_provider("kind: openai, breaker: {open: 90s}"),
+            one_provider("kind: openai, breaker: {open: 90s, max_open: 10s}"),
             "providers.p.breaker.max_open (line 1): is 10s, and the first rest 90s: it cannot be shorter",
         ),
         (one_provider("kind: openai, auth: {}"), "providers.p.auth (line 1): must be bearer"),

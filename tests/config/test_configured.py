@@ -1,6 +1,9 @@
+from msgspec.structs import replace
+
 from omnillm.config import configured
 from omnillm.config.describe import describe
 from omnillm.config.load import parse
+from omnillm.config.settings import BreakerSettings
 from omnillm.providers.auth_scheme import Header, Query
 from omnillm.providers.url_rule import request_target
 from omnillm.routing.target import Target
@@ -36,6 +39,15 @@ def test_the_controller_is_configured_with_labels_and_digests(read):
     assert [(budget.name, budget.is_hard) for budget in asked.budgets] == [("all", True), ("team", False), ("key:k", True)]
     assert (asked.callers[0].name, asked.callers[0].rpm, asked.queue_depth) == ("k", 5, 7)
     assert "sk-canary" not in repr(asked)
+
+
+def test_a_breaker_rests_no_longer_than_a_call_waits_unless_told_to(read):
+    """10 s, or as long as its first rest, which may be longer."""
+    settings = read(TEXT)
+    for given, longest_s in (({}, 10.0), ({"open_s": 60.0}, 60.0), ({"open_s": 60.0, "max_open_s": 90.0}, 90.0)):
+        provider = replace(settings.providers["openai"], breaker=BreakerSettings(**given))
+        [pool] = configured.controller(replace(settings, providers={"openai": provider})).pools
+        assert pool.breaker.max_open_s == longest_s
 
 
 def test_routes_carry_weights_only_when_weighted(read):

@@ -94,7 +94,7 @@ async def test_an_error_counts_by_its_status_where_its_body_cannot_be_read(serve
 async def test_bad_keys_are_seen_for_what_they_are(serve: Serve) -> None:
     """After a burst the dead key is dead, the limited one cools for as long as it was told, and the broken one's breaker is open."""
     async with FakeProvider(keys=FOUR, prices=PRICES, clock=SystemClock()) as fake:
-        gateway = await serve(configuration(fake, keys=pool_of(FOUR), pool="breaker: {failures: 3, open: 60s, max_open: 60s}"))
+        gateway = await serve(configuration(fake, keys=pool_of(FOUR), pool="breaker: {failures: 3, open: 60s}"))
         await asyncio.gather(*(exchange(gateway.port, ask("openai_chat", "hello")) for _ in range(100)))
         clock = gateway.program.clock
         keys = {key.label: key for key in gateway.program.controller.keys(clock.now()) if key.provider == "openai"}

@@ -414,7 +414,7 @@ async def test_an_event_that_is_too_large_is_no_keys_fault(serve: Serve, provide
 async def test_a_caller_in_a_hurry_takes_no_key_from_others(serve: Serve, provider: FakeProvider, is_stream: bool) -> None:
     """Its own deadline ends the wait, which tells of the key what a client that hangs up does: nothing. A provider's timeout tells more."""
     provider.script.behave("sk-good", Behaviour(fault=FAULTS["stall_before_head"]))
-    pool = "breaker: {failures: 1, open: 60s, max_open: 60s}, timeouts: {total: 400ms, first_byte: 400ms}"
+    pool = "breaker: {failures: 1, open: 60s}, timeouts: {total: 400ms, first_byte: 400ms}"
     gateway = await serve(configuration(provider, pool=pool))
     for hurry, verdict, state in (({"x-omnillm-timeout-ms": "200"}, "aborted", "ready"), ({}, "timeout", "open")):
         reply = await exchange(gateway.port, ask("openai_chat", "Hello", is_stream=is_stream, headers=hurry))

@@ -103,7 +103,7 @@ def check_providers(settings: Settings, problems: Problems) -> None:
         except ConfigError as error:
             problems.add(f"{path}.{error.path}", error.message)
         _check_keys(provider, at(path, "keys"), problems)
-        first, longest = provider.breaker.open_s, provider.breaker.max_open_s
+        first, longest = provider.breaker.open_s, provider.breaker.longest_s
         if longest < first:
             problems.add(f"{path}.breaker.max_open", f"is {longest:g}s, and the first rest {first:g}s: it cannot be shorter")
         if provider.passthrough and provider.kind == "vertex_ai":

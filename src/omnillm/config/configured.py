@@ -140,7 +140,7 @@ def _pool(name: str, provider: ProviderSettings) -> PoolConfigured:
         provider=name,
         keys=tuple(_key(key) for key in keys_of(provider)),
         selection=provider.selection,
-        breaker=BreakerConfigured(failures=breaker.failures, open_s=breaker.open_s, max_open_s=breaker.max_open_s),
+        breaker=BreakerConfigured(failures=breaker.failures, open_s=breaker.open_s, max_open_s=breaker.longest_s),
         max_cooldown_s=provider.max_cooldown_s,
     )
 

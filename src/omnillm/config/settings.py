@@ -161,7 +161,12 @@ class TimeoutSettings(Timeouts, frozen=True, kw_only=True):
 class BreakerSettings(Struct, frozen=True, kw_only=True):
     failures: Positive = 5
     open_s: PositiveSeconds = field(default=1.0, name="open")
-    max_open_s: PositiveSeconds = field(default=10.0, name="max_open")
+    max_open_s: PositiveSeconds | None = field(default=None, name="max_open")
+
+    @property
+    def longest_s(self) -> float:
+        """The longest rest. Unless it is given, what a call waits for a key, or the first rest if that is longer."""
+        return max(10.0, self.open_s) if self.max_open_s is None else self.max_open_s
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True):

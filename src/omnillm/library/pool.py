@@ -51,7 +51,8 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Consecutive failures that open a key's breaker."""
     open_s: float = 1.0
     """The breaker's first rest; it doubles up to `max_open_s`."""
-    max_open_s: float = 10.0
+    max_open_s: float | None = None
+    """None: 10 s, or `open_s` if that is longer."""
     max_cooldown_s: float = 3600.0
     """The longest time for which a provider's limit or hint sets a key aside."""
     queue_s: float = 10.0
@@ -160,9 +161,9 @@ def pool_settings(pool: PoolConfig, provider: ProviderSettings) -> ProviderSetti
     breaker = BreakerSettings(
         failures=read(values.positive, pool.failures, "pool.failures"),
         open_s=read_seconds(pool.open_s, "pool.open_s"),
-        max_open_s=read_seconds(pool.max_open_s, "pool.max_open_s"),
+        max_open_s=None if pool.max_open_s is None else read_seconds(pool.max_open_s, "pool.max_open_s"),
     )
-    if breaker.max_open_s < breaker.open_s:
+    if breaker.longest_s < breaker.open_s:
         raise ConfigError("cannot be shorter than open_s, the first rest", path="pool.max_open_s")
     cooldown_s = read_seconds(pool.max_cooldown_s, "pool.max_cooldown_s")
     return replace(provider, selection=pool.selection, breaker=breaker, max_cooldown_s=cooldown_s)
