@@ -7,14 +7,14 @@ from random import Random
 
 from tests.journeys.running import PRICES, Running, Serve, configuration, until
 from tests.journeys.wire import DIALECTS, Line, Question, Reply, ask
-from tests.soak import FACTOR, rounds
+from tests.soak import rounds
 
 from omnillm.assemble import SystemClock
 from omnillm.records import RequestRow
 from omnillm.testing import FAULTS, FakeProvider
 from omnillm.testing.log import Logged
 
-CALLS = 1250 if FACTOR == 1 else rounds(2000)
+CALLS = rounds(2000)
 BATCH = 250
 STALLS = ("stall_before_head", "stall_mid_body")
 HUGE = ("huge_event", "huge_head")
@@ -112,7 +112,7 @@ def number_of(logged: Logged) -> int:
 
 
 async def test_the_ledger_is_the_invoice_call_by_call_with_every_fault_on(serve: Serve, tmp_path: Path) -> None:
-    """1,250 calls, 100,000 in `make soak`, 250 at once, plain and streamed, in four protocols, with every fault and clients that leave.
+    """2,000 calls, 250 at once, plain and streamed, in four protocols, with every fault and clients that leave.
 
     Where usage was reported, the ledger is the invoice to the nano-dollar; elsewhere it is never below it; and nothing is held at the end.
     """

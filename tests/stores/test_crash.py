@@ -24,7 +24,7 @@ from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_S, balances, call, entry, request_id, usage
 
-LEDGERS, KILLS = 5, 20
+LEDGERS, KILLS = 10, 20
 KILLS_OF_A_SCHEMA = 5 if FACTOR == 1 else 40
 CRASHES = 1 if FACTOR == 1 else 5
 """Of one server."""
@@ -76,7 +76,7 @@ async def survive_kills(place, dice, kills):
 
 @pytest.mark.parametrize("ledger", range(max(LEDGERS, rounds(2))))
 async def test_acknowledged_reservation_survives_a_kill_at_any_moment(tmp_path, ledger):
-    """100 kills in every run, 2,000 in `make soak`, of a process that keeps a file."""
+    """200 kills in every run, 2,000 in `make soak`, of a process that keeps a file."""
     await survive_kills(tmp_path / "omnillm.db", Random(ledger), KILLS)
 
 
