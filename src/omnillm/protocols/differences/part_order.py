@@ -45,7 +45,7 @@ class PartOrder:
         """Of all events that had to wait since none did, as JSON."""
 
     def feed(self, event: Any) -> Iterator[Any]:
-        """Give the events whose turn it is; one of a part that was never begun has none."""
+        """Give the events whose turn it is; one of a part that was never begun, or has ended, has none."""
         if self.open is None and type(event) is not PartStarted:
             return
         if self.open is not None and event.index != self.open:
@@ -76,4 +76,5 @@ class PartOrder:
     def _due(self) -> Iterator[Any]:
         while self.open is None and self._waiting:
             for event in self._waiting.popitem(last=False)[1]:  # the first key of a plain dict is found by a search
-                yield self._passed(event)
+                if self.open is not None or type(event) is PartStarted:
+                    yield self._passed(event)
