@@ -344,6 +344,13 @@ def test_listed_prices_are_plausible():
                     assert getattr(cheaper, rate) <= getattr(dearer, rate), (place, rate)
 
 
+def test_gemini_4_may_write_as_much_as_it_reads():
+    """In several segments, which a call in the background makes of itself: a bound of one would be too low."""
+    found = {place: entry for place, entry in ENTRIES.items() if place[1].startswith("gemini-4-") and place[0] in {"gemini", "vertex_ai"}}
+    assert [place for place, entry in found.items() if entry.max_output != entry.context] == []
+    assert len(found) >= 8
+
+
 def test_cheaper_tiers_are_cheaper_and_dearer_ones_dearer():
     """Of the standard price, rate by rate."""
     for place, listing in ENTRIES.items():
