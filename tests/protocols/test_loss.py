@@ -1,9 +1,14 @@
 """Loss reports: each reason once, sorted, bounded, and fit for a header."""
 
 import msgspec
+import pytest
 from tests.in_turn import in_turn
+from tests.protocols.cases import CALL, SECOND_CALL, answers, opaque, said, turns
+from tests.protocols.directions import CONTEXT, events_of, streamed
 
+from omnillm.model import Json, Text, ToolResult
 from omnillm.protocols.loss import LONGEST_PATH, MOST, ConversionReport, Losses, LossReason, joined, kinds_in, long_form, short_form
+from omnillm.protocols.transcode import emit_request, emit_response
 
 
 def test_reasons_are_sorted_and_told_once() -> None:
@@ -92,3 +97,24 @@ def test_short_form_is_cut_between_two_reasons() -> None:
     assert told == "dropped:metadata.0, dropped:metadata.1, dropped:metadata.10, +97"
     assert short_form((LossReason(path="x" * 100, kind="dropped", detail=""),), limit=20) == "1 losses"
     assert short_form(()) == ""
+
+
+@pytest.mark.parametrize("target", ["anthropic_messages", "gemini_generate_content", "gemini_interactions"])
+def test_what_is_lost_of_a_result_that_is_a_part_is_told_with_that_part(target: str) -> None:
+    """Of an answer, whole and as a stream, and of a message; what comes behind the result stands where it did."""
+    lost = opaque("openai_chat")
+    parts = (
+        CALL,
+        ToolResult(call_id=CALL.call_id, kind="custom", content=(Json(value=1), Text(text="149 m.", signature=lost))),
+        SECOND_CALL,
+    )
+    reasons = [
+        emit_response(target, answers(*parts), CONTEXT).loss_reasons,
+        streamed(events_of(answers(*parts), is_whole=True), target).reasons,
+        emit_request(target, turns(said(*parts))).loss_reasons,
+    ]
+    for told, holder in zip(reasons, ["candidates[0].message.parts", "candidates[0].message.parts", "input[1].parts"], strict=True):
+        paths = [reason.path for reason in told if ".content" in reason.path or reason.path.endswith(".kind")]
+        assert f"{holder}[1].kind" in paths
+        assert len(paths) > 1
+        assert [path for path in paths if not path.startswith(f"{holder}[1].")] == []

@@ -1,6 +1,6 @@
 """The place in a canonical value where an emitter stands, so that a loss can name it. Each protocol's `Place` adds what it alone needs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -31,6 +31,8 @@ class Position(msgspec.Struct, Generic[DialectT_co], eq=False, gc=False):
     part: int = 0
     result: str = ""
     """The member that holds the part, if that is a part of a tool's result."""
+    outer: str = ""
+    """The path, from the item or the candidate on, of a tool's result that is itself a part."""
 
     @property
     def root(self) -> str:
@@ -53,13 +55,20 @@ class Position(msgspec.Struct, Generic[DialectT_co], eq=False, gc=False):
             yield part
         self.result, self.part = outer
 
+    def as_holder(self, write: Callable[[Any, Any], Any], result: Any) -> Any:
+        """Write a tool's result that is itself a part: what is lost of it is told in its place."""
+        self.outer = f".{self.member}[{self.part}]"
+        written = write(result, self)
+        self.outer = ""
+        return written
+
     def here(self, member: str = "") -> str:
         """Return the path of the part, or of a member of it."""
-        return f"{self.root}[{self.number}].{self.member}[{self.part}]{member}"
+        return self.around(f".{self.member}[{self.part}]{member}")
 
     def around(self, member: str = "") -> str:
         """Return the path of what holds the part, or of a member of it."""
-        return f"{self.root}[{self.number}]{member}"
+        return f"{self.root}[{self.number}]{self.outer}{member}"
 
     def everywhere(self, member: str) -> str:
         """Return the path of a member of all parts, where what is lost of it is told once."""

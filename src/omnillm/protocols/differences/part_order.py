@@ -76,5 +76,5 @@ class PartOrder:
     def _due(self) -> Iterator[Any]:
         while self.open is None and self._waiting:
             for event in self._waiting.popitem(last=False)[1]:  # the first key of a plain dict is found by a search
-                if self.open is not None or type(event) is PartStarted:
+                if event.index == self.open or type(event) is PartStarted:
                     yield self._passed(event)

@@ -174,7 +174,7 @@ _BLOCKS: dict[type, Callable[[Any, Place], Block | None]] = {
     Text: _text,
     Reasoning: _reasoning,
     ToolCall: _tool_call,
-    ToolResult: tool_result_block,
+    ToolResult: lambda part, place: place.as_holder(tool_result_block, part),
     ImageBase64: emit_image_base64,
     ImageUrl: emit_image_url,
     ImageFile: emit_image_file,

@@ -286,7 +286,7 @@ _PARTS: dict[type, Callable[[Any, Place], GeminiPart | None]] = {
     Text: _text,
     Reasoning: _reasoning,
     ToolCall: _tool_call,
-    ToolResult: emit_result,
+    ToolResult: lambda part, place: place.as_holder(emit_result, part),
     ImageBase64: lambda part, place: _signed(emit_image_base64(part, place), part, place),
     ImageUrl: emit_image_url,
     ImageFile: emit_image_file,

@@ -213,7 +213,7 @@ class _Whole(OpenStep):
     def __init__(self, wire: Wire, place: Place, part: MessagePart) -> None:
         super().__init__(wire, place)
         if type(part) is ToolResult:
-            wire.stop_step(wire.start_step(emit_result(part, place)))
+            wire.stop_step(wire.start_step(place.as_holder(emit_result, part)))
             return
         if type(part) is Native and not part.kind.startswith(OF_CONTENT) and part.protocol == NAME and type(part.value) is dict:
             wire.stop_step(wire.start_step(part.value))

@@ -39,7 +39,7 @@ class _StepWriter:
         elif type(part) is ToolCall:
             self._call(part)
         elif type(part) is ToolResult:
-            self.steps.append(emit_result(part, self._place))
+            self.steps.append(self._place.as_holder(emit_result, part))
         elif type(part) is Native and not part.kind.startswith(OF_CONTENT):
             self._native(part)
         else:
