@@ -59,7 +59,7 @@ def test_an_address_in_brackets_is_told_so(complaint):
         (one_provider("kind: openai, headers: {Authorization: x}"), "authorization carries the provider key"),
         (
             one_provider("kind: bedrock, region: us-east-1, headers: {X-Amzn-Bedrock-Service-Tier: priority}"),
-            "providers.p.headers (line 1): x-amzn-bedrock-service-tier changes the price: only default is taken",
+            "providers.p.headers (line 1): x-amzn-bedrock-service-tier changes the price, and only default is taken",
         ),
         (
             one_provider("kind: vertex_ai, region: global, project: p, headers: {X-Vertex-AI-LLM-Shared-Request-Type: priority}"),

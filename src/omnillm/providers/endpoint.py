@@ -231,5 +231,5 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         harmless = self.dearer_fields.get(name)
         if harmless is None or value.lower() in harmless:
             return ""
-        taken = f"only {', '.join(sorted(harmless))} is taken, " if harmless else ""
-        return f"changes the price: {taken}for prices are found by bodies. Ask by the body, where the operation's can say it"
+        taken = f", and only {' or '.join(sorted(harmless))} is taken" if harmless else ""
+        return f"changes the price{taken}: prices are found by bodies. Leave it out, or ask for it in a body that has a member for it"
