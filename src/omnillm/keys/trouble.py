@@ -1,6 +1,5 @@
 """Trouble of one model at one key: it fails while others do well, or it is refused (403, 404). Either may be one caller's own doing."""
 
-from math import inf
 from typing import Final
 
 from omnillm.keys.breaker import JITTER, Breaker
@@ -11,6 +10,8 @@ from omnillm.outcome import Outcome, Verdict
 
 REFUSED: Final = Backoff(first_s=1.0, most_s=60.0, jitter=JITTER)
 """Short at first, for five refusals in a row may have been about the calls; long later, for what a key may not use it seldom may soon."""
+PROVEN_S: Final = 600.0
+"""For so long a model is taken to be what it was for whoever did well with it. Else a key that loses it may be tried for ever by one caller."""
 
 
 class Trouble(Breaker):
@@ -34,10 +35,10 @@ class Trouble(Breaker):
     def refused(self, grant: object, caller: str, outcome: Outcome, now: float, dice: Dice) -> None:
         """The key may not use the model, or does not find it.
 
-        One caller's in a row count once if they are doubtful, or another has done well with the model since they began.
+        One caller's in a row count once if they are doubtful, or another did well with the model not long ago.
         """
         is_again, is_doubtful = self.witnesses.is_again(caller), outcome.is_doubtful
-        is_own = is_again and (is_doubtful or self.witnesses.others_did_well(caller, now, inf))
+        is_own = is_again and (is_doubtful or self.witnesses.others_did_well(caller, now, PROVEN_S))
         if not is_own or (grant in self.circuit.probes and not is_doubtful):
             self.refusal = outcome.verdict
             self.failed(grant, now, dice, REFUSED)
