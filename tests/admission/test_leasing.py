@@ -401,6 +401,10 @@ def test_one_callers_refusals_do_not_close_a_model_to_others(marks, is_doubtful,
         desk.now += LATELY_S
         calls(desk, mark, verdict=Verdict.NOT_FOUND, is_doubtful=is_doubtful)
     assert isinstance(desk.ask_lease(), Refusal) is is_denied
+    for rest_s in (1.0, 2.0) if is_denied else ():
+        desk.now += rest_s
+        calls(desk, "A", verdict=Verdict.NOT_FOUND, is_doubtful=is_doubtful)  # as a probe it counts, if it is not doubtful
+    assert isinstance(desk.ask_lease(), Refusal) is (is_denied and not is_doubtful)
 
 
 def test_a_model_that_fails_whoever_asks_for_it_rests_though_others_do_well_with_other_models():
