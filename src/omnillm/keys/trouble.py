@@ -11,7 +11,7 @@ from omnillm.outcome import Outcome, Verdict
 REFUSED: Final = Backoff(first_s=1.0, most_s=60.0, jitter=JITTER)
 """Short at first, for five refusals in a row may have been about the calls; long later, for what a key may not use it seldom may soon."""
 PROVEN_S: Final = 600.0
-"""For so long a model is taken to be what it was for whoever did well with it. Else a key that loses it may be tried for ever by one caller."""
+"""For so long whoever did well with a model speaks for it. For ever, and a key that loses it would be tried by each call of the other."""
 
 
 class Trouble(Breaker):

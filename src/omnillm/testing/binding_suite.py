@@ -14,7 +14,7 @@ def _called(identity: str) -> Posting:
 
 class BindingSuite:
     async def test_binding_is_found_by_its_kind_and_id(self, store: Store) -> None:
-        """After a restart too; the first one stands, and one of another kind is another. A long body names more than a statement has marks."""
+        """After a restart too; the first one stands, and one of another kind is another. A body may name more than a statement takes."""
         await store.open()
         await post_all(
             store, Posting(bindings=(binding("resp_1"),)), Posting(bindings=(binding("resp_1", key="prod-2"), binding("resp_2")))
