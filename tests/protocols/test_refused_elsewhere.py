@@ -9,7 +9,7 @@ from tests.in_turn import in_turn
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.model import CapabilitySet, LlmRequest, ToolDefinition, user
 from omnillm.protocols.codecs import CODECS
-from omnillm.protocols.dialects import ChatDialect, ConverseDialect, Dialect, ResponsesDialect
+from omnillm.protocols.dialects import ChatDialect, ConverseDialect, Dialect, GeminiDialect, ResponsesDialect
 from omnillm.protocols.members import read_members
 from omnillm.protocols.priced import read_asked
 from omnillm.protocols.priced_messages import THREAD_REFUSED
@@ -469,6 +469,19 @@ def test_user_has_the_last_word_where_the_model_needs_that(target: str) -> None:
     assert [message["role"] for message in body["messages"]] == ["user", "assistant"]
     assert body["messages"][-1]["content"][0]["text"] == "The lake is"
     assert said(CHAT, target, chat(messages=[*PREFILLED, HI]), ConverseDialect(takes_last_word=False))[0]["messages"][-1]["role"] == "user"
+
+
+@pytest.mark.parametrize("target", [GEMINI, "gemini_interactions"])
+def test_newest_gemini_models_are_asked_to_go_on(target: str) -> None:
+    """They refuse a conversation that ends with words of theirs; behind a call nothing but its result may stand."""
+    newest = GeminiDialect(takes_last_word=False)
+    body, lost = said(CHAT, target, chat(messages=PREFILLED), newest)
+    assert "Continue." in json.dumps((body["contents"] if target == GEMINI else body["input"])[-1])
+    assert lost["input[1]"] == "approximated"
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    called = [HI, {"role": "assistant", "content": "I look.", "tool_calls": [call]}]
+    for turns, dialect in ((PREFILLED, None), ([*PREFILLED, HI], newest), (called, newest)):
+        assert "Continue." not in json.dumps(said(CHAT, target, chat(messages=turns), dialect)[0])
 
 
 def test_no_budget_of_thinking_where_the_assistant_has_begun() -> None:

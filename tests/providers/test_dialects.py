@@ -62,6 +62,13 @@ def test_newest_claude_models_cannot_be_forced_to_call(model: str, forces: bool,
 @in_turn(
     ("model", "takes_last_word"),
     [
+        ("gemini-2.5-pro", True),
+        ("gemini-3.1-pro-preview", True),
+        ("gemini-3.5-flash", True),
+        ("gemini-3.5-flash-lite", False),
+        ("gemini-3.6-flash", False),
+        ("gemini-4-neon", False),
+        ("gemini-flash-latest", False),
         ("claude-opus-4-5-20251101", True),
         ("claude-opus-4-6", False),
         ("us.anthropic.claude-opus-4-6-v1:0", False),
@@ -73,9 +80,10 @@ def test_newest_claude_models_cannot_be_forced_to_call(model: str, forces: bool,
         ("gpt-5", True),
     ],
 )
-def test_newer_claude_models_do_not_go_on_from_their_own_words(model: str, takes_last_word: bool) -> None:
+def test_newer_models_do_not_go_on_from_their_own_words(model: str, takes_last_word: bool) -> None:
     """The user must have the last word."""
-    assert dialect("anthropic", "anthropic_messages", model).takes_last_word is takes_last_word
+    kind, protocol = ("gemini", "gemini_interactions") if model.startswith("gemini") else ("anthropic", "anthropic_messages")
+    assert dialect(kind, protocol, model).takes_last_word is takes_last_word
 
 
 @in_turn(

@@ -10,6 +10,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """The provider whose opaque values can be sent back; "": any provider of the protocol."""
     can_stop_thinking: bool = True
     """The model can be told not to reason. False: what asks for it is left out, because the model would refuse the call."""
+    takes_last_word: bool = True
+    """The conversation may end with the assistant's own words, from which the model goes on. Read of Claude's and Gemini's models alone."""
     most_output: int = 0
     """Tokens: a cap above them would be refused. 0: not known."""
 
@@ -76,8 +78,6 @@ class ClaudeDialect(Dialect, frozen=True, kw_only=True):
     """The model is told not to think by thinking.type between_tools, the least that it takes."""
     forces_calls: bool = True
     """A call of a tool can be forced."""
-    takes_last_word: bool = True
-    """The conversation may end with the assistant's own words, from which the model goes on."""
 
 
 class ConverseDialect(ClaudeDialect, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from omnillm.pricing.hosts import section_of
 from omnillm.protocols import protocol_names as names
 from omnillm.protocols.dialects import ClaudeDialect, ConverseDialect, Dialect, GeminiDialect, OpenAiDialect, ResponsesDialect
-from omnillm.providers.efforts import levels_of
+from omnillm.providers.efforts import levels_of, version_of_gemini
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.hosts import host_of
 
@@ -25,8 +25,6 @@ _NEVER_FORCED_SINCE = {"opus": (5, 5), "sonnet": (5, 5), "fable": (5, 1), "mytho
 """From this generation on a Claude model refuses to be forced to call a tool."""
 _USER_LAST_SINCE = {"opus": (4, 6), "sonnet": (4, 6), "haiku": (5, 0), "fable": (0, 0), "mythos": (0, 0)}
 """From this generation on a Claude model refuses a conversation that ends with its own words."""
-_GEMINI = re.compile(r"gemini-(\d+)")
-_GEMINI_LEVELS_SINCE = 3
 _ONE_ANSWER = re.compile(r"gemini-(?:[4-9]|\d\d)")
 _NO_MAX_IN_CHAT = re.compile(r"gpt-(?:[6-9]|\d\d)")
 OPENAI_KINDS = frozenset({"openai", "azure_openai"})
@@ -105,7 +103,8 @@ def _is_claude_since(model: str, since: dict[str, tuple[int, int]]) -> bool:
 
 
 def _gemini(endpoint: Endpoint, model: str) -> GeminiDialect:
-    is_new, is_vertex, levels = _is_new_gemini(model), endpoint.kind == "vertex_ai", levels_of(model)
+    version, is_vertex, levels = version_of_gemini(model), endpoint.kind == "vertex_ai", levels_of(model)
+    is_new = version >= (3, 0)
     return GeminiDialect(
         # Gemini's larger models refuse a budget of 0, and those that know no minimum.
         can_stop_thinking="-pro" not in model and (levels is None or "minimal" in levels),
@@ -114,14 +113,9 @@ def _gemini(endpoint: Endpoint, model: str) -> GeminiDialect:
         is_vertex=is_vertex,
         takes_penalties=is_vertex and not is_new,
         joins_tools=is_new,
+        takes_last_word=version < (3, 6) and "gemini-3.5-flash-lite" not in model,
         gives_one_answer=_ONE_ANSWER.search(model) is not None,
     )
-
-
-def _is_new_gemini(model: str) -> bool:
-    """Names without a number ("gemini-flash-latest", an operator's own name) count as new."""
-    found = _GEMINI.search(model)
-    return found is None or int(found[1]) >= _GEMINI_LEVELS_SINCE
 
 
 _OF_PROTOCOL: Final[Mapping[str, Callable[[Endpoint, str], Dialect]]] = {

@@ -54,12 +54,17 @@ def _of_gpt(major: int, minor: int, model: str) -> _Efforts:
     return ("none" if (major, minor) >= (5, 1) else "minimal", *efforts)
 
 
+def version_of_gemini(model: str) -> tuple[int, int]:
+    """Names without a number ("gemini-flash-latest", an operator's own name) count as the newest."""
+    found = _GEMINI.search(model)
+    return _NEWEST_GEMINI if found is None else (int(found[1]), int(found[2] or 0))
+
+
 def levels_of(model: str) -> _Efforts | None:
     """Return the levels of thinking that a model of Gemini's takes; (): no word at all; None: it takes a budget."""
     if "gemma" in model or "2.5-flash-image" in model:
         return _NOTHING
-    found = _GEMINI.search(model)
-    version = (int(found[1]), int(found[2] or 0)) if found is not None else _NEWEST_GEMINI
+    version = version_of_gemini(model)
     if version < (3, 0):
         return None
     if "-pro" in model:

@@ -56,7 +56,9 @@ def test_open_part_is_written_at_once() -> None:
     assert kinds(written)[2:] == ["output_item.added", "function_call_arguments.delta"]
 
 
-@pytest.mark.parametrize("target", ["openai_responses", "anthropic_messages", "gemini_generate_content", "gemini_interactions", "openai_chat"])
+@pytest.mark.parametrize(
+    "target", ["openai_responses", "anthropic_messages", "gemini_generate_content", "gemini_interactions", "openai_chat"]
+)
 def test_words_of_a_part_that_has_ended_are_nobodys(target: str) -> None:
     """A host says them again while the next part is open."""
     call = {"type": "function_call", "call_id": "call_1", "name": "search", "arguments": ""}

@@ -5,7 +5,8 @@ from typing import Any
 from omnillm.model.message import ToolResult
 from omnillm.protocols.loss import Losses
 
-_BEGIN, _GO_ON = "Begin.", "Continue."
+_BEGIN, GO_ON = "Begin.", "Continue."
+ASKED_TO_GO_ON = "the model does not go on from its own words: the user asks it to"
 Block = dict[str, Any]
 
 
@@ -87,5 +88,5 @@ class Turns:
             self._losses.approximate(f"input[{self._last}]", "without the blanks at its end")
             block["text"] = words.rstrip()
         if not takes_last_word:
-            self._losses.approximate(f"input[{self._last}]", "the model does not go on from its own words: the user asks it to")
-            self.content("user").append({"type": "text", "text": _GO_ON} if "type" in block else {"text": _GO_ON})
+            self._losses.approximate(f"input[{self._last}]", ASKED_TO_GO_ON)
+            self.content("user").append({"type": "text", "text": GO_ON} if "type" in block else {"text": GO_ON})

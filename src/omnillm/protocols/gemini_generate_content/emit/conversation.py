@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from omnillm.model.message import SYSTEM_ROLES, Message, MessageRole, Text, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
+from omnillm.protocols.differences.turns import ASKED_TO_GO_ON, GO_ON
 from omnillm.protocols.gemini_generate_content.emit.parts import GeminiPart, emit_parts, emit_result, emit_stray_result, with_media
 from omnillm.protocols.gemini_generate_content.emit.results import Placed, as_given, results_first
 from omnillm.protocols.gemini_generate_content.place import Place
@@ -25,9 +26,17 @@ def emit_conversation(request: LlmRequest, place: Place, body: dict[str, Any]) -
     if not contents and system.parts:
         place.losses.move("input[0]", "said by the user, for there is nobody else's word")
         contents, system.parts = [{"role": _USER, "parts": system.parts}], []
+    elif contents and not (place.is_own or place.dialect.takes_last_word) and _is_spoken(contents[-1]):
+        place.losses.approximate(place.around(), ASKED_TO_GO_ON)
+        contents.append({"role": _USER, "parts": [{"text": GO_ON}]})
     if system.parts:
         body["systemInstruction"] = {**system.extensions, "parts": system.parts}
     body["contents"] = contents
+
+
+def _is_spoken(content: dict[str, Any]) -> bool:
+    """Whether it is the model's, and ends with words: behind a call nothing but its result may stand."""
+    return content["role"] == _MODEL and bool(content["parts"][-1].get("text"))
 
 
 class _System:

@@ -4,6 +4,7 @@ from typing import Any
 
 from omnillm.model.message import SYSTEM_ROLES, Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
+from omnillm.protocols.differences.turns import ASKED_TO_GO_ON, GO_ON
 from omnillm.protocols.gemini_generate_content.emit.results import as_given, results_first
 from omnillm.protocols.gemini_interactions.emit.parts import CONTENTS, Content, emit_content
 from omnillm.protocols.gemini_interactions.emit.results import Step, emit_result, emit_stray_result
@@ -28,6 +29,9 @@ def emit_conversation(request: LlmRequest, place: Place, body: dict[str, Any]) -
         writer.steps.append({"type": "user_input", "content": [{"type": "text", "text": text} for text in writer.system]})
     elif writer.system:
         body["system_instruction"] = "\n\n".join(writer.system)
+    if not (place.is_own or place.dialect.takes_last_word) and writer.steps and writer.steps[-1]["type"] == "model_output":
+        place.losses.approximate(place.around(), ASKED_TO_GO_ON)
+        writer.steps.append({"type": "user_input", "content": [{"type": "text", "text": GO_ON}]})
     body["input"] = writer.steps
 
 
