@@ -1,6 +1,8 @@
 """The library's `Gateway`, over a fake provider."""
 
 import asyncio
+import os
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -313,6 +315,33 @@ async def test_the_servers_file_serves_the_library_and_is_read_again(provider: F
         await gateway.reload()
     with pytest.raises(RuntimeError, match="not by from_config"):
         await Gateway(ProviderEndpoint.openai(), keys=KEYS).reload()
+
+
+async def test_what_a_later_reload_reads_is_what_stays(tmp_path: Path) -> None:
+    """Also where an earlier one is still reading a file that is slow to come, here a pipe."""
+    path, pipe, text = (
+        tmp_path / "omnillm.yaml",
+        tmp_path / "pipe",
+        "store: {url: 'memory://'}\nproviders: {p: {kind: openai, keys: [%s]}}\n",
+    )
+    path.write_text(text % "{label: a, key: key-a}")
+    async with Gateway.from_config(path) as gateway:
+        os.mkfifo(pipe)
+        pipe.rename(path)
+        reloads = [asyncio.create_task(gateway.reload())]
+        descriptor = None
+        while descriptor is None:
+            with suppress(OSError):  # nobody reads yet
+                descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            await asyncio.sleep(0)
+        pipe.write_text(text % "{label: c, key: key-c}")
+        pipe.rename(path)
+        reloads.append(asyncio.create_task(gateway.reload()))
+        ended, _ = await asyncio.wait(reloads, timeout=0.05)
+        os.write(descriptor, (text % "{label: b, key: key-b}").encode())
+        os.close(descriptor)
+        await asyncio.gather(*reloads)
+        assert (ended, [key.label for key in gateway.pool_status()]) == (set(), ["c"])
 
 
 async def test_what_is_left_is_of_the_budgets_that_its_calls_draw_on(provider: FakeProvider, tmp_path: Path) -> None:
