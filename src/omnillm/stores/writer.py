@@ -245,8 +245,8 @@ class Writer:
         self.is_healthy = False
         outage = Outage(self._book, refused or [])
         while True:
-            self.is_taken_over |= isinstance(error, TakenOver)
             outage.tell(error)
+            self.is_taken_over |= isinstance(error, TakenOver)
             is_last = self._closing.wait(outage.backoff_s()) or not threading.main_thread().is_alive()
             self._refuse_awaited(str(error))
             try:
