@@ -35,11 +35,11 @@ class Home:
         self._thread = threading.Thread(target=self._run, name="omnillm", daemon=True)
         try:
             self._thread.start()
+            # `atexit` is too late: the executors have ended by then, and the ledger is closed in one.
+            threading._register_atexit(partial(_if_there, WeakMethod(self.end_last)))  # type: ignore[attr-defined]  # noqa: SLF001
         except BaseException:
-            self.end_soon()  # who is interrupted meanwhile has none
+            self.end_soon()  # who is interrupted meanwhile, or asks while the program ends, has none
             raise
-        # `atexit` is too late: the executors have ended by then, and the ledger is closed in one.
-        threading._register_atexit(partial(_if_there, WeakMethod(self.end_last)))  # type: ignore[attr-defined]  # noqa: SLF001
 
     def _run(self) -> None:
         try:
