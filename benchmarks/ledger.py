@@ -21,6 +21,7 @@ from resource import RUSAGE_CHILDREN, getrusage
 from time import perf_counter, process_time
 
 from msgspec.structs import replace
+from tests.stores.rows import USAGE, WALL_MS, WALL_S, call, entry
 
 from omnillm.assemble.prices import read_catalog
 from omnillm.assemble.retention import BATCH
@@ -33,7 +34,6 @@ from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.sql_store import SqlStore
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.rows import USAGE, WALL_MS, WALL_S, call, entry
 
 ROWS, DAYS, DAY_MS = 1_000_000, 90, 86_400_000
 PARALLEL = 5_000

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 from msgspec.structs import replace
+from tests.stores.rows import WALL_MS, WALL_S, request_row
 
 from omnillm.assemble import Program
 from omnillm.assemble.retention import BATCH, BATCHES, DISTRUST_S, PAUSE_S, Retention
@@ -14,7 +15,6 @@ from omnillm.records import Posting, first_id
 from omnillm.stores.memory import MemoryStore
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.rows import WALL_MS, WALL_S, request_row
 
 DAY_S = 86_400.0
 CONFIG = "providers: {openai: {kind: openai, keys: [{label: a, key: sk-a-0123456789}]}}\n"

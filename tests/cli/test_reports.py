@@ -12,6 +12,8 @@ import pytest
 from msgspec.structs import replace
 from tests.in_turn import in_turn
 from tests.postgres import GUARDED
+from tests.stores.report_suite import LOSS
+from tests.stores.rows import COST, WALL_S, call, entry, request_id, request_row
 
 from omnillm.assemble.prices import make_catalog
 from omnillm.cli.main import main
@@ -23,8 +25,6 @@ from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.sql_store import SqlStore
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.report_suite import LOSS
-from omnillm.testing.rows import COST, WALL_S, call, entry, request_id, request_row
 
 CONFIG = 'store: {{url: "{url}"}}\nproviders: {{openai: {{kind: openai, keys: [{{label: a, key: sk-a-0123456789}}]}}}}\n'
 TOTAL = 4 * COST + 1

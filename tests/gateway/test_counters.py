@@ -2,10 +2,10 @@
 
 from msgspec.structs import replace
 from tests.server.test_call_log import ROW
+from tests.stores.rows import attempt_row
 
 from omnillm.gateway.counters import BUCKETS_MS, MAX_SERIES, Counters, Counts, Series
 from omnillm.protocols.loss import LossReason, long_form
-from omnillm.testing.rows import attempt_row
 from omnillm.usage import Usage
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from tests.journeys.running import until
+from tests.stores.rows import entry, request_id
 
 from omnillm.errors import LedgerUnavailable, Unavailable
 from omnillm.gateway.journal import Journal
 from omnillm.records import EntryKind, Posting
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing import ManualClock
-from omnillm.testing.rows import entry, request_id
 
 REQUEST_ID = request_id(1)
 

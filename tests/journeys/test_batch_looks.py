@@ -12,12 +12,12 @@ from tests.journeys.running import Running, Serve, until
 from tests.journeys.test_batch_money import COST, KEYS, PRICE, USED, inline, is_proven, line, made_of_file, spent, tell
 from tests.journeys.test_native import ADA, BOB, CONFIG, ask, upload
 from tests.journeys.test_reload import reload
+from tests.stores.rows import binding, request_id
 
 from omnillm import Gateway, OmniError, PrimitiveRequest, ProviderEndpoint
 from omnillm.gateway.native.batch_calendar import GIVEN_UP_MS, BatchCalendar
 from omnillm.records import BATCH_BILL
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, ManualClock
-from omnillm.testing.rows import binding, request_id
 
 HOUR_S = 3600.0
 HOUR_MS = 3_600_000

@@ -4,6 +4,7 @@ import base64
 
 import msgspec
 from hypothesis import given
+from tests.model import strategies
 
 from omnillm.model import (
     ImageBase64,
@@ -20,7 +21,6 @@ from omnillm.model import (
     ToolCall,
     user,
 )
-from omnillm.testing import strategies
 
 
 @given(strategies.requests())

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
+from tests.model import strategies
 from tests.protocols.cases import PROTOCOLS, REPLIES
 from tests.protocols.directions import (
     CONTEXT,
@@ -30,7 +31,6 @@ from omnillm.protocols.stream_transcoder import (
     transcode_stream_event,
 )
 from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response
-from omnillm.testing import strategies
 
 protocols = pytest.mark.parametrize("protocol", PROTOCOLS)
 

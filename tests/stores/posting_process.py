@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 from tests.stores import failing_sync
+from tests.stores.store_suite import WALL_S, call, entry, request_id
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
@@ -22,7 +23,6 @@ from omnillm.stores import rollup
 from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import WALL_S, call, entry, request_id
 
 
 def limit_files(size):

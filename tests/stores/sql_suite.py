@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 from msgspec.structs import replace
+from tests.stores.store_suite import COST, WALL_MS, balances, call, entry, post_all, usage
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.stores import rollup, writer
 from omnillm.stores.daily import COUNT_COLUMNS, KEY_COLUMNS
-from omnillm.testing.store_suite import COST, WALL_MS, balances, call, entry, post_all, usage
 from omnillm.usage import Usage
 
 MEDIA = Usage(

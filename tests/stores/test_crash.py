@@ -16,13 +16,13 @@ from tests.stores import posting_process
 from tests.stores.failing_sync import CAN_FAIL
 from tests.stores.posting_process import open_store
 from tests.stores.sql_suite import fold_soon, until
+from tests.stores.store_suite import COST, WALL_S, balances, call, entry, request_id, usage
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.stores import reports, writer
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import COST, WALL_S, balances, call, entry, request_id, usage
 
 LEDGERS, KILLS = 10, 20
 KILLS_OF_A_SCHEMA = 5 if FACTOR == 1 else 40
@@ -183,7 +183,7 @@ import asyncio
 from pathlib import Path
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import call
+from tests.stores.store_suite import call
 
 async def main():
     store = SqliteStore(Path({str(path)!r}), clock=ManualClock())

@@ -1,13 +1,13 @@
 """The store in memory, and what only it does: forgetting."""
 
 import pytest
+from tests.stores.claim_suite import FINISHED, answered, claim
+from tests.stores.store_suite import COST, WALL_S, StoreSuite, balances, call, entry, request_id, usage
 
 from omnillm.records import EntryKind, Posting
 from omnillm.stores.claims import MOST_REPLY_BYTES
 from omnillm.stores.memory import MemoryStore
-from omnillm.testing.claim_suite import FINISHED, answered, claim
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import COST, WALL_S, StoreSuite, balances, call, entry, request_id, usage
 
 
 @pytest.fixture

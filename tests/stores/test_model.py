@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.soak import some
+from tests.stores.claim_suite import claim
+from tests.stores.store_suite import WALL_MS, WALL_S, attempt_row, entry, request_id, request_row
 
 from omnillm.records import ClaimState, EntryKind, Posting
 from omnillm.stores.memory import MemoryStore
 from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.sqlite.store import SqliteStore
-from omnillm.testing.claim_suite import claim
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import WALL_MS, WALL_S, attempt_row, entry, request_id, request_row
 
 numbers = st.integers(0, 3)
 entries = st.builds(

@@ -7,11 +7,11 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 from tests.soak import FACTOR, rounds
+from tests.stores.store_suite import WALL_MS, WALL_S, attempt_row, entry, request_row, usage
 
 from omnillm.records import Entry, EntryKind, Posting
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import WALL_MS, WALL_S, attempt_row, entry, request_row, usage
 
 MOVEMENTS = 6_000 if FACTOR == 1 else 20_000
 """On one ledger."""

@@ -4,12 +4,12 @@ import asyncio
 import stat
 
 import pytest
+from tests.stores.virtual_key_suite import virtual_key
 
 from omnillm.errors import ConfigError
 from omnillm.stores import pepper
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.virtual_key_suite import virtual_key
 
 
 def test_pepper_is_its_owners_alone(tmp_path):

@@ -12,7 +12,10 @@ from msgspec.structs import replace
 from tests.in_turn import in_turn
 from tests.postgres import GUARDED, PASSWORD
 from tests.stores.postgres_wire import AS_STANDBY, Loss, Wire
+from tests.stores.rows import binding
 from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_LATER_STEPS, SqlSuite, media_call, until
+from tests.stores.store_suite import COST, WALL_MS, WALL_S, StoreSuite, balances, call, entry, post_all, request_id, request_row, usage
+from tests.stores.virtual_key_suite import virtual_key
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting, RequestFilter
@@ -25,9 +28,6 @@ from omnillm.stores.postgres.schema import LOCK_CLASS, STEP_S
 from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.postgres.url import servers_of
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.rows import binding
-from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, balances, call, entry, post_all, request_id, request_row, usage
-from omnillm.testing.virtual_key_suite import virtual_key
 
 
 def make(url, **options):

@@ -8,7 +8,9 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 from tests.soak import rounds
+from tests.stores.claim_suite import claim
 from tests.stores.power import WatchedDatabase, copy_without_power
+from tests.stores.rows import COST, WALL_S, attempt_row, binding, call, entry, request_id
 from tests.stores.sql_suite import until
 
 from omnillm.records import EntryKind, Posting
@@ -16,9 +18,7 @@ from omnillm.stores import writer
 from omnillm.stores.book import UNSYNCED_S
 from omnillm.stores.sql_store import SqlStore
 from omnillm.stores.sqlite.store import SqliteStore
-from omnillm.testing.claim_suite import claim
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.rows import COST, WALL_S, attempt_row, binding, call, entry, request_id
 
 RESERVED = 9 * COST
 CALLS, CALLERS = 60, 3

@@ -14,6 +14,8 @@ import pytest
 from msgspec.structs import replace
 from tests.stores.power import WatchedDatabase
 from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_LATER_STEPS, SqlSuite, media_call, of_caller, until
+from tests.stores.store_suite import COST, WALL_MS, WALL_S, StoreSuite, call, entry, post_all, request_id, usage
+from tests.stores.virtual_key_suite import virtual_key
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
@@ -26,8 +28,6 @@ from omnillm.stores.sqlite.file_lock import lock
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.stores.verification import problems
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, call, entry, post_all, request_id, usage
-from omnillm.testing.virtual_key_suite import virtual_key
 
 
 def make(path, **options):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.stores.store_suite import call
 
 from omnillm import stores
 from omnillm.records import EntryKind
@@ -14,7 +15,6 @@ from omnillm.stores.insert import FEWEST_ALIKE, takes_numbers
 from omnillm.stores.migrations import scripts
 from omnillm.stores.sqlite.database import SqliteConnection
 from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
-from omnillm.testing.store_suite import call
 from omnillm.usage import Usage
 
 COUNTS = (1, FEWEST_ALIKE - 1, FEWEST_ALIKE, 64 + FEWEST_ALIKE)

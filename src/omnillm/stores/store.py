@@ -1,4 +1,4 @@
-"""What every store answers. `testing/store_suite.py` states the same as tests, and each store passes it."""
+"""What every store answers. `tests/stores/store_suite.py` states the same as tests, and each store passes it."""
 
 from collections.abc import Sequence
 from typing import Protocol

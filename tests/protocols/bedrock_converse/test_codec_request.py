@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 from tests.in_turn import in_turn
+from tests.model.strategies import requests
 from tests.protocols.bedrock_converse.oracle import CLAUDE, problems
 from tests.protocols.cases import REQUESTS, RequestCase
 from tests.protocols.rare_cases import RARE_REQUESTS
@@ -53,7 +54,6 @@ from omnillm.model import (
 from omnillm.protocols.dialects import ConverseDialect
 from omnillm.protocols.loss import ConversionReport
 from omnillm.protocols.transcode import emit_request, parse_request
-from omnillm.testing.strategies import requests
 
 FEATURES = (*REQUESTS, *RARE_REQUESTS)
 SEARCH = ToolDefinition(name="search", description="Search.", input_schema={"type": "object", "properties": {"q": {"type": "string"}}})

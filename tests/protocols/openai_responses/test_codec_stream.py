@@ -12,6 +12,7 @@ from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 from tests.in_turn import in_turn
+from tests.model import strategies
 from tests.protocols.openai_responses.recorded import ISSUER
 from tests.protocols.openai_responses.test_fixtures import RECORDED, streams
 
@@ -53,7 +54,6 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import CODEC
 from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.stream_transcoder import StreamTranscoder
-from omnillm.testing import strategies
 from omnillm.usage import Usage
 
 OWN = "openai_responses"

@@ -4,15 +4,15 @@ The store is opened, closed and opened again by the tests; whatever is posted mu
 """
 
 from msgspec.structs import replace
+from tests.stores.binding_suite import BindingSuite
+from tests.stores.claim_suite import ClaimSuite
+from tests.stores.report_suite import ReportSuite
+from tests.stores.retention_suite import RetentionSuite
+from tests.stores.rows import COST, WALL_MS, WALL_S, attempt_row, binding, call, entry, post_all, request_id, request_row
+from tests.stores.virtual_key_suite import VirtualKeySuite
 
 from omnillm.records import EntryKind, Posting, UsageRow
 from omnillm.stores.store import Store
-from omnillm.testing.binding_suite import BindingSuite
-from omnillm.testing.claim_suite import ClaimSuite
-from omnillm.testing.report_suite import ReportSuite
-from omnillm.testing.retention_suite import RetentionSuite
-from omnillm.testing.rows import COST, WALL_MS, WALL_S, attempt_row, binding, call, entry, post_all, request_id, request_row
-from omnillm.testing.virtual_key_suite import VirtualKeySuite
 
 # fmt: off
 __all__ = [

@@ -1,10 +1,10 @@
 """What every store must do with idempotency keys: a part of `store_suite.py`."""
 
 from msgspec.structs import replace
+from tests.stores.rows import DAY_MS, WALL_MS, call, request_id
 
 from omnillm.records import ClaimRow, ClaimState, Posting
 from omnillm.stores.store import Store
-from omnillm.testing.rows import DAY_MS, WALL_MS, call, request_id
 
 TAKEN, FINISHED, FREE = ClaimState.TAKEN, ClaimState.FINISHED, ClaimState.FREE
 

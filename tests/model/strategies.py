@@ -1,7 +1,7 @@
-"""Hypothesis strategies for the canonical model, in its normal form: for property tests of codecs, here and in other people's projects.
+"""Hypothesis strategies for the canonical model, in its normal form: for property tests of codecs.
 
 Requests are whole conversations: every tool result answers a call, no two neighbours have one role, no text is empty. Event sequences keep
-the life cycle of `omnillm.model.events`. Hypothesis is a development dependency: nothing else of omnillm imports this module.
+the life cycle of `omnillm.model.events`.
 """
 
 from itertools import pairwise

@@ -1,10 +1,10 @@
 """What every store must know of upstream objects and open bills: a part of `store_suite.py`."""
 
 from msgspec.structs import replace
+from tests.stores.rows import WALL_MS, binding, call, post_all, request_id, with_id
 
 from omnillm.records import BATCH_BILL, Posting, first_id, settlement_id
 from omnillm.stores.store import Store
-from omnillm.testing.rows import WALL_MS, binding, call, post_all, request_id, with_id
 
 
 def _called(identity: str) -> Posting:

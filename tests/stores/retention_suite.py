@@ -1,10 +1,10 @@
 """What every store must forget and must keep: a part of `store_suite.py`."""
 
 from msgspec.structs import replace
+from tests.stores.rows import COST, WALL_MS, binding, call, entry, post_all, tagged, with_id
 
 from omnillm.records import BATCH_BILL, Entry, EntryKind, Posting, first_id, settlement_id
 from omnillm.stores.store import Store
-from omnillm.testing.rows import COST, WALL_MS, binding, call, entry, post_all, tagged, with_id
 
 HOUR_MS = 3_600_000
 
