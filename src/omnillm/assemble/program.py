@@ -102,7 +102,7 @@ class Program:
         self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew, self.controller.expire)
         self.drains = Drains()
         self._tag_sets = TagSets(settings.calls.tag_sets)
-        self.upstreams = Upstreams(self.clock)
+        self.upstreams = Upstreams()
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
         self.credentials = Credentials(self.clock, self.dice)
         self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
@@ -184,14 +184,7 @@ class Program:
             beside=self._beside,
             queue_s=settings.calls.queue_s,
         )
-        dispatch = Dispatch(
-            admission=self.admission,
-            client=self.client,
-            upstreams=self.upstreams,
-            journal=self._journal,
-            room=self._room,
-            settings=dispatch_settings(settings),
-        )
+        dispatch = Dispatch(client=self.client, upstreams=self.upstreams, room=self._room, settings=dispatch_settings(settings))
         self.settings = settings
         known = configured.budgets(settings, self.enrolment.keys.values())
         self.alerts.configure({name: budget.warn_permille for name, budget in known.items()})
@@ -210,7 +203,7 @@ class Program:
             dispatch=dispatch,
             drains=self.drains,
             idempotency=self._idempotency,
-            dialling=Dialling(client=self.client, upstreams=self.upstreams, dispatch=dispatch, deadlines=self.deadlines),
+            dialling=Dialling(dispatch, self.deadlines),
         )
 
     def beside(self, settings: Settings) -> "Program":
@@ -219,7 +212,7 @@ class Program:
         Keys, limits, budgets and ledger are shared.
         """
         sibling = copy(self)
-        sibling.upstreams = Upstreams(self.clock)
+        sibling.upstreams = Upstreams()
         sibling.build(settings)
         self._siblings.append(sibling)
         return sibling
@@ -227,7 +220,7 @@ class Program:
     def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:
         assert self._batches is not None
         assert self._batch_bounds is not None
-        native_dispatch = NativeDispatch(settlement=self.settlement, client=self.client, upstreams=self.upstreams, dispatch=dispatch)
+        native_dispatch = NativeDispatch(self.settlement, dispatch)
         self.native_engine = NativeEngine(
             router=self.router,
             settlement=self.settlement,

@@ -20,7 +20,7 @@ from omnillm.gateway.replies.reported import observed
 from omnillm.gateway.rows import entries_of, request_row
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.loss import LossReason
-from omnillm.protocols.protocol import Bound
+from omnillm.protocols.protocol import Bound, Failure, Protocol
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting
 from omnillm.usage import NO_USAGE, Usage
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from omnillm.gateway.settlement import Settlement
 
 CLIENT_CLOSED = 499
+VISIBLE = frozenset({400, 404, 405, 409, 410, 412, 413, 415, 416, 422})
+"""A provider's own refusals that go to a client of the same protocol verbatim."""
 SUCCESS = "success"
 ABORTED = "aborted"
 STALE, NOT_SENT, DONE = Verdict.STALE, Verdict.NOT_SENT, Verdict.SUCCESS
@@ -157,6 +159,11 @@ class Case(msgspec.Struct, eq=False):
             self.unsent += 1
             self.attempt.number += 1
         return self._reservation(amount_nanousd)
+
+    def keep_refusal(self, failure: Failure, body: bytes, protocol: Protocol) -> None:
+        """What a provider's error said, if its client may read it; the protocol in which it said it."""
+        self.provider_body = body if failure.status in VISIBLE else b""
+        self.provider_protocol = protocol.name
 
     def note_sent(self, now: float) -> None:
         """The attempt's first byte is about to leave. Its request and tokens count from now, not from when it began to connect."""

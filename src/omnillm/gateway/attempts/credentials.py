@@ -1,6 +1,5 @@
 """Credentials that expire: got before an attempt is sent, and renewed if the provider refuses them."""
 
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -8,6 +7,7 @@ import msgspec
 from omnillm.credentials.refreshed import Credential
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.no_reply import late
+from omnillm.gateway.case import Case
 from omnillm.outcome import Verdict
 from omnillm.protocols.protocol import Failure
 
@@ -15,8 +15,9 @@ REST_S: Final = 1.0
 """How long a key rests whose credentials cannot be had: they are asked for with a backoff of their own, and say at once that they rest."""
 
 
-async def authenticate(attempt: Attempt, credential: Credential, deadline: float, now: Callable[[], float]) -> Failure | None:
+async def authenticate(case: Case, attempt: Attempt, credential: Credential) -> Failure | None:
     """See to it that the attempt can be authenticated. A failure: nothing is sent, for the key's credentials cannot be had in time."""
+    now, deadline = case.settlement.now, case.call.deadline
     trouble = await credential.ready(deadline - now())
     if not trouble:
         attempt.credential_version = credential.version

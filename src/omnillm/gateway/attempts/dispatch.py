@@ -12,7 +12,6 @@ import msgspec
 
 from omnillm.admission.asks import Lease, Wait
 from omnillm.errors import ReplyTooLarge, UpstreamLost, UpstreamTimeout
-from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.blame import SHORTEST_ATTEMPT_S, outcome_for_key
 from omnillm.gateway.attempts.credentials import authenticate, renewed
@@ -27,11 +26,10 @@ from omnillm.gateway.attempts.no_reply import (
     read_error,
     tells_its_end,
 )
-from omnillm.gateway.attempts.rounds import VISIBLE, DispatchSettings, Round, open_round
+from omnillm.gateway.attempts.rounds import DispatchSettings, Round, open_round
 from omnillm.gateway.attempts.upstream import Upstream, Upstreams
 from omnillm.gateway.bridges.bridge import Bridged
 from omnillm.gateway.case import Case
-from omnillm.gateway.journal import Journal
 from omnillm.gateway.quotes.tool_calls import ToolCalls
 from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.replies.answer import Answer
@@ -47,22 +45,11 @@ AnswerT = TypeVar("AnswerT")
 
 
 class Dispatch:
-    def __init__(
-        self,
-        *,
-        admission: Admission,
-        client: HttpClient,
-        upstreams: Upstreams,
-        journal: Journal,
-        room: Room,
-        settings: DispatchSettings,
-    ) -> None:
-        self._admission = admission
-        self._client = client
-        self._upstreams = upstreams
-        self._journal = journal
+    def __init__(self, *, client: HttpClient, upstreams: Upstreams, room: Room, settings: DispatchSettings) -> None:
+        self.client = client
+        self.upstreams = upstreams
         self._room = room
-        self.settings = settings
+        self._settings = settings
 
     def send(self, case: Case) -> Coroutine[Any, Any, Answer]:
         """The first attempt that answers, its lease and exchange still open under the case."""
@@ -76,19 +63,19 @@ class Dispatch:
         `exchange` sends one attempt and judges what comes back. A call that is not repeatable goes to another key only if it was refused,
         never if it may have been done.
         """
-        round_ = open_round(case)
+        settlement, round_ = case.settlement, open_round(case)
         lease: Lease | None = None
         while True:
             if lease is None:
-                granted = self._admission.lease(round_.wish or round_.need, self._upstreams.now())
+                granted = settlement.admission.lease(round_.wish or round_.need, settlement.now())
                 if type(granted) is Wait:
-                    granted = await self._admission.leased(granted)
+                    granted = await settlement.admission.leased(granted)
                 if not isinstance(granted, Lease):
                     round_.refused(granted)
                     continue
                 lease = granted
             attempt = case.begin(lease)
-            if case.claim is not None or (self._journal.is_strict and case.quote.amount_nanousd and case.periods):
+            if case.claim is not None or (settlement.journal.is_strict and case.quote.amount_nanousd and case.periods):
                 await case.reserve(case.quote.amount_nanousd)
             try:
                 answer = await exchange(case, attempt)
@@ -103,9 +90,9 @@ class Dispatch:
         call, lease, bridge = case.call, attempt.lease, case.bridge
         bridged = None if bridge is None else bridge.find_for(lease)
         protocol = call.protocol if bridged is None else bridged.protocol
-        upstream = self._upstreams.find(lease.provider, lease.key, protocol.name)
+        upstream = self.upstreams.find(lease.provider, lease.key, protocol.name)
         if upstream.credential is not None:
-            trouble = await authenticate(attempt, upstream.credential, call.deadline, self._upstreams.now)
+            trouble = await authenticate(case, attempt, upstream.credential)
             if trouble is not None:
                 return trouble
         call = call if case.pin is None or bridged is not None else case.call_for(lease, case.pin)
@@ -115,8 +102,8 @@ class Dispatch:
         attempt.is_sent = True
         if call.is_stream:
             attempt.observed_bytes = 0
-        attempt.sent_at = self._upstreams.now()
-        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=case.note_sent)
+        attempt.sent_at = case.settlement.now()
+        attempt.exchange = exchange = await self.client.send(outgoing, on_begin=case.note_sent)
         attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
         if exchange.status != 200:
             failure = self._judge(case, exchange, upstream, await read_error(exchange))
@@ -124,9 +111,9 @@ class Dispatch:
         if call.is_stream:
             answer = await self._read_stream(case, attempt, upstream, bridged)
             if type(answer) is Answer:
-                self._admission.prove(lease.lease_id, self._upstreams.now())
+                case.settlement.admission.prove(lease.lease_id, case.settlement.now())
             return answer
-        body = await exchange.read_all(self.settings.buffered_bytes, self._room)
+        body = await exchange.read_all(self._settings.buffered_bytes, self._room)
         return (
             self._read_whole(case, exchange, upstream, bridged, body)
             if bridged is None or len(body) <= LONG_BODY
@@ -136,9 +123,8 @@ class Dispatch:
     def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
         """What an error's body means, whatever the status that it came under."""
         protocol = upstream.error_protocol(body)
-        failure = upstream.read_failure(protocol, exchange, body, self._upstreams.wall())
-        case.provider_body = body if failure.status in VISIBLE else b""
-        case.provider_protocol = protocol.name
+        failure = upstream.read_failure(protocol, exchange, body, case.settlement.wall())
+        case.keep_refusal(failure, body, protocol)
         return failure
 
     def _read_whole(self, case: Case, exchange: Exchange, upstream: Upstream, bridged: Bridged | None, body: bytes) -> Answer | Failure:
@@ -208,9 +194,9 @@ class Dispatch:
             if shown is not None:
                 return shown
         # When the hold-back is over, what is there is shown. A stream of which nothing is there has time until the deadline.
-        left_s = case.call.deadline - self._upstreams.now()
-        held_s = min(self.settings.hold_back_s, left_s)
-        for limit_s, most_bytes in ((held_s, self.settings.hold_back_bytes), (left_s - held_s, 1)):
+        left_s = case.call.deadline - case.settlement.now()
+        held_s = min(self._settings.hold_back_s, left_s)
+        for limit_s, most_bytes in ((held_s, self._settings.hold_back_bytes), (left_s - held_s, 1)):
             try:
                 async with asyncio.timeout(limit_s):
                     return await self._hold_back(attempt, answer, most_bytes)
@@ -229,32 +215,35 @@ class Dispatch:
     def _after_failure(self, round_: Round, attempt: Attempt, failure: Failure, *, is_repeatable: bool) -> Lease | None:
         """The lease for the next attempt, None: a new one. Raises the caller's error if no other attempt may hide the failure."""
         case, lease, verdict = round_.case, attempt.lease, failure.verdict
-        is_lone = self._admission.is_lone(lease.lease_id)
+        settlement = case.settlement
+        is_lone = settlement.admission.is_lone(lease.lease_id)
         case.end(outcome_for_key(case, attempt, failure), status=failure.status, error=failure.code)
         if verdict is Verdict.STALE:  # a dead reused connection, or an expired token: a row each
             case.is_wary = True
-            self._cover(case)
+            _cover(case)
             return lease
         if verdict is Verdict.ABORTED:  # the key is gone, nothing was sent, and the controller knows others
             return None
-        round_.note(lease, failure, self._upstreams.now(), is_lone=is_lone)
+        round_.note(lease, failure, settlement.now(), is_lone=is_lone)
         if verdict in RETRIES:
-            if not is_repeatable or round_.retries > self.settings.max_retries:
+            if not is_repeatable or round_.retries > self._settings.max_retries:
                 raise round_.error()
         elif verdict not in FAILOVERS:
             raise round_.error()
-        if self._upstreams.now() > case.call.deadline - SHORTEST_ATTEMPT_S:
+        if settlement.now() > case.call.deadline - SHORTEST_ATTEMPT_S:
             raise round_.error() if verdict is not Verdict.NOT_SENT else round_.overdue()
-        self._cover(case)  # also of a failover: a stream may have shown something, and then told of a limit
+        _cover(case)  # also of a failover: a stream may have shown something, and then told of a limit
         return None
 
-    def _cover(self, case: Case) -> None:
-        """Reserve for another attempt when the last one may be billed."""
-        if case.cost_nanousd > case.covered_nanousd and case.periods:
-            case.covered_nanousd = case.cost_nanousd
-            refusal = self._admission.extend(case.request_id, case.quote.amount_nanousd, self._upstreams.now())
-            if refusal is not None:
-                raise budget_error(refusal, "another attempt after one that may be billed")
+
+def _cover(case: Case) -> None:
+    """Reserve for another attempt when the last one may be billed."""
+    if case.cost_nanousd > case.covered_nanousd and case.periods:
+        case.covered_nanousd = case.cost_nanousd
+        settlement = case.settlement
+        refusal = settlement.admission.extend(case.request_id, case.quote.amount_nanousd, settlement.now())
+        if refusal is not None:
+            raise budget_error(refusal, "another attempt after one that may be billed")
 
 
 def _show(attempt: Attempt, answer: Answer, piece: bytes) -> Answer | Failure | None:

@@ -6,14 +6,12 @@ from msgspec.structs import replace
 from omnillm.admission.asks import Lease, Refusal
 from omnillm.errors import NoAvailableKey, OmniError, ProviderError, RateLimited, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.bindings import Pin
-from omnillm.gateway.case import Case
+from omnillm.gateway.case import VISIBLE, Case
 from omnillm.gateway.refusals import bound_error, refusal_error
 from omnillm.keys.terms import Need
 from omnillm.outcome import RETRIES, Verdict
 from omnillm.protocols.protocol import Failure
 
-VISIBLE = frozenset({400, 404, 405, 409, 410, 412, 413, 415, 416, 422})
-"""A provider's own refusals that go to a client of the same protocol verbatim."""
 BAD_REQUEST = 400
 """The status for a caller's mistake that a provider told with another one: 200 in a stream, 403 for a flagged prompt."""
 TELLS_NOTHING_NEW = frozenset({"all_keys_tried", "retry_budget", "no_key_serves_model", "model_not_found"})

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from omnillm.clock import Clock
 from omnillm.credentials.refreshed import Credential
 from omnillm.errors import NoAvailableKey, NotSent
 from omnillm.framing.sse import FrameReader
@@ -158,10 +157,8 @@ class KeyGone(NotSent):
 class Upstreams:
     """Every key of every provider, by the names that a lease has. A call that waited gets its key from the newest configuration."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self) -> None:
         self._upstreams: Mapping[tuple[str, str, str], Upstream] = {}
-        self.now = clock.now
-        self.wall = clock.wall
 
     def replace(self, upstreams: Mapping[tuple[str, str, str], Upstream]) -> None:
         """`upstreams` by (provider, key label, protocol). Attempts under way keep theirs."""

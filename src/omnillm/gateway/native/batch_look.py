@@ -24,7 +24,6 @@ from omnillm.providers.batches import FINAL, answer_places, job_status
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import Operation, PathAsk, batch_path
 from omnillm.records import Binding
-from omnillm.transport.client import Exchange
 
 OPERATION: Final = "batch_look"
 WAIT_S: Final = 60.0
@@ -46,7 +45,7 @@ class BatchLook:
             return
         ask = _ask(bill, endpoint, path)
         with self._dispatch.open(self._call(bill, endpoint), ask, "", ask.pin) as case:
-            told = await self._told(case, ask)
+            told = await self._dispatch.fetch(case, ask, MOST_BYTES)
             await self._batches.note_status(case, endpoint, told, is_new=False, asked=bill.upstream_id)
             if not self._batches.is_settled(bill.caller):
                 for place in _results(bill, endpoint, told).items():
@@ -54,22 +53,13 @@ class BatchLook:
             case.is_handed_over = True
             case.close(status=200, outcome=SUCCESS)
 
-    async def _send(self, case: Case, ask: NativeAsk) -> Exchange:
-        """Each reply has its own time limit, whatever the one before it took."""
-        case.call = msgspec.structs.replace(case.call, deadline=self._clock.now() + WAIT_S)
-        return await self._dispatch.send(case, ask)
-
-    async def _told(self, case: Case, ask: NativeAsk) -> bytes:
-        exchange = await self._send(case, ask)
-        body = await exchange.read_all(MOST_BYTES)
-        case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
-        return body
-
     async def _read(self, case: Case, ask: NativeAsk, place: tuple[str, str], made_by: str) -> None:
         """`place`: (name, path) of one file of results, however large."""
         name, path = place
         query = "alt=media" if GEMINI_GENERATE_CONTENT in ask.endpoint.protocols else ""
-        exchange = await self._send(case, msgspec.structs.replace(ask, asked=_asked(path), query=query))
+        # Each reply has its own time limit, whatever the one before it took.
+        case.call = msgspec.structs.replace(case.call, deadline=self._clock.now() + WAIT_S)
+        exchange = await self._dispatch.send(case, msgspec.structs.replace(ask, asked=_asked(path), query=query))
         results = Results(ask.endpoint)
         while piece := await exchange.read():
             results.feed(piece)

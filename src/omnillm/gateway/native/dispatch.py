@@ -11,19 +11,18 @@ from omnillm.gateway.attempts.attempt import Attempt
 from omnillm.gateway.attempts.credentials import authenticate, renewed
 from omnillm.gateway.attempts.dispatch import Dispatch
 from omnillm.gateway.attempts.no_reply import read_error
-from omnillm.gateway.attempts.rounds import VISIBLE
-from omnillm.gateway.attempts.upstream import Upstream, Upstreams
+from omnillm.gateway.attempts.upstream import Upstream
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.redirects import MOST_HOPS, elsewhere
 from omnillm.gateway.settlement import Settlement
-from omnillm.outcome import Verdict
+from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.protocol import Failure
 from omnillm.providers.url_rule import native_target
 from omnillm.routing.target import Plan, Target
-from omnillm.transport.client import Exchange, HttpClient, Outgoing
+from omnillm.transport.client import Exchange, Outgoing
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """RFC 9110, section 9.2.2."""
@@ -32,10 +31,8 @@ CONFLICT: Final = 409
 
 
 class NativeDispatch:
-    def __init__(self, *, settlement: Settlement, client: HttpClient, upstreams: Upstreams, dispatch: Dispatch) -> None:
+    def __init__(self, settlement: Settlement, dispatch: Dispatch) -> None:
         self._settlement = settlement
-        self._client = client
-        self._upstreams = upstreams
         self._dispatch = dispatch
 
     def open(self, call: Call, ask: NativeAsk, model: str, pin: Pin | None) -> Case:
@@ -48,11 +45,18 @@ class NativeDispatch:
             case, lambda case, attempt: self._exchange(case, attempt, ask), is_repeatable=ask.method in REPEATABLE
         )
 
+    async def fetch(self, case: Case, ask: NativeAsk, most_bytes: int) -> bytes:
+        """A whole reply, its attempt ended: the gateway reads it for itself, and nothing of it is paid. UpstreamLost: it is longer."""
+        exchange = await self.send(case, ask)
+        body = await exchange.read_all(most_bytes)
+        case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
+        return body
+
     async def _exchange(self, case: Case, attempt: Attempt, ask: NativeAsk) -> Exchange | Failure:
         lease = attempt.lease
-        upstream = self._upstreams.find(lease.provider, lease.key, ask.endpoint.protocols[0])
+        upstream = self._dispatch.upstreams.find(lease.provider, lease.key, ask.endpoint.protocols[0])
         if upstream.credential is not None:
-            trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
+            trouble = await authenticate(case, attempt, upstream.credential)
             if trouble is not None:
                 return trouble
         target = native_target(ask.endpoint, ask.asked.path, ask.query, encoded=ask.asked.encoded)
@@ -63,42 +67,43 @@ class NativeDispatch:
                 break
             exchange = await self._ask(case, attempt, upstream, ask, place)
         if exchange.status < 400:
-            case.settlement.admission.prove(lease.lease_id, self._upstreams.now())
+            case.settlement.admission.prove(lease.lease_id, case.settlement.now())
             return exchange
-        failure = self._judge(case, exchange, upstream, await read_error(exchange))
+        failure = _judge(case, exchange, upstream, await read_error(exchange))
         return renewed(attempt, upstream.credential, failure)
 
     async def _ask(self, case: Case, attempt: Attempt, upstream: Upstream, ask: NativeAsk, target: bytes) -> Exchange:
         if attempt.exchange is not None:
             attempt.exchange.close()
-        outgoing = self._outgoing(case, upstream, ask, target)
+        outgoing = _outgoing(case, upstream, ask, target)
         attempt.is_sent = True
-        attempt.sent_at = self._upstreams.now()
-        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=case.note_sent)
+        attempt.sent_at = case.settlement.now()
+        attempt.exchange = exchange = await self._dispatch.client.send(outgoing, on_begin=case.note_sent)
         attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
         return exchange
 
-    def _outgoing(self, case: Case, upstream: Upstream, ask: NativeAsk, target: bytes) -> Outgoing:
-        call = case.call
-        head = upstream.sender.native_head(ask.method, target, call.headers)
-        if upstream.credential is not None:
-            head += upstream.credential.fields(head, ask.body if isinstance(ask.body, bytes) else b"")
-        return Outgoing(
-            origin=upstream.origin,
-            method=ask.method.encode(),
-            head=head,
-            body=ask.body,
-            timeouts=upstream.native_timeouts,
-            is_stream=True,
-            deadline=call.deadline,
-            needs_new_connection=case.is_wary or ask.method not in REPEATABLE,
-        )
 
-    def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
-        """What an error means for the key. That something is not there, or not yet, is the caller's affair, and not a model's."""
-        failure = upstream.read_failure(upstream.error_protocol(body), exchange, body, self._upstreams.wall())
-        if failure.verdict is Verdict.NOT_FOUND or (failure.verdict is Verdict.SERVER_FAULT and failure.status == CONFLICT):
-            failure = msgspec.structs.replace(failure, verdict=Verdict.CALLER_FAULT)
-        case.provider_body = body if failure.status in VISIBLE else b""
-        case.provider_protocol = case.call.protocol.name
-        return failure
+def _outgoing(case: Case, upstream: Upstream, ask: NativeAsk, target: bytes) -> Outgoing:
+    call = case.call
+    head = upstream.sender.native_head(ask.method, target, call.headers)
+    if upstream.credential is not None:
+        head += upstream.credential.fields(head, ask.body if isinstance(ask.body, bytes) else b"")
+    return Outgoing(
+        origin=upstream.origin,
+        method=ask.method.encode(),
+        head=head,
+        body=ask.body,
+        timeouts=upstream.native_timeouts,
+        is_stream=True,
+        deadline=call.deadline,
+        needs_new_connection=case.is_wary or ask.method not in REPEATABLE,
+    )
+
+
+def _judge(case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
+    """What an error means for the key. That something is not there, or not yet, is the caller's affair, and not a model's."""
+    failure = upstream.read_failure(upstream.error_protocol(body), exchange, body, case.settlement.wall())
+    if failure.verdict is Verdict.NOT_FOUND or (failure.verdict is Verdict.SERVER_FAULT and failure.status == CONFLICT):
+        failure = msgspec.structs.replace(failure, verdict=Verdict.CALLER_FAULT)
+    case.keep_refusal(failure, body, case.call.protocol)
+    return failure

@@ -18,7 +18,6 @@ from omnillm.gateway.call import Call
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.dispatch import NativeDispatch
-from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.native_replies import DEFAULT_SIZE, Listing, id_member, list_member, listing, made
 
@@ -159,9 +158,7 @@ class NativeLists:
             kept.append(f"{how.size}={LARGEST_PAGE}")
         query = "&".join([*kept, *([f"{start.by}={quote(start.cursor, safe='')}"] if start.by else [])])
         case.pin = Pin(provider=ask.provider, key=label, is_must=True)
-        exchange = await self._dispatch.send(case, msgspec.structs.replace(ask, query=query))
-        body = await exchange.read_all(MOST_BYTES)
-        case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
+        body = await self._dispatch.fetch(case, msgspec.structs.replace(ask, query=query), MOST_BYTES)
         return Page.read(body, list_member(ask.endpoint, ask.asked.operation), how)
 
     async def _visible(self, case: Case, ask: NativeAsk, page: Page, label: str) -> AsyncIterator[Entry]:
