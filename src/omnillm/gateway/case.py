@@ -74,6 +74,7 @@ class Case(msgspec.Struct, eq=False):
     held: "Answer | None" = None
     """The stream that is held back. If the client leaves now, it can still be drained."""
     is_handed_over: bool = False
+    """A relay or a session has it now, and closes it."""
     is_drained: bool = False
     """Its client has left. Its relay closes the case when the stream has been read to its end."""
     is_closed: bool = False
@@ -102,7 +103,7 @@ class Case(msgspec.Struct, eq=False):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None:
-            assert self.is_handed_over, "a case left without an answer or an error"
+            assert self.is_handed_over or self.is_closed, "a case left without an answer or an error"
         elif not self.is_drained:
             self.fail(error)
 

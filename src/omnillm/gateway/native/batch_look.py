@@ -50,7 +50,6 @@ class BatchLook:
             if not self._batches.is_settled(bill.caller):
                 for place in _results(bill, endpoint, told).items():
                     await self._read(case, ask, place, bill.caller)
-            case.is_handed_over = True
             case.close(status=200, outcome=SUCCESS)
 
     async def _read(self, case: Case, ask: NativeAsk, place: tuple[str, str], made_by: str) -> None:

@@ -93,7 +93,6 @@ class NativeLists:
         with self._dispatch.open(call, ask, "", None) as case:
             await case.settlement.admit(case, is_free=True)
             body = await self._walk(case, ask)
-            case.is_handed_over = True
             case.close(status=200, outcome=SUCCESS)
             return case, body
 

@@ -38,11 +38,14 @@ _scan: Final = json.JSONDecoder().raw_decode
 
 
 class NativeRelay:
-    """`whole` is a reply that was read to its end; any other is read piece by piece. Whoever opens a relay closes it."""
+    """`whole` is a reply that was read to its end; any other is read piece by piece. Whoever opens a relay closes it.
+
+    It is settled with its case: what comes after that changes nothing.
+    """
 
     # fmt: off
     __slots__ = (
-        "_asked", "_done", "_endpoint", "_exchange", "_given_up", "_held", "_is_settled", "_results", "_tail", "_watch", "case", "headers",
+        "_asked", "_done", "_endpoint", "_exchange", "_given_up", "_held", "_results", "_tail", "_watch", "case", "headers",
         "lease", "made", "status", "whole",
     )
     # fmt: on
@@ -61,7 +64,6 @@ class NativeRelay:
         self._endpoint = endpoint
         self._exchange = exchange
         self._held: list[bytes] = []
-        self._is_settled = False
         self._given_up: OmniError | None = None
         self._results: Results | None = None
         self._tail = b""
@@ -196,16 +198,15 @@ class NativeRelay:
 
     def give_up(self, error: OmniError) -> None:
         """The gateway waits no longer: what was observed is settled, and the reader is told this error."""
-        if not self._is_settled:
+        if not self.case.is_closed:
             self._given_up = self._fail(Verdict.ABORTED, error)
 
     def close(self) -> None:
         """The client is served or gone."""
-        if not self._is_settled:
+        if not self.case.is_closed:
             self._close_failed(Verdict.ABORTED, ABORTED, CLIENT_CLOSED)
 
     def _succeed(self, body: bytes) -> None:
-        self._is_settled = True
         case, upstream_headers = self.case, self.headers
         reply = _decoded(body)
         usage = None if self._asked.operation.metering.is_free else self._usage(body)
@@ -235,7 +236,6 @@ class NativeRelay:
 
     def _close_failed(self, verdict: Verdict, code: str, status: int) -> None:
         """Charge the usage that the stream had told until then: part of the truth is more than nothing, whoever broke it off."""
-        self._is_settled = True
         usage = None if self._watch is None or self._asked.operation.metering.is_free else _believed(self._watch.usage)
         outcome = Outcome(verdict=verdict, usage=usage or NO_USAGE, tokens=None if usage is None else usage.total_tokens)
         self.case.end(outcome, status=self.status, error=code)

@@ -31,7 +31,7 @@ _SUCCESS: Final = Verdict.SUCCESS
 
 
 class Relay(msgspec.Struct, eq=False):
-    """Whoever opens a relay closes it. A stream is read piece by piece."""
+    """Whoever opens a relay closes it. A stream is read piece by piece. It is settled with its case, and only once."""
 
     case: Case
     _answer: Answer
@@ -40,7 +40,6 @@ class Relay(msgspec.Struct, eq=False):
     whole: bytes | None
     """A plain reply's body, its cost already the case's."""
     _is_abandoned: bool = False
-    _is_settled: bool = False
     _given_up: OmniError | None = None
     """Why the gateway gave the stream up; None: it did not."""
 
@@ -150,7 +149,7 @@ class Relay(msgspec.Struct, eq=False):
 
     def close(self) -> None:
         """The client was served, or has left. A stream that has not ended is drained, or settled as aborted, by what was observed of it."""
-        if self._is_settled or self.case.is_closed:
+        if self.case.is_closed:
             return
         if self.whole is not None:
             self._succeed()
@@ -169,13 +168,13 @@ class Relay(msgspec.Struct, eq=False):
         """The gateway waits no longer: settle by what was observed. `read` then raises this error. A reply that has ended is closed."""
         if self._answer.is_ended_well or self.whole is not None:
             self.close()
-        elif not (self._is_settled or self.case.is_closed):
+        elif not self.case.is_closed:
             self._given_up = self._settle_failed(Verdict.ABORTED, error)
 
     def _succeed(self) -> None:
-        if self._is_settled:
-            return
         answer, case = self._answer, self.case
+        if case.is_closed:
+            return
         try:
             if self.whole is None:
                 answer.exchange.linger()
@@ -196,14 +195,13 @@ class Relay(msgspec.Struct, eq=False):
         return self._settle_failed(failure.verdict, error)
 
     def _settle_failed(self, verdict: Verdict, error: OmniError) -> OmniError:
-        if not self._is_settled:
+        if not self.case.is_closed:
             error.note_call(self.case.request_id, self.case.attempts)
             self._settle(verdict, error.status, error.code)
         return self._given_up or error
 
     def _settle(self, verdict: Verdict, status: int, code: str) -> None:
         """End the attempt and close the case. A client that has left was not answered, even if the stream then ended well."""
-        self._is_settled = True
         answer, case = self._answer, self.case
         if answer.translator is not None:
             case.losses = joined(case.losses, answer.translator.losses.reasons)
