@@ -10,8 +10,6 @@ from omnillm.errors import LedgerUnavailable, OmniError
 from omnillm.gateway.faults import report_defect
 from omnillm.gateway.native.batch_calendar import GIVEN_UP_MS, BatchCalendar
 from omnillm.gateway.native.batch_look import BatchLook
-from omnillm.gateway.native.batch_money import BatchMoney
-from omnillm.gateway.settlement import Settlement
 from omnillm.providers.endpoint import Endpoint
 from omnillm.records import Binding
 from omnillm.stores.store import Store
@@ -31,16 +29,14 @@ class BatchLooks:
         self._clock = clock
         self._is_well = is_well
         self._calendar = BatchCalendar()
-        self._batches: BatchMoney | None = None
         self._look: BatchLook | None = None
-        self._settlement: Settlement | None = None
         self._endpoints: Mapping[str, Endpoint] = {}
         self._due = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def configure(self, look: BatchLook, batches: BatchMoney, settlement: Settlement, endpoints: Mapping[str, Endpoint]) -> None:
+    def configure(self, look: BatchLook, endpoints: Mapping[str, Endpoint]) -> None:
         """Ask with these from now on, and soon: a batch may have waited for a price."""
-        self._look, self._batches, self._settlement, self._endpoints = look, batches, settlement, endpoints
+        self._look, self._endpoints = look, endpoints
         self._due = 0.0
 
     def tick(self) -> None:
@@ -50,26 +46,24 @@ class BatchLooks:
 
     async def _sweep(self) -> None:
         self._due = self._clock.now() + PAUSE_S
-        batches, settlement = self._batches, self._settlement
-        assert batches is not None
-        assert settlement is not None
+        look = self._look
+        assert look is not None
         try:
-            await batches.settle_unpriced(settlement.quoter.prices)
+            await look.settle_unpriced()
             bills = await self._store.open_bills(since_wall_ms=max(self._wall_ms() - GIVEN_UP_MS, 0))
-            self._calendar.learn((bill for bill in bills if not batches.is_settled(bill.caller)), self._wall_ms())
+            self._calendar.learn((bill for bill in bills if not look.is_settled(bill)), self._wall_ms())
             for bill in self._calendar.due(self._wall_ms()):
                 if bill.provider in self._endpoints and self._is_well(bill.provider, bill.key):
-                    await self._look_at(bill)
+                    await self._look_at(look, bill)
         except LedgerUnavailable as error:
             logger.info("open batches are looked at later: %s", error.message)
         finally:
             self._task = None
 
-    async def _look_at(self, bill: Binding) -> None:
-        assert self._look is not None
+    async def _look_at(self, look: BatchLook, bill: Binding) -> None:
         self._calendar.looked(bill, self._wall_ms())
         try:
-            await self._look.look(bill, self._endpoints[bill.provider])
+            await look.look(bill, self._endpoints[bill.provider])
         except OmniError as error:
             report_defect(error)
             logger.info("batch %s of %s is looked at again later: %s", bill.upstream_id, bill.provider, error.message)

@@ -72,6 +72,10 @@ class Program:
     What outlives a changed configuration (controller, connections, store, counters) is made once; `engine` and `router` are made anew.
     """
 
+    _idempotency: Idempotency
+    _batch_bounds: BatchBounds
+    _batches: BatchMoney
+
     def __init__(
         self,
         settings: Settings,
@@ -120,9 +124,6 @@ class Program:
         self.ticker.add(self._alert, every=ALERT_TICKS)
         self.enrolment = Enrolment(self.controller, self.calendar, self.alerts, self.clock)
         self._journal: Journal | None = None
-        self._idempotency: Idempotency | None = None
-        self._batch_bounds: BatchBounds | None = None
-        self._batches: BatchMoney | None = None
         self.pepper = b""
         self._siblings: list[Program] = []
         self._given_up = asyncio.Event()
@@ -169,7 +170,6 @@ class Program:
         router = make_router(settings, endpoints, self.dice)
         quoter = make_quoter(settings, endpoints, self.clock.wall())
         assert self._journal is not None
-        assert self._idempotency is not None
         self._tag_sets.most = settings.calls.tag_sets
         settlement = Settlement(
             admission=self.admission,
@@ -218,20 +218,17 @@ class Program:
         return sibling
 
     def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:
-        assert self._batches is not None
-        assert self._batch_bounds is not None
         native_dispatch = NativeDispatch(self.settlement, dispatch)
         self.native_engine = NativeEngine(
             router=self.router,
-            settlement=self.settlement,
             dispatch=native_dispatch,
             bounds=self._batch_bounds,
             batches=self._batches,
             endpoints=self.endpoints,
         )
         labels = {name: tuple(key.label for key in configured.keys_of(provider)) for name, provider in settings.providers.items()}
-        self.native_lists = NativeLists(native_dispatch, self.bindings, labels)
-        self.batch_looks.configure(BatchLook(native_dispatch, self._batches, self.clock), self._batches, self.settlement, self.endpoints)
+        self.native_lists = NativeLists(native_dispatch, labels)
+        self.batch_looks.configure(BatchLook(native_dispatch, self._batches, self.clock), self.endpoints)
 
     def _follow_prices(self, day: str) -> None:
         """A price that was announced comes into force on its ISO day in UTC, for what is quoted from then on."""

@@ -38,6 +38,14 @@ class BatchLook:
         self._batches = batches
         self._clock = clock
 
+    def is_settled(self, bill: Binding) -> bool:
+        """Whether the batch of a bill is settled, as far as this process knows."""
+        return self._batches.is_settled(bill.caller)
+
+    async def settle_unpriced(self) -> None:
+        """Settle the batches whose models have got a price meanwhile."""
+        await self._batches.settle_unpriced(self._dispatch.settlement.quoter.prices)
+
     async def look(self, bill: Binding, endpoint: Endpoint) -> None:
         """Ask, and book what is told. Raises OmniError: the provider, or this key, does not say it now."""
         path = batch_path(endpoint.kind, bill.upstream_id)
@@ -47,7 +55,7 @@ class BatchLook:
         with self._dispatch.open(self._call(bill, endpoint), ask, "", ask.pin) as case:
             told = await self._dispatch.fetch(case, ask, MOST_BYTES)
             await self._batches.note_status(case, endpoint, told, is_new=False, asked=bill.upstream_id)
-            if not self._batches.is_settled(bill.caller):
+            if not self.is_settled(bill):
                 for place in _results(bill, endpoint, told).items():
                     await self._read(case, ask, place, bill.caller)
             case.close(status=200, outcome=SUCCESS)

@@ -32,12 +32,12 @@ CONFLICT: Final = 409
 
 class NativeDispatch:
     def __init__(self, settlement: Settlement, dispatch: Dispatch) -> None:
-        self._settlement = settlement
+        self.settlement = settlement
         self._dispatch = dispatch
 
     def open(self, call: Call, ask: NativeAsk, model: str, pin: Pin | None) -> Case:
         target = Target(provider=ask.provider, model=model, protocol=ask.endpoint.protocols[0])
-        return self._settlement.open(call, Plan(targets=(target,), public_model=call.model, route=f"{ask.provider}/native"), pin)
+        return self.settlement.open(call, Plan(targets=(target,), public_model=call.model, route=f"{ask.provider}/native"), pin)
 
     async def send(self, case: Case, ask: NativeAsk) -> Exchange:
         """The first attempt that succeeds, its lease and exchange still open under the case."""

@@ -33,7 +33,6 @@ from omnillm.gateway.native.routed import routed
 from omnillm.gateway.native.shared import without_others
 from omnillm.gateway.native.weight import expected_tokens
 from omnillm.gateway.quotes.price_book import PriceBook
-from omnillm.gateway.settlement import Settlement
 from omnillm.protocols.bound import COMPACTION, FILE, INTERACTION
 from omnillm.providers.endpoint import SIGNING, Endpoint
 from omnillm.providers.native import BATCH, BOUND, UNLISTED, UPLOAD, kind_below
@@ -56,7 +55,6 @@ class NativeEngine:
         self,
         *,
         router: Router,
-        settlement: Settlement,
         dispatch: NativeDispatch,
         bounds: BatchBounds,
         batches: BatchMoney,
@@ -65,8 +63,8 @@ class NativeEngine:
         self._bounds = bounds
         self._batches = batches
         self._router = router
-        self._settlement = settlement
         self._dispatch = dispatch
+        self._settlement = dispatch.settlement
         self._endpoints = endpoints
 
     @property

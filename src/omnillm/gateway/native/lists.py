@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote
 import msgspec
 
 from omnillm.errors import BadRequest, UpstreamLost
-from omnillm.gateway.bindings import Bindings, Pin
+from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.native.asks import NativeAsk
@@ -79,10 +79,10 @@ class PageStart(msgspec.Struct, frozen=True):
 
 
 class NativeLists:
-    def __init__(self, dispatch: NativeDispatch, bindings: Bindings, labels: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, dispatch: NativeDispatch, labels: Mapping[str, tuple[str, ...]]) -> None:
         """`labels`: provider -> its keys, in order."""
         self._dispatch = dispatch
-        self._bindings = bindings
+        self._bindings = dispatch.settlement.bindings
         self._labels = labels
 
     async def serve(self, call: Call, ask: NativeAsk) -> tuple[Case, bytes]:
