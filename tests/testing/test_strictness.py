@@ -73,6 +73,8 @@ def turns(*contents: list[dict[str, Any]]) -> list[dict[str, Any]]:
         ("", CONVERSE, {"messages": turns([{"text": " "}])}, 400, "is blank"),
         ("", CONVERSE, {"messages": turns([{"pdf": {}}])}, 400, "is not a content block"),
         ("", INVOKE, {**CLAUDE, "anthropic_version": "1"}, 400, "anthropic_version"),
+        ("", "/v1/messages/batches", {}, 400, "requests: Field required"),
+        ("", "/v1/files", {}, 400, "could not parse your multipart form"),
         ("", INVOKE, {**CLAUDE, "stream": True}, 400, "[stream] is not permitted"),
         ("", COUNT, {"input": {"converse": {"messages": turns([{"text": "a"}]), "inferenceConfig": {}}}}, 400, "inferenceConfig"),
         ("", COUNT.replace("/anthropic", "/us.anthropic"), {"input": {"converse": {"messages": []}}}, 400, "support counting"),

@@ -9,7 +9,7 @@ from omnillm.clock import Clock
 from omnillm.testing import answer
 from omnillm.testing.connection import Arrived
 from omnillm.testing.delivery import Reply
-from omnillm.testing.families.provided import Provided, Wanted
+from omnillm.testing.families.provided import Provided
 from omnillm.testing.faults import NO_FAULT, Fault
 from omnillm.testing.generation import Generation, count_tokens
 from omnillm.testing.hosts import ITSELF, Host
@@ -28,9 +28,10 @@ from omnillm.testing.replies.counting import judge_count
 from omnillm.testing.replies.gemini_interactions import finished
 from omnillm.testing.replies.reading import json_object
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Standing
+from omnillm.testing.request import Request
 from omnillm.testing.routes import Route, key_of, route
 from omnillm.testing.script import WINDOW_S, Behaviour, Script
-from omnillm.testing.shelves import HANDLERS, Request, Shelves
+from omnillm.testing.shelves import HANDLERS, Shelves
 from omnillm.testing.signed import is_signed, signer_of
 
 UNLIMITED = 10_000
@@ -115,24 +116,32 @@ class Judge:
         """What is no single generation."""
         if way.operation == "live":
             return self._admit(way, key, behaviour, number)
-        if way.family is not None:
-            return self._provide(way, key, behaviour, arrived, number)
+        created = int(self._clock.wall())
         if way.operation == "models":
-            return self._tell(way, key, way.speaker.models(self._models, int(self._clock.wall())), number)
-        return self._fetch(way, key, arrived, number) or self._refuse(way, key, NO_ROUTE, number)
+            return self._tell(way, key, way.speaker.models(self._models, created), number)
+        request = Request(
+            method=arrived.method,
+            target=self._host.inside(arrived.target),
+            headers=arrived.headers,
+            body=arrived.body,
+            model=way.model,
+            number=number,
+            created=created,
+        )
+        try:
+            return self._fetch(way, key, behaviour, request) if way.family is None else self._provide(way, key, behaviour, request)
+        except Malformed as problem:
+            return self._refuse(way, key, Fault.status(400, code=problem.code, message=str(problem)), number)
 
-    def _fetch(self, way: Route, key: str, arrived: Arrived, number: int) -> Call | None:
+    def _fetch(self, way: Route, key: str, behaviour: Behaviour, request: Request) -> Call:
         """What is kept for the key, or is to be; its faults are the queue's and the key's."""
-        behaviour = self._script.behaviour(key)
-        assert behaviour is not None
-        wall = int(self._clock.wall())
-        asked = Request.of(arrived.method, self._host.inside(arrived.target), arrived.headers, arrived.body, created=wall)
+        number = request.number
         fault = self._script.fault(key, behaviour, b"")
         if fault.http_status:
             return self._refuse(way, key, fault, number)
-        found = HANDLERS[way.speaker.protocol](self.shelves.of(key), asked)
+        found = HANDLERS[way.speaker.protocol](self.shelves.of(key), request)
         if found is None:
-            return None
+            return self._refuse(way, key, NO_ROUTE, number)
         fields = way.speaker.fields(self._standing(key, number)) | {"content-type": found.content_type} | found.fields
         reply = Reply(status=found.status, fields=fields, pieces=[Piece(found.body, 0, "terminal")], is_chunked=False)
         return Call(route=way, key=key, fault=fault, reply=reply)
@@ -145,18 +154,15 @@ class Judge:
         call.behaviour = None if fault.http_status else behaviour
         return call
 
-    def _provide(self, way: Route, key: str, behaviour: Behaviour, arrived: Arrived, number: int) -> Call:
+    def _provide(self, way: Route, key: str, behaviour: Behaviour, request: Request) -> Call:
         """A call of an endpoint family."""
         assert way.family is not None
-        try:
-            provided = way.family(Wanted(body=arrived.body, headers=arrived.headers, model=way.model, number=number))
-        except Malformed as problem:
-            return self._refuse(way, key, Fault.status(400, code=problem.code, message=str(problem)), number)
-        fault = self._fault(key, behaviour, arrived.body)
+        provided = way.family(request)
+        fault = self._fault(key, behaviour, request.body)
         if fault.http_status or fault.error_after is not None:
-            call = self._refuse(way, key, fault, number)
+            call = self._refuse(way, key, fault, request.number)
         else:
-            reply = answer.provide(way.speaker, provided, fault, self._standing(key, number))
+            reply = answer.provide(way.speaker, provided, fault, self._standing(key, request.number))
             call = Call(route=way, key=key, fault=fault, reply=reply, provided=provided)
         call.model, call.is_stream, call.delay_s = provided.model, provided.is_stream, _delay_s(fault, behaviour)
         return call

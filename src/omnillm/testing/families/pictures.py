@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from omnillm.testing.families.form import field, read_form
-from omnillm.testing.families.provided import Provided, Wanted, in_json
+from omnillm.testing.families.provided import Provided, in_json
 from omnillm.testing.generation import count_tokens
 from omnillm.testing.replies.openai import sse
 from omnillm.testing.replies.reading import demand
 from omnillm.testing.replies.speaker import EVENT_STREAM, Malformed
+from omnillm.testing.request import Request
 from omnillm.usage import Usage
 
 TOKENS = {"low": 272, "medium": 1056}
@@ -20,32 +20,31 @@ IMAGE_TOKENS = 323
 """Of one that is read."""
 
 
-def generation(wanted: Wanted) -> Provided:
-    body = wanted.json()
+def generation(request: Request) -> Provided:
+    body = request.json
     model, prompt = demand(body, "model", str), demand(body, "prompt", str)
     size, quality = body.get("size") or "1024x1024", body.get("quality") or "standard"
     previews = body.get("partial_images", 0) if body.get("stream") else -1
-    return _made(wanted, model, prompt, n=body.get("n") or 1, look=f"{quality}/{size}", previews=previews)
+    return _made(request, model, prompt, n=body.get("n") or 1, look=f"{quality}/{size}", previews=previews)
 
 
-def edit(wanted: Wanted) -> Provided:
-    fields, files = read_form(wanted)
-    images = [*files.get("image", ()), *files.get("image[]", ()), *files.get("mask", ())]
+def edit(request: Request) -> Provided:
+    form = request.form()
+    images = [file.content for name in ("image", "image[]", "mask") for file in form.files.get(name, ())]
     if not images:
         raise Malformed("image: Field required")
-    previews = int(field(fields, "partial_images", "0")) if field(fields, "stream") == "true" else -1
-    look = f"{field(fields, 'quality', 'standard')}/{field(fields, 'size', '1024x1024')}"
-    prompt = field(fields, "prompt") + "".join(hashlib.sha256(image).hexdigest()[:8] for image in images)
-    made = _made(wanted, field(fields, "model"), prompt, n=int(field(fields, "n", "1")), look=look, previews=previews)
+    previews = int(form.field("partial_images", "0")) if form.field("stream") == "true" else -1
+    look = f"{form.field('quality', 'standard')}/{form.field('size', '1024x1024')}"
+    prompt = form.field("prompt") + "".join(hashlib.sha256(image).hexdigest()[:8] for image in images)
+    made = _made(request, form.field("model"), prompt, n=int(form.field("n", "1")), look=look, previews=previews)
     return made if made.usage.images else _with_read(made, len(images))
 
 
-def variation(wanted: Wanted) -> Provided:
-    fields, files = read_form(wanted)
-    if "image" not in files:
-        raise Malformed("image: Field required")
-    look = f"standard/{field(fields, 'size', '1024x1024')}"
-    return _made(wanted, field(fields, "model"), "again", n=int(field(fields, "n", "1")), look=look, previews=-1)
+def variation(request: Request) -> Provided:
+    form = request.form()
+    form.file("image")
+    look = f"standard/{form.field('size', '1024x1024')}"
+    return _made(request, form.field("model"), "again", n=int(form.field("n", "1")), look=look, previews=-1)
 
 
 def _with_read(made: Provided, images: int) -> Provided:
@@ -65,18 +64,18 @@ def _counts(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _made(wanted: Wanted, model: str, prompt: str, *, n: int, look: str, previews: int) -> Provided:
+def _made(request: Request, model: str, prompt: str, *, n: int, look: str, previews: int) -> Provided:
     """`previews` -1: not a stream."""
     drawn = [base64.b64encode(f"{prompt}:{number}".encode()).decode() for number in range(n)]
     if model.startswith("dall"):
         data = [{"b64_json": each, "revised_prompt": prompt} for each in drawn]
-        return Provided(model=model, body=msgspec.json.encode({"created": wanted.number, "data": data}), usage=Usage(images=n), unit=look)
+        return Provided(model=model, body=msgspec.json.encode({"created": request.number, "data": data}), usage=Usage(images=n), unit=look)
     tokens = TOKENS.get(look.partition("/")[0], MOST_TOKENS) * n + 100 * max(previews, 0)
     usage = Usage(input=count_tokens((prompt,)), output_image=tokens)
     if previews < 0:
-        return in_json(model, {"created": wanted.number, "data": [{"b64_json": each} for each in drawn], "usage": _counts(usage)}, usage)
-    kind = "image_edit" if wanted.body[:1] == b"-" else "image_generation"
-    shared = {"created_at": wanted.number, "size": "1024x1024", "quality": "high", "background": "opaque", "output_format": "png"}
+        return in_json(model, {"created": request.number, "data": [{"b64_json": each} for each in drawn], "usage": _counts(usage)}, usage)
+    kind = "image_edit" if request.body[:1] == b"-" else "image_generation"
+    shared = {"created_at": request.number, "size": "1024x1024", "quality": "high", "background": "opaque", "output_format": "png"}
     events = [
         {"type": f"{kind}.partial_image", "b64_json": drawn[0], "partial_image_index": number, **shared} for number in range(previews)
     ]

@@ -1,26 +1,13 @@
-"""What one request of a family gets, and what it asks: values that the families' modules exchange with the judge."""
+"""What one request of a family gets: a value that the families' modules give the judge."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from omnillm.testing.replies.reading import json_object
-from omnillm.testing.replies.speaker import Json, Piece
+from omnillm.testing.replies.speaker import Piece
+from omnillm.testing.request import Request
 from omnillm.usage import NO_USAGE, Usage
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as it arrived. `model` stands in the path, or is ""."""
-
-    body: bytes
-    headers: Mapping[bytes, bytes]
-    model: str = ""
-    number: int = 0
-
-    def json(self) -> Json:
-        """Raises Malformed."""
-        return json_object(self.body)
 
 
 class Provided(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +34,7 @@ class Provided(msgspec.Struct, frozen=True, kw_only=True):
         return [*(Piece(raw) for raw in content), Piece(last, 0, "terminal")]
 
 
-Family = Callable[[Wanted], Provided]
+Family = Callable[[Request], Provided]
 """Raises Malformed."""
 
 

@@ -1,8 +1,9 @@
 """Moderation and rerank: judged by the words alone."""
 
-from omnillm.testing.families.provided import Provided, Wanted, in_json
+from omnillm.testing.families.provided import Provided, in_json
 from omnillm.testing.generation import count_tokens
 from omnillm.testing.replies.reading import demand
+from omnillm.testing.request import Request
 from omnillm.usage import Usage
 
 CATEGORIES = (
@@ -11,9 +12,9 @@ CATEGORIES = (
 )
 
 
-def moderation(wanted: Wanted) -> Provided:
+def moderation(request: Request) -> Provided:
     """A text that says "violence" is violent; nothing is billed."""
-    body = wanted.json()
+    body = request.json
     given = body.get("input")
     texts = [given] if isinstance(given, str) else [each if isinstance(each, str) else each.get("text", "") for each in given or ()]
     if isinstance(given, list) and given and not isinstance(given[0], str):
@@ -28,12 +29,12 @@ def moderation(wanted: Wanted) -> Provided:
         }
         for text in texts
     ]
-    return in_json(model, {"id": f"modr-{wanted.number}", "model": model, "results": results})
+    return in_json(model, {"id": f"modr-{request.number}", "model": model, "results": results})
 
 
-def rerank(wanted: Wanted) -> Provided:
+def rerank(request: Request) -> Provided:
     """Scored by the words that a document shares with the query. A model whose name begins with "cohere" is billed by search units."""
-    body = wanted.json()
+    body = request.json
     model, query = demand(body, "model", str), demand(body, "query", str)
     documents = [each if isinstance(each, str) else each["text"] for each in demand(body, "documents", list)]
     words = set(query.lower().split())
@@ -46,8 +47,8 @@ def rerank(wanted: Wanted) -> Provided:
     if model.startswith("cohere"):
         units = -(-len(documents) // 100)
         meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": units}}
-        return in_json(model, {"id": f"rr-{wanted.number}", "results": results, "meta": meta}, Usage(tool_calls=units))
+        return in_json(model, {"id": f"rr-{request.number}", "results": results, "meta": meta}, Usage(tool_calls=units))
     tokens = sum(count_tokens((query, text)) for text in documents)
     return in_json(
-        model, {"id": f"rr-{wanted.number}", "model": model, "usage": {"total_tokens": tokens}, "results": results}, Usage(input=tokens)
+        model, {"id": f"rr-{request.number}", "model": model, "usage": {"total_tokens": tokens}, "results": results}, Usage(input=tokens)
     )

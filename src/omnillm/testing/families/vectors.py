@@ -7,10 +7,11 @@ from zlib import crc32
 
 from msgspec.structs import replace
 
-from omnillm.testing.families.provided import Provided, Wanted, in_json
+from omnillm.testing.families.provided import Provided, in_json
 from omnillm.testing.generation import count_tokens
 from omnillm.testing.replies.reading import demand
 from omnillm.testing.replies.speaker import Json, Malformed
+from omnillm.testing.request import Request
 from omnillm.usage import Usage
 
 DIMENSIONS = 8
@@ -21,8 +22,8 @@ def vector(text: str, dimensions: int | None) -> list[float]:
     return [(crc32(f"{place}\0{text}".encode()) % 2048 - 1024) / 1024 for place in range(dimensions or DIMENSIONS)]
 
 
-def openai(wanted: Wanted) -> Provided:
-    body = wanted.json()
+def openai(request: Request) -> Provided:
+    body = request.json
     model, given = demand(body, "model", str), body.get("input")
     texts, tokens = _inputs(given)
     vectors: list[Any] = [vector(text, body.get("dimensions")) for text in texts]
@@ -46,33 +47,33 @@ def _inputs(given: Any) -> tuple[list[str], int]:
     return texts, sum(count_tokens((each,)) if isinstance(each, str) else len(each) for each in inputs)
 
 
-def gemini(wanted: Wanted) -> Provided:
-    body = wanted.json()
-    text = _text(body, wanted.model)
+def gemini(request: Request) -> Provided:
+    body = request.json
+    text = _text(body, request.model)
     tokens = count_tokens((text,))
     reply = {"embedding": {"values": vector(text, body.get("outputDimensionality"))}, "usageMetadata": {"promptTokenCount": tokens}}
-    return in_json(wanted.model, reply, Usage(input=tokens))
+    return in_json(request.model, reply, Usage(input=tokens))
 
 
-def gemini_batch(wanted: Wanted) -> Provided:
-    requests = demand(wanted.json(), "requests", list)
-    texts = [_text(each, wanted.model) for each in requests]
+def gemini_batch(request: Request) -> Provided:
+    requests = demand(request.json, "requests", list)
+    texts = [_text(each, request.model) for each in requests]
     tokens = sum(count_tokens((text,)) for text in texts)
     vectors = [vector(text, each.get("outputDimensionality")) for text, each in zip(texts, requests, strict=True)]
     reply = {"embeddings": [{"values": each} for each in vectors], "usageMetadata": {"promptTokenCount": tokens}}
-    return in_json(wanted.model, reply, Usage(input=tokens))
+    return in_json(request.model, reply, Usage(input=tokens))
 
 
-def titan(wanted: Wanted) -> Provided:
-    body = wanted.json()
+def titan(request: Request) -> Provided:
+    body = request.json
     text = demand(body, "inputText", str)
     tokens = count_tokens((text,))
-    return _invoked(wanted.model, {"embedding": vector(text, body.get("dimensions")), "inputTextTokenCount": tokens}, tokens)
+    return _invoked(request.model, {"embedding": vector(text, body.get("dimensions")), "inputTextTokenCount": tokens}, tokens)
 
 
-def bedrock_cohere(wanted: Wanted) -> Provided:
+def bedrock_cohere(request: Request) -> Provided:
     """As inside Bedrock: no model in the body, and no count in the reply."""
-    body = wanted.json()
+    body = request.json
     if body.keys() - {"texts", "input_type", "embedding_types", "output_dimension", "truncate", "images"}:
         raise Malformed(
             f"Malformed input request: #: extraneous key {sorted(body)} is not permitted, please reformat your input and try again."
@@ -80,7 +81,7 @@ def bedrock_cohere(wanted: Wanted) -> Provided:
     demand(body, "input_type", str)
     texts = demand(body, "texts", list)
     vectors = {"float": [vector(text, body.get("output_dimension")) for text in texts]}
-    return _invoked(wanted.model, {"response_type": "embeddings_by_type", "embeddings": vectors}, count_tokens(tuple(texts)))
+    return _invoked(request.model, {"response_type": "embeddings_by_type", "embeddings": vectors}, count_tokens(tuple(texts)))
 
 
 def _invoked(model: str, reply: Json, tokens: int) -> Provided:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from omnillm.testing.shelves import anthropic, gemini, openai
-from omnillm.testing.shelves.shelf import Answer, Handler, Request, Shelf, Shelves
+from omnillm.testing.shelves.shelf import Answer, Handler, Shelf, Shelves
 
-__all__ = ["HANDLERS", "Answer", "Request", "Shelf", "Shelves"]
+__all__ = ["HANDLERS", "Answer", "Shelf", "Shelves"]
 
 HANDLERS: Mapping[str, Handler] = {
     "openai_chat": openai.answer,

@@ -2,7 +2,10 @@
 
 import msgspec
 
-from omnillm.testing.shelves.shelf import Answer, Json, Request, Shelf
+from omnillm.testing.replies.reading import demand
+from omnillm.testing.replies.speaker import Json
+from omnillm.testing.request import Request
+from omnillm.testing.shelves.shelf import Answer, Shelf
 
 NEVER = "2100-01-01T00:00:00Z"
 BATCHES = "messages/batches"
@@ -44,14 +47,14 @@ def _missing(name: str) -> Answer:
 
 
 def _file(shelf: Shelf, request: Request) -> Json:
-    name, content = request.form()["file"]
-    told: Json = {"id": f"file_{shelf.serial()}", "type": "file", "filename": name, "mime_type": "text/plain"}
-    told |= {"size_bytes": len(content), "created_at": "2026-11-01T00:00:00Z", "downloadable": True}
-    return shelf.keep("files", told["id"], told, content)
+    file = request.form().file("file")
+    told: Json = {"id": f"file_{shelf.serial()}", "type": "file", "filename": file.name, "mime_type": "text/plain"}
+    told |= {"size_bytes": len(file.content), "created_at": "2026-11-01T00:00:00Z", "downloadable": True}
+    return shelf.keep("files", told["id"], told, file.content)
 
 
 def _batch(shelf: Shelf, request: Request) -> Json:
-    asked = request.json["requests"]
+    asked = demand(request.json, "requests", list)
     name = f"msgbatch_{shelf.serial()}"
     counts = {"processing": 0, "succeeded": len(asked), "errored": 0, "canceled": 0, "expired": 0}
     told: Json = {"id": name, "type": "message_batch", "processing_status": "ended", "request_counts": counts}

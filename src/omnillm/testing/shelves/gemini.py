@@ -2,7 +2,10 @@
 
 import msgspec
 
-from omnillm.testing.shelves.shelf import Answer, Json, Request, Shelf
+from omnillm.testing.replies.reading import demand
+from omnillm.testing.replies.speaker import Json
+from omnillm.testing.request import Request
+from omnillm.testing.shelves.shelf import Answer, Shelf
 
 TIME = "2026-11-01T00:00:00Z"
 UPLOAD, DOWNLOAD = "/upload/", "/download"
@@ -74,7 +77,7 @@ def _cache(shelf: Shelf, request: Request) -> Json:
 
 def _batch(shelf: Shelf, request: Request, model: str) -> Json:
     """An operation, with a file of results for one that was given as a file."""
-    asked = request.json["batch"]["inputConfig"]
+    asked = demand(demand(request.json, "batch", dict), "inputConfig", dict)
     name = f"batches/b{shelf.serial()}"
     if "fileName" in asked:
         file: Json = {"name": f"files/batch-{shelf.serial()}", "mimeType": "jsonl", "state": "ACTIVE"}
@@ -84,7 +87,7 @@ def _batch(shelf: Shelf, request: Request, model: str) -> Json:
         output: Json = {"responsesFile": file["name"]}
     else:
         reply = {"response": {"usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 3}}}
-        output = {"inlinedResponses": {"inlinedResponses": [reply for _ in asked["requests"]["requests"]]}}
+        output = {"inlinedResponses": {"inlinedResponses": [reply for _ in demand(demand(asked, "requests", dict), "requests", list)]}}
     told: Json = {
         "name": name,
         "done": True,

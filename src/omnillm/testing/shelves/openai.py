@@ -4,14 +4,18 @@ from typing import Any
 
 import msgspec
 
-from omnillm.testing.shelves.shelf import Answer, Json, Request, Shelf
+from omnillm.testing.replies.reading import demand
+from omnillm.testing.replies.speaker import Json
+from omnillm.testing.request import File, Request
+from omnillm.testing.shelves.shelf import Answer, Shelf
 
 
 def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901, PLR0912  one table of paths
     method, parts = request.method, request.path.removeprefix("/v1/").split("/")
     match (method, *parts):
         case ("POST", "files"):
-            return Answer.json(_file(shelf, request, *_uploaded(request)))
+            form = request.form()
+            return Answer.json(_file(shelf, request, form.file("file"), form.field("purpose")))
         case ("POST", "batches"):
             return _batch(shelf, request)
         case ("POST", "uploads"):
@@ -79,16 +83,10 @@ def missing(name: str) -> Answer:
     return Answer(body=msgspec.json.encode({"error": error}), status=404)
 
 
-def _uploaded(request: Request) -> tuple[str, str, bytes]:
-    form = request.form()
-    name, content = form["file"]
-    return name, form["purpose"][1].decode(), content
-
-
-def _file(shelf: Shelf, request: Request, name: str, purpose: str, content: bytes) -> Json:
-    told: Json = {"id": f"file-{shelf.serial()}", "object": "file", "bytes": len(content), "created_at": request.created}
-    told |= {"filename": name, "purpose": purpose, "status": "processed", "expires_at": None}
-    return shelf.keep("files", told["id"], told, content)
+def _file(shelf: Shelf, request: Request, file: File, purpose: str) -> Json:
+    told: Json = {"id": f"file-{shelf.serial()}", "object": "file", "bytes": len(file.content), "created_at": request.created}
+    told |= {"filename": file.name, "purpose": purpose, "status": "processed", "expires_at": None}
+    return shelf.keep("files", told["id"], told, file.content)
 
 
 def _batch(shelf: Shelf, request: Request) -> Answer:
@@ -101,7 +99,7 @@ def _batch(shelf: Shelf, request: Request) -> Answer:
         msgspec.json.encode({"id": f"batch_req_{place}", "custom_id": line.get("custom_id"), "response": {"status_code": 200}}) + b"\n"
         for place, line in enumerate(lines)
     )
-    output = _file(shelf, request, "output.jsonl", "batch_output", results)
+    output = _file(shelf, request, File("output.jsonl", results), "batch_output")
     told: Json = {"id": f"batch_{shelf.serial()}", "object": "batch", "endpoint": asked.get("endpoint"), "errors": None}
     told |= {"input_file_id": asked["input_file_id"], "completion_window": asked.get("completion_window"), "status": "completed"}
     told |= {"output_file_id": output["id"], "error_file_id": None, "created_at": request.created}
@@ -111,8 +109,9 @@ def _batch(shelf: Shelf, request: Request) -> Answer:
 
 def _upload(shelf: Shelf, request: Request) -> Json:
     asked = request.json
-    told: Json = {"id": f"upload_{shelf.serial()}", "object": "upload", "bytes": asked["bytes"], "created_at": request.created}
-    told |= {"filename": asked["filename"], "purpose": asked["purpose"], "status": "pending", "expires_at": request.created + 3600}
+    size, name, purpose = demand(asked, "bytes", int), demand(asked, "filename", str), demand(asked, "purpose", str)
+    told: Json = {"id": f"upload_{shelf.serial()}", "object": "upload", "bytes": size, "created_at": request.created}
+    told |= {"filename": name, "purpose": purpose, "status": "pending", "expires_at": request.created + 3600}
     return shelf.keep("uploads", told["id"], told)
 
 
@@ -122,11 +121,11 @@ def _continue(shelf: Shelf, request: Request, name: str, verb: str) -> Answer:
         return missing(name)
     if verb == "parts":
         piece: Json = {"id": f"part_{shelf.serial()}", "object": "upload.part", "created_at": request.created, "upload_id": name}
-        return Answer.json(shelf.keep("parts", piece["id"], piece, request.form()["data"][1]))
+        return Answer.json(shelf.keep("parts", piece["id"], piece, request.form().file("data").content))
     if verb == "cancel":
         return _change(shelf, "uploads", name, status="cancelled")
-    content = b"".join(part.content for each in request.json["part_ids"] if (part := shelf.find("parts", each)) is not None)
-    file = _file(shelf, request, kept.told["filename"], kept.told["purpose"], content)
+    content = b"".join(part.content for each in demand(request.json, "part_ids", list) if (part := shelf.find("parts", each)) is not None)
+    file = _file(shelf, request, File(kept.told["filename"], content), kept.told["purpose"])
     return _change(shelf, "uploads", name, status="completed", file=file)
 
 

@@ -1,58 +1,15 @@
 """What a fake provider keeps for one key: files, uploads, batches, stored responses, caches. No other key finds it."""
 
 import itertools
-import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Final
 
 import msgspec
 
-Json = dict[str, Any]
+from omnillm.testing.replies.speaker import Json
+from omnillm.testing.request import Request
+
 JSON: Final = "application/json"
-PART: Final = re.compile(
-    rb'content-disposition: form-data; name="(\w+)"(?:; filename="([^"]*)")?[^\r\n]*(?:\r\n[^\r\n]+)*\r\n\r\n(.*)',
-    re.DOTALL | re.IGNORECASE,
-)
-
-
-class Request(msgspec.Struct, kw_only=True):
-    method: str
-    path: str
-    query: dict[str, str]
-    target: str
-    headers: dict[bytes, bytes]
-    body: bytes
-    created: int
-    """Unix seconds."""
-
-    @classmethod
-    def of(cls, method: str, target: str, headers: dict[bytes, bytes], body: bytes, *, created: int) -> "Request":
-        path, _, query = target.partition("?")
-        return cls(method=method, path=path, query=dict(parse_qsl(query)), target=target, headers=headers, body=body, created=created)
-
-    def every(self, name: str) -> list[str]:
-        """The values of a parameter that may stand several times."""
-        return [value for each, value in parse_qsl(self.target.partition("?")[2]) if each == name]
-
-    @property
-    def json(self) -> Json:
-        decoded = msgspec.json.decode(self.body)
-        return decoded if isinstance(decoded, dict) else {}
-
-    @property
-    def origin(self) -> str:
-        return f"http://{self.headers.get(b'host', b'').decode('latin-1')}"
-
-    def form(self) -> dict[str, tuple[str, bytes]]:
-        """Name -> (file name, content) of a multipart body."""
-        _, _, boundary = self.headers.get(b"content-type", b"").partition(b"boundary=")
-        found = {}
-        for piece in self.body.split(b"--" + boundary.strip(b'"'))[1:-1]:
-            part = PART.search(piece)
-            if part is not None:
-                found[part[1].decode()] = ((part[2] or b"").decode(), part[3].removesuffix(b"\r\n"))
-        return found
 
 
 class Kept(msgspec.Struct, kw_only=True):
@@ -102,7 +59,7 @@ class Shelf:
 
 
 Handler = Callable[[Shelf, Request], Answer | None]
-"""None: nothing of this provider's."""
+"""None: nothing of this provider's. Raises Malformed."""
 
 
 class Shelves:
