@@ -57,14 +57,14 @@ def _wanted(asked: Asked) -> list[tuple[str, str]]:
     A named tool that is not there is not called: agents send the same prompt in side calls without tools, too. Where any will do it is
     the last: there they put the tool that ends a run.
     """
-    words, schemas = asked.markers.words, {str(tool["name"]): tool["schema"] for tool in asked.tools}
+    words, schemas = asked.markers.words, {str(tool.name): tool.schema for tool in asked.tools}
     named = [each for each in asked.markers.calls if each.name in schemas]
     if named:
         return [(name, as_json(told) if told else arguments_for(schemas[name])) for name, told in named]
     called = asked.tools if "tools" in words else asked.tools[:1] if "tool" in words else ()
     if not called and asked.must_call is not None:
-        called = tuple(tool for tool in asked.tools if asked.must_call in {"", str(tool["name"])})[-1:]
-    return [(str(tool["name"]), arguments_for(tool["schema"])) for tool in called]
+        called = tuple(tool for tool in asked.tools if asked.must_call in {"", str(tool.name)})[-1:]
+    return [(str(tool.name), arguments_for(tool.schema)) for tool in called]
 
 
 def _telling(asked: Asked, usual: int, room: int | None, says: str) -> Composed:

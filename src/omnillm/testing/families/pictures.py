@@ -8,9 +8,9 @@ import msgspec
 
 from omnillm.testing.families.provided import Provided, in_json
 from omnillm.testing.generation import count_tokens
-from omnillm.testing.replies.openai import sse
 from omnillm.testing.replies.reading import demand
 from omnillm.testing.replies.speaker import EVENT_STREAM, Malformed
+from omnillm.testing.replies.writing import sse
 from omnillm.testing.request import Request
 from omnillm.usage import Usage
 
@@ -80,5 +80,5 @@ def _made(request: Request, model: str, prompt: str, *, n: int, look: str, previ
         {"type": f"{kind}.partial_image", "b64_json": drawn[0], "partial_image_index": number, **shared} for number in range(previews)
     ]
     events.append({"type": f"{kind}.completed", "b64_json": drawn[0], "usage": _counts(usage), **shared})
-    pieces = tuple(b"event: %b\n%b" % (str(event["type"]).encode(), sse(event)) for event in events)
+    pieces = tuple(sse(event, str(event["type"])) for event in events)
     return Provided(model=model, pieces=pieces, content_type=EVENT_STREAM, usage=usage)

@@ -11,9 +11,9 @@ import msgspec
 
 from omnillm.testing.families.provided import Provided, in_json
 from omnillm.testing.generation import count_tokens
-from omnillm.testing.replies.openai import sse
 from omnillm.testing.replies.reading import demand
 from omnillm.testing.replies.speaker import EVENT_STREAM
+from omnillm.testing.replies.writing import sse
 from omnillm.testing.request import Request
 from omnillm.usage import Usage
 

@@ -7,8 +7,21 @@ import msgspec
 
 from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies.conversation import judge_messages
-from omnillm.testing.replies.reading import cap, demand, last_user_text, markers_in, must_call, objects, pictured, strings, texts_in, within
-from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Standing, Trouble
+from omnillm.testing.replies.reading import (
+    cap,
+    demand,
+    last_user_text,
+    markers_in,
+    must_call,
+    objects,
+    pictured,
+    strings,
+    text,
+    texts_in,
+    within,
+)
+from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Standing, Tool, Trouble
+from omnillm.testing.replies.writing import Said, said, sse
 from omnillm.usage import Usage
 
 STOP = {"end": "end_turn", "length": "max_tokens", "tool": "tool_use", "refusal": "refusal", "stop": "stop_sequence"}
@@ -24,7 +37,7 @@ DELTAS = {
     "text": ("text_delta", "text"),
     "tool": ("input_json_delta", "partial_json"),
 }
-ERRORS: dict[int, tuple[str, str]] = {
+ERRORS: dict[int, Said] = {
     400: ("invalid_request_error", "Invalid request."),
     401: ("authentication_error", "invalid x-api-key"),
     402: ("billing_error", "Your account has a billing issue."),
@@ -39,7 +52,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     504: ("timeout_error", "Request timed out"),
     529: ("overloaded_error", "Overloaded"),
 }
-VARIANTS: dict[str, tuple[str, str]] = {
+VARIANTS: dict[str, Said] = {
     "insufficient_quota": ("rate_limit_error", "You have reached your specified API usage limits. You will regain access on 2030-01-01."),
     "per_day_quota": ("rate_limit_error", "This request would exceed your organization's daily rate limit."),
     "spend_limit": ("invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
@@ -65,11 +78,11 @@ def read_count(body: Json, max_output: int | None = None) -> Asked:
     return Asked(
         model=demand(body, "model", str),
         prompt=prompt,
-        tier=tier if isinstance(tier := body.get("service_tier"), str) else "",
+        tier=text(body.get("service_tier")),
         texts=(*texts_in(body.get("system")), *texts_in(messages)),
         is_stream=body.get("stream") is True,
         max_output=max_output,
-        tools=tuple({"name": function.get("name", ""), "schema": function["input_schema"]} for function in functions),
+        tools=tuple(Tool(each.get("name", ""), each["input_schema"]) for each in functions),
         must_call=must_call(body.get("tool_choice"), "any"),
         markers=markers_in(prompt),
         images=pictured(messages),
@@ -142,7 +155,7 @@ def whole(generation: Generation) -> Json:
 
 
 def _event(kind: str, members: Json) -> bytes:
-    return b"event: " + kind.encode() + b"\ndata: " + msgspec.json.encode({"type": kind} | members) + b"\n\n"
+    return sse({"type": kind} | members, kind)
 
 
 def _closing(told: Usage | None, ending: Json) -> bytes:
@@ -163,12 +176,12 @@ def stream(generation: Generation) -> list[Piece]:
     after, total = generation.after, generation.words
     first = min(1, generation.told.completion_tokens) if generation.told else 0
     pieces = [Piece(_event("message_start", {"message": _message(generation, [], OPEN, first)}), after(0), "start")]
-    said = 0
+    words = 0
     for index, block in enumerate(generation.blocks):
-        pieces += _streamed(generation, index, block, said)
-        said += len(block.words)
+        pieces += _streamed(generation, index, block, words)
+        words += len(block.words)
         stopped = _event("content_block_stop", {"index": index})
-        pieces.append(Piece(stopped, after(said), "finish" if block is generation.blocks[-1] else "start"))
+        pieces.append(Piece(stopped, after(words), "finish" if block is generation.blocks[-1] else "start"))
     opened = 2 if generation.blocks else 1
     pieces.insert(opened, Piece(_event("ping", {}), pieces[opened - 1].output_tokens, "start"))
     pieces += [
@@ -197,8 +210,8 @@ def _streamed(generation: Generation, index: int, block: Block, said: int) -> It
 
 
 def error(trouble: Trouble) -> Json:
-    kind, message = VARIANTS.get(trouble.code) or ERRORS.get(trouble.status) or ERRORS[500]
-    inner: Json = {"type": kind, "message": trouble.message or message}
+    kind, message = said(trouble, VARIANTS, ERRORS)
+    inner: Json = {"type": kind, "message": message}
     if trouble.code in DETAILS:
         inner["details"] = DETAILS[trouble.code]
     return {"type": "error", "error": inner, "request_id": "req_fakeprovider"}

@@ -6,6 +6,7 @@ import msgspec
 
 from omnillm.framing.eventstream import event, exception
 from omnillm.testing.generation import Block, Generation
+from omnillm.testing.replies import writing
 from omnillm.testing.replies.reading import (
     cap,
     demand,
@@ -18,12 +19,12 @@ from omnillm.testing.replies.reading import (
     texts_in,
     within,
 )
-from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Sealed, Speaker, Standing, Trouble
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Sealed, Speaker, Standing, Tool, Trouble
 from omnillm.usage import Usage
 
 STREAM_TYPE = "application/vnd.amazon.eventstream"
 STOP = {"end": "end_turn", "length": "max_tokens", "tool": "tool_use", "refusal": "content_filtered", "stop": "stop_sequence"}
-ERRORS: dict[int, tuple[str, str]] = {
+ERRORS: dict[int, writing.Said] = {
     400: ("ValidationException", "The request is not valid."),
     403: ("AccessDeniedException", "You don't have access to the model with the specified model ID."),
     404: ("ResourceNotFoundException", "Could not resolve the foundation model from the model identifier."),
@@ -33,7 +34,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     500: ("InternalServerException", "The system encountered an unexpected error during processing. Try your request again."),
     503: ("ServiceUnavailableException", "Bedrock is unable to process your request."),
 }
-VARIANTS: dict[str, tuple[str, str]] = {
+VARIANTS: dict[str, writing.Said] = {
     "invalid_api_key": ("AccessDeniedException", "Invalid API Key format: Must start with pre-defined prefix"),
     "bad_signature": ("InvalidSignatureException", "The request signature we calculated does not match the signature you provided."),
     "expired_token": ("ExpiredTokenException", "The security token included in the request is expired"),
@@ -56,7 +57,7 @@ def read(body: Json) -> Asked:
         prompt=prompt,
         texts=(*texts_in(body.get("system")), *_texts(messages)),
         max_output=cap(inference.get("maxTokens"), "inferenceConfig.maxTokens"),
-        tools=tuple({"name": tool.get("name", ""), "schema": within(tool, "inputSchema", "json")} for tool in tools),
+        tools=tuple(Tool(each.get("name", ""), within(each, "inputSchema", "json")) for each in tools),
         must_call=_must_call(within(body, "toolConfig", "toolChoice")),
         markers=markers_in(prompt),
         images=pictured(messages),
@@ -176,21 +177,16 @@ def _deltas(generation: Generation, block: Block) -> list[Json]:
     return [{"reasoningContent": {"text": word}} for word in block.words]
 
 
-def _named(trouble: Trouble) -> tuple[str, str]:
-    kind, message = VARIANTS.get(trouble.code) or ERRORS.get(trouble.status) or ERRORS[500]
-    return kind, trouble.message or message
-
-
 def error(trouble: Trouble) -> Json:
-    return {"message": _named(trouble)[1]}
+    return {"message": writing.said(trouble, VARIANTS, ERRORS)[1]}
 
 
 def error_fields(trouble: Trouble) -> dict[str, str]:
-    return {"x-amzn-errortype": f"{_named(trouble)[0]}:http://internal.amazon.com/coral/com.amazon.bedrock/"}
+    return {"x-amzn-errortype": f"{writing.said(trouble, VARIANTS, ERRORS)[0]}:http://internal.amazon.com/coral/com.amazon.bedrock/"}
 
 
 def error_events(trouble: Trouble, _generation: Generation, _sent: int) -> bytes:
-    kind, message = _named(trouble)
+    kind, message = writing.said(trouble, VARIANTS, ERRORS)
     return exception(kind[0].lower() + kind[1:], msgspec.json.encode({"message": message}))
 
 

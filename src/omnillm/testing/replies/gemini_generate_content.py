@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from omnillm.testing.generation import Block, Generation
+from omnillm.testing.replies import writing
 from omnillm.testing.replies.conversation import judge_contents, unsigned
 from omnillm.testing.replies.reading import (
     ANY_JSON,
@@ -18,15 +19,16 @@ from omnillm.testing.replies.reading import (
     one_object,
     pictured,
     strings,
+    text,
     texts_in,
     within,
 )
-from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Standing, Trouble
+from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Standing, Tool, Trouble
 from omnillm.testing.samples import as_json
 from omnillm.usage import Usage
 
 FINISH = {"end": "STOP", "length": "MAX_TOKENS", "tool": "STOP", "refusal": "SAFETY", "stop": "STOP"}
-ERRORS: dict[int, tuple[str, str]] = {
+ERRORS: dict[int, writing.Said] = {
     400: ("INVALID_ARGUMENT", "Request contains an invalid argument."),
     401: ("UNAUTHENTICATED", "Request had invalid authentication credentials."),
     402: ("FAILED_PRECONDITION", "Billing is not enabled."),
@@ -43,7 +45,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     504: ("DEADLINE_EXCEEDED", "The service was unable to finish processing within the deadline."),
     529: ("UNAVAILABLE", "The model is overloaded. Please try again later."),
 }
-VARIANTS: dict[str, tuple[str, str]] = {
+VARIANTS: dict[str, writing.Said] = {
     "insufficient_quota": ("RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."),
     "spend_limit": ("FAILED_PRECONDITION", "Billing account for project is not found or has reached its spend limit."),
     "account_disabled": ("PERMISSION_DENIED", "Consumer 'project_number:1' has been suspended."),
@@ -83,14 +85,14 @@ def read(body: Json) -> Asked:
         texts=(*texts_in(_either(body, "systemInstruction", "system_instruction")), *texts_in(contents)),
         max_output=cap(_either(config, "maxOutputTokens", "max_output_tokens"), "maxOutputTokens"),
         choices=cap(_either(config, "candidateCount", "candidate_count"), "candidateCount", 8) or 1,
-        tools=tuple({"name": each.get("name", ""), "schema": _schema(each)} for each in functions),
+        tools=tuple(Tool(each.get("name", ""), _schema(each)) for each in functions),
         must_call=_must_call(body),
         markers=markers_in(prompt if "[[" in prompt else _answers(contents[-1])),
         images=pictured(contents),
         schema=_response_schema(config),
         stops=strings(_either(config, "stopSequences", "stop_sequences")),
         refuses_silently=True,
-        tier=tier.lower() if isinstance(tier := _either(body, "serviceTier", "service_tier"), str) else "",
+        tier=text(_either(body, "serviceTier", "service_tier")).lower(),
         seals=judge_contents(contents),
         unsigned=unsigned(contents),
     )
@@ -208,9 +210,9 @@ def as_array(pieces: list[Piece]) -> list[Piece]:
 
 
 def error(trouble: Trouble) -> Json:
-    status, message = VARIANTS.get(trouble.code) or ERRORS.get(trouble.status) or ERRORS[500]
+    status, message = writing.said(trouble, VARIANTS, ERRORS)
     code = 400 if trouble.code == "invalid_api_key" else trouble.status
-    inner: Json = {"code": code, "message": trouble.message or message, "status": status}
+    inner: Json = {"code": code, "message": message, "status": status}
     details: list[Json] = []
     if trouble.code in REASONS:
         details.append({"@type": TYPE + "ErrorInfo", "reason": REASONS[trouble.code], "domain": "googleapis.com"})

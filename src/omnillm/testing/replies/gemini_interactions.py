@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from omnillm.testing.generation import Block, Generation
-from omnillm.testing.replies import gemini_generate_content
+from omnillm.testing.replies import gemini_generate_content, writing
 from omnillm.testing.replies.conversation import judge_steps
 from omnillm.testing.replies.gemini_generate_content import fields, models
 from omnillm.testing.replies.reading import (
@@ -17,15 +17,17 @@ from omnillm.testing.replies.reading import (
     one_object,
     pictured,
     strings,
+    text,
     texts_in,
     within,
 )
-from omnillm.testing.replies.speaker import Asked, Json, Malformed, Part, Piece, Speaker, Trouble
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Part, Piece, Speaker, Tool, Trouble
 from omnillm.usage import Usage
 
+DONE = b"event: done\ndata: [DONE]\n\n"
 TIME = "2026-11-01T00:00:00Z"
 STATUS = {"end": "completed", "length": "incomplete", "tool": "requires_action", "refusal": "completed", "stop": "completed"}
-ERRORS: dict[int, tuple[str, str]] = {
+ERRORS: dict[int, writing.Said] = {
     400: ("invalid_request", "Request contains an invalid argument."),
     401: ("authentication", "The API key is missing or invalid."),
     402: ("payment_required", "Your prepayment balance is used up."),
@@ -42,7 +44,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     504: ("gateway_timeout", "Deadline expired before operation could complete."),
     529: ("service_unavailable", "The model is overloaded. Please try again later."),
 }
-VARIANTS: dict[str, tuple[str, str]] = {
+VARIANTS: dict[str, writing.Said] = {
     "insufficient_quota": ("payment_required", "Your prepayment credits are depleted."),
     "spend_limit": ("failed_precondition", "Billing account for project is not found or has reached its spend limit."),
     "per_day_quota": ("quota_exceeded", "You exceeded your daily quota."),
@@ -61,16 +63,16 @@ def read(body: Json) -> Asked:
         raise Malformed("background requires store.")
     steps = given if isinstance(given, list) else [given]
     config = one_object(body.get("generation_config"), "generation_config")
-    prompt, history, previous = _last_user_text(steps), judge_steps(steps), body.get("previous_interaction_id")
+    prompt, history, previous = _last_user_text(steps), judge_steps(steps), text(body.get("previous_interaction_id"))
     functions = [tool for tool in objects(body.get("tools"), "tools") if tool.get("type") == "function"]
     return Asked(
         model=model,
         prompt=prompt,
-        tier=tier if isinstance(tier := body.get("service_tier"), str) and tier != "standard" else "",
+        tier="" if (tier := text(body.get("service_tier"))) == "standard" else tier,
         texts=(*texts_in(body.get("system_instruction")), *texts_in(steps)),
         is_stream=body.get("stream") is True,
         max_output=cap(config.get("max_output_tokens"), "generation_config.max_output_tokens"),
-        tools=tuple({"name": each.get("name", ""), "schema": each.get("parameters")} for each in functions),
+        tools=tuple(Tool(each.get("name", ""), each.get("parameters")) for each in functions),
         must_call=_must_call(config.get("tool_choice")),
         markers=markers_in(last_results(steps, "type", "function_result") or prompt),
         images=pictured(steps),
@@ -80,7 +82,7 @@ def read(body: Json) -> Asked:
         seals=history.seals,
         calls=history.calls,
         answers=history.answers,
-        previous=previous if isinstance(previous, str) else "",
+        previous=previous,
         stored=body.get("store") is not False,
         echo={"background": True} if body.get("background") is True else {},
     )
@@ -166,7 +168,7 @@ def stream(generation: Generation) -> list[Piece]:
     said = 0
 
     def add(kind: str, part: Part, members: Json) -> None:
-        pieces.append(Piece(_event(kind, members | {"event_type": kind}), generation.after(said), part))
+        pieces.append(Piece(writing.sse(members | {"event_type": kind}, kind), generation.after(said), part))
 
     add("interaction.created", "start", {"interaction": _interaction(generation, "in_progress")})
     status: Json = {"interaction_id": f"v1_{generation.serial}", "status": "in_progress"}
@@ -182,7 +184,7 @@ def stream(generation: Generation) -> list[Piece]:
             add("step.delta", "start", at | {"delta": {"type": "thought_signature", "signature": generation.seal}})
         add("step.stop", "finish" if block is generation.blocks[-1] else "start", at)
     add("interaction.completed", "terminal", {"interaction": _interaction(generation, STATUS[generation.finish], generation.told)})
-    return [*pieces, Piece(b"event: done\ndata: [DONE]\n\n", generation.after(said), "terminal")]
+    return [*pieces, Piece(DONE, generation.after(said), "terminal")]
 
 
 def _begun(generation: Generation, block: Block) -> Json:
@@ -197,20 +199,16 @@ def _delta(block: Block, word: str) -> Json:
     return {"type": "thought_summary", "content": text} if block.kind == "reasoning" else text
 
 
-def _event(kind: str, event: Json) -> bytes:
-    return b"event: " + kind.encode() + b"\ndata: " + msgspec.json.encode(event) + b"\n\n"
-
-
 def error(trouble: Trouble) -> Json:
     """A key that is nobody's, and one that has to wait, are refused before the API is reached, in the words of google.rpc.Status."""
     if trouble.code in gemini_generate_content.REASONS or trouble.retry_s is not None:
         return gemini_generate_content.error(trouble)
-    code, message = VARIANTS.get(trouble.code) or ERRORS.get(trouble.status) or ERRORS[500]
-    return {"error": {"message": trouble.message or message, "code": code}}
+    code, message = writing.said(trouble, VARIANTS, ERRORS)
+    return {"error": {"message": message, "code": code}}
 
 
 def error_events(trouble: Trouble, _generation: Generation, _sent: int) -> bytes:
-    return _event("error", error(trouble) | {"event_type": "error"})
+    return writing.sse(error(trouble) | {"event_type": "error"}, "error")
 
 
 SPEAKER = Speaker(

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import msgspec
-
 from omnillm.testing.replies.speaker import Json, Standing, Trouble
 
 ERRORS: dict[int, tuple[str, str | None, str]] = {
@@ -97,7 +95,3 @@ def fields(standing: Standing) -> dict[str, str]:
 
 def models(names: Iterable[str], created: int) -> Json:
     return {"object": "list", "data": [{"id": name, "object": "model", "created": created, "owned_by": "fake"} for name in names]}
-
-
-def sse(event: Json) -> bytes:
-    return b"data: " + msgspec.json.encode(event) + b"\n\n"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies.conversation import judge_chat
-from omnillm.testing.replies.openai import error, fields, models, sse
+from omnillm.testing.replies.openai import error, fields, models
 from omnillm.testing.replies.reading import (
     cap,
     demand,
@@ -17,10 +17,12 @@ from omnillm.testing.replies.reading import (
     one_object,
     pictured,
     strings,
+    text,
     texts_in,
     within,
 )
-from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Trouble
+from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Tool, Trouble
+from omnillm.testing.replies.writing import sse
 from omnillm.usage import Usage
 
 FINISH = {"end": "stop", "length": "length", "tool": "tool_calls", "refusal": "stop", "stop": "stop"}
@@ -36,13 +38,13 @@ def read(body: Json) -> Asked:
     return Asked(
         model=demand(body, "model", str),
         prompt=prompt,
-        tier=tier if isinstance(tier := body.get("service_tier"), str) else "",
+        tier=text(body.get("service_tier")),
         texts=tuple(texts_in(messages)),
         is_stream=body.get("stream") is True,
         wants_usage=one_object(body.get("stream_options"), "stream_options").get("include_usage") is True,
         max_output=cap(body.get("max_tokens") if most is None else most, "max_completion_tokens"),
         choices=cap(body.get("n"), "n", 128) or 1,
-        tools=tuple({"name": function.get("name", ""), "schema": function.get("parameters")} for function in functions if function),
+        tools=tuple(Tool(each.get("name", ""), each.get("parameters")) for each in functions if each),
         must_call=must_call(body.get("tool_choice")),
         markers=markers_in(last_results(messages, "role", "tool") or prompt),
         images=pictured(messages),

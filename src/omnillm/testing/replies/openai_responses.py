@@ -1,7 +1,5 @@
 """OpenAI responses."""
 
-import msgspec
-
 from omnillm.testing.generation import Block, Generation
 from omnillm.testing.replies.conversation import judge_input
 from omnillm.testing.replies.openai import error, error_of, fields, models
@@ -16,10 +14,12 @@ from omnillm.testing.replies.reading import (
     must_call,
     objects,
     pictured,
+    text,
     texts_in,
     within,
 )
-from omnillm.testing.replies.speaker import Asked, Json, Malformed, Part, Piece, Speaker, Trouble
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Part, Piece, Speaker, Tool, Trouble
+from omnillm.testing.replies.writing import sse
 from omnillm.usage import Usage
 
 LOGPROBS: dict[str, Json] = {"response.output_text.delta": {"logprobs": []}}
@@ -31,17 +31,17 @@ def read(body: Json) -> Asked:
     asked = body.get("input")
     if not isinstance(asked, str | list) or not asked:
         raise Malformed("Missing required parameter: 'input'.")
-    prompt, history, previous = last_user_text(asked), judge_input(asked), body.get("previous_response_id")
+    prompt, history, previous = last_user_text(asked), judge_input(asked), text(body.get("previous_response_id"))
     is_stored = body.get("store") is not False
     functions = [tool for tool in objects(body.get("tools"), "tools") if tool.get("type") == "function"]
     return Asked(
         model=demand(body, "model", str),
         prompt=prompt,
-        tier=tier if isinstance(tier := body.get("service_tier"), str) else "",
+        tier=text(body.get("service_tier")),
         texts=(*texts_in(body.get("instructions")), *texts_in(asked)),
         is_stream=body.get("stream") is True,
         max_output=cap(body.get("max_output_tokens"), "max_output_tokens"),
-        tools=tuple({"name": function.get("name", ""), "schema": function.get("parameters")} for function in functions),
+        tools=tuple(Tool(each.get("name", ""), each.get("parameters")) for each in functions),
         must_call=must_call(body.get("tool_choice")),
         markers=markers_in(last_results(asked, "type", "function_call_output", "custom_tool_call_output") or prompt),
         images=pictured(asked),
@@ -50,9 +50,9 @@ def read(body: Json) -> Asked:
         seals=history.seals,
         calls=history.calls,
         answers=history.answers,
-        previous=previous if isinstance(previous, str) else "",
+        previous=previous,
         stored=is_stored,
-        echo=({} if is_stored else {"store": False}) | ({"previous_response_id": previous} if isinstance(previous, str) else {}),
+        echo=({} if is_stored else {"store": False}) | ({"previous_response_id": previous} if previous else {}),
     )
 
 
@@ -157,17 +157,13 @@ class _Events:
 
     def add(self, kind: str, part: Part, members: Json) -> None:
         event = {"type": kind, "sequence_number": len(self.pieces)} | members
-        self.pieces.append(Piece(_event(kind, event), self._generation.after(self.said), part))
+        self.pieces.append(Piece(sse(event, kind), self._generation.after(self.said), part))
 
     def say(self, kind: str, block: Block, members: Json) -> None:
         """A delta a word."""
         for word in block.words:
             self.said += 1
             self.add(kind, "content", {**members, "delta": word, **LOGPROBS.get(kind, {})})
-
-
-def _event(kind: str, event: Json) -> bytes:
-    return b"event: " + kind.encode() + b"\ndata: " + msgspec.json.encode(event) + b"\n\n"
 
 
 def stream(generation: Generation) -> list[Piece]:
@@ -218,7 +214,7 @@ def error_events(trouble: Trouble, generation: Generation, sent: int) -> bytes:
     code = inner["code"] if inner["code"] in FAILURES else "server_error"
     failed = _response(generation, "failed", output=[], failure={"code": code, "message": inner["message"]})
     told: Json = {"type": "error", "sequence_number": sent, "error": inner}
-    return _event("error", told) + _event("response.failed", {"type": "response.failed", "sequence_number": sent + 1, "response": failed})
+    return sse(told, "error") + sse({"type": "response.failed", "sequence_number": sent + 1, "response": failed}, "response.failed")
 
 
 SPEAKER = Speaker(

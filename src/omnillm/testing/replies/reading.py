@@ -124,6 +124,11 @@ def strings(value: object) -> tuple[str, ...]:
     return tuple([each for each in listed if isinstance(each, str) and each])
 
 
+def text(value: object) -> str:
+    """An optional text; anything else counts as nothing."""
+    return value if isinstance(value, str) else ""
+
+
 def within(node: object, *names: str) -> Any:
     """The member of a member, None where the way ends."""
     for name in names:

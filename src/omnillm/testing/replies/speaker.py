@@ -36,6 +36,14 @@ class Wanted(NamedTuple):
     """{}: a sample of what the tool's schema accepts."""
 
 
+class Tool(msgspec.Struct, frozen=True):
+    """A function that the model may call."""
+
+    name: str
+    schema: Any
+    """Of its arguments."""
+
+
 class Markers(NamedTuple):
     """What stands in double brackets."""
 
@@ -57,8 +65,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     tier: str = ""
     """The service tier; "": whichever."""
     choices: int = 1
-    tools: tuple[Json, ...] = ()
-    """`name` and `schema` of each function."""
+    tools: tuple[Tool, ...] = ()
     must_call: str | None = None
     """The tool that has to be called; "": any of them."""
     markers: Markers = Markers()

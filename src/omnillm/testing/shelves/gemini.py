@@ -2,8 +2,10 @@
 
 import msgspec
 
+from omnillm.testing.replies.gemini_interactions import DONE
 from omnillm.testing.replies.reading import demand
 from omnillm.testing.replies.speaker import Json
+from omnillm.testing.replies.writing import sse
 from omnillm.testing.request import Request
 from omnillm.testing.shelves.shelf import Answer, Shelf
 
@@ -113,9 +115,8 @@ def interaction(shelf: Shelf, request: Request) -> Answer | None:
         return Answer(body=msgspec.json.encode({"error": error}), status=404)
     match (request.method, verb):
         case ("GET", "") if request.query.get("stream") == "true":
-            told = msgspec.json.encode({"interaction": kept.told, "event_type": "interaction.completed"})
-            done = b"event: done\ndata: [DONE]\n\n"
-            return Answer(body=b"event: interaction.completed\ndata: %b\n\n%b" % (told, done), content_type="text/event-stream")
+            told = sse({"interaction": kept.told, "event_type": "interaction.completed"}, "interaction.completed")
+            return Answer(body=told + DONE, content_type="text/event-stream")
         case ("GET", ""):
             return Answer.json(kept.told)
         case ("POST", "cancel"):
