@@ -53,7 +53,7 @@ def last_results(items: object, member: str, *words: str) -> str:
     return texts if "[[" in texts or not results else as_json(results)  # members of JSON have any name, and so are no texts
 
 
-WORDS = re.compile(r"\[\[(tools?|think|redacted|refuse|json|stop)\]\]")
+WORDS = re.compile(r"\[\[(tools?|think|redacted|refuse|stop)\]\]")
 CALL = re.compile(r"\[\[call:([^\s\]{]+)(?:\]\]| *(?=(\{)))")
 ESCAPED = re.compile(r'\\+"')
 JSON = json.JSONDecoder()
