@@ -157,8 +157,8 @@ class Program:
         given = settings.store.pepper
         self.pepper = given.reveal().encode() if given is not None else await self.store.virtual_keys.pepper()
         self._idempotency = Idempotency(self._journal, self.clock, pepper=self.pepper)
-        self._batch_bounds = BatchBounds(self._journal, self.clock)
-        self._batches = BatchMoney(journal=self._journal, admission=self.admission, clock=self.clock)
+        self._batch_bounds = BatchBounds(self._journal, self.bindings, self.clock)
+        self._batches = BatchMoney(journal=self._journal, bindings=self.bindings, admission=self.admission, clock=self.clock)
         self.build(settings)
         self.ticker.tick()
 

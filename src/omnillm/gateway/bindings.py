@@ -10,7 +10,7 @@ from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, CallerFault, LedgerUnavailable
 from omnillm.gateway.call import Call
-from omnillm.gateway.journal import Ledger, unreadable
+from omnillm.gateway.journal import Ledger
 from omnillm.protocols.bound import COMPACTION, CONTAINER, ENVIRONMENT, INTERACTION, ITEM, MESSAGE, REASONING, RESPONSE
 from omnillm.protocols.protocol import Bound
 from omnillm.records import BATCH_BILL, Binding
@@ -95,13 +95,12 @@ class Bindings:
                 known |= {found.upstream_id: found for found in await self._ledger.bindings(kind, unknown)}
             except LedgerUnavailable as error:
                 if kind != REASONING:  # a wish is not worth the call
-                    raise unreadable(error) from error
+                    raise _unreadable(error) from error
         return known
 
     def make(self, call: Call, lease: Lease, made: tuple[Bound, ...], *, request_id: str = "") -> tuple[Binding, ...]:
         """Bindings for what a reply made. Known from now on, and to be posted with the call. `request_id`: the owner of a bill."""
         wall = self._clock.wall()
-        recent = self._recent
         bindings = tuple(
             Binding(
                 kind=kind,
@@ -115,13 +114,25 @@ class Bindings:
             if len(upstream_id) <= LONGEST_ID and len(upstream_id.encode()) <= LONGEST_ID
         )
         for binding in bindings:
-            known = recent.get((binding.kind, binding.upstream_id))
-            # The first binding stands, as in the ledger. Nobody becomes the owner of an object because a reply mentions it.
-            if known is None or known.expires_wall_ms <= wall * 1000:
-                recent[binding.kind, binding.upstream_id] = binding
-        while len(recent) > MOST_RECENT:
-            del recent[next(iter(recent))]
+            self.keep(binding)
         return bindings
+
+    def keep(self, binding: Binding) -> None:
+        """Known from now on. The first one stands, as in the ledger: nobody becomes the owner of an object because a reply mentions it."""
+        recent, name = self._recent, (binding.kind, binding.upstream_id)
+        known = recent.get(name)
+        if known is None or known.expires_wall_ms <= self._clock.wall() * 1000:
+            recent[name] = binding
+        if len(recent) > MOST_RECENT:
+            del recent[next(iter(recent))]
+
+
+def _unreadable(error: LedgerUnavailable) -> LedgerUnavailable:
+    """The error that a caller gets, who names an object which somebody has made."""
+    return LedgerUnavailable(
+        "The ledger cannot be read, and it alone knows who made what this call names; try again shortly.",
+        retry_after_s=error.retry_after_s or 1.0,
+    )
 
 
 def pinned(plan: Plan, pin: Pin, call: Call) -> Plan:

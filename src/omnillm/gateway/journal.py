@@ -18,14 +18,6 @@ def unwritable(retry_after_s: float | None) -> LedgerUnavailable:
     )
 
 
-def unreadable(error: LedgerUnavailable) -> LedgerUnavailable:
-    """The same for a call that names an object which somebody has made."""
-    return LedgerUnavailable(
-        "The ledger cannot be read, and it alone knows who made what this call names; try again shortly.",
-        retry_after_s=error.retry_after_s or 1.0,
-    )
-
-
 class Ledger(Protocol):
     """A store, as the gateway sees it."""
 
@@ -48,7 +40,6 @@ class Ledger(Protocol):
     async def request(self, request_id: str) -> RequestRow | None: ...
     async def attempts(self, request_id: str) -> list[AttemptRow]: ...
     async def entries(self, request_id: str) -> list[Entry]: ...
-    async def binding(self, kind: str, upstream_id: str) -> Binding | None: ...
     async def bindings(self, kind: str, upstream_ids: Sequence[str]) -> list[Binding]: ...
 
 
@@ -148,10 +139,3 @@ class Journal:
 
     async def booked(self, request_id: str) -> list[Entry]:
         return await self._ledger.entries(request_id)
-
-    async def binding(self, kind: str, upstream_id: str) -> Binding | None:
-        """LedgerUnavailable."""
-        try:
-            return await self._ledger.binding(kind, upstream_id)
-        except LedgerUnavailable as error:
-            raise unreadable(error) from error

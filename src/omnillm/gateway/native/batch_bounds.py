@@ -10,7 +10,7 @@ import msgspec
 from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
-from omnillm.gateway.bindings import OBJECT_KEPT_S
+from omnillm.gateway.bindings import OBJECT_KEPT_S, Bindings
 from omnillm.gateway.call import Call
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native.asks import NativeAsk
@@ -33,8 +33,6 @@ from omnillm.providers.paths import GENERATE
 from omnillm.records import Binding, Posting
 from omnillm.routing.target import Plan, Target
 
-MOST_FILES: Final = 4096
-"""The most uploads whose bounds are kept in memory, too."""
 MOST_BYTES: Final = 32 * 1024 * 1024
 """The most bytes of a batch in one body, which is read whole."""
 TURN: Final = 64
@@ -79,12 +77,12 @@ _read_note = msgspec.json.Decoder(BatchBound).decode
 
 
 class BatchBounds:
-    """Bounds batches, and notes those of the files that were uploaded for them: the latest in memory, all in the ledger."""
+    """Bounds batches, and notes those of the files that were uploaded for them, in a binding of the file."""
 
-    def __init__(self, journal: Journal, clock: Clock) -> None:
+    def __init__(self, journal: Journal, bindings: Bindings, clock: Clock) -> None:
         self._journal = journal
+        self._bindings = bindings
         self._clock = clock
-        self._files: dict[tuple[str, str], BatchBound] = {}
 
     async def of_upload(self, call: Call, ask: NativeAsk, quoter: Quoter) -> BatchBound | None:
         """The bound of the lines in an uploaded file. None: it is no batch's file, or has no bound."""
@@ -97,20 +95,16 @@ class BatchBounds:
 
     def remember(self, lease: Lease, file: str, bound: BatchBound) -> None:
         """Note the bound of a file that was just uploaded. A kill may lose the note, and then the file has to be uploaded again."""
-        self._files[lease.provider, file] = bound
-        if len(self._files) > MOST_FILES:
-            del self._files[next(iter(self._files))]
         expires = int((self._clock.wall() + OBJECT_KEPT_S) * 1000)
         note = msgspec.json.encode(bound).decode()
         binding = Binding(kind=NOTE, upstream_id=file, provider=lease.provider, key=lease.key, caller=note, expires_wall_ms=expires)
+        self._bindings.keep(binding)
         self._journal.post(Posting(bindings=(binding,)))
 
     async def _of_file(self, provider: str, file: str, prices: PriceBook) -> BatchBound | None:
         """None: the file was not uploaded here, or its models' prices have changed since. Raises LedgerUnavailable."""
-        found = self._files.get((provider, file))
-        if found is None:
-            binding = await self._journal.binding(NOTE, file)
-            found = None if binding is None or binding.provider != provider else noted(binding)
+        binding = await self._bindings.owner((NOTE, file))
+        found = None if binding is None or binding.provider != provider else noted(binding)
         if found is None or any(_digest(prices, (provider, each.model), each.terms) != each.digest for each in found.figures):
             return None
         return found

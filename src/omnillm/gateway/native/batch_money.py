@@ -14,7 +14,7 @@ import msgspec
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.bindings import OBJECT_KEPT_S
+from omnillm.gateway.bindings import OBJECT_KEPT_S, Bindings
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native.batch_bounds import NOTE, noted
@@ -42,8 +42,9 @@ V = TypeVar("V")
 
 
 class BatchMoney:
-    def __init__(self, *, journal: Journal, admission: Admission, clock: Clock) -> None:
+    def __init__(self, *, journal: Journal, bindings: Bindings, admission: Admission, clock: Clock) -> None:
         self._journal = journal
+        self._bindings = bindings
         self._admission = admission
         self._clock = clock
         self._bills: dict[tuple[str, str], str] = {}
@@ -90,7 +91,7 @@ class BatchMoney:
         """Whether the requests of a batch may have called paid tools: its sum counts tokens, and only its results tell of those."""
         file = told.get("input_file_id")
         try:
-            note = await self._journal.binding(NOTE, file) if isinstance(file, str) else None
+            note = await self._bindings.owner((NOTE, file)) if isinstance(file, str) else None
         except LedgerUnavailable:
             return True  # it is asked for again
         return note is not None and note.provider == provider and noted(note).may_pay_tools
@@ -210,7 +211,7 @@ class BatchMoney:
         if known is not None:
             return known
         try:
-            binding = await self._journal.binding(BATCH_BILL, name) or await self._journal.binding(RESULTS, name)
+            binding = await self._bindings.owner((BATCH_BILL, name)) or await self._bindings.owner((RESULTS, name))
         except LedgerUnavailable:
             return None
         return binding.caller if binding is not None and binding.provider == provider else None
