@@ -15,7 +15,8 @@ from omnillm.gateway.replies.relay import Relay
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.native import Operation, PathAsk
-from omnillm.server.front.requests import Reply, Request
+from omnillm.server.front.reply import Reply
+from omnillm.server.front.requests import Request
 from omnillm.transport.exchange import Exchange
 
 UNUSED: Any = None

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from omnillm.errors import OmniError
-from omnillm.server.front.requests import Reply, Request
+from omnillm.server.front.reply import Reply
+from omnillm.server.front.requests import Request
 
 Message = MutableMapping[str, Any]
 AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]

@@ -19,7 +19,8 @@ from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.passing import Fields, tellable
 from omnillm.providers.paths import COUNT_TOKENS
-from omnillm.server.front.requests import Reply, Request
+from omnillm.server.front.reply import Reply
+from omnillm.server.front.requests import Request
 from omnillm.server.paths import Route, without_prefix
 from omnillm.server.reply_fields import call_fields, replay_fields
 from omnillm.server.request_fields import session_of, tags_of, timeout_s

@@ -8,7 +8,8 @@ from omnillm.errors import UnknownModel
 from omnillm.gateway.call import Caller
 from omnillm.protocols.protocol import Protocol
 from omnillm.routing.router import Router
-from omnillm.server.front.requests import Reply, Request
+from omnillm.server.front.reply import Reply
+from omnillm.server.front.requests import Request
 from omnillm.server.paths import GEMINI, MESSAGES, protocol_of, without_prefix
 
 _PATHS = ("/v1/models", "/v1beta/models")

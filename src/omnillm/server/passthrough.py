@@ -24,7 +24,8 @@ from omnillm.providers.heads import reply_fields
 from omnillm.providers.native import PathAsk, ask
 from omnillm.providers.own_paths import native_path
 from omnillm.providers.paths import UPLOADS
-from omnillm.server.front.requests import Reply, Request
+from omnillm.server.front.reply import Reply
+from omnillm.server.front.requests import Request
 from omnillm.server.paths import PREFIXES, protocol_of, split_provider
 from omnillm.server.reply_fields import native_fields
 from omnillm.server.request_fields import session_of, tags_of, timeout_s

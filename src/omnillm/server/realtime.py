@@ -23,7 +23,8 @@ from omnillm.protocols.sessions.gemini_live import read_setup
 from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.server.authenticate import is_of_this_machine
 from omnillm.server.front.handshake import upgrade_required
-from omnillm.server.front.requests import Reply, Request
+from omnillm.server.front.reply import Reply
+from omnillm.server.front.requests import Request
 from omnillm.server.paths import Route
 from omnillm.server.reply_fields import session_fields
 from omnillm.server.request_fields import session_of, tags_of, timeout_s

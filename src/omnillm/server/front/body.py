@@ -22,29 +22,29 @@ class Content(Protocol):
 
 
 class SizedBody:
-    __slots__ = ("_missing", "content")
+    __slots__ = ("_content", "_missing")
 
-    def __init__(self, length: int, content: Content | None = None) -> None:
-        self.content: Content = bytearray() if content is None else content
+    def __init__(self, length: int, content: Content) -> None:
+        self._content = content
         self._missing = length
 
     def feed(self, piece: bytes) -> bytes | None:
         missing = self._missing
         if len(piece) < missing:
-            self.content += piece
+            self._content += piece
             self._missing = missing - len(piece)
             return None
-        self.content += piece[:missing]
+        self._content += piece[:missing]
         return piece[missing:]
 
 
 class ChunkedBody:
     """Lines end with CR LF and nothing else, sizes are hexadecimal digits and nothing else; extensions are bounded, trailers dropped."""
 
-    __slots__ = ("_is_behind_chunk", "_is_in_trailers", "_kept", "_limit", "_missing", "_trailer_bytes", "content")
+    __slots__ = ("_content", "_is_behind_chunk", "_is_in_trailers", "_kept", "_limit", "_missing", "_trailer_bytes")
 
-    def __init__(self, limit: int, content: Content | None = None) -> None:
-        self.content: Content = bytearray() if content is None else content
+    def __init__(self, limit: int, content: Content) -> None:
+        self._content = content
         self._limit = limit
         self._missing = 0
         self._kept = b""
@@ -57,7 +57,7 @@ class ChunkedBody:
         while True:
             if self._missing:
                 taken = data[at : at + self._missing]
-                self.content += taken
+                self._content += taken
                 self._missing -= len(taken)
                 at += len(taken)
             end = data.find(b"\r\n", at)
@@ -87,7 +87,7 @@ class ChunkedBody:
         if size is None or len(line) > LINE_BYTES:
             raise _malformed()
         self._missing = int(size[1], 16)
-        if len(self.content) + self._missing > self._limit:
+        if len(self._content) + self._missing > self._limit:
             raise TooLarge(f"The body is larger than {self._limit} bytes.")
         self._is_behind_chunk = self._missing > 0
         self._is_in_trailers = self._missing == 0

@@ -19,7 +19,8 @@ from omnillm.server.front.crowd import Crowd, open_websocket
 from omnillm.server.front.head import CHUNKED
 from omnillm.server.front.head_reader import HeadReader, peer_of
 from omnillm.server.front.outflow import Outflow
-from omnillm.server.front.requests import Reply, Request
+from omnillm.server.front.reply import Reply
+from omnillm.server.front.requests import Request
 from omnillm.server.front.share import Share
 from omnillm.transport.turns import FULL_READ, give_way
 from omnillm.transport.websocket import WebSocket
