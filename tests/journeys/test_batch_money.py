@@ -30,6 +30,7 @@ from omnillm import (
     ProviderEndpoint,
 )
 from omnillm.config.prices import PricingSettings
+from omnillm.gateway import bindings
 from omnillm.gateway.native import batch_bounds, batch_money
 from omnillm.gateway.native.batch_bounds import MOST_BYTES
 from omnillm.gateway.native.batch_lines import LONGEST_LINE, uploaded_lines
@@ -255,19 +256,21 @@ async def test_a_batch_whose_call_is_no_longer_in_the_ledger_stays_as_it_was_boo
 
 async def test_what_memory_forgets_of_batches_stands_in_the_ledger(provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds the latest only; an older file has its bound all the same, and an older batch is settled, and not a second time."""
-    monkeypatch.setattr(batch_bounds, "MOST_FILES", 1)
+    monkeypatch.setattr(bindings, "MOST_RECENT", 1)
     monkeypatch.setattr(batch_money, "MOST_SETTLED", 1)
     async with gateway(provider) as program:
         files = [await uploaded(program, line()) for _ in range(2)]
+        await program._program.store.flush()
         made = [await program.primitive_async_job(of_file(file)) for file in files]
+        await program._program.store.flush()
         assert spent(program) == made[0].reply.cost_nanousd * 2 > 0
         for each in made:
             tell(provider, "batches", each.id, status="completed", usage=USED, model="fake-small")
         for each in made * 2:
             await program.primitive_async_job(each.status_request)
         assert spent(program) == 2 * COST
-        batches, bounds = program._program._batches, program._program._batch_bounds
-        assert (len(batches._bills), len(batches._settled), len(bounds._files)) == (1, 1, 1)
+        batches, known = program._program._batches, program._program.bindings
+        assert (len(batches._bills), len(batches._settled), len(known._recent)) == (1, 1, 1)
         assert await is_proven(program)
 
 
@@ -295,7 +298,7 @@ async def test_a_file_whose_bound_cannot_be_read_now_is_not_told_to_have_none(
     provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory has forgotten it, and the ledger is away: it is to be asked for again, not to go up again."""
-    monkeypatch.setattr(batch_bounds, "MOST_FILES", 0)
+    monkeypatch.setattr(bindings, "MOST_RECENT", 0)
     path = tmp_path / "ledger.db"
     async with gateway(provider, store=f"sqlite:///{path}") as program:
         file = await uploaded(program, line())
