@@ -19,7 +19,7 @@ from tests.stores.store_suite import WALL_S, call, entry, request_id
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.secret import Secret
-from omnillm.stores import rollup
+from omnillm.stores import open_reservations, rollup
 from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
@@ -43,7 +43,7 @@ def crowded_call(number):
 
 def keep_until_killed(place, first, told):
     """Eight at a time, from a number on, whose sums are folded all the while; each request id is told once its reservation is on disk."""
-    rollup.FEWEST_LINES, rollup.LINES_A_GROUP, rollup.PIECE = 3, 1, 2
+    rollup.FEWEST_LINES, rollup.LINES_A_GROUP, rollup.PIECE, open_reservations.MARK_EVERY = 3, 1, 2, 3
     asyncio.run(keep_books(open_store(place), first, told))
 
 

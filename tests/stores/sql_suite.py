@@ -41,8 +41,8 @@ WITHOUT_LATER_STEPS = f"""INSERT INTO daily ({", ".join(KEY_COLUMNS + COUNT_COLU
     SELECT {", ".join(KEY_COLUMNS)}, {", ".join(f"CAST(sum({column}) AS bigint)" for column in COUNT_COLUMNS)} FROM daily_lines
     GROUP BY {", ".join(KEY_COLUMNS)};
     DROP VIEW daily_lines; DROP TABLE unfolded;
-    ALTER TABLE attempts DROP COLUMN upstream_request_id;"""
-"""Makes of a ledger of which nothing is folded yet one of before anything waited to be, and providers' request ids were kept."""
+    ALTER TABLE attempts DROP COLUMN upstream_request_id; ALTER TABLE epochs DROP COLUMN closed_below;"""
+"""Makes of a ledger of which nothing is folded yet one of before anything waited to be, providers' request ids and marks were kept."""
 
 
 async def until(condition):

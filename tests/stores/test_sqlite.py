@@ -108,10 +108,10 @@ async def test_newer_schema_is_refused(store, tmp_path):
     await store.open()
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
-        db.execute("PRAGMA user_version = 11")
+        db.execute("PRAGMA user_version = 12")
     db.close()
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"has schema 11, this omnillm knows 10"):
+        with pytest.raises(ConfigError, match=r"has schema 12, this omnillm knows 11"):
             await store.open()
 
 

@@ -19,10 +19,11 @@ BEGIN_EPOCH = """INSERT INTO epochs (epoch, started_wall_ms) SELECT coalesce(max
 BOOKED = frozenset({int(EntryKind.SETTLE), int(EntryKind.ADJUST)})
 UNSYNCED_S: Final = 0.5
 """After so long, what was committed without a sync is synced with the next commit, or in the first idle second."""
-KILLED = "SELECT epoch FROM epochs WHERE ended_wall_ms IS NULL AND epoch < ?"
-OPEN_REQUESTS = """SELECT DISTINCT request_id FROM entries AS reserve WHERE kind = 0 AND epoch = ? AND NOT EXISTS (SELECT 1 FROM entries
+KILLED = "SELECT epoch, closed_below FROM epochs WHERE ended_wall_ms IS NULL AND epoch < ?"
+OPEN_REQUESTS = """SELECT DISTINCT request_id FROM entries AS reserve WHERE kind = 0 AND epoch = ? AND request_id >= ? AND NOT EXISTS (
+    SELECT 1 FROM entries
     WHERE request_id = reserve.request_id AND attempt = reserve.attempt AND kind IN (1, 2) AND budget = reserve.budget)"""
-"""Of one run: it reads all reservations that the run has made, which may be millions."""
+"""Of one run: it reads all reservations that the run has made since `closed_below`."""
 
 
 class Rows:
@@ -157,16 +158,19 @@ class Book:
     def _write(self, rows: Rows, *, is_synced: bool) -> None:
         try:
             with self._database.transaction(epoch=self._epoch, is_synced=is_synced) as connection:
-                self._apply(connection, rows)
-                self._roll_up.fold(connection)
+                self._add(connection, rows)
         except Known:
             with self._database.transaction(epoch=self._epoch, is_synced=is_synced) as connection:
                 rows.requests = _unknown(connection, REQUESTS, rows.requests)
                 rows.attempts = _unknown(connection, ATTEMPTS, rows.attempts)
                 rows.entries = _unknown(connection, ENTRIES, rows.entries)
-                self._apply(connection, rows)
-                self._roll_up.fold(connection)
+                self._add(connection, rows)
         self._roll_up.committed()
+
+    def _add(self, connection: Connection, rows: Rows) -> None:
+        self._apply(connection, rows)
+        self._roll_up.fold(connection)
+        self._reservations.mark(connection, rows.entries, epoch=self._epoch)
 
     def rehearse(self, postings: list[Posting]) -> None:
         """Do what `write` does, and roll it back, to see whether the database takes such rows. Raises LedgerUnavailable.
@@ -243,7 +247,7 @@ class Book:
 def _left_open(connection: Connection, *, below: int) -> list[str]:
     """The requests that killed runs left with a reservation."""
     killed = connection.execute(KILLED, (below,)).fetchall()
-    return [request_id for epoch in killed for (request_id,) in connection.execute(OPEN_REQUESTS, epoch)]
+    return [request_id for run in killed for (request_id,) in connection.execute(OPEN_REQUESTS, run)]
 
 
 def _is_closing(posting: Posting) -> bool:

@@ -233,7 +233,8 @@ class MemoryStore:
         copy = sqlite3.connect(":memory:", isolation_level=None, factory=SqliteConnection)
         try:
             copy.deserialize(_blank())
-            copy.executemany("INSERT INTO epochs VALUES (?, 0, ?)", [(epoch, self._ended_ms(epoch)) for epoch in range(1, self._epoch + 1)])
+            runs = [(epoch, self._ended_ms(epoch)) for epoch in range(1, self._epoch + 1)]
+            copy.executemany("INSERT INTO epochs (epoch, started_wall_ms, ended_wall_ms) VALUES (?, 0, ?)", runs)
             REQUESTS.insert(copy, list(self._requests.values()))
             ATTEMPTS.insert(copy, [row for rows in self._attempts.values() for row in rows.values()])
             ENTRIES.insert(copy, [entry for entries in self._entries.values() for entry in entries.values()])

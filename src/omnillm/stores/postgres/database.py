@@ -32,8 +32,6 @@ OF_THE_WRITER: Final = NO_LIMITS | {
     "jit": "off",
 }
 """It asks by key only, for a few rows, while calls wait: no plan may read a whole table, whatever the statistics say."""
-ANY_PLAN: Final = "".join(f"; SET LOCAL {name} = on" for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin"))
-"""For a start: it reads all that a killed run has reserved, and no call waits."""
 IDLE_READERS: Final = 4
 READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -106,7 +104,7 @@ class PostgresDatabase:
     def _begin(self, connection: PostgresConnection, *, epoch: int, is_synced: bool) -> None:
         begin = "BEGIN" if is_synced else "BEGIN; SET LOCAL synchronous_commit = off"
         if not epoch:
-            connection.script(begin + ANY_PLAN)
+            connection.script(begin)
             return
         # The row's lock is a write: it proves that the server takes one, and its commit is synced even when nothing else is written.
         self._check_epoch(connection, epoch, before=f"{begin}; ", more=" FOR SHARE")
