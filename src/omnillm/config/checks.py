@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Final, TypeVar
 
-from omnillm.config.configured import endpoint_of, needs_no_key
+from omnillm.config.configured import endpoint_of, is_fetched, needs_no_key
 from omnillm.config.problems import Problems, at
 from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, ServerSettings, Settings, VirtualKeyTerms
 from omnillm.config.values import has_midnight
@@ -124,6 +124,8 @@ def _check_keys(provider: ProviderSettings, path: str, problems: Problems) -> No
         _once(labels, key.label, at(here, "label"), problems)
         if key.key is not None:
             _once(secrets, key.key, at(here, "key"), problems)
+            if is_fetched(provider):
+                problems.add(at(here, "key"), "means nothing beside auth: entra, which sends the machine's own token; leave one of them out")
         elif not is_keyless:
             problems.add(at(here, "key"), "is needed and must not be empty")
 

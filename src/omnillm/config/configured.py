@@ -48,8 +48,12 @@ def is_served(provider: ProviderSettings, model: str) -> bool:
 
 def needs_no_key(provider: ProviderSettings) -> bool:
     """Whether its keys may be without a secret: the host asks for none, or tokens are fetched. An unknown kind needs one."""
-    is_fetched = provider.auth is not None and provider.auth.scheme == "entra"
-    return is_fetched or (provider.kind in KINDS and KINDS[provider.kind].is_keyless)
+    return is_fetched(provider) or (provider.kind in KINDS and KINDS[provider.kind].is_keyless)
+
+
+def is_fetched(provider: ProviderSettings) -> bool:
+    """Whether its keys send the machine's own token."""
+    return provider.auth is not None and provider.auth.scheme == "entra"
 
 
 def secret_of(key: KeySettings) -> Secret:
