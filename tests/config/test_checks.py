@@ -65,7 +65,10 @@ def test_an_address_in_brackets_is_told_so(complaint):
             one_provider("kind: vertex_ai, region: global, project: p, headers: {X-Vertex-AI-LLM-Shared-Request-Type: priority}"),
             "providers.p.headers (line 1): x-vertex-ai-llm-shared-request-type changes the price",
         ),
-        (one_provider("kind: azure_openai, base_url: 'https://a.example', auth: entra"), "providers.p.keys[0].key (line 1): means nothing beside"),
+        (
+            one_provider("kind: azure_openai, base_url: 'https://a.example', auth: entra"),
+            "providers.p.keys[0].key (line 1): means nothing beside",
+        ),
         (one_provider("kind: openai, keys: [{label: a, key: b, rpm: 0}]", "x: y"), "is 0, which would admit nothing; leave it out"),
         (one_provider("kind: openai, keys: [{label: a, key: b, tpm: 0}]", "x: y"), "providers.p.keys[0].tpm"),
         (one_provider("kind: openai, keys: [{label: a, key: b, weight: 0}]", "x: y"), "must be at least 1"),

@@ -79,7 +79,7 @@ async def test_response_that_is_not_kept_binds_nothing(serve: Serve, three_keys:
     async with client(gateway) as sdk:
         first, _ = await ask(sdk, input="How deep is the lake?", store=False)
         await gateway.program.store.flush()
-        assert await gateway.program.store.binding("response", first.id) is None
+        assert await gateway.program.store.bindings("response", [first.id]) == []
 
 
 WITH_CODE = "{input: 0.4, output: 1.6, per_tool: {code_interpreter: 0.03, file_search: 0.0025}}"

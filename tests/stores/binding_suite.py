@@ -21,10 +21,8 @@ class BindingSuite:
         )
         await store.aclose()
         await store.open()
-        assert await store.binding("response", "resp_1") == binding("resp_1")
-        assert await store.binding("response", "resp_2") == binding("resp_2")
-        assert await store.binding("file", "resp_1") is None
-        assert await store.binding("response", "resp_3") is None
+        assert await store.bindings("response", ["resp_1"]) == [binding("resp_1")]
+        assert await store.bindings("file", ["resp_1"]) == []
         asked = ["resp_3", "resp_2", *(f"resp_x{number}" for number in range(40_000)), "resp_1"]
         found = await store.bindings("response", asked)
         assert sorted(found, key=lambda each: each.upstream_id) == [binding("resp_1"), binding("resp_2")]
@@ -48,7 +46,7 @@ class BindingSuite:
         """Its upstream object is gone."""
         await store.open()
         await post_all(store, Posting(bindings=(binding("resp_1", expires_wall_ms=WALL_MS - 1),)))
-        assert await store.binding("response", "resp_1") is None
+        assert await store.bindings("response", ["resp_1"]) == []
         await store.aclose()
         await store.open()
-        assert await store.binding("response", "resp_1") is None
+        assert await store.bindings("response", ["resp_1"]) == []

@@ -132,8 +132,9 @@ class RetentionSuite:
         await store.post_durably(Posting(bindings=(*expired, binding("resp_3"))))
         assert [await store.retire(before_wall_ms=0, limit=2) for _ in range(3)] == [2, 1, 0]
         await store.post_durably(Posting(bindings=tuple(binding(f"resp_{number}", key="prod-2") for number in range(4))))
-        keys = [found and found.key for found in [await store.binding("response", f"resp_{number}") for number in range(4)]]
-        assert keys == ["prod-2", "prod-2", "prod-2", binding("resp_3").key]
+        found = await store.bindings("response", [f"resp_{number}" for number in range(4)])
+        keys = {each.upstream_id: each.key for each in found}
+        assert keys == {"resp_0": "prod-2", "resp_1": "prod-2", "resp_2": "prod-2", "resp_3": binding("resp_3").key}
 
     async def test_postings_between_batches_are_all_there(self, store: Store) -> None:
         """Forgetting and writing do not disturb each other."""

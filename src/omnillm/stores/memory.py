@@ -185,9 +185,6 @@ class MemoryStore:
     async def entries(self, request_id: str) -> list[Entry]:
         return [entry for _, entry in sorted(self._entries.get(request_id, {}).items())]
 
-    async def binding(self, kind: str, upstream_id: str) -> Binding | None:
-        return next(iter(await self.bindings(kind, (upstream_id,))), None)
-
     async def bindings(self, kind: str, upstream_ids: Sequence[str]) -> list[Binding]:
         found = [self._bindings[kind, each] for each in upstream_ids if (kind, each) in self._bindings]
         return [each for each in found if each.expires_wall_ms > self._clock.wall() * 1000]

@@ -110,9 +110,6 @@ class SqlStore:
     async def entries(self, request_id: str) -> list[Entry]:
         return await self._read(lambda db: reports.entries(db, request_id))
 
-    async def binding(self, kind: str, upstream_id: str) -> Binding | None:
-        return next(iter(await self.bindings(kind, (upstream_id,))), None)
-
     async def bindings(self, kind: str, upstream_ids: Sequence[str]) -> list[Binding]:
         found = await self._read(lambda db: reports.bindings(db, kind, upstream_ids))
         return [each for each in found if each.expires_wall_ms > self._wall_ms()]

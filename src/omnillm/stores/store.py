@@ -84,12 +84,8 @@ class Store(Protocol):
         """By attempt, kind, budget."""
         ...
 
-    async def binding(self, kind: str, upstream_id: str) -> Binding | None:
-        """Whose an upstream object is; None when it is unknown, or has expired."""
-        ...
-
     async def bindings(self, kind: str, upstream_ids: Sequence[str]) -> list[Binding]:
-        """Those of these objects that are known and have not expired, in no order."""
+        """Whose these upstream objects are: of those that are known and have not expired, in no order."""
         ...
 
     async def open_bills(self, *, since_wall_ms: int) -> list[Binding]:
