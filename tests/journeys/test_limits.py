@@ -1,6 +1,7 @@
 """No key is ever sent more than its limits, and no caller gets more than its own; every hint of a provider is obeyed."""
 
 import asyncio
+import gc
 import socket
 from collections import defaultdict
 from contextlib import closing
@@ -11,6 +12,7 @@ from tests.journeys.live import began
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Question, Reply, ask, ask_count, exchange
 
+from omnillm.errors import ReplyTooLarge
 from omnillm.keys.circuit import CLOSED
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Hint, Logged, ManualClock
 
@@ -382,13 +384,19 @@ async def test_stream_that_has_begun_keeps_nobody_from_the_key_that_it_tries(ser
 
 
 async def test_a_reply_that_is_too_large_is_asked_for_once_and_no_key_rests_for_it(serve: Serve, provider: FakeProvider) -> None:
-    """Its caller has asked for that much, and again it would be as much, and billed: nobody can take the keys away from others by it."""
+    """Its caller has asked for that much, and again it would be as much, and billed: nobody can take the keys away from others by it.
+
+    What has come of it, which may be much, is freed with its call, and not when the cycle collector looks.
+    """
     keys = {"a": "key: sk-a", "b": "key: sk-b"}
     for key in ("sk-a", "sk-b"):
         provider.script.behave(key, Behaviour(words=3000))
     gateway = await serve(configuration(provider, keys=keys).replace("drain: 2s", "drain: 2s, limits: {body: 4KiB}"))
     for _ in range(12):
+        gc.disable()
         reply = await exchange(gateway.port, ask("openai_chat", "Hello"))
+        assert not any(isinstance(each, ReplyTooLarge) for each in gc.get_objects())
+        gc.enable()
         assert (reply.status, reply.error["code"], reply.headers["x-should-retry"]) == (502, "upstream_too_large", "false")
         _, [attempt] = await gateway.last()
         assert (attempt.error, attempt.is_estimated) == ("upstream_too_large", True)

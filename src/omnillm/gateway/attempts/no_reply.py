@@ -22,12 +22,7 @@ TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
 
 
 def failure_of(error: UpstreamLost | UpstreamTimeout) -> Failure:
-    """What an error of the transport is judged as. Raises it where nobody could do better.
-
-    A reply that is too long is what its caller has asked for: no key is to rest for it, and again it would be as long, and billed.
-    """
-    if isinstance(error, ReplyTooLarge):
-        raise error
+    """What an error of the transport is judged as."""
     return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
 
