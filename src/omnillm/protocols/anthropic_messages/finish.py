@@ -1,7 +1,11 @@
 """Why a reply ended: stop reasons of the Messages API, both ways."""
 
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from omnillm.model.message import Refusal, ToolCall
 from omnillm.model.response import FinishReason
-from omnillm.protocols.loss import Losses
+from omnillm.protocols.anthropic_messages.place import Place
 
 _READ = {
     "end_turn": FinishReason.STOP,
@@ -17,6 +21,8 @@ _WRITTEN: dict[FinishReason, str] = {reason: word for word, reason in _READ.item
 """A compaction is a word of the beta alone: clients of the Messages API do not know it."""
 _NEAR = {FinishReason.CONTENT_FILTER: "refusal"}
 """The nearest word for what the Messages API cannot say; all else is the end of the turn."""
+_STOP: Final = FinishReason.STOP
+"""Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
 
 
 def read_finish(stop_reason: str) -> tuple[FinishReason, str]:
@@ -25,11 +31,17 @@ def read_finish(stop_reason: str) -> tuple[FinishReason, str]:
     return reason, "" if reason in _WRITTEN else stop_reason
 
 
-def write_finish(reason: FinishReason, losses: Losses, path: str, *, has_tool_call: bool = False) -> str:
-    if has_tool_call and reason is FinishReason.STOP:
-        return "tool_use"
+def write_finish(reason: FinishReason, native: str, kinds: AbstractSet[type], place: Place) -> str:
+    """`native`: what the provider called it. `kinds`: of the parts that were said."""
+    if place.is_own and native:
+        return native
+    if reason is _STOP and kinds:
+        if Refusal in kinds:
+            return "refusal"
+        if ToolCall in kinds and not place.is_own:
+            return "tool_use"
     word = _WRITTEN.get(reason)
     if word is None:
         word = _NEAR.get(reason, "end_turn")
-        losses.approximate(path, f"said as {word}")
+        place.losses.approximate("candidates[0].finish_reason", f"said as {word}")
     return word

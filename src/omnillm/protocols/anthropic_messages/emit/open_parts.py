@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from omnillm.model.events import AudioDelta, CitationAdded, OpaqueAdded, PartEnded, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.anthropic_messages.emit.parts import citations_of, emit_block
-from omnillm.protocols.anthropic_messages.emit.reply import LATE_SIGNATURE, carried, carrier, reply_reasoning, shown, unsigned
+from omnillm.protocols.anthropic_messages.emit.reply import LATE_SIGNATURE, NO_LOGPROBS, carried, carrier, reply_reasoning, shown, unsigned
 from omnillm.protocols.anthropic_messages.place import Place
 from omnillm.protocols.differences.arguments import object_of
 from omnillm.protocols.differences.tool_names import plain_id
@@ -107,7 +107,7 @@ class _TextBlock(OpenBlock):
 
     def say(self, event: TextDelta) -> bytes:
         if event.logprobs is not None:
-            self.place.losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
+            self.place.losses.drop("candidates[0].logprobs", NO_LOGPROBS)
         if not event.text:
             return b""
         return self.words(event.text) if self.is_open else self._opened() + self.words(event.text)

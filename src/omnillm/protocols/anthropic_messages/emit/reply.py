@@ -12,7 +12,6 @@ from omnillm.model.message import (
     MessageRole,
     Opaque,
     Reasoning,
-    Refusal,
     Text,
     ToolCall,
     VendorExtensions,
@@ -31,48 +30,57 @@ from omnillm.protocols.loss import Losses
 
 PREFIX = "msg_"
 _MALFORMED: Final = FinishReason.MALFORMED_TOOL_CALL
-_STOP: Final = FinishReason.STOP
 """Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
 _UNKNOWN = "the Messages API does not know it"
 _UNSHOWN = frozenset({"image", "document", "tool_result"})
 """Blocks that no reply of the Messages API has."""
 MALFORMED = "The model made a malformed tool call."
 """Said where a reply would have nothing else: an agent must not end in silence."""
+NO_LOGPROBS = "the Messages API has no logprobs"
 LATE_SIGNATURE = "no block can carry it after its text: clients show the last block as the answer"
 """Gemini recommends that a text's signature comes back, and does not require it."""
 
 
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
     is_own = response.protocol == NAME
+    place = Place(losses, protocol=response.protocol, is_own=is_own, is_reply=True, names=context.names)
     candidate = response.candidates[0] if len(response.candidates) == 1 else _first(response.candidates, losses)
-    words = lone_words(candidate.message)
-    if words:
-        content: list[Block] = [{"type": "text", "text": words}]
+    usage = usage_object(response.usage, response.raw_usage if is_own else None, losses, response.service_tier)
+    body = begun(response.id if is_own else "", response.model, usage, context)
+    kinds: set[type] = set()
+    if words := lone_words(candidate.message):
+        body["content"] = [{"type": "text", "text": words}]
     else:
-        content = _content(candidate, Place(losses, protocol=response.protocol, is_own=is_own, is_reply=True, names=context.names))
+        body["content"] = _content(candidate, place)
+        kinds.update(map(type, candidate.message.parts))
+    body["stop_reason"] = write_finish(candidate.finish_reason, candidate.native_finish_reason, kinds, place)
+    body["stop_sequence"] = candidate.stop_sequence
     if candidate.logprobs is not None:
-        losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
-    stop_reason = _stop_reason(candidate, losses, is_own=is_own, is_plain=bool(words))
-    body: dict[str, Any] = {
-        "id": response.id if is_own and response.id else PREFIX + context.id,
-        "type": "message",
-        "role": "assistant",
-        "model": response.model or context.model,
-        "content": content,
-        "stop_reason": stop_reason,
-        "stop_sequence": candidate.stop_sequence,
-        "usage": usage_object(response.usage, response.raw_usage if is_own else None, losses, response.service_tier),
-    }
+        losses.drop("candidates[0].logprobs", NO_LOGPROBS)
     if candidate.message.name:
         losses.drop("candidates[0].message.name", "the Messages API has no names of participants")
     if is_own:
-        if (details := stop_details(candidate.vendor_extensions, stop_reason)) is not None:
+        if (details := stop_details(candidate.vendor_extensions, body["stop_reason"])) is not None:
             body["stop_details"] = details
         for name, value in response.vendor_extensions.items():
             body.setdefault(name, value)
         return body
     _drop_members(response, candidate, losses)
     return body
+
+
+def begun(own_id: str, model: str, usage: dict[str, Any], context: ReplyContext) -> dict[str, Any]:
+    """Write a message that says nothing yet. `own_id`: the provider's, where it is one of this protocol's."""
+    return {
+        "id": own_id or PREFIX + context.id,
+        "type": "message",
+        "role": "assistant",
+        "model": model or context.model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+    }
 
 
 def _drop_members(response: LlmResponse, candidate: Candidate, losses: Losses) -> None:
@@ -98,19 +106,6 @@ _BLOCKED = Candidate(message=Message(role=MessageRole.ASSISTANT), finish_reason=
 
 def _is_thinking(block: Block) -> bool:
     return block["type"] in UNMARKED
-
-
-def _stop_reason(candidate: Candidate, losses: Losses, *, is_own: bool, is_plain: bool) -> str:
-    """`is_plain`: it says a text and nothing else."""
-    if is_own and candidate.native_finish_reason:
-        return candidate.native_finish_reason
-    reason, has_tool_call = candidate.finish_reason, False
-    if reason is _STOP and not is_plain:
-        kinds = set(map(type, candidate.message.parts))
-        if Refusal in kinds:
-            return "refusal"
-        has_tool_call = ToolCall in kinds and not is_own
-    return write_finish(reason, losses, "candidates[0].finish_reason", has_tool_call=has_tool_call)
 
 
 def stop_details(extensions: VendorExtensions, stop_reason: str) -> dict[str, Any] | None:

@@ -23,10 +23,10 @@ from omnillm.model.events import (
     TextDelta,
     UsageReported,
 )
-from omnillm.model.message import Native, Reasoning, Refusal, Text, ToolCall, VendorExtensions
+from omnillm.model.message import Native, Reasoning, Text, ToolCall, VendorExtensions
 from omnillm.model.response import FinishReason
 from omnillm.protocols.anthropic_messages.emit.open_parts import BLOCKS, OpenBlock
-from omnillm.protocols.anthropic_messages.emit.reply import MALFORMED, PREFIX, stop_details
+from omnillm.protocols.anthropic_messages.emit.reply import MALFORMED, begun, stop_details
 from omnillm.protocols.anthropic_messages.failure import write_stream_fault
 from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.place import NAME, Place
@@ -55,8 +55,8 @@ class MessageEncoder:
         self._usage: Usage | None = None
         self._raw: Any = None
         self._finished: Finished | None = None
-        self._has_tool_call = False
-        self._has_refusal = False
+        self._kinds: set[type] = set()
+        """Of the parts up to now."""
         self._has_answer = False
         """Whether there was a block of another sort than thinking."""
         self.response_id = ""
@@ -83,13 +83,11 @@ class MessageEncoder:
     def _open(self, event: PartStarted) -> bytes:
         part = event.part
         self._place.part = event.index
+        self._kinds.add(type(part))
         if type(part) is ToolCall:
-            self._has_tool_call = True
             part = replace(part, name=self._context.names.get(part.name, part.name))
-        elif type(part) is not Native:
-            self._has_refusal = self._has_refusal or type(part) is Refusal
-            if part.vendor_extensions:
-                self._losses.drop_extensions(part.vendor_extensions, self._place.here("."), "the Messages API does not know it")
+        elif type(part) is not Native and part.vendor_extensions:
+            self._losses.drop_extensions(part.vendor_extensions, self._place.here("."), "the Messages API does not know it")
         self._current = BLOCKS.get(type(part), BLOCKS[Native])(part, self._blocks, self._place)
         return self._current.begin()
 
@@ -101,21 +99,12 @@ class MessageEncoder:
     def _start(self, event: ResponseStarted) -> bytes:
         self._place.is_own = event.protocol == NAME
         self._place.protocol = event.protocol
-        self.response_id = event.id if self._place.is_own and event.id else PREFIX + self._context.id
         self._usage = event.usage
         usage = usage_object(event.usage or Usage(), None, self._losses, event.service_tier)
         if event.usage is None:
             del usage["cache_creation"]  # the last event cannot correct it
-        message: dict[str, Any] = {
-            "id": self.response_id,
-            "type": "message",
-            "role": "assistant",
-            "model": event.model or self._context.model,
-            "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": usage,
-        }
+        message = begun(event.id if self._place.is_own else "", event.model, usage, self._context)
+        self.response_id = message["id"]
         return b'event: message_start\ndata: {"type":"message_start","message":' + _encode(message) + b"}\n\n"
 
     def _count(self, event: UsageReported) -> bytes:
@@ -142,8 +131,9 @@ class MessageEncoder:
         if finished.reason is FinishReason.MALFORMED_TOOL_CALL and not self._has_answer and not self._place.is_own:
             self._losses.approximate("candidates[0].message", "what happened is said as text")
             told = BLOCKS[Text](Text(text=MALFORMED), self._blocks, self._place).written()
-        delta: dict[str, Any] = {"stop_reason": self._stop_reason(finished), "stop_sequence": finished.stop_sequence}
-        if (details := stop_details(finished.vendor_extensions, delta["stop_reason"])) is not None:
+        stop_reason = write_finish(finished.reason, finished.native_reason, self._kinds, self._place)
+        delta: dict[str, Any] = {"stop_reason": stop_reason, "stop_sequence": finished.stop_sequence}
+        if (details := stop_details(finished.vendor_extensions, stop_reason)) is not None:
             delta["stop_details"] = details
         said: dict[str, Any] = {"type": "message_delta", "delta": delta, "usage": self._counts()}
         self._extend(said, finished.vendor_extensions)
@@ -159,15 +149,6 @@ class MessageEncoder:
                 said[name] = value
             elif name != "stop_details" or not self._place.is_own:
                 self._losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
-
-    def _stop_reason(self, finished: Finished) -> str:
-        if self._place.is_own and finished.native_reason:
-            return finished.native_reason
-        if self._has_refusal and finished.reason is FinishReason.STOP:
-            return "refusal"
-        return write_finish(
-            finished.reason, self._losses, "candidates[0].finish_reason", has_tool_call=self._has_tool_call and not self._place.is_own
-        )
 
     def _counts(self) -> dict[str, Any]:
         if self._place.is_own and is_own(self._raw):
