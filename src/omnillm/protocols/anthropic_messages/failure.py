@@ -19,7 +19,7 @@ from omnillm.protocols.hints import (
     verdict_of_status,
 )
 from omnillm.protocols.protocol import Failure, Fault
-from omnillm.protocols.too_long import code_of, worded
+from omnillm.protocols.too_long import TOO_LONG, code_of, worded
 
 _TELLING_TYPES = {
     "authentication_error": Verdict.KEY_DEAD,
@@ -60,12 +60,14 @@ _TYPES = {
     529: "overloaded_error",
 }
 
+STATUSES = {**{word: status for status, word in _TYPES.items()}, "conflict_error": 500, TOO_LONG: 400}
+"""Of a failure that comes in a stream, whose own status is 200; a conflict is then the provider's own."""
+
 _BUCKETS = tuple(
     tuple(f"anthropic-ratelimit-{bucket}-{what}".encode() for what in ("limit", "remaining", "reset"))
     for bucket in ("requests", "tokens", "input-tokens", "output-tokens")
 )
 _REQUESTS, _TOKENS = _BUCKETS[0], _BUCKETS[1:]
-
 
 _ROOM = 10**12
 """Tokens left for any call."""

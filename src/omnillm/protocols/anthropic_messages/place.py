@@ -11,8 +11,9 @@ from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.position import Position
 
 NAME = "anthropic_messages"
-UNMARKED = frozenset({"thinking", "redacted_thinking"})
-"""Blocks that bear no cache mark."""
+THINKING = frozenset({"thinking", "redacted_thinking"})
+"""Blocks of this: they bear no cache mark."""
+UNKNOWN = "the Messages API does not know it"
 _TTLS = frozenset({"", "5m", "1h"})
 
 
@@ -27,7 +28,7 @@ class Place(Position[ClaudeDialect], eq=False, gc=False):
         """Add members that have no canonical home; one that is written already keeps what it has. `path`: the owner's, with its dot."""
         for name, value in extensions.items():
             if not self.is_own:
-                self.losses.drop(f"{path}vendor_extensions.{name}", "the Messages API does not know it")
+                self.losses.drop(f"{path}vendor_extensions.{name}", UNKNOWN)
                 continue
             written = owner.setdefault(name, value)
             if written is not value and type(written) is dict and type(value) is dict:
@@ -45,7 +46,7 @@ class Place(Position[ClaudeDialect], eq=False, gc=False):
         """Add the mark and the extensions of a part to its block."""
         path = self.here()
         if part.cache_control is not None:
-            if block["type"] in UNMARKED:
+            if block["type"] in THINKING:
                 self.losses.drop(f"{path}.cache_control", "a thinking block bears no mark")
             else:
                 self.mark(block, part.cache_control, path)

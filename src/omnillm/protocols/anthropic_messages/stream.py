@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.framing.sse import Frame
 from omnillm.protocols.anthropic_messages.failure import failure_of
-from omnillm.protocols.anthropic_messages.usage import tier_of, usage_of_counts
+from omnillm.protocols.anthropic_messages.usage import count, tier_of, usage_of_counts
 from omnillm.protocols.anthropic_messages.wire import ContainerEvent, ContentBlock, ShownEvent, StreamEvent
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import MALFORMED_EVENT, Failure, Sight
@@ -103,7 +103,7 @@ class MessageWatch:
 
     def _report(self, usage: Any) -> None:
         if isinstance(usage, dict):
-            self._counts.update((name, value) for name, value in usage.items() if value is not None)
+            count(usage, self._counts)
             self.usage = usage_of_counts(self._counts)
 
 

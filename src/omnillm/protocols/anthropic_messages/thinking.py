@@ -6,6 +6,7 @@ import msgspec
 
 from omnillm.model.capabilities import ReasoningCapability
 from omnillm.model.message import VendorExtensions
+from omnillm.protocols.anthropic_messages.place import UNKNOWN
 from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.differences.effort import SMALLEST_BUDGET, budget_of, effort_of
 from omnillm.protocols.loss import Losses
@@ -68,7 +69,7 @@ def plan_thinking(reasoning: ReasoningCapability | None, place: Position[ClaudeD
         return Thinking()
     dialect, losses = place.dialect, place.losses
     if not place.is_own:
-        losses.drop_extensions(reasoning.vendor_extensions, f"{_PATH}.", "the Messages API does not know it")
+        losses.drop_extensions(reasoning.vendor_extensions, f"{_PATH}.", UNKNOWN)
         return _shown(reasoning, _bridged(reasoning, dialect, losses), losses)
     if reasoning.mode == "enabled" and dialect.thinks_adaptively:
         return _shown(reasoning, _adaptive(reasoning, losses), losses)

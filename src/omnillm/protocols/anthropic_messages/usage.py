@@ -27,6 +27,11 @@ def tier_of(speed: Any, service_tier: Any, geo: Any) -> Any:
     return Served(tier, geo) if isinstance(geo, str) and geo not in _ANYWHERE else tier
 
 
+def count(usage: dict[str, Any], counts: dict[str, Any]) -> None:
+    """Add what an event of a stream counts: it is cumulative, and one that the event leaves out stands."""
+    counts.update((name, number) for name, number in usage.items() if number is not None)
+
+
 def usage_of_counts(counts: dict[str, Any]) -> Usage | None:
     """The usage that a stream reported up to now, as one object; None when it cannot be read."""
     try:

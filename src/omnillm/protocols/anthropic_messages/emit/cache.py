@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import PromptCachePolicy
-from omnillm.protocols.anthropic_messages.place import Place
+from omnillm.protocols.anthropic_messages.place import UNKNOWN, Place
 from omnillm.protocols.differences.cache_marks import POLICY, Anchors, Mark, beyond_most, drop_key, policy_mark
 from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.loss import Losses
@@ -13,7 +13,7 @@ from omnillm.protocols.loss import Losses
 def place_policy(policy: PromptCachePolicy, anchors: Anchors, place: Place) -> None:
     """Do what the policy asks. ProtocolError: it is required, and has a key, or nothing could bear the mark."""
     losses = place.losses
-    losses.drop_extensions(policy.vendor_extensions, f"{POLICY}.", "the Messages API does not know it")
+    losses.drop_extensions(policy.vendor_extensions, f"{POLICY}.", UNKNOWN)
     if policy.mode == "disabled":
         _take_off(place.marks, losses, "the prompt cache is disabled")
         place.marks.clear()

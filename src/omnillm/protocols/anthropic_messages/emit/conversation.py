@@ -5,7 +5,7 @@ from typing import Any, Final
 from omnillm.model.message import ROLE_WORDS, SYSTEM_ROLES, Message, MessageRole, Text, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.emit.parts import emit_block, emit_blocks, lost_result_blocks, tool_result_block
-from omnillm.protocols.anthropic_messages.place import UNMARKED, Place
+from omnillm.protocols.anthropic_messages.place import THINKING, Place
 from omnillm.protocols.differences.cache_marks import Anchors
 from omnillm.protocols.differences.turns import Block, Turns
 
@@ -109,7 +109,7 @@ class _Conversation:
             blocks: list[Block] = [{"type": "text", "text": words}]
         else:
             blocks = emit_blocks(message, place)
-        self._anchors.see_message(self._count, blocks, unmarked=UNMARKED)
+        self._anchors.see_message(self._count, blocks, unmarked=THINKING)
         self._count += 1
         if message.name:
             _drop_name(place)

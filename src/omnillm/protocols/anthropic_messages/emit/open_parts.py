@@ -8,11 +8,10 @@ from msgspec.structs import replace
 
 from omnillm.model.events import AudioDelta, CitationAdded, OpaqueAdded, PartEnded, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.anthropic_messages.emit.parts import citations_of, emit_block
+from omnillm.protocols.anthropic_messages.emit.parts import call_id_of, citations_of, emit_block
 from omnillm.protocols.anthropic_messages.emit.reply import LATE_SIGNATURE, NO_LOGPROBS, carried, carrier, reply_reasoning, shown, unsigned
-from omnillm.protocols.anthropic_messages.place import Place
+from omnillm.protocols.anthropic_messages.place import UNKNOWN, Place
 from omnillm.protocols.differences.arguments import object_of
-from omnillm.protocols.differences.tool_names import plain_id
 from omnillm.protocols.differences.turns import Block
 
 _encode = msgspec.json.Encoder().encode
@@ -224,15 +223,13 @@ class _ToolBlock(OpenBlock):
         if self.is_open:
             return b""
         part: ToolCall = self.part
-        call_id = plain_id(part.call_id)
-        if call_id != part.call_id:
-            self.place.approximate(".call_id", "ids of tool calls are letters, digits, _ and -")
+        call_id = call_id_of(part.call_id, self.place.here, self.place)
         block: Block = {"type": "tool_use", "id": call_id, "name": part.name, "input": {}}
         for name, value in part.vendor_extensions.items():
             if name in _OWN_MEMBERS and self.place.is_own:
                 block[name] = value
             else:
-                self.place.drop(f".vendor_extensions.{name}", "the Messages API does not know it")
+                self.place.drop(f".vendor_extensions.{name}", UNKNOWN)
         before = b"" if part.signature is None else self.whole(carrier(part.signature))
         opened = before + self.open(block)
         if part.kind == "custom":

@@ -73,10 +73,11 @@ def citations_of(citations: tuple[Citation, ...], place: Place) -> list[Any]:
     return natives
 
 
-def call_id_of(call_id: str, place: Place) -> str:
+def call_id_of(call_id: str, path: Callable[[str], str], place: Place) -> str:
+    """`path`: of a member of what bears the id."""
     plain = plain_id(call_id)
     if plain != call_id:
-        place.approximate(".call_id", "ids of tool calls are letters, digits, _ and -")
+        place.losses.approximate(path(".call_id"), "ids of tool calls are letters, digits, _ and -")
     return plain
 
 
@@ -125,19 +126,16 @@ def _tool_call(part: ToolCall, place: Place) -> Block:
         place.drop(".signature", "a signature on a tool call is another protocol's")
     place.calls[part.call_id] = part.name
     arguments = input_of(part, lambda member, detail: place.approximate(f".{member}", detail))
-    return {"type": "tool_use", "id": call_id_of(part.call_id, place), "name": part.name, "input": arguments}
+    return {"type": "tool_use", "id": call_id_of(part.call_id, place.here, place), "name": part.name, "input": arguments}
 
 
 def tool_result_block(result: ToolResult, place: Place) -> Block:
     path = place.around()
-    call_id = plain_id(result.call_id)
-    if call_id != result.call_id:
-        place.losses.approximate(f"{path}.call_id", "ids of tool calls are letters, digits, _ and -")
     if result.kind == "custom":
         place.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
     if result.name and place.calls.get(result.call_id) != result.name:
         place.losses.drop(f"{path}.name", "a result names its call alone")
-    block: Block = {"type": "tool_result", "tool_use_id": call_id}
+    block: Block = {"type": "tool_result", "tool_use_id": call_id_of(result.call_id, place.around, place)}
     content = _content_of(result, place)
     if content:
         block["content"] = lone_text(content)

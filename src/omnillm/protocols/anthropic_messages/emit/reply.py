@@ -21,7 +21,7 @@ from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages.emit.parts import emit_block, reasoning_block
 from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.parse.parts import GEMINI
-from omnillm.protocols.anthropic_messages.place import NAME, UNMARKED, Place
+from omnillm.protocols.anthropic_messages.place import NAME, THINKING, UNKNOWN, Place
 from omnillm.protocols.anthropic_messages.usage import usage_object
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.turns import Block
@@ -31,7 +31,6 @@ from omnillm.protocols.loss import Losses
 PREFIX = "msg_"
 _MALFORMED: Final = FinishReason.MALFORMED_TOOL_CALL
 """Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
-_UNKNOWN = "the Messages API does not know it"
 _UNSHOWN = frozenset({"image", "document", "tool_result"})
 """Blocks that no reply of the Messages API has."""
 MALFORMED = "The model made a malformed tool call."
@@ -85,11 +84,11 @@ def begun(own_id: str, model: str, usage: dict[str, Any], context: ReplyContext)
 
 def _drop_members(response: LlmResponse, candidate: Candidate, losses: Losses) -> None:
     if response.vendor_extensions:
-        losses.drop_extensions(response.vendor_extensions, "", _UNKNOWN)
+        losses.drop_extensions(response.vendor_extensions, "", UNKNOWN)
     if candidate.vendor_extensions:
-        losses.drop_extensions(candidate.vendor_extensions, "candidates[0].", _UNKNOWN)
+        losses.drop_extensions(candidate.vendor_extensions, "candidates[0].", UNKNOWN)
     if candidate.message.vendor_extensions:
-        losses.drop_extensions(candidate.message.vendor_extensions, "candidates[0].message.", _UNKNOWN)
+        losses.drop_extensions(candidate.message.vendor_extensions, "candidates[0].message.", UNKNOWN)
 
 
 def _first(candidates: tuple[Candidate, ...], losses: Losses) -> Candidate:
@@ -105,7 +104,7 @@ _BLOCKED = Candidate(message=Message(role=MessageRole.ASSISTANT), finish_reason=
 
 
 def _is_thinking(block: Block) -> bool:
-    return block["type"] in UNMARKED
+    return block["type"] in THINKING
 
 
 def stop_details(extensions: VendorExtensions, stop_reason: str) -> dict[str, Any] | None:

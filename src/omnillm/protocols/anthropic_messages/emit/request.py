@@ -11,7 +11,7 @@ from omnillm.protocols.anthropic_messages.emit.conversation import emit_conversa
 from omnillm.protocols.anthropic_messages.emit.parts import lone_text
 from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
 from omnillm.protocols.anthropic_messages.emit.tools import emit_tool_choice, emit_tools
-from omnillm.protocols.anthropic_messages.place import NAME, Place
+from omnillm.protocols.anthropic_messages.place import NAME, THINKING, Place
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
 from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.differences.cache_marks import Anchors, lengthen
@@ -68,7 +68,7 @@ def _amid(messages: list[dict[str, Any]]) -> str:
 
 
 def _begins_with_thinking(message: dict[str, Any]) -> bool:
-    return message["content"][0]["type"] in {"thinking", "redacted_thinking"}
+    return message["content"][0]["type"] in THINKING
 
 
 def _output_cap(request: LlmRequest, plan: Thinking, place: Place) -> tuple[Thinking, int]:

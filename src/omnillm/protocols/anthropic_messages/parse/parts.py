@@ -41,9 +41,8 @@ _MEDIA = frozenset({"type", "source", "cache_control", "title", "context", "cita
 _IMAGE = frozenset({"type", "source", "cache_control"})
 
 
-def parse_blocks(blocks: list[Any], read: ReadOpaque, place: str, kinds: "Kinds | None" = None) -> list[MessagePart]:
+def parse_blocks(blocks: list[Any], read: ReadOpaque, place: str, kinds: "Kinds") -> list[MessagePart]:
     """Read blocks; those whose kind is not among `kinds` become `Native`."""
-    kinds = TURN_BLOCKS if kinds is None else kinds
     parts: list[MessagePart] = []
     for number, block in enumerate(blocks):
         try:

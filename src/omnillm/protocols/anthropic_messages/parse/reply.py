@@ -14,7 +14,7 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, rest, typed
 from omnillm.usage import Usage
 
-_KNOWN = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
+MEMBERS = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
 
 
 def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
@@ -38,9 +38,9 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: U
         ),
         usage=usage_of_counts(usage) if counted is None and usage is not None else counted,
         raw_usage=usage,
-        service_tier=tier_of(usage),
+        service_tier=service_tier_of(usage),
         protocol=NAME,
-        vendor_extensions=rest(body, _KNOWN),
+        vendor_extensions=rest(body, MEMBERS),
     )
 
 
@@ -59,6 +59,6 @@ def opaque_reader(issuer: Issuer) -> ReadOpaque:
     return lambda value: Opaque(value=value, issuer=issuer)
 
 
-def tier_of(usage: dict[str, Any] | None) -> str:
+def service_tier_of(usage: dict[str, Any] | None) -> str:
     tier = (usage or {}).get("service_tier")
     return tier if type(tier) is str else ""

@@ -20,7 +20,7 @@ from omnillm.model.message import (
     joined,
 )
 from omnillm.model.request import GenerationConfig, LlmRequest
-from omnillm.protocols.anthropic_messages.parse.parts import parse_blocks, reunited
+from omnillm.protocols.anthropic_messages.parse.parts import TURN_BLOCKS, parse_blocks, reunited
 from omnillm.protocols.anthropic_messages.parse.tools import parse_tool_choice, parse_tools
 from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.thinking import parse_reasoning
@@ -204,8 +204,8 @@ def _system(system: str | list[Any] | None) -> list[RequestItem]:
     """Read the system text as a message, if there is any."""
     if not system:
         return []
-    parts: tuple[MessagePart, ...] = (Text(text=system),) if isinstance(system, str) else tuple(parse_blocks(system, _unsealed, "system"))
-    return [Message(role=_SYSTEM, parts=parts)] if parts else []
+    parts: list[MessagePart] = [Text(text=system)] if isinstance(system, str) else parse_blocks(system, _unsealed, "system", TURN_BLOCKS)
+    return [Message(role=_SYSTEM, parts=tuple(parts))] if parts else []
 
 
 def _setting(role: MessageRole, n: int, turns: list[dict[str, Any]] | None) -> VendorExtensions:
@@ -217,7 +217,7 @@ def _setting(role: MessageRole, n: int, turns: list[dict[str, Any]] | None) -> V
 
 def _blocks(content: list[Any], role: MessageRole, n: int, losses: Losses) -> tuple[list[ToolResult], tuple[MessagePart, ...]]:
     """Return the results of tools, and what stands beside them."""
-    parts = parse_blocks(content, _unsealed, f"messages[{n}].content")
+    parts = parse_blocks(content, _unsealed, f"messages[{n}].content", TURN_BLOCKS)
     kinds = set(map(type, parts))
     if Reasoning in kinds and role is MessageRole.ASSISTANT:
         parts = reunited(parts)

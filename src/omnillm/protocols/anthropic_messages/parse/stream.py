@@ -21,37 +21,22 @@ from omnillm.model.events import (
     ToolCallDelta,
     UsageReported,
 )
-from omnillm.model.message import Issuer, Native, Opaque, ToolCall
+from omnillm.model.message import Issuer, Native, ToolCall
 from omnillm.model.response import FinishReason
-from omnillm.protocols.anthropic_messages.failure import failure_of
+from omnillm.protocols.anthropic_messages.failure import STATUSES, failure_of
 from omnillm.protocols.anthropic_messages.finish import read_finish
 from omnillm.protocols.anthropic_messages.parse.parts import REPLY_BLOCKS, parse_block, parse_blocks, parse_citation
-from omnillm.protocols.anthropic_messages.parse.reply import opaque_reader, tier_of
+from omnillm.protocols.anthropic_messages.parse.reply import MEMBERS, opaque_reader, service_tier_of
 from omnillm.protocols.anthropic_messages.place import NAME
-from omnillm.protocols.anthropic_messages.usage import usage_of_counts
+from omnillm.protocols.anthropic_messages.usage import count, usage_of_counts
 from omnillm.protocols.differences.arguments import object_of, raw_object
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, array, inside, integer, mapping, optional_mapping, optional_text, rest, text
-from omnillm.protocols.too_long import TOO_LONG
 
 _decode = msgspec.json.Decoder().decode
-_MESSAGE = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
 _DELTA_EVENT = frozenset({"type", "delta", "usage"})
 _DELTA = frozenset({"stop_reason", "stop_sequence"})
 _DELTA_TYPE = frozenset({"type"})
-_STATUSES = {
-    "invalid_request_error": 400,
-    TOO_LONG: 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
-"""Of a failure that comes in a stream, whose own status is 200."""
 _ADDED_WORDS = {"text_delta": "text", "thinking_delta": "thinking"}
 """Deltas of texts: in a block that this protocol alone knows they grow the member of that name."""
 
@@ -71,7 +56,6 @@ class _Block:
 
 class MessageDecoder:
     def __init__(self, issuer: Issuer, losses: Losses) -> None:
-        self._issuer = issuer
         self._losses = losses
         self._read = opaque_reader(issuer)
         self._open: dict[int, _Block] = {}
@@ -136,7 +120,7 @@ class MessageDecoder:
 
     def _signature_delta(self, block: _Block, delta: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         value = text(delta.get("signature"), "delta.signature")
-        return (OpaqueAdded(index=block.index, opaque=Opaque(value=value, issuer=self._issuer)),) if value else ()
+        return (OpaqueAdded(index=block.index, opaque=self._read(value)),) if value else ()
 
     def _citations_delta(self, block: _Block, delta: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         return (CitationAdded(index=block.index, citation=parse_citation(mapping(delta.get("citation"), "delta.citation"))),)
@@ -198,13 +182,13 @@ class MessageDecoder:
             return ()  # some hosts send the same start twice
         self._message_id = message_id
         usage = optional_mapping(message, "usage", "message") or {}
-        self._count(usage)
-        self._extensions = rest(message, _MESSAGE)
+        count(usage, self._counts)
+        self._extensions = rest(message, MEMBERS)
         started = ResponseStarted(
             protocol=NAME,
             id=message_id,
             model=optional_text(message, "model", "message"),
-            service_tier=tier_of(usage),
+            service_tier=service_tier_of(usage),
             usage=usage_of_counts(self._counts) if self._counts else None,
         )
         return (started, *self._ready_made(message))
@@ -227,7 +211,7 @@ class MessageDecoder:
         usage = optional_mapping(event, "usage")
         if not usage:
             return ()
-        self._count(usage)
+        count(usage, self._counts)
         counted = usage_of_counts(self._counts)
         return () if counted is None else (UsageReported(usage=counted, raw=dict(self._counts)),)
 
@@ -249,15 +233,11 @@ class MessageDecoder:
     def _error(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         self._is_done = True
         failure = failure_of(200, event.get("error"))
-        return (Failed(code=failure.code, message=failure.message, status=_STATUSES.get(failure.code, 500)),)
+        return (Failed(code=failure.code, message=failure.message, status=STATUSES.get(failure.code, 500)),)
 
     def _require_start(self) -> None:
         if self._message_id is None:
             raise Unfit("stream", "one that begins with message_start")
-
-    def _count(self, usage: dict[str, Any]) -> None:
-        """Counts are cumulative: one that an event leaves out stands."""
-        self._counts.update((name, value) for name, value in usage.items() if value is not None)
 
     _EVENTS: ClassVar[dict[str, Callable[["MessageDecoder", dict[str, Any]], Sequence[LlmStreamEvent]]]] = {
         "content_block_start": _block_start,
