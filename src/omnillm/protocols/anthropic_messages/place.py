@@ -1,6 +1,6 @@
 """What may be written of the part at which an emitter stands, and the cache marks that were set."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -18,6 +18,14 @@ _TTLS = frozenset({"", "5m", "1h"})
 
 
 class Place(Position[ClaudeDialect], eq=False, gc=False):
+    """Of a request to the Messages API, or of a reply of it; what Converse has in another form, its own `Place` says."""
+
+    host: ClassVar[str] = "the Messages API"
+    unknown: ClassVar[str] = UNKNOWN
+    mark_member: ClassVar[str] = "cache_control"
+    """Of what bears a mark."""
+    marks_word: ClassVar[str] = "marks"
+
     dialect: ClaudeDialect = ClaudeDialect()
     marks: list[Mark] = msgspec.field(default_factory=list)
     """Every object that bears a cache mark, in the order of the prompt, with its path."""
@@ -28,26 +36,22 @@ class Place(Position[ClaudeDialect], eq=False, gc=False):
         """Add members that have no canonical home; one that is written already keeps what it has. `path`: the owner's, with its dot."""
         for name, value in extensions.items():
             if not self.is_own:
-                self.losses.drop(f"{path}vendor_extensions.{name}", UNKNOWN)
+                self.losses.drop(f"{path}vendor_extensions.{name}", self.unknown)
                 continue
             written = owner.setdefault(name, value)
             if written is not value and type(written) is dict and type(value) is dict:
                 owner[name] = {**value, **written}
 
-    def mark(self, owner: dict[str, Any], mark: CacheControl, path: str) -> None:
+    def refusal(self, blocks: list[Block]) -> str:
+        """Return why a required cache mark cannot stand at the end of these; "": it can."""
+        return "" if blocks else "has no place: there is nothing where its breakpoint is"
+
+    def mark(self, blocks: list[Block], mark: CacheControl, path: str) -> None:
+        """Let the prompt up to the end of these blocks be cached."""
         ttl = mark.ttl
         if ttl not in _TTLS:
             self.losses.approximate(f"{path}.cache_control.ttl", "the Messages API caches for 5m or 1h")
             ttl = "1h"
+        owner = blocks[-1]
         owner["cache_control"] = {"type": "ephemeral", "ttl": ttl} if ttl else {"type": "ephemeral"}
         self.marks.append((owner, path))
-
-    def finish(self, block: Block, part: Any) -> None:
-        """Add the mark and the extensions of a part to its block."""
-        path = self.here()
-        if part.cache_control is not None:
-            if block["type"] in THINKING:
-                self.losses.drop(f"{path}.cache_control", "a thinking block bears no mark")
-            else:
-                self.mark(block, part.cache_control, path)
-        self.extend(block, part.vendor_extensions, f"{path}.")

@@ -1,16 +1,15 @@
 """What may be written of the part at which an emitter stands, by the model that it is for, and the cache points that were set."""
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
-from omnillm.model.message import CacheControl, VendorExtensions
+from omnillm.model.message import CacheControl
+from omnillm.protocols.anthropic_messages import place as messages
 from omnillm.protocols.dialects import ConverseDialect
-from omnillm.protocols.differences.cache_marks import Mark
 from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.position import Position
 
 NAME = "bedrock_converse"
 _FAMILIES = {"anthropic.claude": "claude", "amazon.nova": "nova", "mistral.": "mistral"}
@@ -23,7 +22,14 @@ _APART = re.compile(r"(?:meta|mistral|writer)\.")
 _OF_TOOLS = frozenset({"toolSpec", "toolResult"})
 
 
-class Place(Position[ConverseDialect], eq=False, gc=False):
+class Place(messages.Place, eq=False, gc=False):
+    """A cache mark is a block of its own here, a cache point: `marks` are those points, each after what it covers."""
+
+    host: ClassVar[str] = "Converse"
+    unknown: ClassVar[str] = "Converse does not know it"
+    mark_member: ClassVar[str] = "cachePoint"
+    marks_word: ClassVar[str] = "cache points"
+
     dialect: ConverseDialect = ConverseDialect()
     family: str = ""
     """Whose rules the model has beside Converse's own: claude, nova or mistral; "" where its name (an ARN, of one's own) tells none."""
@@ -31,12 +37,8 @@ class Place(Position[ConverseDialect], eq=False, gc=False):
     """Whether the model takes cache points; others refuse the whole call for one."""
     beside_results: frozenset[str] | None = None
     """What a user may say beside results of tools; None: anything."""
-    calls: dict[str, str] = msgspec.field(default_factory=dict)
-    """Names of the tools that were called so far, by call."""
     documents: dict[str, int] = msgspec.field(default_factory=dict)
     """Names given to documents so far, and the last number that was put behind each for another of that name."""
-    marks: list[Mark] = msgspec.field(default_factory=list)
-    """Every cache point, in the order of the prompt, with its path."""
 
     @property
     def cites(self) -> bool:
@@ -47,8 +49,13 @@ class Place(Position[ConverseDialect], eq=False, gc=False):
         """Whether the model takes a cache point after these; Nova does not after tools and what they answered."""
         return self.is_caching and not (self.family == "nova" and blocks and not _OF_TOOLS.isdisjoint(blocks[-1]))
 
+    def refusal(self, blocks: list[Block]) -> str:
+        if blocks and self.takes_point(blocks):
+            return ""
+        reason = "the model takes no cache points there" if blocks or not self.is_caching else "there is nothing where its breakpoint is"
+        return f"cannot be had: {reason}"
+
     def mark(self, blocks: list[Block], mark: CacheControl, path: str) -> None:
-        """Put a cache point after what is written."""
         if not self.takes_point(blocks):
             self.losses.drop(f"{path}.cache_control", "the model takes no cache points" + (" after tools" if self.is_caching else ""))
             return
@@ -63,9 +70,6 @@ class Place(Position[ConverseDialect], eq=False, gc=False):
         block = {"cachePoint": point}
         blocks.append(block)
         self.marks.append((block, path))
-
-    def drop_extensions(self, extensions: VendorExtensions, path: str) -> None:
-        self.losses.drop_extensions(extensions, f"{path}.", "Converse does not know it")
 
 
 def place_for(model: str, dialect: ConverseDialect, losses: Losses) -> Place:

@@ -35,7 +35,7 @@ from omnillm.protocols.anthropic_messages.emit.media import (
     emit_image_url,
     emit_video,
 )
-from omnillm.protocols.anthropic_messages.place import NAME, Place
+from omnillm.protocols.anthropic_messages.place import NAME, THINKING, Place
 from omnillm.protocols.anthropic_messages.retrieved import BLOCK, block_of
 from omnillm.protocols.differences.arguments import input_of
 from omnillm.protocols.differences.tool_names import plain_id
@@ -54,7 +54,7 @@ def emit_block(part: Any, place: Place) -> Block | None:
         place.drop("", "a text of blanks alone")
         return None
     if part.cache_control is not None or part.vendor_extensions:
-        place.finish(block, part)
+        _finish(block, part, place)
     return block
 
 
@@ -96,8 +96,18 @@ def _text(part: Text, place: Place) -> Block | None:
 def _retrieved(part: Text, value: Block, place: Place) -> Block:
     block = dict(value)
     extensions = {name: value for name, value in part.vendor_extensions.items() if name != BLOCK}
-    place.finish(block, replace(part, vendor_extensions=extensions))
+    _finish(block, replace(part, vendor_extensions=extensions), place)
     return block
+
+
+def _finish(block: Block, part: Any, place: Place) -> None:
+    """Add the mark and the extensions of a part to its block."""
+    if part.cache_control is not None:
+        if block["type"] in THINKING:
+            place.drop(".cache_control", "a thinking block bears no mark")
+        else:
+            place.mark([block], part.cache_control, place.here())
+    place.extend(block, part.vendor_extensions, place.here("."))
 
 
 def _reasoning(part: Reasoning, place: Place) -> Block | None:
@@ -142,7 +152,7 @@ def tool_result_block(result: ToolResult, place: Place) -> Block:
     if result.is_error is not None:
         block["is_error"] = result.is_error
     if result.cache_control is not None:
-        place.mark(block, result.cache_control, path)
+        place.mark([block], result.cache_control, path)
     if result.vendor_extensions:
         place.extend(block, result.vendor_extensions, f"{path}.")
     return block
@@ -159,7 +169,7 @@ def lost_result_blocks(result: ToolResult, place: Place) -> list[Block]:
     else:
         blocks = [{"type": "text", "text": opening}, *content, {"type": "text", "text": ending}]
     if result.cache_control is not None:
-        place.mark(blocks[-1], result.cache_control, path)
+        place.mark(blocks, result.cache_control, path)
     place.extend(blocks[-1], result.vendor_extensions, f"{path}.")
     return blocks
 

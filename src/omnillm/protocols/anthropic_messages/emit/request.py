@@ -1,12 +1,11 @@
 """A canonical request, written for the Messages API."""
 
-from itertools import chain
 from typing import Any
 
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.emit.cache import blocks_of, keep_few, place_policy
+from omnillm.protocols.anthropic_messages.emit.cache import keep_few, lengthen_marks, place_policy
 from omnillm.protocols.anthropic_messages.emit.conversation import emit_conversation
 from omnillm.protocols.anthropic_messages.emit.parts import lone_text
 from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
@@ -14,7 +13,7 @@ from omnillm.protocols.anthropic_messages.emit.tools import emit_tool_choice, em
 from omnillm.protocols.anthropic_messages.place import NAME, THINKING, Place
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
 from omnillm.protocols.dialects import ClaudeDialect
-from omnillm.protocols.differences.cache_marks import Anchors, lengthen
+from omnillm.protocols.differences.cache_marks import Anchors
 from omnillm.protocols.differences.generation import drop_unsaid, drop_unsaid_capabilities, stops_of_words, tier_said
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.set_fields import said
@@ -163,8 +162,8 @@ def _cache(request: LlmRequest, anchors: Anchors, written: tuple[Blocks, Blocks,
     if policy is not None:
         place_policy(policy, anchors, place)
     keep_few(place)
-    if len(place.marks) > 1 and not place.is_own:
-        lengthen(chain(anchors.tools, anchors.system, blocks_of(messages)), "cache_control", place.marks, place.losses)
+    if not place.is_own:
+        lengthen_marks(anchors.tools, anchors.system, messages, place)
 
 
 def _finished(request: LlmRequest, body: dict[str, Any], place: Place) -> dict[str, Any]:

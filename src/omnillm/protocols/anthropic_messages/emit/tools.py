@@ -48,7 +48,7 @@ def _function(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]
     if tool.format is not None:
         place.losses.drop(f"capabilities.tools[{number}].format", "the Messages API has no grammar")
     if tool.cache_control is not None:
-        place.mark(written, tool.cache_control, f"capabilities.tools[{number}]")
+        place.mark([written], tool.cache_control, f"capabilities.tools[{number}]")
     if tool.vendor_extensions:
         place.extend(written, tool.vendor_extensions, f"capabilities.tools[{number}].")
     return written
@@ -97,7 +97,7 @@ def _server_tool(tool: BuiltinTool, known: tuple[str, frozenset[str]], path: str
         else:
             place.losses.drop(f"{path}.{word}", f"{tool.kind} of the Messages API does not know it")
     if tool.cache_control is not None:
-        place.mark(written, tool.cache_control, path)
+        place.mark([written], tool.cache_control, path)
     return written
 
 

@@ -84,7 +84,7 @@ def _system_blocks(item: Message, place: Place) -> list[Block]:
 def _drop_words(item: Message, place: Place) -> None:
     if item.name:
         place.losses.drop(place.around(".name"), "Converse has no names of participants")
-    place.drop_extensions(item.vendor_extensions, place.around())
+    place.losses.drop_extensions(item.vendor_extensions, place.around("."), place.unknown)
 
 
 class _Conversation:
@@ -142,7 +142,7 @@ def _lost_result(result: ToolResult, place: Place) -> list[Block]:
     """Write a result whose call is not in the conversation as the user's words: Converse refuses a result without its call."""
     path = place.around()
     place.losses.approximate(path, "said by the user, inside <tool_result>, for its call is not here")
-    place.drop_extensions(result.vendor_extensions, path)
+    place.losses.drop_extensions(result.vendor_extensions, f"{path}.", place.unknown)
     opening, ending = around_result(result)
     content = [block for block in result_content(result, place) if "json" not in block]
     if len(content) < len(result.content):

@@ -48,7 +48,7 @@ def emit_block(part: Any, place: Place) -> Block | None:
     """Write one part; None where nothing is left of it, which is in the losses then."""
     block = _BLOCKS[type(part)](part, place)
     if block is not None and part.vendor_extensions:
-        place.drop_extensions(part.vendor_extensions, place.here())
+        place.losses.drop_extensions(part.vendor_extensions, place.here("."), place.unknown)
     return block
 
 
@@ -124,7 +124,7 @@ def tool_result_block(result: ToolResult, place: Place) -> Block:
         place.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
     if result.name and place.calls.get(result.call_id) != result.name:
         place.losses.drop(f"{path}.name", "a result names its call alone")
-    place.drop_extensions(result.vendor_extensions, path)
+    place.losses.drop_extensions(result.vendor_extensions, f"{path}.", place.unknown)
     block: Block = {"toolUseId": call_id_of(result.call_id, path, place), "content": result_content(result, place)}
     if result.is_error is not None:
         block["status"] = "error" if result.is_error else "success"

@@ -1,21 +1,20 @@
 """A canonical request, written for Converse and ConverseStream: one body for both, the model in the path."""
 
 import re
-from itertools import chain
 from typing import Any
 
 import msgspec
 
 from omnillm.errors import ProtocolError
 from omnillm.model.request import LlmRequest
+from omnillm.protocols.anthropic_messages.emit.cache import keep_few, lengthen_marks, place_policy
 from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
-from omnillm.protocols.bedrock_converse.emit.cache import excess, place_policy, without
 from omnillm.protocols.bedrock_converse.emit.conversation import emit_conversation
 from omnillm.protocols.bedrock_converse.emit.model_fields import Plan, plan_fields, top_k_fields
 from omnillm.protocols.bedrock_converse.emit.tools import emit_tools, tool_config
 from omnillm.protocols.bedrock_converse.place import Place, place_for
 from omnillm.protocols.dialects import ConverseDialect
-from omnillm.protocols.differences.cache_marks import Anchors, lengthen
+from omnillm.protocols.differences.cache_marks import Anchors
 from omnillm.protocols.differences.generation import drop_unsaid, drop_unsaid_capabilities, stops_of_words, tier_said
 from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.loss import Losses
@@ -44,17 +43,9 @@ def emit_request(request: LlmRequest, dialect: ConverseDialect, losses: Losses) 
     config = tool_config(request, tools, place, can_force=plan.thinking.budget is None and dialect.forces_calls)
     inference = _inference(request, plan, place)
     fields = plan.fields | top_k_fields(generation.top_k, plan, place)
-    taken_off = _place_points(request, place, anchors, tools if config is not None else [], system)
-    if config is not None:
-        config["tools"] = without(config["tools"], taken_off)
-    for message in messages:
-        message["content"] = without(message["content"], taken_off)
-    if len(place.marks) > 1:
-        kept_tools = [] if config is None else config["tools"]
-        spoken = chain.from_iterable(message["content"] for message in messages)
-        lengthen(chain(kept_tools, without(system, taken_off), spoken), "cachePoint", place.marks, losses)
+    _cache(request, anchors, (tools if config is not None else [], system, messages), place)
     body: dict[str, Any] = {
-        "system": without(system, taken_off),
+        "system": system,
         "messages": messages,
         "inferenceConfig": inference,
         "toolConfig": config,
@@ -77,13 +68,18 @@ def _is_amid_turn(messages: list[dict[str, Any]]) -> bool:
     return "reasoningContent" not in messages[-2]["content"][0]
 
 
-def _place_points(request: LlmRequest, place: Place, anchors: Anchors, tools: list[Block], system: list[Block]) -> set[int]:
-    """Do what the cache policy asks; return which points come off again."""
+def _cache(request: LlmRequest, anchors: Anchors, written: tuple[list[Block], list[Block], list[Block]], place: Place) -> None:
+    """`written`: tools, system, messages."""
     policy = request.capabilities.prompt_cache
-    anchors.tools = [] if place.is_caching and not place.takes_point(tools) else tools
-    anchors.system = system
-    taken_off = place_policy(policy, anchors, place) if policy is not None else set()
-    return taken_off or excess(place)
+    tools, system, messages = written
+    if policy is not None:
+        anchors.tools = [] if place.is_caching and not place.takes_point(tools) else tools
+        anchors.system = system
+        place_policy(policy, anchors, place)
+    keep_few(place)
+    for blocks in (tools, system, *[message["content"] for message in messages]):
+        blocks[:] = filter(None, blocks)  # a point that was taken off is an empty block
+    lengthen_marks(tools, system, messages, place)
 
 
 def _inference(request: LlmRequest, plan: Plan, place: Place) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def _spec(tool: ToolDefinition, number: int, place: Place) -> Block:
         written["description"] = tool.description
     if tool.strict is not None:
         written["strict"] = tool.strict
-    place.drop_extensions(tool.vendor_extensions, path)
+    place.losses.drop_extensions(tool.vendor_extensions, f"{path}.", place.unknown)
     return written
 
 
