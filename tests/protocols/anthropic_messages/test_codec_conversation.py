@@ -111,6 +111,13 @@ def test_texts_of_blanks_are_left_out():
     assert (body["messages"], lost) == ([{"role": "user", "content": " \n"}], {})
 
 
+def test_members_of_a_message_that_says_nothing_are_told_as_lost():
+    """Whoever looks for a member finds it by its name, as in a message that is written; one of the system's may only set something."""
+    said_nothing = (Message(role=role, vendor_extensions={"x": 1}) for role in (MessageRole.ASSISTANT, MessageRole.SYSTEM))
+    _, lost = emit(ask(user("a"), *said_nothing))
+    assert lost == dict.fromkeys((path for n in "12" for path in (f"input[{n}]", f"input[{n}].vendor_extensions.x")), "dropped")
+
+
 def test_words_that_the_model_goes_on_from_end_without_blanks():
     """The API refuses a last message of the model's that ends with white space; in its own words nothing is touched."""
     body, lost = emit(ask(user("a"), said(Text(text="b ")), user("c"), said(Text(text="d"), Text(text="e \n"))))

@@ -22,6 +22,9 @@ class Place(Position[ClaudeDialect], eq=False, gc=False):
 
     host: ClassVar[str] = "the Messages API"
     unknown: ClassVar[str] = UNKNOWN
+    unknown_of_system: ClassVar[str] = "the system text is no message here"
+    has_points: ClassVar[bool] = False
+    """Whether a cache mark is a block of its own, behind what it covers."""
     mark_member: ClassVar[str] = "cache_control"
     """Of what bears a mark."""
     marks_word: ClassVar[str] = "marks"

@@ -27,6 +27,8 @@ class Place(messages.Place, eq=False, gc=False):
 
     host: ClassVar[str] = "Converse"
     unknown: ClassVar[str] = "Converse does not know it"
+    unknown_of_system: ClassVar[str] = unknown
+    has_points: ClassVar[bool] = True
     mark_member: ClassVar[str] = "cachePoint"
     marks_word: ClassVar[str] = "cache points"
 

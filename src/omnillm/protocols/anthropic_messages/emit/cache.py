@@ -9,8 +9,21 @@ from omnillm.protocols.differences.cache_marks import POLICY, Anchors, Mark, bey
 from omnillm.protocols.differences.turns import Block
 
 
-def place_policy(policy: PromptCachePolicy, anchors: Anchors, place: Place) -> None:
-    """Do what the policy asks. ProtocolError: it is required, and has a key, or no mark can stand where it wants one."""
+def set_marks(policy: PromptCachePolicy | None, anchors: Anchors, messages: list[Block], place: Place) -> None:
+    """Do what the policy asks, and see to what a request may have of marks, those of its own protocol's clients apart: at most four.
+
+    ProtocolError: one is required, and has a key, or cannot stand where the policy wants it.
+    """
+    if policy is None and not place.marks:
+        return
+    if policy is not None:
+        _place_policy(policy, anchors, place)
+    _take_off(beyond_most(place.marks), f"{place.host} takes four {place.marks_word}", place)
+    if len(place.marks) > 1 and not place.is_own:
+        lengthen((*anchors.tools, *anchors.system, *_blocks_of(messages)), place.mark_member, place.marks, place.losses)
+
+
+def _place_policy(policy: PromptCachePolicy, anchors: Anchors, place: Place) -> None:
     losses = place.losses
     losses.drop_extensions(policy.vendor_extensions, f"{POLICY}.", place.unknown)
     if policy.mode == "disabled":
@@ -27,21 +40,10 @@ def place_policy(policy: PromptCachePolicy, anchors: Anchors, place: Place) -> N
         place.mark(blocks, policy_mark(policy), POLICY)
 
 
-def keep_few(place: Place) -> None:
-    """Take off the marks beyond four."""
-    _take_off(beyond_most(place.marks), f"{place.host} takes four {place.marks_word}", place)
-
-
 def _take_off(marks: list[Mark], detail: str, place: Place) -> None:
     for owner, path in marks:
         owner.pop(place.mark_member, None)
         place.losses.drop(f"{path}.cache_control", detail)
-
-
-def lengthen_marks(tools: list[Block], system: list[Block], messages: list[Block], place: Place) -> None:
-    """Make marks as long as the longest behind them."""
-    if len(place.marks) > 1:
-        lengthen((*tools, *system, *_blocks_of(messages)), place.mark_member, place.marks, place.losses)
 
 
 def _blocks_of(messages: list[Block]) -> Iterator[Block]:

@@ -18,7 +18,6 @@ from omnillm.model.message import (
     ImageFile,
     ImageUrl,
     Json,
-    Message,
     Native,
     Reasoning,
     Refusal,
@@ -58,12 +57,11 @@ def emit_block(part: Any, place: Place) -> Block | None:
     return block
 
 
-def emit_blocks(message: Message, place: Place) -> list[Block]:
-    blocks = []
-    for place.part, part in enumerate(message.parts):
-        if (block := emit_block(part, place)) is not None:
-            blocks.append(block)
-    return blocks
+def add_block(part: Any, blocks: list[Block], place: Place) -> None:
+    """Write a part behind these."""
+    block = emit_block(part, place)
+    if block is not None:
+        blocks.append(block)
 
 
 def citations_of(citations: tuple[Citation, ...], place: Place) -> list[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.emit.cache import keep_few, lengthen_marks, place_policy
+from omnillm.protocols.anthropic_messages.emit.cache import set_marks
 from omnillm.protocols.anthropic_messages.emit.conversation import emit_conversation
 from omnillm.protocols.anthropic_messages.emit.parts import lone_text
 from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
@@ -53,7 +53,8 @@ def emit_request(request: LlmRequest, dialect: ClaudeDialect, losses: Losses) ->
         body["output_config"] = output_config
     _sampling(request, plan, body, place)
     _rest(request, body, losses)
-    _cache(request, anchors, (tools, system, messages), place)
+    anchors.tools, anchors.system = tools, system
+    set_marks(request.capabilities.prompt_cache, anchors, messages, place)
     return _finished(request, body, place)
 
 
@@ -148,22 +149,6 @@ def _tier(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
     word = tier if request.protocol == NAME else tier_said(tier, _TIERS, losses, f"{_HOST} has auto and standard_only")
     if word is not None:
         body["service_tier"] = word
-
-
-Blocks = list[dict[str, Any]]
-
-
-def _cache(request: LlmRequest, anchors: Anchors, written: tuple[Blocks, Blocks, Blocks], place: Place) -> None:
-    """`written`: tools, system, messages."""
-    policy = request.capabilities.prompt_cache
-    if policy is None and not place.marks:
-        return
-    anchors.tools, anchors.system, messages = written
-    if policy is not None:
-        place_policy(policy, anchors, place)
-    keep_few(place)
-    if not place.is_own:
-        lengthen_marks(anchors.tools, anchors.system, messages, place)
 
 
 def _finished(request: LlmRequest, body: dict[str, Any], place: Place) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from omnillm.model.message import (
     ImageFile,
     ImageUrl,
     Json,
-    Message,
     Native,
     Reasoning,
     Refusal,
@@ -52,20 +51,17 @@ def emit_block(part: Any, place: Place) -> Block | None:
     return block
 
 
-def emit_blocks(message: Message, place: Place) -> list[Block]:
-    """Write the parts of a message and, after those that bear a mark, cache points."""
-    blocks: list[Block] = []
-    for place.part, part in enumerate(message.parts):
-        block = emit_block(part, place)
-        if block is None:
-            continue
-        blocks.append(block)
-        if part.cache_control is not None:
-            if "reasoningContent" in block:
-                place.drop(".cache_control", "reasoning bears no mark")
-            else:
-                place.mark(blocks, part.cache_control, place.here())
-    return blocks
+def add_block(part: Any, blocks: list[Block], place: Place) -> None:
+    """Write a part behind these and, if it bears a mark, a cache point."""
+    block = emit_block(part, place)
+    if block is None:
+        return
+    blocks.append(block)
+    if part.cache_control is not None:
+        if "reasoningContent" in block:
+            place.drop(".cache_control", "reasoning bears no mark")
+        else:
+            place.mark(blocks, part.cache_control, place.here())
 
 
 def call_id_of(call_id: str, path: str, place: Place) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.errors import ProtocolError
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.emit.cache import keep_few, lengthen_marks, place_policy
+from omnillm.protocols.anthropic_messages.emit.cache import set_marks
 from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
 from omnillm.protocols.bedrock_converse.emit.conversation import emit_conversation
 from omnillm.protocols.bedrock_converse.emit.model_fields import Plan, plan_fields, top_k_fields
@@ -70,16 +70,12 @@ def _is_amid_turn(messages: list[dict[str, Any]]) -> bool:
 
 def _cache(request: LlmRequest, anchors: Anchors, written: tuple[list[Block], list[Block], list[Block]], place: Place) -> None:
     """`written`: tools, system, messages."""
-    policy = request.capabilities.prompt_cache
     tools, system, messages = written
-    if policy is not None:
-        anchors.tools = [] if place.is_caching and not place.takes_point(tools) else tools
-        anchors.system = system
-        place_policy(policy, anchors, place)
-    keep_few(place)
+    anchors.tools = [] if place.is_caching and not place.takes_point(tools) else tools
+    anchors.system = system
+    set_marks(request.capabilities.prompt_cache, anchors, messages, place)
     for blocks in (tools, system, *[message["content"] for message in messages]):
         blocks[:] = filter(None, blocks)  # a point that was taken off is an empty block
-    lengthen_marks(tools, system, messages, place)
 
 
 def _inference(request: LlmRequest, plan: Plan, place: Place) -> dict[str, Any]:
