@@ -33,8 +33,8 @@ from omnillm.model.events import (
     ToolCallDelta,
     UsageReported,
 )
-from omnillm.model.message import Audio, Citation, Issuer, Native, Opaque, Reasoning, Refusal, Text, ToolCall
-from omnillm.model.response import FinishReason, LlmResponse
+from omnillm.model.message import Audio, Citation, Issuer, Message, MessageRole, Native, Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages import CODEC
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.envelope import seal
@@ -479,6 +479,20 @@ def test_what_a_part_holds_at_its_start_is_content():
         f"{path}[4]": "approximated",
         f"{path}[5]": "approximated",
     }
+
+
+def test_members_of_this_protocols_own_stand_in_a_stream_as_in_a_reply():
+    """Nothing of a block is lost on its way to its own protocol, and what is lost of it elsewhere is told alike."""
+    own: dict[str, Any] = {"vendor_extensions": {"x": 1}}
+    parts = [Reasoning(text="a", opaque=OWN, **own), Text(text="b", **own), ToolCall(call_id="1", name="g", **own), Refusal(text="")]
+    raw, lost = write(ResponseStarted(protocol=P), *streamed(*parts)[1:])
+    message = Message(role=MessageRole.ASSISTANT, parts=tuple(parts))
+    reply = LlmResponse(protocol=P, candidates=(Candidate(message=message, finish_reason=FinishReason.STOP),), usage=Usage())
+    losses = Losses()
+    body = CODEC.emit_reply(reply, CONTEXT, losses)
+    begun = [value["content_block"] for value in values(raw) if value["type"] == "content_block_start"]
+    assert [block["x"] for block in begun] == [block["x"] for block in body["content"]] == [1, 1, 1]
+    assert lost == {reason.path: reason.kind for reason in losses.reasons} == {"candidates[0].message.parts[3]": "dropped"}
 
 
 def test_signature_that_comes_too_late_for_a_call_is_in_the_report():

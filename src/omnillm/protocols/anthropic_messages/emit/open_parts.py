@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from omnillm.model.events import AudioDelta, CitationAdded, OpaqueAdded, PartEnded, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
-from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.anthropic_messages.emit.parts import call_id_of, citations_of, emit_block
-from omnillm.protocols.anthropic_messages.emit.reply import LATE_SIGNATURE, NO_LOGPROBS, carried, carrier, reply_reasoning, shown, unsigned
-from omnillm.protocols.anthropic_messages.place import UNKNOWN, Place
+from omnillm.model.events import CitationAdded, OpaqueAdded, PartEnded, ReasoningDelta, TextDelta, ToolCallDelta
+from omnillm.model.message import Audio, Citation, Native, Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols.anthropic_messages.emit.parts import SUMMARIES, citations_of, emit_block, thoughts_of
+from omnillm.protocols.anthropic_messages.emit.reply import LATE_SIGNATURE, NO_LOGPROBS, carrier, reply_reasoning, shown, signature_of
+from omnillm.protocols.anthropic_messages.place import Place
 from omnillm.protocols.differences.arguments import object_of
 from omnillm.protocols.differences.turns import Block
 
@@ -23,8 +23,12 @@ _STOP = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":
 class OpenBlock:
     """One part on its way. `number` is the index of the next block on the wire."""
 
-    delta_head = b""
+    delta_head = b'{"type":"text_delta","text":'
     """How the delta of this block's words begins."""
+    is_signed = False
+    """Whether a signature of the part can stand in a block before this one, while that has not begun."""
+    unsigned = "no block can carry it"
+    """What becomes of any other signature."""
 
     def __init__(self, part: Any, number: int, place: Place) -> None:
         self.index = place.part
@@ -33,6 +37,7 @@ class OpenBlock:
         self.place = place
         self.is_open = False
         self._delta = b""
+        self._signature: Opaque | None = part.signature if self.is_signed else None
 
     def begin(self) -> bytes:
         """Say what the part holds at its start."""
@@ -54,12 +59,34 @@ class OpenBlock:
     def cite(self, citation: Citation) -> bytes:  # noqa: ARG002 - only a text cites
         return b""
 
-    def sign(self, opaque: Opaque) -> bytes:  # noqa: ARG002 - only where there is a place for it
-        self.place.drop(".signature", "no block can carry it")
+    def sign(self, opaque: Opaque) -> bytes:
+        if self.is_signed and not self.is_open:
+            self._signature = opaque
+        else:
+            self.place.drop(".signature", self.unsigned)
         return b""
 
     def end(self) -> bytes:
+        if self._signature is not None:
+            self.place.drop(".signature", self.unsigned)
         return self.close() if self.is_open else b""
+
+    def opening(self) -> Block:
+        """Write the block as it begins: without its words."""
+        return {"type": "text", "text": ""}
+
+    def opened(self) -> bytes:
+        """Begin the block behind its signature, if it has not begun."""
+        if self.is_open:
+            return b""
+        before, signature = b"", self._signature
+        if signature is not None:
+            self._signature = None
+            before = self.whole(carrier(signature))
+        block = self.opening()
+        if self.part.vendor_extensions:
+            self.place.extend(block, self.part.vendor_extensions, self.place.here("."))
+        return before + self.open(block)
 
     def open(self, block: Block) -> bytes:
         self.is_open = True
@@ -88,53 +115,25 @@ class OpenBlock:
         return self.open(block) + self.close()
 
 
-_OWN_MEMBERS = frozenset({"caller", "toolset_name"})
-"""What a `tool_use` of this protocol's own says beyond the call."""
-
-
 class _TextBlock(OpenBlock):
-    delta_head = b'{"type":"text_delta","text":'
+    is_signed = True
+    unsigned = LATE_SIGNATURE
 
     def begin(self) -> bytes:
         part: Text = self.part
-        written = b"" if part.signature is None else self.sign(part.signature)
-        if part.text:
-            written += self._opened() + self.words(part.text)
-        for citation in part.citations:
-            written += self.cite(citation)
-        return written
+        written = self.opened() + self.words(part.text) if part.text else b""
+        return written + b"".join(map(self.cite, part.citations))
 
     def say(self, event: TextDelta) -> bytes:
         if event.logprobs is not None:
             self.place.losses.drop("candidates[0].logprobs", NO_LOGPROBS)
         if not event.text:
             return b""
-        return self.words(event.text) if self.is_open else self._opened() + self.words(event.text)
+        return self.words(event.text) if self.is_open else self.opened() + self.words(event.text)
 
     def cite(self, citation: Citation) -> bytes:
         natives = citations_of((citation,), self.place)
-        if not natives:
-            return b""
-        return self._opened() + self.delta({"type": "citations_delta", "citation": natives[0]})
-
-    def sign(self, opaque: Opaque) -> bytes:
-        """Carry a signature before the text, while that has not begun."""
-        self.part = replace(self.part, signature=opaque)
-        return b""
-
-    def end(self) -> bytes:
-        if self.part.signature is not None:
-            self.place.drop(".signature", LATE_SIGNATURE)
-        return super().end()
-
-    def _opened(self) -> bytes:
-        if self.is_open:
-            return b""
-        signature = self.part.signature
-        if signature is None:
-            return self.open({"type": "text", "text": ""})
-        self.part = replace(self.part, signature=None)
-        return self.whole(carrier(signature)) + self.open({"type": "text", "text": ""})
+        return self.opened() + self.delta({"type": "citations_delta", "citation": natives[0]}) if natives else b""
 
 
 class _ThinkingBlock(OpenBlock):
@@ -144,17 +143,14 @@ class _ThinkingBlock(OpenBlock):
         super().__init__(part, number, place)
         self._opaque: Opaque | None = part.opaque
         self._summary: int | None = None
-        self._has_summary = False
 
     def begin(self) -> bytes:
         part: Reasoning = self.part
         if part.is_redacted or not (part.text or part.summary):
             return b""
-        written = self._opened() + self.words("\n\n".join((part.text, *part.summary) if part.text else part.summary))
         if part.summary:
-            self._note_summary()
             self._summary = len(part.summary) - 1
-        return written
+        return self.opened() + self.words(thoughts_of(part, self.place))
 
     def say(self, event: ReasoningDelta) -> bytes:
         text = event.text
@@ -162,121 +158,90 @@ class _ThinkingBlock(OpenBlock):
             text = f"\n\n{text}" if self.is_open and text else text
             self._summary = event.summary_index
             if event.summary_index is not None:
-                self._note_summary()
-        return self._opened() + self.words(text) if text else b""
+                self.place.approximate(".summary", SUMMARIES)
+        return self.opened() + self.words(text) if text else b""
 
     def sign(self, opaque: Opaque) -> bytes:
         self._opaque = opaque
         return b""
 
     def end(self) -> bytes:
-        part = replace(self.part, opaque=self._opaque)
-        if not self.is_open:
-            block = reply_reasoning(replace(part, text="", summary=()), self.place)
-            if block is None or block["type"] == "redacted_thinking":
-                return b"" if block is None else self.whole(block)
-            self._opaque = part.opaque
-        opened = self._opened()
-        signature = unsigned(self.place) if self._opaque is None else carried(self._opaque)
-        return opened + self.delta({"type": "signature_delta", "signature": signature}) + self.close()
+        if self.is_open:
+            signature = signature_of(self._opaque, self.place)
+        else:
+            block = reply_reasoning(replace(self.part, text="", summary=(), opaque=self._opaque), self.place)
+            if block is None:
+                return b""
+            if block["type"] == "redacted_thinking":
+                return self.whole(block)
+            signature = block["signature"]
+        return self.opened() + self.delta({"type": "signature_delta", "signature": signature}) + self.close()
 
-    def _opened(self) -> bytes:
-        return b"" if self.is_open else self.open({"type": "thinking", "thinking": "", "signature": ""})
-
-    def _note_summary(self) -> None:
-        if not self._has_summary:
-            self._has_summary = True
-            self.place.approximate(".summary", "summaries are said as thinking")
+    def opening(self) -> Block:
+        return {"type": "thinking", "thinking": "", "signature": ""}
 
 
 class _ToolBlock(OpenBlock):
     delta_head = b'{"type":"input_json_delta","partial_json":'
+    is_signed = True
 
     def begin(self) -> bytes:
         self._said: list[str] = []
-        return self._opened() + self._pieces(self.part.arguments) if self.part.arguments else b""
+        return self._pieces(self.part.arguments)
 
     def say(self, event: ToolCallDelta) -> bytes:
-        return self._opened() + self._pieces(event.arguments) if event.arguments else b""
-
-    def sign(self, opaque: Opaque) -> bytes:
-        if self.is_open:
-            return super().sign(opaque)
-        self.part = replace(self.part, signature=opaque)
-        return b""
+        return self._pieces(event.arguments)
 
     def end(self) -> bytes:
-        opened = self._opened()
-        ending = b""
+        ending = self.opened()
         if self.part.kind == "custom":
-            ending = self.words('"}')
+            ending += self.words('"}')
         elif object_of("".join(self._said)) is None:
             self.place.approximate(".arguments", "a client reads arguments that are no JSON object as it can")
-        return opened + ending + self.close()
+        return ending + super().end()
+
+    def opening(self) -> Block:
+        return {**(emit_block(replace(self.part, arguments="", signature=None), self.place) or {}), "input": {}}
+
+    def opened(self) -> bytes:
+        if self.is_open or self.part.kind != "custom":
+            return super().opened()
+        return super().opened() + self.words('{"input":"')
 
     def _pieces(self, arguments: str) -> bytes:
+        if not arguments:
+            return b""
         self._said.append(arguments)
         # The free text of a custom tool is the one member of an object: its pieces are pieces of a JSON string.
-        return self.words(_encode(arguments)[1:-1].decode() if self.part.kind == "custom" else arguments)
-
-    def _opened(self) -> bytes:
-        if self.is_open:
-            return b""
-        part: ToolCall = self.part
-        call_id = call_id_of(part.call_id, self.place.here, self.place)
-        block: Block = {"type": "tool_use", "id": call_id, "name": part.name, "input": {}}
-        for name, value in part.vendor_extensions.items():
-            if name in _OWN_MEMBERS and self.place.is_own:
-                block[name] = value
-            else:
-                self.place.drop(f".vendor_extensions.{name}", UNKNOWN)
-        before = b"" if part.signature is None else self.whole(carrier(part.signature))
-        opened = before + self.open(block)
-        if part.kind == "custom":
-            self.place.approximate(".kind", "free text is the one argument of a function")
-            opened += self.words('{"input":"')
-        return opened
+        return self.opened() + self.words(_encode(arguments)[1:-1].decode() if self.part.kind == "custom" else arguments)
 
 
 class _SaidAsText(OpenBlock):
-    delta_head = b'{"type":"text_delta","text":'
-    detail = ""
-    """What became of the part."""
+    """A refusal, or sound that has a transcript."""
 
-    def say_text(self, text: str) -> bytes:
-        if not text:
+    def begin(self) -> bytes:
+        return self.say(self.part)
+
+    def say(self, event: Any) -> bytes:
+        """`event`: a delta, or the part itself."""
+        member = _WORDS[type(self.part)]
+        words = getattr(event, member)
+        if not words:
             return b""
-        if self.is_open:
-            return self.words(text)
-        self.place.approximate("", self.detail)
-        return self.open({"type": "text", "text": ""}) + self.words(text)
-
-
-class _RefusalBlock(_SaidAsText):
-    detail = "a refusal is said as text"
-
-    def begin(self) -> bytes:
-        return self.say_text(self.part.text)
-
-    def say(self, event: RefusalDelta) -> bytes:
-        return self.say_text(event.text)
-
-
-class _AudioBlock(_SaidAsText):
-    detail = "the transcript in place of the sound"
-
-    def begin(self) -> bytes:
-        return self.say_text(self.part.transcript)
-
-    def say(self, event: AudioDelta) -> bytes:
-        return self.say_text(event.transcript)
+        if not self.is_open:
+            self.part = replace(self.part, **{member: words})
+        return self.opened() + self.words(words)
 
     def end(self) -> bytes:
         if not self.is_open:
-            self.place.drop("", "the Messages API has no sound")
+            emit_block(self.part, self.place)  # which tells that it is lost
         return super().end()
 
+    def opening(self) -> Block:
+        return {**(emit_block(self.part, self.place) or {}), "text": ""}
 
+
+_WORDS: dict[type, str] = {Refusal: "text", Audio: "transcript"}
 _SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
 
 
@@ -286,8 +251,7 @@ class _WholeBlock(OpenBlock):
     delta_head = b'{"type":"input_json_delta","partial_json":'
 
     def begin(self) -> bytes:
-        part: MessagePart = self.part
-        blocks = shown(emit_block(part, self.place), self.place)
+        blocks = shown(emit_block(self.part, self.place), self.place)
         if not blocks:
             return b""
         block = blocks[0]
@@ -304,8 +268,8 @@ BLOCKS: dict[type, Callable[[Any, int, Place], OpenBlock]] = {
     Text: _TextBlock,
     Reasoning: _ThinkingBlock,
     ToolCall: _ToolBlock,
-    Refusal: _RefusalBlock,
-    Audio: _AudioBlock,
+    Refusal: _SaidAsText,
+    Audio: _SaidAsText,
     Native: _WholeBlock,
 }
 """By the type of the part; any other part is written like a `Native`."""

@@ -41,6 +41,8 @@ from omnillm.protocols.differences.tool_names import plain_id
 from omnillm.protocols.differences.turns import Block, around_result
 from omnillm.protocols.envelope import is_readable
 
+SUMMARIES = "summaries are said as thinking"
+
 
 def emit_block(part: Any, place: Place) -> Block | None:
     """Write one part; None where nothing is left of it, which is in the losses then."""
@@ -123,10 +125,14 @@ def reasoning_block(part: Reasoning, value: str, place: Place) -> Block:
     """Write reasoning with a signature (or redacted data) that is text already."""
     if part.is_redacted:
         return {"type": "redacted_thinking", "data": value}
+    return {"type": "thinking", "thinking": thoughts_of(part, place), "signature": value}
+
+
+def thoughts_of(part: Reasoning, place: Place) -> str:
+    """Return what is shown of the reasoning, and its summary."""
     if part.summary:
-        place.approximate(".summary", "summaries are said as thinking")
-    pieces = (part.text, *part.summary) if part.text else part.summary
-    return {"type": "thinking", "thinking": "\n\n".join(pieces), "signature": value}
+        place.approximate(".summary", SUMMARIES)
+    return "\n\n".join((part.text, *part.summary) if part.text else part.summary)
 
 
 def _tool_call(part: ToolCall, place: Place) -> Block:

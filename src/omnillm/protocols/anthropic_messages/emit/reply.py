@@ -130,11 +130,11 @@ def _blocks(parts: tuple[MessagePart, ...], place: Place) -> list[Block]:
         elif (type(part) is Text or type(part) is ToolCall or type(part) is ImageBase64) and part.signature is not None:
             content += _signed_part(part, place)
         elif type(part) is not Text or part.text:  # an empty text says nothing, and clients that send it back are refused
-            content += shown(emit_block(_named(part, place) if place.names else part, place), place)
+            content += shown(emit_block(named(part, place) if place.names else part, place), place)
     return content
 
 
-def _named(part: MessagePart, place: Place) -> MessagePart:
+def named(part: MessagePart, place: Place) -> MessagePart:
     """Give a call its tool's own name."""
     return replace(part, name=place.names[part.name]) if type(part) is ToolCall and part.name in place.names else part
 
@@ -146,7 +146,7 @@ def _signed_part(part: Text | ToolCall | ImageBase64, place: Place) -> list[Bloc
     if type(part) is Text and not part.text:
         place.drop(".signature", LATE_SIGNATURE)
         return []
-    written = shown(emit_block(_named(replace(part, signature=None), place), place), place)
+    written = shown(emit_block(named(replace(part, signature=None), place), place), place)
     if type(part) is ImageBase64 or not written:
         place.drop(".signature", "no block can carry it")
         return written
@@ -160,31 +160,26 @@ def carrier(signature: Opaque) -> Block:
 
 def reply_reasoning(part: Reasoning, place: Place) -> Block | None:
     opaque = part.opaque
-    if opaque is None:
-        if part.is_redacted or not (part.text or part.summary):
-            place.drop("", "reasoning without content")
-            return None
-        block = reasoning_block(part, unsigned(place), place)
-    else:
-        if part.is_redacted and opaque.issuer.protocol == GEMINI:
-            place.approximate(".is_redacted", "said as thinking without text")
-            part = replace(part, is_redacted=False)
-        block = reasoning_block(part, carried(opaque), place)
+    if opaque is None and (part.is_redacted or not (part.text or part.summary)):
+        place.drop("", "reasoning without content")
+        return None
+    if opaque is not None and part.is_redacted and opaque.issuer.protocol == GEMINI:
+        place.approximate(".is_redacted", "said as thinking without text")
+        part = replace(part, is_redacted=False)
+    block = reasoning_block(part, signature_of(opaque, place), place)
     if part.vendor_extensions:
         place.extend(block, part.vendor_extensions, place.here("."))
     return block
 
 
-def unsigned(place: Place) -> str:
-    """Return the signature of reasoning that nobody signed.
+def signature_of(opaque: Opaque | None, place: Place) -> str:
+    """Return what the client sees as the signature of reasoning; None: nobody signed it.
 
-    Of another protocol it is an envelope of nothing: agents replay reasoning with an empty signature as visible text. It comes back as
+    Of another protocol that is an envelope of nothing: agents replay reasoning with an empty signature as visible text. It comes back as
     reasoning, for providers that want it without a signature, and is never sent as one.
     """
-    return "" if place.protocol in {"", NAME} else seal(Opaque(value="", issuer=Issuer(protocol=place.protocol)))
-
-
-def carried(opaque: Opaque) -> str:
+    if opaque is None:
+        opaque = Opaque(value="", issuer=Issuer(protocol=place.protocol or NAME))
     return opaque.value if opaque.issuer.protocol == NAME else seal(opaque)
 
 

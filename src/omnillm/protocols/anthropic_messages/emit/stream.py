@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import msgspec
-from msgspec.structs import replace
 
 from omnillm.model.events import (
     Completed,
@@ -23,10 +22,10 @@ from omnillm.model.events import (
     TextDelta,
     UsageReported,
 )
-from omnillm.model.message import Native, Reasoning, Text, ToolCall, VendorExtensions
+from omnillm.model.message import Native, Reasoning, Text, VendorExtensions
 from omnillm.model.response import FinishReason
 from omnillm.protocols.anthropic_messages.emit.open_parts import BLOCKS, OpenBlock
-from omnillm.protocols.anthropic_messages.emit.reply import MALFORMED, begun, stop_details
+from omnillm.protocols.anthropic_messages.emit.reply import MALFORMED, begun, named, stop_details
 from omnillm.protocols.anthropic_messages.failure import write_stream_fault
 from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.place import NAME, UNKNOWN, Place
@@ -47,7 +46,7 @@ class MessageEncoder:
     def __init__(self, context: ReplyContext, losses: Losses) -> None:
         self._context = context
         self._losses = losses
-        self._place = Place(losses, is_reply=True)
+        self._place = Place(losses, is_reply=True, names=context.names)
         self._blocks = 0
         """Blocks written up to now: the index of the next one."""
         self._current: OpenBlock | None = None
@@ -81,14 +80,10 @@ class MessageEncoder:
         return written
 
     def _open(self, event: PartStarted) -> bytes:
-        part = event.part
+        kind = type(event.part)
         self._place.part = event.index
-        self._kinds.add(type(part))
-        if type(part) is ToolCall:
-            part = replace(part, name=self._context.names.get(part.name, part.name))
-        elif type(part) is not Native and part.vendor_extensions:
-            self._losses.drop_extensions(part.vendor_extensions, self._place.here("."), UNKNOWN)
-        self._current = BLOCKS.get(type(part), BLOCKS[Native])(part, self._blocks, self._place)
+        self._kinds.add(kind)
+        self._current = BLOCKS.get(kind, BLOCKS[Native])(named(event.part, self._place), self._blocks, self._place)
         return self._current.begin()
 
     def _close(self, block: OpenBlock) -> None:
