@@ -45,6 +45,9 @@ class Place(Position[ClaudeDialect], eq=False, gc=False):
             if written is not value and type(written) is dict and type(value) is dict:
                 owner[name] = {**value, **written}
 
+    def text(self, words: str) -> Block:
+        return {"type": "text", "text": words}
+
     def refusal(self, blocks: list[Block]) -> str:
         """Return why a required cache mark cannot stand at the end of these; "": it can."""
         return "" if blocks else "has no place: there is nothing where its breakpoint is"

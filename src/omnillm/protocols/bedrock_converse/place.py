@@ -51,6 +51,9 @@ class Place(messages.Place, eq=False, gc=False):
         """Whether the model takes a cache point after these; Nova does not after tools and what they answered."""
         return self.is_caching and not (self.family == "nova" and blocks and not _OF_TOOLS.isdisjoint(blocks[-1]))
 
+    def text(self, words: str) -> Block:
+        return {"text": words}
+
     def refusal(self, blocks: list[Block]) -> str:
         if blocks and self.takes_point(blocks):
             return ""

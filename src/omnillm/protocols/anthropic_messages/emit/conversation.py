@@ -15,9 +15,8 @@ _DEVELOPER: Final = MessageRole.DEVELOPER
 
 
 class Speech(NamedTuple):
-    """How a protocol says things in blocks. Each is told the place."""
+    """How a protocol says things in blocks."""
 
-    text: Callable[[str], Block]
     add: Callable[[Any, list[Block], Any], None]
     """Writes a part behind these blocks."""
     result: Callable[[ToolResult, Any], list[Block]]
@@ -26,7 +25,6 @@ class Speech(NamedTuple):
 
 
 _SPEECH = Speech(
-    text=lambda words: {"type": "text", "text": words},
     add=add_block,
     result=lambda result, place: [tool_result_block(result, place)],
     lost_result=lost_result_blocks,
@@ -86,7 +84,7 @@ class Conversation:
         """Write the instructions and the system messages at the start."""
         place = self._place
         if request.instructions and (place.is_own or not request.instructions.isspace()):
-            self.system.append(self._speech.text(request.instructions))
+            self.system.append(place.text(request.instructions))
             place.losses.move("instructions", "said as the first system text")
         elif request.instructions:
             place.losses.drop("instructions", "a text of blanks alone")
@@ -137,7 +135,7 @@ class Conversation:
         words = lone_words(message)
         blocks: list[Block] = []
         if words and not words.isspace():
-            blocks.append(self._speech.text(words))
+            blocks.append(place.text(words))
         else:
             for place.part, part in enumerate(message.parts):
                 self._speech.add(part, blocks, place)

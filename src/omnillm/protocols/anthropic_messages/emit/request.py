@@ -8,7 +8,7 @@ from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.emit.cache import set_marks
 from omnillm.protocols.anthropic_messages.emit.conversation import emit_conversation
 from omnillm.protocols.anthropic_messages.emit.parts import lone_text
-from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
+from omnillm.protocols.anthropic_messages.emit.schema import held_to
 from omnillm.protocols.anthropic_messages.emit.tools import emit_tool_choice, emit_tools
 from omnillm.protocols.anthropic_messages.place import NAME, THINKING, Place
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
@@ -80,23 +80,12 @@ def _output_cap(request: LlmRequest, plan: Thinking, place: Place) -> tuple[Thin
 
 
 def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, Any]], place: Place) -> dict[str, Any]:
-    losses = place.losses
     config: dict[str, Any] = {"effort": plan.effort} if plan.effort else {}
-    output, path = request.capabilities.structured_output, "capabilities.structured_output"
-    if output is None:
-        return config
-    losses.drop_said(output, ("name", "description"), f"{path}.", "the Messages API has only the schema")
-    is_own, given = place.is_own, output.schema
-    if words := "" if is_own and given is not None else asking_for(output):
-        losses.approximate(f"{path}.kind", "asked for in the system text")
-        system.append({"type": "text", "text": words})
-        return config
-    if output.strict is False:
-        losses.approximate(f"{path}.strict", "the Messages API always holds to the schema")
-    schema = given if is_own else strict_schema(given)
-    if schema != given:
-        losses.approximate(f"{path}.schema", "what the Messages API refuses of it is said in descriptions")
-    config["format"] = {"type": "json_schema", "schema": schema}
+    output = request.capabilities.structured_output
+    if output is not None:
+        place.losses.drop_said(output, ("name", "description"), "capabilities.structured_output.", f"{_HOST} has only the schema")
+        if (schema := held_to(output, system, place)) is not None:
+            config["format"] = {"type": "json_schema", "schema": schema}
     return config
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 
 from omnillm.model.capabilities import StructuredOutputConfig
+from omnillm.protocols.anthropic_messages.place import Place
 from omnillm.protocols.differences.asked_json import ASKING, words_for
+from omnillm.protocols.differences.turns import Block
 
 _DEEPEST = 100
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
@@ -22,7 +24,23 @@ _encode = msgspec.json.encode
 Schema = dict[str, Any]
 
 
-def asking_for(output: StructuredOutputConfig, *, takes_schemas: bool = True) -> str:
+def held_to(output: StructuredOutputConfig, system: list[Block], place: Place, *, takes_schemas: bool = True) -> Schema | None:
+    """Write the schema that the model is held to; None: what asks for such an answer stands in the system text now."""
+    losses, path, given = place.losses, "capabilities.structured_output", output.schema
+    if words := "" if place.is_own and given is not None else _asking_for(output, takes_schemas=takes_schemas):
+        losses.approximate(f"{path}.kind", "asked for in the system text")
+        system.append(place.text(words))
+        return None
+    assert given is not None
+    if output.strict is False:
+        losses.approximate(f"{path}.strict", f"{place.host} always holds to the schema")
+    schema = given if place.is_own else strict_schema(given)
+    if schema != given:
+        losses.approximate(f"{path}.schema", f"what {place.host} refuses of it is said in descriptions")
+    return schema
+
+
+def _asking_for(output: StructuredOutputConfig, *, takes_schemas: bool) -> str:
     """What asks for such an answer in the system text; "": it has a schema that the model can be held to."""
     if output.kind != "json_schema" or output.schema is None:
         return ASKING

@@ -6,13 +6,11 @@ from omnillm.model.capabilities import NO_CAPABILITIES, BuiltinTool, ToolChoice,
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.emit.schema import strict_schema
 from omnillm.protocols.anthropic_messages.place import NAME, Place
-from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.differences.custom_tools import ARGUMENTS
 from omnillm.protocols.differences.tool_choice import PATH
 from omnillm.protocols.differences.tool_options import drop_options
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.position import Position
 
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 _SERVER_TOOLS = {
@@ -40,13 +38,7 @@ def emit_tools(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
 
 
 def _function(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]:
-    written: dict[str, Any] = {"name": tool.name, "input_schema": input_schema(tool, number, place)}
-    if tool.description:
-        written["description"] = tool.description
-    if tool.strict is not None:
-        written["strict"] = tool.strict
-    if tool.format is not None:
-        place.losses.drop(f"capabilities.tools[{number}].format", "the Messages API has no grammar")
+    written = function_of(tool, number, place)
     if tool.cache_control is not None:
         place.mark([written], tool.cache_control, f"capabilities.tools[{number}]")
     if tool.vendor_extensions:
@@ -54,7 +46,19 @@ def _function(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]
     return written
 
 
-def input_schema(tool: ToolDefinition, number: int, place: Position[ClaudeDialect]) -> dict[str, Any]:
+def function_of(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]:
+    """Write what a tool says of itself, but for its mark and its extensions."""
+    written: dict[str, Any] = {"name": tool.name, "input_schema": _input_schema(tool, number, place)}
+    if tool.description:
+        written["description"] = tool.description
+    if tool.strict is not None:
+        written["strict"] = tool.strict
+    if tool.format is not None:
+        place.losses.drop(f"capabilities.tools[{number}].format", f"{place.host} has no grammar")
+    return written
+
+
+def _input_schema(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]:
     """Return the schema as Claude takes it: that of one text if the tool is a custom one, closed if the tool is strict."""
     if tool.kind == "custom":
         place.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")

@@ -58,4 +58,4 @@ def _lost_result(result: ToolResult, place: Place) -> list[Block]:
     return blocks
 
 
-_SPEECH = Speech(text=lambda words: {"text": words}, add=add_block, result=_result, lost_result=_lost_result)
+_SPEECH = Speech(add=add_block, result=_result, lost_result=_lost_result)

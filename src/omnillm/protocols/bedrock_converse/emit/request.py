@@ -8,7 +8,7 @@ import msgspec
 from omnillm.errors import ProtocolError
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.emit.cache import set_marks
-from omnillm.protocols.anthropic_messages.emit.schema import asking_for, strict_schema
+from omnillm.protocols.anthropic_messages.emit.schema import held_to
 from omnillm.protocols.bedrock_converse.emit.conversation import emit_conversation
 from omnillm.protocols.bedrock_converse.emit.model_fields import Plan, plan_fields, top_k_fields
 from omnillm.protocols.bedrock_converse.emit.tools import emit_tools, tool_config
@@ -102,23 +102,12 @@ def _inference(request: LlmRequest, plan: Plan, place: Place) -> dict[str, Any]:
 
 
 def _output_config(request: LlmRequest, plan: Plan, system: list[Block], place: Place) -> dict[str, Any]:
-    losses = place.losses
     config: dict[str, Any] = {"effort": plan.thinking.effort} if plan.thinking.effort else {}
-    output, path = request.capabilities.structured_output, "capabilities.structured_output"
-    if output is None:
-        return config
-    if words := asking_for(output, takes_schemas=place.dialect.takes_schemas):
-        losses.approximate(f"{path}.kind", "asked for in the system text")
-        system.append({"text": words})
-        return config
-    if output.strict is False:
-        losses.approximate(f"{path}.strict", "Converse always holds to the schema")
-    closed = strict_schema(output.schema)
-    if closed != output.schema:
-        losses.approximate(f"{path}.schema", "what Converse refuses of it is said in descriptions")
-    schema = {"schema": msgspec.json.encode(closed).decode()}
-    schema |= {name: value for name in ("name", "description") if (value := getattr(output, name))}
-    config["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": schema}}
+    output = request.capabilities.structured_output
+    if output is not None and (closed := held_to(output, system, place, takes_schemas=place.dialect.takes_schemas)) is not None:
+        schema = {"schema": msgspec.json.encode(closed).decode()}
+        schema |= {name: value for name in ("name", "description") if (value := getattr(output, name))}
+        config["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": schema}}
     return config
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from omnillm.model.capabilities import ToolChoice, ToolDefinition
+from omnillm.model.capabilities import ToolChoice
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.emit.tools import chosen, input_schema
+from omnillm.protocols.anthropic_messages.emit.tools import chosen, function_of
 from omnillm.protocols.bedrock_converse.place import Place
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.differences.tool_choice import NOT_THERE, PATH, among_declared
@@ -27,25 +27,14 @@ def emit_tools(request: LlmRequest, place: Place) -> list[Block]:
             if tool.strict:
                 place.losses.drop(f"{path}.strict", "the model holds to no schema")
             tool = replace(tool, strict=None)  # noqa: PLW2901  which such models refuse
-        tools.append({"toolSpec": _spec(tool, number, place)})
+        spec = function_of(tool, number, place)
+        place.losses.drop_extensions(tool.vendor_extensions, f"{path}.", place.unknown)
+        tools.append({"toolSpec": {"name": spec.pop("name"), "inputSchema": {"json": spec.pop("input_schema")}, **spec}})
         if tool.cache_control is not None:
             place.mark(tools, tool.cache_control, path)
     for number in range(len(capabilities.builtin_tools)):
         place.losses.drop(f"capabilities.builtin_tools[{number}]", "Converse runs no tool of this kind")
     return tools
-
-
-def _spec(tool: ToolDefinition, number: int, place: Place) -> Block:
-    path = f"capabilities.tools[{number}]"
-    written: Block = {"name": tool.name, "inputSchema": {"json": input_schema(tool, number, place)}}
-    if tool.format is not None:
-        place.losses.drop(f"{path}.format", "Converse has no grammar")
-    if tool.description:
-        written["description"] = tool.description
-    if tool.strict is not None:
-        written["strict"] = tool.strict
-    place.losses.drop_extensions(tool.vendor_extensions, f"{path}.", place.unknown)
-    return written
 
 
 def tool_config(request: LlmRequest, tools: list[Block], place: Place, *, can_force: bool) -> dict[str, Any] | None:
