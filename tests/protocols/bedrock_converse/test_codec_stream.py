@@ -226,13 +226,15 @@ def test_watch_sees_content_usage_and_the_only_end() -> None:
     ],
 )
 def test_exception_in_the_stream_is_its_failure(code: str, verdict: Verdict, status: int) -> None:
-    """Named by its frame; watch and decoder agree, and nothing follows it."""
+    """Named by its frame, whatever its payload is; watch and decoder agree, and nothing follows it."""
     raw = b"".join(WHOLE[:4]) + exception(code, b'{"message":"no more"}')
     watch = PROTOCOL.watch(False)
     assert watch.see(EventFrames().feed(raw)[-1]) == Sight.FAILED
     assert watch.failure is not None
     assert (watch.failure.verdict, watch.failure.message) == (verdict, "no more")
     assert decoded(raw)[-1] == Failed(code=code[0].upper() + code[1:], message="no more", status=status)
+    unreadable = b"".join(WHOLE[:4]) + exception(code, b"<html>")
+    assert decoded(unreadable)[-1] == Failed(code=code[0].upper() + code[1:], message="", status=status)
 
 
 def test_error_of_the_framing_service_is_a_failure() -> None:

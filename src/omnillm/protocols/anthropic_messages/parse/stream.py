@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.framing.sse import Frame
 from omnillm.model.events import (
@@ -21,7 +22,7 @@ from omnillm.model.events import (
     ToolCallDelta,
     UsageReported,
 )
-from omnillm.model.message import Issuer, Native, ToolCall
+from omnillm.model.message import Issuer, MessagePart, Native, ToolCall
 from omnillm.model.response import FinishReason
 from omnillm.protocols.anthropic_messages.failure import STATUSES, failure_of
 from omnillm.protocols.anthropic_messages.finish import read_finish
@@ -145,33 +146,28 @@ class MessageDecoder:
         if type(part) is Native:
             self._open[wire_index] = _Block(-1, dict(value))
             return ()
-        index = self._next_index
-        self._next_index += 1
         is_bare = type(part) is ToolCall and part.arguments == "{}"
-        if is_bare:
-            part = msgspec.structs.replace(part, arguments="")  # the input comes in deltas
-        self._open[wire_index] = _Block(index, lacks_arguments=is_bare)
-        return (PartStarted(index=index, part=part),)
+        started = self._started(replace(part, arguments="") if is_bare else part)  # the input comes in deltas
+        self._open[wire_index] = _Block(started.index, lacks_arguments=is_bare)
+        return (started,)
+
+    def _started(self, part: MessagePart) -> PartStarted:
+        started = PartStarted(index=self._next_index, part=part)
+        self._next_index += 1
+        return started
+
+    def _whole(self, part: MessagePart) -> Sequence[LlmStreamEvent]:
+        started = self._started(part)
+        return (started, PartEnded(index=started.index))
 
     def _block_stop(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         block = self._block_of(event)
         del self._open[event["index"]]
         if block.native is not None:
-            return self._whole(block, block.native)
+            return self._whole(_grown(block, block.native))
         if block.lacks_arguments:
             return (ToolCallDelta(index=block.index, arguments="{}"), PartEnded(index=block.index))
         return (PartEnded(index=block.index),)
-
-    def _whole(self, block: _Block, native: dict[str, Any]) -> Sequence[LlmStreamEvent]:
-        if block.input:
-            words = "".join(block.input)
-            native["input"] = object_of(words)
-            if native["input"] is None:  # cut short by the output cap
-                native["input"] = raw_object(words)
-        index = self._next_index
-        self._next_index += 1
-        kind: str = native["type"]
-        return (PartStarted(index=index, part=Native(protocol=NAME, kind=kind, value=native)), PartEnded(index=index))
 
     def _message_start(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         message = mapping(event.get("message"), "message")
@@ -197,10 +193,9 @@ class MessageDecoder:
         """A turn that a program of the model's wrote comes whole in the start: its blocks, and why it ended."""
         path = "message.content"
         parts = parse_blocks(array(message.get("content") or [], path), self._read, path, REPLY_BLOCKS)
-        self._next_index = len(parts)
         if message.get("stop_reason") is not None:
             self._note_end(message, "message")
-        return [event for number, part in enumerate(parts) for event in (PartStarted(index=number, part=part), PartEnded(index=number))]
+        return [event for part in parts for event in self._whole(part)]
 
     def _message_delta(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         self._require_start()
@@ -228,7 +223,7 @@ class MessageDecoder:
             raise Unfit("stream", "one whose blocks are all closed")
         self._is_done = True
         finished = self._finished or Finished(reason=FinishReason.OTHER)
-        return (msgspec.structs.replace(finished, vendor_extensions=self._extensions), Completed())
+        return (replace(finished, vendor_extensions=self._extensions), Completed())
 
     def _error(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         self._is_done = True
@@ -261,6 +256,15 @@ def _opening(block: dict[str, Any]) -> dict[str, Any]:
     if type(member) is str and member in {"text", "thinking"} and block.get(member) is None:
         return {**block, member: ""}
     return block
+
+
+def _grown(block: _Block, native: dict[str, Any]) -> Native:
+    if block.input:
+        words = "".join(block.input)
+        native["input"] = object_of(words)
+        if native["input"] is None:  # cut short by the output cap
+            native["input"] = raw_object(words)
+    return Native(protocol=NAME, kind=native["type"], value=native)
 
 
 def _grow(block: _Block, kind: str, delta: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from omnillm.model.message import (
     Citation,
     ImageBase64,
@@ -50,7 +52,7 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: U
     )
 
 
-SERVER_TOOL = "server_tool_use"
+_SERVER_TOOL = "server_tool_use"
 """The type of a call that Bedrock makes itself: no application is to answer it."""
 
 
@@ -65,14 +67,15 @@ def parse_block(block: dict[str, Any], issuer: Issuer, path: str) -> MessagePart
 
 
 def _tool_use(value: Any, _: Issuer, path: str) -> ToolCall | Native:
-    call = mapping(value, path)
-    if call.get("type") == SERVER_TOOL:
+    part = begun_call(mapping(value, path), path)
+    return part if type(part) is Native else replace(part, arguments=text_of(mapping(value.get("input"), f"{path}.input")))
+
+
+def begun_call(call: dict[str, Any], path: str) -> ToolCall | Native:
+    """Read what is told of a call at its beginning: all but its arguments."""
+    if call.get("type") == _SERVER_TOOL:
         return Native(protocol=NAME, kind="toolUse", value={"toolUse": call})
-    return ToolCall(
-        call_id=text(call.get("toolUseId"), f"{path}.toolUseId"),
-        name=text(call.get("name"), f"{path}.name"),
-        arguments=text_of(mapping(call.get("input"), f"{path}.input")),
-    )
+    return ToolCall(call_id=text(call.get("toolUseId"), f"{path}.toolUseId"), name=text(call.get("name"), f"{path}.name"))
 
 
 def _reasoning(value: Any, issuer: Issuer, path: str) -> Reasoning:

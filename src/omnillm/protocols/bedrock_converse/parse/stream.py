@@ -21,11 +21,12 @@ from omnillm.model.events import (
 )
 from omnillm.model.message import ImageBase64, Issuer, MessagePart, Native, Opaque, Reasoning, Text, ToolCall
 from omnillm.protocols.base64_text import decode, encode
-from omnillm.protocols.bedrock_converse.failure import STATUSES, failure_of
+from omnillm.protocols.bedrock_converse.failure import STATUSES
 from omnillm.protocols.bedrock_converse.finish import read_finish
 from omnillm.protocols.bedrock_converse.frames import EXCEPTION
-from omnillm.protocols.bedrock_converse.parse.reply import MEDIA_TYPES, SERVER_TOOL, parse_citation
+from omnillm.protocols.bedrock_converse.parse.reply import MEDIA_TYPES, begun_call, parse_citation
 from omnillm.protocols.bedrock_converse.place import NAME
+from omnillm.protocols.bedrock_converse.stream import failure_in
 from omnillm.protocols.bedrock_converse.usage import usage_of_counts
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.part_log import PartLog
@@ -101,15 +102,12 @@ class ConverseDecoder:
         start = mapping(event.get("start"), "start")
         block = self._block_of(event, is_new=True)
         call = optional_mapping(start, "toolUse", "start")
-        if call is not None and call.get("type") != SERVER_TOOL:
-            block.lacks_arguments = True
-            part = ToolCall(
-                call_id=text(call.get("toolUseId"), "start.toolUse.toolUseId"), name=text(call.get("name"), "start.toolUse.name")
-            )
-            self._begin(block, part)
-            return
         kind = next(iter(start), "text")
-        if kind == "image":
+        if call is not None:
+            part = begun_call(call, "start.toolUse")
+            block.lacks_arguments = type(part) is ToolCall
+            self._begin(block, part)
+        elif kind == "image":
             block.form = text(mapping(start[kind], "start.image").get("format"), "start.image.format")
         elif kind != "text":
             self._begin(block, Native(protocol=NAME, kind=kind, value=start))
@@ -225,9 +223,7 @@ class ConverseDecoder:
 
     def _failed(self, frame: Frame) -> Sequence[LlmStreamEvent]:
         self._is_done = True
-        told = _decode(frame.data) if frame.data else {}
-        code = frame.event.removeprefix(EXCEPTION).decode("utf-8", "replace")
-        failure = failure_of(code, told if type(told) is dict else {})
+        failure = failure_in(frame)
         return (Failed(code=failure.code, message=failure.message, status=STATUSES.get(failure.verdict, 500)),)
 
     _EVENTS: ClassVar[dict[bytes, Callable[["ConverseDecoder", dict[str, Any]], None]]] = {
