@@ -5,9 +5,25 @@ from typing import Any
 
 from omnillm.model.media import AS_USUAL, FileSource, InlineSource, TextSource, UrlSource
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
-from omnillm.protocols.anthropic_messages.parse.media import IMAGE_TYPES, PDF, PLAIN, base64_source, kind_of
+from omnillm.protocols.anthropic_messages.parse.media import PLAIN
 from omnillm.protocols.anthropic_messages.place import NAME, Place
+from omnillm.protocols.base64_text import encode
 from omnillm.protocols.differences.turns import Block
+
+_IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+_PDF = "application/pdf"
+_FIRST_BYTES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"), (b"%PDF", _PDF))
+
+
+def kind_of(data: bytes) -> str:
+    """Tell the media type of an image or a PDF by its first bytes; "" for what the API does not take."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for start, kind in _FIRST_BYTES if data.startswith(start)), "")
+
+
+def _inline(kind: str, data: bytes, media_type: str) -> Block:
+    return {"type": kind, "source": {"type": "base64", "media_type": media_type, "data": encode(data)}}
 
 
 def emit_image_base64(part: ImageBase64, place: Place) -> Block | None:
@@ -15,16 +31,16 @@ def emit_image_base64(part: ImageBase64, place: Place) -> Block | None:
     if part.signature is not None:
         place.drop(".signature", "a signature on an image is another protocol's")
     media_type = "image/jpeg" if part.media_type == "image/jpg" else part.media_type
-    if media_type not in IMAGE_TYPES:
+    if media_type not in _IMAGE_TYPES:
         found = kind_of(part.data) if not media_type else ""
-        if found not in IMAGE_TYPES:
+        if found not in _IMAGE_TYPES:
             place.drop("", "images are JPEG, PNG, GIF or WebP")
             return None
         place.default(".media_type", "told by the first bytes")
         media_type = found
     elif media_type != part.media_type:
         place.approximate(".media_type", "its usual name")
-    return {"type": "image", "source": base64_source(part.data, media_type)}
+    return _inline("image", part.data, media_type)
 
 
 def emit_image_url(part: ImageUrl, place: Place) -> Block:
@@ -74,11 +90,11 @@ def _inline_file(source: InlineSource, place: Place) -> Block | None:
     media_type = source.media_type or kind_of(source.data)
     if not source.media_type:
         place.default(".source.media_type", "told by the first bytes")
-    if media_type == PDF:
-        return {"type": "document", "source": base64_source(source.data, PDF)}
-    if media_type in IMAGE_TYPES:
+    if media_type == _PDF:
+        return _inline("document", source.data, _PDF)
+    if media_type in _IMAGE_TYPES:
         place.approximate("", "said as an image")
-        return {"type": "image", "source": base64_source(source.data, media_type)}
+        return _inline("image", source.data, media_type)
     try:
         words = source.data.decode() if media_type.startswith("text/") or media_type in _TEXTUAL else ""
     except UnicodeDecodeError:

@@ -20,7 +20,7 @@ from omnillm.protocols.set_fields import said
 
 _TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "standard_only": "standard_only", "priority": "auto"}
 _sampling_numbers = said("temperature", "top_p", "top_k")
-_HOST = "the Messages API"
+_HOST = Place.host
 
 
 def emit_request(request: LlmRequest, dialect: ClaudeDialect, losses: Losses) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Images and documents of the Messages API, both ways. A source that has no canonical home makes its block a `Native`: None here."""
+"""Images and documents of the Messages API, read. A source that has no canonical home makes its block a `Native`: None here."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,11 +6,9 @@ from typing import Any
 from omnillm.model.media import FileSource, InlineSource, MediaSource, TextSource, UrlSource
 from omnillm.model.message import File, ImageBase64, ImageFile, ImageUrl
 from omnillm.protocols.anthropic_messages.place import NAME
-from omnillm.protocols.base64_text import decode, encode
+from omnillm.protocols.base64_text import decode
 from omnillm.protocols.shapes import Unfit, mapping, optional_flag, optional_mapping, optional_text, text
 
-IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
-PDF = "application/pdf"
 PLAIN = "text/plain"
 _ENABLED = frozenset({"enabled"})
 _SOURCES = {
@@ -77,17 +75,3 @@ _READ: dict[str, Callable[[dict[str, Any]], MediaSource]] = {
     "url": _read_url,
     "file": lambda source: FileSource(file_id=text(source.get("file_id"), "source.file_id"), protocol=NAME),
 }
-
-
-def base64_source(data: bytes, media_type: str) -> dict[str, Any]:
-    return {"type": "base64", "media_type": media_type, "data": encode(data)}
-
-
-def kind_of(data: bytes) -> str:
-    """Tell the media type of an image or a PDF by its first bytes; "" for what the API does not take."""
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for start, kind in _FIRST_BYTES if data.startswith(start)), "")
-
-
-_FIRST_BYTES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"), (b"%PDF", PDF))

@@ -6,7 +6,7 @@ after it, an empty `thinking` with one to the text right before it (written no m
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -26,7 +26,18 @@ from omnillm.protocols.anthropic_messages.parse.media import parse_document, par
 from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.retrieved import BLOCK, words_of
 from omnillm.protocols.differences.arguments import text_of
-from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_flag, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import (
+    Unfit,
+    each,
+    each_with,
+    mapping,
+    optional_array,
+    optional_flag,
+    optional_mapping,
+    optional_text,
+    rest,
+    text,
+)
 
 GEMINI = "gemini_generate_content"
 ReadOpaque = Callable[[str], Opaque]
@@ -41,24 +52,14 @@ _MEDIA = frozenset({"type", "source", "cache_control", "title", "context", "cita
 _IMAGE = frozenset({"type", "source", "cache_control"})
 
 
-def parse_blocks(blocks: list[Any], read: ReadOpaque, place: str, kinds: "Kinds") -> list[MessagePart]:
-    """Read blocks; those whose kind is not among `kinds` become `Native`."""
-    parts: list[MessagePart] = []
-    for number, block in enumerate(blocks):
-        try:
-            parts.append(parse_block(block, read, kinds))
-        except Unfit as error:
-            raise inside(error, f"{place}[{number}]") from error
-    return parts
-
-
-def parse_block(block: Any, read: ReadOpaque, kinds: "Kinds") -> MessagePart:
+def parse_block(block: Any, known: "Known") -> MessagePart:
+    """Read a block; one whose kind is not known becomes a `Native`."""
     if type(block) is not dict:
         raise Unfit("", "an object")
     kind = block.get("type")
     if type(kind) is not str:
         raise Unfit("type", "a string")
-    return kinds.get(kind, _native)(block, read)
+    return known.kinds.get(kind, _native)(block, known.read)
 
 
 def reunited(parts: list[MessagePart]) -> list[MessagePart]:
@@ -128,11 +129,7 @@ def _text(block: dict[str, Any], _: ReadOpaque) -> Text:
     if len(block) == 2:
         return Text(text=words)
     mark, extensions = _extras(block, _TEXT)
-    citations: list[Citation] = []
-    for number, citation in enumerate(optional_array(block, "citations")):
-        if type(citation) is not dict:
-            raise Unfit(f"citations[{number}]", "an object")
-        citations.append(parse_citation(citation))
+    citations = each(optional_array(block, "citations"), "citations", parse_citation)
     return Text(text=words, citations=tuple(citations), cache_control=mark, vendor_extensions=extensions)
 
 
@@ -165,7 +162,7 @@ def _tool_result(block: dict[str, Any], read: ReadOpaque) -> ToolResult:
     mark, extensions = _extras(block, _TOOL_RESULT)
     content = block.get("content")
     if type(content) is list:
-        parts: list[Any] = parse_blocks(content, read, "content", RESULT_BLOCKS)
+        parts: list[Any] = each_with(Known(read, RESULT_BLOCKS), content, "content", parse_block)
     else:
         words = optional_text(block, "content")
         parts = [Text(text=words)] if words else []
@@ -210,6 +207,15 @@ def _native(block: dict[str, Any], _: ReadOpaque) -> Native:
 
 
 Kinds = dict[str, Callable[[dict[str, Any], ReadOpaque], MessagePart]]
+
+
+class Known(NamedTuple):
+    """What blocks there may be, and who reads what is opaque in them."""
+
+    read: ReadOpaque
+    kinds: Kinds
+
+
 RESULT_BLOCKS: Kinds = {"text": _text, "image": _image, "document": _document, "search_result": _retrieved}
 """Of a tool's result."""
 REPLY_BLOCKS: Kinds = {"text": _text, "thinking": _thinking, "redacted_thinking": _redacted, "tool_use": _tool_use}

@@ -7,11 +7,11 @@ import msgspec
 from omnillm.model.message import Issuer, Message, MessageRole, Opaque
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages.finish import read_finish
-from omnillm.protocols.anthropic_messages.parse.parts import REPLY_BLOCKS, ReadOpaque, parse_blocks
+from omnillm.protocols.anthropic_messages.parse.parts import REPLY_BLOCKS, Known, parse_block
 from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.usage import usage_of_counts
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit, rest, typed
+from omnillm.protocols.shapes import Unfit, each_with, rest, typed
 from omnillm.usage import Usage
 
 MEMBERS = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
@@ -22,7 +22,7 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: U
         raise Unfit("type", '"message"')
     reply = typed(body, _Reply)
     usage, details = reply.usage, reply.stop_details
-    content = parse_blocks(reply.content, opaque_reader(issuer), "content", REPLY_BLOCKS)
+    content = each_with(known_in_replies(issuer), reply.content, "content", parse_block)
     reason, native = read_finish(reply.stop_reason) if reply.stop_reason else (FinishReason.OTHER, "")
     return LlmResponse(
         id=reply.id or "",
@@ -54,9 +54,9 @@ class _Reply(msgspec.Struct, gc=False):
     usage: dict[str, Any] | None = None
 
 
-def opaque_reader(issuer: Issuer) -> ReadOpaque:
+def known_in_replies(issuer: Issuer) -> Known:
     """Tag what a provider issues."""
-    return lambda value: Opaque(value=value, issuer=issuer)
+    return Known(lambda value: Opaque(value=value, issuer=issuer), REPLY_BLOCKS)
 
 
 def service_tier_of(usage: dict[str, Any] | None) -> str:

@@ -20,13 +20,13 @@ from omnillm.model.message import (
     joined,
 )
 from omnillm.model.request import GenerationConfig, LlmRequest
-from omnillm.protocols.anthropic_messages.parse.parts import TURN_BLOCKS, parse_blocks, reunited
+from omnillm.protocols.anthropic_messages.parse.parts import TURN_BLOCKS, Known, parse_block, reunited
 from omnillm.protocols.anthropic_messages.parse.tools import parse_tool_choice, parse_tools
 from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.thinking import parse_reasoning
 from omnillm.protocols.envelope import unseal
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit, integer, optional_mapping, optional_text, rest, typed
+from omnillm.protocols.shapes import Unfit, each_with, integer, optional_mapping, optional_text, rest, typed
 
 _KNOWN = frozenset(
     {
@@ -161,6 +161,9 @@ def _unsealed(value: str) -> Opaque:
     return unseal(value, NAME)
 
 
+_KNOWN_IN_TURNS = Known(_unsealed, TURN_BLOCKS)
+
+
 def _input(asked: _Request, turns: list[dict[str, Any]] | None, losses: Losses) -> tuple[RequestItem, ...]:
     """Items in the normal form; a turn said in several messages becomes one, as it is for the API itself.
 
@@ -204,7 +207,7 @@ def _system(system: str | list[Any] | None) -> list[RequestItem]:
     """Read the system text as a message, if there is any."""
     if not system:
         return []
-    parts: list[MessagePart] = [Text(text=system)] if isinstance(system, str) else parse_blocks(system, _unsealed, "system", TURN_BLOCKS)
+    parts: list[MessagePart] = [Text(text=system)] if isinstance(system, str) else each_with(_KNOWN_IN_TURNS, system, "system", parse_block)
     return [Message(role=_SYSTEM, parts=tuple(parts))] if parts else []
 
 
@@ -217,7 +220,7 @@ def _setting(role: MessageRole, n: int, turns: list[dict[str, Any]] | None) -> V
 
 def _blocks(content: list[Any], role: MessageRole, n: int, losses: Losses) -> tuple[list[ToolResult], tuple[MessagePart, ...]]:
     """Return the results of tools, and what stands beside them."""
-    parts = parse_blocks(content, _unsealed, f"messages[{n}].content", TURN_BLOCKS)
+    parts = each_with(_KNOWN_IN_TURNS, content, f"messages[{n}].content", parse_block)
     kinds = set(map(type, parts))
     if Reasoning in kinds and role is MessageRole.ASSISTANT:
         parts = reunited(parts)

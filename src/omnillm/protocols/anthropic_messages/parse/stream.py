@@ -26,13 +26,13 @@ from omnillm.model.message import Issuer, MessagePart, Native, ToolCall
 from omnillm.model.response import FinishReason
 from omnillm.protocols.anthropic_messages.failure import STATUSES, failure_of
 from omnillm.protocols.anthropic_messages.finish import read_finish
-from omnillm.protocols.anthropic_messages.parse.parts import REPLY_BLOCKS, parse_block, parse_blocks, parse_citation
-from omnillm.protocols.anthropic_messages.parse.reply import MEMBERS, opaque_reader, service_tier_of
+from omnillm.protocols.anthropic_messages.parse.parts import parse_block, parse_citation
+from omnillm.protocols.anthropic_messages.parse.reply import MEMBERS, known_in_replies, service_tier_of
 from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.anthropic_messages.usage import count, usage_of_counts
 from omnillm.protocols.differences.arguments import object_of, raw_object
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit, array, inside, integer, mapping, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, each_with, inside, integer, mapping, optional_mapping, optional_text, rest, text
 
 _decode = msgspec.json.Decoder().decode
 _DELTA_EVENT = frozenset({"type", "delta", "usage"})
@@ -58,7 +58,7 @@ class _Block:
 class MessageDecoder:
     def __init__(self, issuer: Issuer, losses: Losses) -> None:
         self._losses = losses
-        self._read = opaque_reader(issuer)
+        self._known = known_in_replies(issuer)
         self._open: dict[int, _Block] = {}
         self._next_index = 0
         self._counts: dict[str, Any] = {}
@@ -121,7 +121,7 @@ class MessageDecoder:
 
     def _signature_delta(self, block: _Block, delta: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         value = text(delta.get("signature"), "delta.signature")
-        return (OpaqueAdded(index=block.index, opaque=self._read(value)),) if value else ()
+        return (OpaqueAdded(index=block.index, opaque=self._known.read(value)),) if value else ()
 
     def _citations_delta(self, block: _Block, delta: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         return (CitationAdded(index=block.index, citation=parse_citation(mapping(delta.get("citation"), "delta.citation"))),)
@@ -140,7 +140,7 @@ class MessageDecoder:
             raise Unfit("index", "that of a new block")
         value = mapping(event.get("content_block"), "content_block")
         try:
-            part = parse_block(_opening(value), self._read, REPLY_BLOCKS)
+            part = parse_block(_opening(value), self._known)
         except Unfit as error:
             raise inside(error, "content_block") from error
         if type(part) is Native:
@@ -192,7 +192,7 @@ class MessageDecoder:
     def _ready_made(self, message: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         """A turn that a program of the model's wrote comes whole in the start: its blocks, and why it ended."""
         path = "message.content"
-        parts = parse_blocks(array(message.get("content") or [], path), self._read, path, REPLY_BLOCKS)
+        parts = each_with(self._known, array(message.get("content") or [], path), path, parse_block)
         if message.get("stop_reason") is not None:
             self._note_end(message, "message")
         return [event for part in parts for event in self._whole(part)]

@@ -8,7 +8,6 @@ from omnillm.protocols.anthropic_messages.place import NAME
 from omnillm.protocols.differences.arguments import NO_ARGUMENTS
 from omnillm.protocols.differences.tool_options import told_apart
 from omnillm.protocols.shapes import (
-    array,
     each_with,
     mapping,
     optional_array,
@@ -67,8 +66,7 @@ def _builtin(tool: dict[str, Any], kind: str, body: dict[str, Any]) -> BuiltinTo
 
 
 def _server_url(label: str, body: dict[str, Any]) -> str:
-    servers = body.get("mcp_servers")
-    for server in array(servers, "mcp_servers") if servers is not None else ():
+    for server in optional_array(body, "mcp_servers"):
         if type(server) is dict and server.get("name") == label and type(server.get("url")) is str:
             return str(server["url"])
     return ""

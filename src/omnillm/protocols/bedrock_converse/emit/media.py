@@ -6,7 +6,7 @@ from typing import Any
 
 from omnillm.model.media import AS_USUAL, FileSource, InlineSource, TextSource, UrlSource
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
-from omnillm.protocols.anthropic_messages.parse.media import kind_of
+from omnillm.protocols.anthropic_messages.emit.media import kind_of
 from omnillm.protocols.base64_text import encode
 from omnillm.protocols.bedrock_converse.parse.reply import MEDIA_TYPES
 from omnillm.protocols.bedrock_converse.place import Place

@@ -33,7 +33,7 @@ from omnillm.protocols.part_log import PartLog
 from omnillm.protocols.shapes import Unfit, integer, mapping, optional_mapping, optional_text, rest, text
 
 _decode = msgspec.json.Decoder().decode
-_METADATA = frozenset({"usage", "metrics", "serviceTier"})
+_METADATA = frozenset({"usage", "metrics", "serviceTier", "p"})
 _STOP = frozenset({"stopReason", "p"})
 """`p` is padding, in every event, against eavesdroppers who measure."""
 
@@ -219,7 +219,7 @@ class ConverseDecoder:
         if counted is not None:
             self._log.add(UsageReported(usage=counted, raw=usage))
         self._log.add(self._finished)
-        self._log.add(Completed(vendor_extensions=rest(event, _METADATA | {"p"})))
+        self._log.add(Completed(vendor_extensions=rest(event, _METADATA)))
 
     def _failed(self, frame: Frame) -> Sequence[LlmStreamEvent]:
         self._is_done = True
