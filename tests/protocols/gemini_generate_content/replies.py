@@ -52,6 +52,7 @@ REPLIES: dict[str, dict] = {
     "call": answer(signed(call(id="c1"))),
     "calls without ids": answer(signed(call()), call(args={})),
     "partial call": answer(call(id="c1", willContinue=True)),
+    "result of a function": answer({"functionResponse": {"name": "f", "response": {"a": 1}, "willContinue": True, "scheduling": "SILENT"}}),
     "image": answer({"text": "Here."}, signed(inline("image/png", PNG))),
     "sound": answer(inline("audio/L16;codec=pcm;rate=24000")),
     "video": answer({**inline("video/mp4"), "videoMetadata": {"fps": 1.0}}),

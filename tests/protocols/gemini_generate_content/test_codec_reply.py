@@ -199,12 +199,13 @@ def test_odd_sources_and_probabilities_spoil_no_answer() -> None:
 def test_member_unknown_to_the_sdk_is_kept_and_not_written() -> None:
     """Its strict types would refuse it."""
     native = {"hologram": {"depth": 3}}
-    response, lost = parse({**answer({"text": "a", "mood": 1}, native, glow=1), "aura": 1})
+    result = {"name": "f", "id": "c1", "response": {"a": 1}}
+    response, lost = parse({**answer({"text": "a", "mood": 1}, native, {"functionResponse": {**result, "tone": 1}}, glow=1), "aura": 1})
     assert lost == {}
     assert response.candidates[0].vendor_extensions == {"glow": 1}
     body, lost = emit(response)
-    assert body["candidates"] == [candidate({"text": "a"})]
-    assert len(lost) == 4
+    assert body["candidates"] == [candidate({"text": "a"}, {"functionResponse": result})]
+    assert len(lost) == 5
 
 
 @pytest.mark.filterwarnings("ignore:.*is not a valid")  # a word that the SDK does not know yet: it reads it, and warns

@@ -30,12 +30,13 @@ class Place(Position[GeminiDialect], eq=False, gc=False):
         is_known = self.is_own or self.is_reply or (self.dialect.joins_tools and not self.dialect.is_vertex)
         return is_known and bool(call_id) and not is_made_up(call_id)
 
-    def finish(self, written: dict[str, Any], part: Any) -> None:
-        """Add what a part has beside its content: members of this protocol's own."""
+    def finish(self, written: dict[str, Any], part: Any, path: Callable[[str], str] | None = None) -> None:
+        """Add what a part has beside its content: members of this protocol's own. `path`: of a member of it; None: it stands `here`."""
+        path = path or self.here
         if part.cache_control is not None:
-            self.drop(".cache_control", "Gemini caches by itself")
+            self.losses.drop(path(".cache_control"), "Gemini caches by itself")
         if part.vendor_extensions:
-            self.extend(written, part.vendor_extensions, self.here, OF_PART)
+            self.extend(written, part.vendor_extensions, path, OF_PART)
 
     def extend(
         self,

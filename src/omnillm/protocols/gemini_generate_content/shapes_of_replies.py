@@ -137,6 +137,7 @@ PartialArgument = _shape(
     json_path=str, string_value=str, number_value=float, bool_value=bool, null_value=Literal["NULL_VALUE"], will_continue=bool
 )
 CallInPieces = _shape(partial_args=_list_of(PartialArgument), will_continue=bool)
+ResultInPieces = _shape(will_continue=bool, scheduling=str)
 
 OF_PART: dict[str, Any] = {
     "thoughtSignature": Base64,
@@ -145,6 +146,7 @@ OF_PART: dict[str, Any] = {
     "videoMetadata": VideoMetadata,
     "speechMetadata": SpeechMetadata,
     "functionCall": CallInPieces,
+    "functionResponse": ResultInPieces,
     "inlineData": NamedBlob,
     "fileData": NamedBlob,
 }

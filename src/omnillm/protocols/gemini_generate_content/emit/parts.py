@@ -62,6 +62,8 @@ def with_media(written: list[GeminiPart], place: Place) -> list[GeminiPart]:
 
 
 def emit_part(part: MessagePart, place: Place) -> GeminiPart | None:
+    if type(part) is ToolResult:
+        return place.as_holder(emit_result, part)  # type: ignore[no-any-return]  # a `GeminiPart`
     written = _PARTS[type(part)](part, place)
     if written is not None and (part.cache_control is not None or part.vendor_extensions):
         place.finish(written, part)
@@ -178,10 +180,7 @@ def emit_result(part: ToolResult, place: Place) -> GeminiPart:
     if part.kind == "custom":
         place.losses.approximate(place.around(".kind"), "free text is the one argument of a function")
     written = {"functionResponse": result}
-    if part.cache_control is not None:
-        place.losses.drop(place.around(".cache_control"), "Gemini caches by itself")
-    if part.vendor_extensions:
-        place.extend(written, part.vendor_extensions, place.around)
+    place.finish(written, part, place.around)
     return written
 
 
@@ -286,7 +285,6 @@ _PARTS: dict[type, Callable[[Any, Place], GeminiPart | None]] = {
     Text: _text,
     Reasoning: _reasoning,
     ToolCall: _tool_call,
-    ToolResult: lambda part, place: place.as_holder(emit_result, part),
     ImageBase64: lambda part, place: _signed(emit_image_base64(part, place), part, place),
     ImageUrl: emit_image_url,
     ImageFile: emit_image_file,

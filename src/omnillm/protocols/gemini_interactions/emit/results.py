@@ -20,9 +20,7 @@ def emit_result(result: ToolResult, place: Place) -> Step:
         written["is_error"] = True
     if result.kind == "custom":
         place.losses.approximate(place.around(".kind"), "free text is the one argument of a function")
-    if result.cache_control is not None:
-        place.losses.drop(place.around(".cache_control"), "Gemini caches by itself")
-    place.extend(written, result.vendor_extensions, place.around)
+    place.finish(written, result, place.around)
     return written
 
 
