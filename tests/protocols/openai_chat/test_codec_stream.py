@@ -373,7 +373,8 @@ def test_groqs_usage_in_its_extension():
 @in_turn(
     ("piece", "code", "status"),
     [
-        (b'data: {"error":{"message":"busy","type":"server_error","code":"server_is_overloaded"}}\n\n', "server_is_overloaded", 502),
+        (b'data: {"error":{"message":"busy","type":"server_error","code":"server_is_overloaded"}}\n\n', "server_is_overloaded", 503),
+        (b'data: {"error":{"message":"slow down","code":"rate_limit_exceeded"}}\n\n', "rate_limit_exceeded", 429),
         (b'data: {"error":{"message":"slow down","code":429}}\n\n', "requests", 429),
         (chunk({}, "error"), "server_error", 502),
         (b'event: error\ndata: {"message":"no"}\n\n', "server_error", 502),

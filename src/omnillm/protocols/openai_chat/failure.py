@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from omnillm.model.events import Failed
 from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.hints import duration_s, int_or_none, is_without_host, message_of, plain_word, retry_hint_s, verdict_of_status
@@ -68,6 +69,17 @@ _NO_MONEY = "insufficient_quota"
 """Both the type and the code of an account without credit, by which clients know that waiting does not help."""
 _TYPES = {402: _NO_MONEY, 408: "timeout", 429: "requests"}
 
+_STATUSES = {
+    Verdict.QUOTA_EXHAUSTED: 429,
+    Verdict.RATE_LIMITED: 429,
+    Verdict.OVERLOADED: 503,
+    Verdict.KEY_DEAD: 401,
+    Verdict.DENIED: 403,
+    Verdict.NOT_FOUND: 404,
+    Verdict.CALLER_FAULT: 400,
+}
+"""What the error would have come under, had no stream begun."""
+
 
 def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall: float) -> Failure:
     """Understand an error reply; `wall` is now in Unix seconds. Whatever the body is, nothing is raised."""
@@ -125,6 +137,13 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
         retry_after_s=retry_after_s,
         is_calls_own=(verdict is Verdict.RATE_LIMITED and message.startswith(_TOO_LARGE)) or is_without_host(verdict, message),
     )
+
+
+def failed_of(error: Any) -> Failed:
+    """The end of a stream by an error object in it."""
+    failure = failure_of(200, error)
+    status = failure.status if failure.status >= 400 else _STATUSES.get(failure.verdict, 502)
+    return Failed(code=failure.code, message=failure.message, status=status)
 
 
 def _flagged(status: int, about: dict[str, Any], message: str) -> str:

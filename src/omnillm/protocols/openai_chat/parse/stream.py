@@ -14,7 +14,7 @@ from omnillm.framing.sse import Frame
 from omnillm.model.events import Completed, Failed, LlmStreamEvent, ResponseStarted, UsageReported
 from omnillm.model.message import Issuer
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_chat.failure import failure_of
+from omnillm.protocols.openai_chat.failure import failed_of
 from omnillm.protocols.openai_chat.parse.candidate import OpenCandidate
 from omnillm.protocols.openai_chat.parse.open_parts import ChatParts
 from omnillm.protocols.openai_chat.place import NAME
@@ -23,8 +23,6 @@ from omnillm.protocols.shapes import Unfit, inside, integer, mapping, optional_a
 
 _decode = msgspec.json.Decoder().decode
 _MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier", "obfuscation", "error", "system_fingerprint"})
-_LOWEST_ERROR_STATUS = 400
-_LOST_STATUS = 502
 
 
 class ChatDecoder:
@@ -116,9 +114,7 @@ class ChatDecoder:
 
     def _failed(self, error: Any) -> Failed:
         self._is_over = True
-        failure = failure_of(200, error)
-        status = failure.status if failure.status >= _LOWEST_ERROR_STATUS else _LOST_STATUS
-        return Failed(code=failure.code, message=failure.message, status=status)
+        return failed_of(error)
 
     def _complete(self) -> list[LlmStreamEvent]:
         self._is_over = True

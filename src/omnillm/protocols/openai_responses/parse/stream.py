@@ -13,7 +13,6 @@ from omnillm.framing.sse import Frame
 from omnillm.model.events import (
     CitationAdded,
     Completed,
-    Failed,
     Finished,
     LlmStreamEvent,
     NativeEvent,
@@ -23,9 +22,8 @@ from omnillm.model.events import (
     UsageReported,
 )
 from omnillm.model.message import Issuer, Reasoning, Refusal, Text, ToolCall
-from omnillm.outcome import Verdict
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_chat.failure import failure_of
+from omnillm.protocols.openai_chat.failure import failed_of
 from omnillm.protocols.openai_responses.finish import incomplete_reason, read_finish
 from omnillm.protocols.openai_responses.logprobs import read_tokens
 from omnillm.protocols.openai_responses.parse.open_parts import OpenItem, arguments_in, open_item, piece
@@ -37,15 +35,6 @@ from omnillm.protocols.part_log import PartLog
 from omnillm.protocols.shapes import Unfit, integer, mapping, optional_array, optional_mapping, optional_text, text
 
 _DONE = b"[DONE]"
-_STATUSES = {
-    Verdict.QUOTA_EXHAUSTED: 429,
-    Verdict.RATE_LIMITED: 429,
-    Verdict.OVERLOADED: 503,
-    Verdict.KEY_DEAD: 401,
-    Verdict.DENIED: 403,
-    Verdict.NOT_FOUND: 404,
-    Verdict.CALLER_FAULT: 400,
-}
 _decode = msgspec.json.Decoder().decode
 
 Event = dict[str, Any]
@@ -232,9 +221,7 @@ class ResponsesDecoder:
         self._fail(event.get("error") or {"code": event.get("code"), "message": event.get("message")})
 
     def _fail(self, error: Any) -> None:
-        failure = failure_of(200, error)
-        status = failure.status if failure.status >= 400 else _STATUSES.get(failure.verdict, 502)
-        self._log.add(Failed(code=failure.code, message=failure.message, status=status))
+        self._log.add(failed_of(error))
         self._is_ended = True
 
     _READERS: ClassVar[dict[str, Callable[["ResponsesDecoder", Event], None]]] = {
