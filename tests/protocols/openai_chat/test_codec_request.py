@@ -640,7 +640,8 @@ def test_order_of_an_answer_that_chat_does_not_know():
         (ReasoningCapability(budget_tokens=2048), "low", ["approximated:capabilities.reasoning.budget_tokens"]),
         (ReasoningCapability(budget_tokens=0), "none", ["approximated:capabilities.reasoning.budget_tokens"]),
         (ReasoningCapability(budget_tokens=-1), "medium", ["approximated:capabilities.reasoning.budget_tokens"]),
-        (ReasoningCapability(mode="disabled"), "none", ["approximated:capabilities.reasoning.mode"]),
+        (ReasoningCapability(mode="disabled"), "none", []),
+        (ReasoningCapability(mode="disabled", effort="high"), "none", ["dropped:capabilities.reasoning.effort"]),
         (ReasoningCapability(mode="adaptive"), None, ["dropped:capabilities.reasoning.mode"]),
         (
             ReasoningCapability(mode="adaptive", effort="high", summary="auto", include_thoughts=True),

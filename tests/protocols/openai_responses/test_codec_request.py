@@ -161,6 +161,8 @@ def test_two_names_of_a_user_are_both_kept() -> None:
     for names in ({"user": "a", "safety_identifier": "b"}, {"safety_identifier": "b", "user": "a"}):
         body, losses = emit(parse(names))
         assert (body["user"], body["safety_identifier"], losses) == ("a", "b", [])
+    for empty in ("user", "safety_identifier"):
+        assert parse({"user": "a", "safety_identifier": "a", empty: ""}) == parse({"safety_identifier": "a"})
 
 
 def test_nulls_say_nothing() -> None:

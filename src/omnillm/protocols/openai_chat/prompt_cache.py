@@ -35,7 +35,7 @@ _TERMS = {"": "", "30m": "30m", "12h": "12h", "5m": "30m", "1h": "12h"}
 _OWN_TERMS = frozenset({"", "30m", "12h"})
 _WORD_OF_RETENTION = {PromptCacheRetention.SHORT: "in_memory", PromptCacheRetention.LONG: "24h"}
 _RETENTION_OF_WORD = {word: retention for retention, word in _WORD_OF_RETENTION.items()}
-_POLICY = frozenset({"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"})
+POLICY = frozenset({"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"})
 _OPTIONS = frozenset({"mode", "ttl"})
 _OPTION_TERMS = frozenset({None, "30m"})
 """Of a whole request; its breakpoints may ask for longer ones."""
@@ -84,7 +84,7 @@ def write_mark(out: dict[str, Any], mark: CacheControl, place: Place) -> None:
 
 def policy_of(body: dict[str, Any]) -> PromptCachePolicy | None:
     """Read the policy; None where the request says nothing of a cache."""
-    if _POLICY.isdisjoint(body):
+    if POLICY.isdisjoint(body):
         return None
     key, retention, options = map(body.get, ("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"))
     if key is None and retention is None and options is None:

@@ -64,9 +64,11 @@ def _effort(wanted: ReasoningCapability, place: Place) -> str:
         else:
             effort = effort_of(wanted.budget_tokens)
             place.losses.approximate(f"{_PATH}.budget_tokens", "said as an effort")
+    if is_disabled and wanted.effort not in {"", "none"}:
+        place.losses.drop(f"{_PATH}.effort", "reasoning is disabled")
     if wanted.mode and not effort:
         place.losses.drop(f"{_PATH}.mode", "Chat knows an effort only")
-    elif is_disabled is not (wanted.effort == "none") or (wanted.mode and not is_disabled):
+    elif wanted.mode and not is_disabled:
         place.losses.approximate(f"{_PATH}.mode", "said as an effort")
     return effort
 

@@ -6,7 +6,7 @@ from omnillm.model.capabilities import BuiltinTool, OutputModality, ReasoningCap
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.parse.conversation import read_messages
-from omnillm.protocols.openai_chat.parse.draft import Convert, Draft, Read, read_elsewhere, to_capability, to_field
+from omnillm.protocols.openai_chat.parse.draft import SHARED, Draft, Read, read_elsewhere, to_capability, to_generation
 from omnillm.protocols.openai_chat.parse.tools import read_choice, read_legacy_choice, read_tools, read_web_search
 from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.prompt_cache import policy_of
@@ -22,34 +22,21 @@ from omnillm.protocols.shapes import (
     optional_text,
     rest,
     text,
-    text_mapping,
     texts,
 )
 
 
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     draft = Draft(losses)
-    extensions: dict[str, Any] = {}
-    for name, value in body.items():
-        if value is None:
-            continue
-        read = _MEMBERS.get(name)
-        if read is not None:
-            read(draft, value)
-        elif name in _GENERATION:
-            field, convert = _GENERATION[name]
-            draft.generation[field] = convert(value, name)
-        else:
-            extensions[name] = value
+    draft.read(body, _MEMBERS)
     fields = _fields(body, draft)
-    extensions |= draft.extensions
     return LlmRequest(
         model=text(body.get("model"), "model"),
         input=read_messages(body.get("messages")),
         capabilities=draft.capability_set(policy_of(body)),
         generation=draft.generation_config(),
         protocol=NAME,
-        vendor_extensions=extensions,
+        vendor_extensions=draft.extensions,
         **fields,
     )
 
@@ -92,7 +79,7 @@ def _read_stop(draft: Draft, value: Any) -> None:
 def _read_effort(draft: Draft, value: Any) -> None:
     effort = text(value, "reasoning_effort")
     if effort:
-        draft.capabilities["reasoning"] = ReasoningCapability(mode="disabled" if effort == "none" else "", effort=effort)
+        draft.capabilities["reasoning"] = ReasoningCapability(mode="disabled") if effort == "none" else ReasoningCapability(effort=effort)
 
 
 def _read_modalities(draft: Draft, value: Any) -> None:
@@ -140,43 +127,22 @@ def _read_functions(draft: Draft, value: Any) -> None:
     draft.losses.approximate("functions", "read as tools; calls are answered as tool_calls")
 
 
-def _read_safety_identifier(draft: Draft, value: Any) -> None:
-    before = draft.fields.get("user_id")
-    draft.fields["user_id"] = text(value, "safety_identifier") or before or ""
-    if before and value and before != value:
-        draft.extensions["user"] = before
-
-
-def _read_user(draft: Draft, value: Any) -> None:
-    user = text(value, "user")
-    before = draft.fields.get("user_id")
-    if not before:
-        draft.fields["user_id"] = user
-    elif user and before != user:
-        draft.extensions["user"] = user
-
-
-_GENERATION: dict[str, tuple[str, Convert]] = {
-    "temperature": ("temperature", number),
-    "top_p": ("top_p", number),
-    "top_k": ("top_k", integer),
-    "presence_penalty": ("presence_penalty", number),
-    "frequency_penalty": ("frequency_penalty", number),
-    "seed": ("seed", integer),
-    "n": ("n", integer),
-    "logprobs": ("logprobs", flag),
-    "top_logprobs": ("top_logprobs", integer),
-    "logit_bias": ("logit_bias", mapping),
-    "verbosity": ("verbosity", text),
-    "service_tier": ("service_tier", text),
-}
 _MEMBERS: dict[str, Read] = {
+    **SHARED,
     "model": read_elsewhere,
     "messages": read_elsewhere,
-    "stream": to_field("is_stream", "stream", flag),
     "stream_options": read_elsewhere,
     "max_completion_tokens": _read_cap,
     "max_tokens": _read_old_cap,
+    "top_k": to_generation("top_k", integer),
+    "presence_penalty": to_generation("presence_penalty", number),
+    "frequency_penalty": to_generation("frequency_penalty", number),
+    "seed": to_generation("seed", integer),
+    "n": to_generation("n", integer),
+    "logprobs": to_generation("logprobs", flag),
+    "top_logprobs": to_generation("top_logprobs", integer),
+    "logit_bias": to_generation("logit_bias", mapping),
+    "verbosity": to_generation("verbosity", text),
     "stop": _read_stop,
     "reasoning_effort": _read_effort,
     "modalities": _read_modalities,
@@ -187,12 +153,4 @@ _MEMBERS: dict[str, Read] = {
     "web_search_options": lambda draft, value: _add_tools(draft, (), (read_web_search(value),)),
     "tool_choice": to_capability("tool_choice", read_choice),
     "function_call": lambda draft, value: draft.capabilities.setdefault("tool_choice", read_legacy_choice(value)),
-    "parallel_tool_calls": to_capability("parallel_tool_calls", flag),
-    "store": to_field("store", "store", flag),
-    "metadata": to_field("metadata", "metadata", text_mapping),
-    "user": _read_user,
-    "safety_identifier": _read_safety_identifier,
-    "prompt_cache_key": read_elsewhere,
-    "prompt_cache_retention": read_elsewhere,
-    "prompt_cache_options": read_elsewhere,
 }

@@ -6,7 +6,7 @@ from omnillm.model.capabilities import ReasoningCapability, StructuredOutputConf
 from omnillm.model.message import Message, MessageRole, RequestItem, Text
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_chat.parse.draft import Draft, Read, read_elsewhere, to_capability, to_field, to_generation
+from omnillm.protocols.openai_chat.parse.draft import SHARED, Draft, Read, read_elsewhere, to_capability, to_field, to_generation
 from omnillm.protocols.openai_chat.prompt_cache import policy_of
 from omnillm.protocols.openai_responses.namespaces import Spaces, spaces_of
 from omnillm.protocols.openai_responses.parse.conversation import ItemReader
@@ -14,35 +14,24 @@ from omnillm.protocols.openai_responses.parse.tools import read_choice, read_too
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.shapes import (
     array,
-    flag,
     integer,
     mapping,
-    number,
     optional_flag,
     optional_mapping,
     optional_text,
     rest,
     text,
-    text_mapping,
     texts,
 )
 
 LOGPROBS = "message.output_text.logprobs"
 _FORMAT_MEMBERS = frozenset({"type", "name", "schema", "strict", "description"})
-_CACHE_MEMBERS = ("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
 
 
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     """Read a request: members without a canonical home become vendor extensions, nulls say nothing."""
     draft = Draft(losses)
-    for name, value in body.items():
-        if value is None:
-            continue
-        read = _MEMBERS.get(name)
-        if read is None:
-            draft.extensions[name] = value
-        else:
-            read(draft, value)
+    draft.read(body, _MEMBERS)
     policy = policy_of(body)
     given = body.get("input")
     return LlmRequest(
@@ -64,19 +53,6 @@ def _read_input(given: Any, losses: Losses, spaces: Spaces) -> tuple[RequestItem
     for place, item in enumerate(array(given, "input")):
         read(item, place)
     return reader.items()
-
-
-def _read_safety_identifier(draft: Draft, value: Any) -> None:
-    before = draft.fields.get("user_id")
-    draft.fields["user_id"] = said = text(value, "safety_identifier")
-    if before is not None and before != said:
-        draft.extensions["user"] = before
-
-
-def _read_user(draft: Draft, value: Any) -> None:
-    user = text(value, "user")
-    if draft.fields.setdefault("user_id", user) != user:
-        draft.extensions["user"] = user
 
 
 def _read_tools(draft: Draft, value: Any) -> None:
@@ -147,26 +123,17 @@ def _natural(value: Any, path: str) -> int:
 
 
 _MEMBERS: dict[str, Read] = {
+    **SHARED,
     "model": to_field("model", "model", text),
     "input": read_elsewhere,
     "instructions": to_field("instructions", "instructions", text),
-    "stream": to_field("is_stream", "stream", flag),
-    "store": to_field("store", "store", flag),
     "previous_response_id": to_field("previous_response_id", "previous_response_id", text),
-    "metadata": to_field("metadata", "metadata", text_mapping),
-    "safety_identifier": _read_safety_identifier,
-    "user": _read_user,
     "max_output_tokens": to_generation("max_output_tokens", _natural),
-    "temperature": to_generation("temperature", number),
-    "top_p": to_generation("top_p", number),
     "top_logprobs": to_generation("top_logprobs", _natural),
-    "service_tier": to_generation("service_tier", text),
     "include": _read_include,
     "tools": _read_tools,
     "tool_choice": to_capability("tool_choice", read_choice),
-    "parallel_tool_calls": to_capability("parallel_tool_calls", flag),
     "max_tool_calls": to_capability("max_tool_calls", _natural),
     "text": _read_text,
     "reasoning": _read_reasoning,
-    **dict.fromkeys(_CACHE_MEMBERS, read_elsewhere),
 }
