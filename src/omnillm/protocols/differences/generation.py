@@ -39,11 +39,11 @@ def stops_of_words(generation: GenerationConfig, losses: Losses) -> list[str]:
     return stops
 
 
-def tier_said(tier: str, words: Mapping[str, str], losses: Losses, there_are: str) -> str | None:
+def tier_said(tier: str, words: Mapping[str, str], losses: Losses, there_are: str, path: str = _TIER) -> str | None:
     """Return the word for a service tier; None: there is none. `there_are`: "Gemini has flex, standard and priority"."""
-    word = words.get(tier)
+    word = words.get(tier.lower())
     if word is None:
-        losses.drop(_TIER, there_are)
+        losses.drop(path, there_are)
     elif word != tier:
-        losses.approximate(_TIER, f"said as {word}")
+        losses.approximate(path, f"said as {word}")
     return word

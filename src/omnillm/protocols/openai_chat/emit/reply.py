@@ -4,14 +4,13 @@ from typing import Any
 
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.differences.generation import tier_said
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.emit import assistant, reasoning
+from omnillm.protocols.openai_chat.emit.request import NO_TIER, TIERS
 from omnillm.protocols.openai_chat.finish import write_finish
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.usage import write_usage
-
-TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
-_TIER_OF_WORD = {tier: tier for tier in TIERS} | {"standard": "default"}
 
 
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
@@ -33,11 +32,8 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
     return body
 
 
-def written_tier(tier: str, losses: Losses) -> str:
-    known = _TIER_OF_WORD.get(tier, "")
-    if known != tier:
-        losses.approximate("service_tier", "said as default") if known else losses.drop("service_tier", "Chat has no such tier")
-    return known
+def written_tier(tier: str, losses: Losses) -> str | None:
+    return tier_said(tier, TIERS, losses, NO_TIER, "service_tier")
 
 
 def _write_choice(candidate: Candidate, number: int, place: Place) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, OutputModality, StructuredOutputConfig
 from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.dialects import ChatDialect
+from omnillm.protocols.differences.generation import tier_said
 from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.emit.conversation import write_messages
@@ -24,8 +25,11 @@ _PATHS = {"user": "user_id", "parallel_tool_calls": "capabilities.parallel_tool_
 """Where members stand that are no generation's."""
 _USUAL = {"n": 1, "parallel_tool_calls": True, "service_tier": "auto"}
 """What says nothing in a member; in any other it is 0 and False."""
-_TIERS = {"standard": "default", "standard_only": "default"}
-_OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
+TIERS = {
+    **{tier: tier for tier in ("auto", "default", "flex", "scale", "priority", "fast")},
+    **dict.fromkeys(("standard", "standard_only"), "default"),
+}
+NO_TIER = "Chat has no such tier"
 
 
 def emit_request(request: LlmRequest, dialect: ChatDialect, losses: Losses) -> dict[str, Any]:
@@ -110,13 +114,8 @@ def _write_stops(stop: list[str], body: dict[str, Any], place: Place) -> None:
 
 
 def _write_tier(tier: str, body: dict[str, Any], place: Place) -> None:
-    if place.is_own or tier in _OWN_TIERS:
-        body["service_tier"] = tier
-    elif tier in _TIERS:
-        place.losses.approximate("generation.service_tier", "said as default")
-        body["service_tier"] = _TIERS[tier]
-    else:
-        place.losses.drop("generation.service_tier", "Chat has no such tier")
+    if word := tier if place.is_own else tier_said(tier, TIERS, place.losses, NO_TIER):
+        body["service_tier"] = word
 
 
 _FIELDS: dict[str, Callable[[Any, dict[str, Any], Place], None]] = {

@@ -9,6 +9,7 @@ from omnillm.model.events import ResponseStarted
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
 from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.differences.generation import tier_said
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.emit.request import TIERS, write_settings
 from omnillm.protocols.openai_responses.parse.reply import ECHOES
@@ -57,14 +58,11 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 def envelope_of(said: LlmResponse | ResponseStarted, context: ReplyContext, losses: Losses) -> Envelope:
     tier = said.service_tier
-    if tier and tier not in TIERS:
-        losses.drop("service_tier", "a tier of another provider")
-        tier = ""
     return Envelope(
         id=response_id(said.id, said.protocol, context),
         created=context.created if said.created is None else said.created,
         model=said.model or context.model,
-        service_tier=tier,
+        service_tier=(tier and tier_said(tier, TIERS, losses, "a tier of another provider", "service_tier")) or "",
         echo=echo_of(context.request),
     )
 

@@ -8,8 +8,10 @@ from omnillm.model.message import RequestItem
 from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.dialects import ResponsesDialect
 from omnillm.protocols.differences.effort import effort_of, is_off, nearest
+from omnillm.protocols.differences.generation import tier_said
 from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.emit.request import TIERS as CHAT_TIERS
 from omnillm.protocols.openai_responses.emit.conversation import InputWriter
 from omnillm.protocols.openai_responses.emit.narrow import narrow
 from omnillm.protocols.openai_responses.emit.prompt_cache import with_breakpoint, write_policy
@@ -22,8 +24,7 @@ from omnillm.protocols.set_fields import said
 ENCRYPTED = "reasoning.encrypted_content"
 _members = said("max_output_tokens", "temperature", "top_p", "top_logprobs")
 _unsaid = said("top_k", "presence_penalty", "frequency_penalty", "seed", "logit_bias")
-_TIERS = {"standard": "default", "standard_only": "default"}
-TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
+TIERS = {**CHAT_TIERS, "ultrafast": "ultrafast"}
 _LEAST_OUTPUT = 16
 _STATELESS = frozenset({"anthropic_messages", "gemini_generate_content"})
 """Protocols whose clients expect nothing to be kept; OpenAI keeps what it is not told to forget."""
@@ -106,15 +107,8 @@ def _write_generation(request: LlmRequest, body: dict[str, Any], place: Place) -
         losses.approximate("generation.max_output_tokens", f"OpenAI takes no cap below {_LEAST_OUTPUT}")
         body["max_output_tokens"] = _LEAST_OUTPUT
     tier = generation.service_tier
-    if tier and not place.has_own_extensions and tier not in TIERS:
-        said = _TIERS.get(tier.lower())
-        if said is None:
-            losses.drop("generation.service_tier", "OpenAI has no such tier")
-        else:
-            losses.approximate("generation.service_tier", f"said as {said}")
-        tier = said or ""
-    if tier:
-        body["service_tier"] = tier
+    if tier and (word := tier if place.has_own_extensions else tier_said(tier, TIERS, losses, "OpenAI has no such tier")):
+        body["service_tier"] = word
 
 
 def _write_text(request: LlmRequest, body: dict[str, Any]) -> None:
