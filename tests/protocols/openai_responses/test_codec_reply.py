@@ -245,6 +245,7 @@ LOST: list[tuple[LlmResponse, str]] = [
     (answer(Native(protocol="anthropic_messages", kind="x", value={"type": "x"})), "dropped:candidates[0].message.parts[0]"),
     (answer(Text(text="x"), vendor_extensions={"x": 1}, protocol="openai_chat"), "dropped:vendor_extensions.x"),
     (answer(Text(text="x"), service_tier="batch"), "dropped:service_tier"),
+    (answer(Text(text="x"), service_tier="standard"), "approximated:service_tier"),
     (answer(Text(text="x"), usage=Usage(input=1, output=1, tool_calls=2)), "approximated:usage.tool_calls"),
     (LlmResponse(), "approximated:candidates"),
     (LlmResponse(candidates=answer(Text(text="x")).candidates * 2), "dropped:candidates[1]"),

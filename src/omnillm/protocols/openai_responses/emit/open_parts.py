@@ -9,7 +9,6 @@ from omnillm.model.message import Opaque, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.carrier import Purpose
 from omnillm.protocols.openai_responses.emit.frames import Wire, encode, head_of
 from omnillm.protocols.openai_responses.emit.output_items import (
-    CALL_ARGUMENTS,
     CALL_KINDS,
     Item,
     call_item,
@@ -21,8 +20,9 @@ from omnillm.protocols.openai_responses.emit.output_items import (
     with_issuer,
 )
 from omnillm.protocols.openai_responses.emit.parts import write_annotation, write_output_text, write_refusal
-from omnillm.protocols.openai_responses.emit.reply import extend_item
+from omnillm.protocols.openai_responses.emit.turn import extend_item
 from omnillm.protocols.openai_responses.logprobs import note_spelling, tokens_of
+from omnillm.protocols.openai_responses.parse.parts import ARGUMENTS
 from omnillm.protocols.openai_responses.place import Place
 
 _SHOWN = -(2**30)
@@ -178,7 +178,7 @@ class OpenCall:
 
     def end(self) -> None:
         item = self._item("".join(self._pieces))
-        said = CALL_ARGUMENTS[self._call.kind]
+        said = ARGUMENTS[self._call.kind]
         self._wire.write(f"response.{self._kind}.done", {**self._where, "name": item["name"], said: item[said]})
         self._wire.finish_item(self._index, item)
         if self._late is not None:
@@ -272,7 +272,7 @@ class OpenReasoning:
         part = replace(self._part, text=text, summary=summary)
         if self._issuer is not None:
             part = with_issuer(part, self._issuer, self._wire.context)
-        item = reasoning_item(part, self._item_id, self._purpose)
+        item = reasoning_item(part, self._item_id, self._place, self._purpose)
         if self._part.vendor_extensions:
             extend_item(item, self._part.vendor_extensions, self._place)
         self._wire.finish_item(self._index, item)

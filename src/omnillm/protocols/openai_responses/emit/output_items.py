@@ -9,18 +9,19 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from omnillm.model.message import Issuer, Opaque, Reasoning, ToolCall
+from omnillm.model.message import ImageBase64, Issuer, Opaque, Reasoning, ToolCall
+from omnillm.protocols.base64_text import encode
 from omnillm.protocols.carrier import Purpose, pack
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES, called, spaces_of
-from omnillm.protocols.openai_responses.place import NAME
+from omnillm.protocols.openai_responses.parse.parts import ARGUMENTS
+from omnillm.protocols.openai_responses.place import NAME, Place
 
 Item = dict[str, Any]
 _PREFIXES = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc", "image_generation_call": "ig"}
 _CARRIER = "rs_sig_"
 """With what the ids of carriers begin: for people who read a conversation. Nothing depends on it."""
 CALL_KINDS = {"function": "function_call", "custom": "custom_tool_call"}
-CALL_ARGUMENTS = {"function": "arguments", "custom": "input"}
 
 
 def item_id_of(kind: str, given: str, context: ReplyContext, index: int) -> str:
@@ -37,18 +38,24 @@ def call_item(call: ToolCall, item_id: str, context: ReplyContext) -> Item:
         "id": item_id,
         "type": CALL_KINDS[call.kind],
         "status": "completed",
-        CALL_ARGUMENTS[call.kind]: call.arguments,
+        ARGUMENTS[call.kind]: call.arguments,
         "call_id": call.call_id or f"call_{item_id}",
         **called(context.names.get(call.name, call.name), spaces_of(context.request.capabilities.tools) if context.request else NO_SPACES),
     }
 
 
-def reasoning_item(part: Reasoning, item_id: str, purpose: Purpose = "") -> Item:
-    item: Item = {"id": item_id, "type": "reasoning", "summary": [summary_piece(text) for text in part.summary]}
-    if part.text:
-        item["content"] = [reasoning_piece(part.text)]
+def reasoning_item(part: Reasoning, item_id: str, place: Place, purpose: Purpose = "") -> Item:
+    item = {"id": item_id, **thought(part, place)}
     if part.opaque is not None:
         item["encrypted_content"] = pack(part.opaque, NAME, "redacted" if part.is_redacted else purpose)
+    return item
+
+
+def thought(part: Reasoning, place: Place) -> Item:
+    """Write reasoning without its id and what only its provider can read. Several pieces of its text are among the extensions."""
+    item: Item = {"type": "reasoning", "summary": [summary_piece(text) for text in part.summary]}
+    if part.text and not (place.has_own_extensions and "content" in part.vendor_extensions):
+        item["content"] = [reasoning_piece(part.text)]
     return item
 
 
@@ -70,8 +77,11 @@ def carrier_item(opaque: Opaque, purpose: Purpose, target: str, context: ReplyCo
     return {"id": f"{_CARRIER}{name}", "type": "reasoning", "summary": [], "encrypted_content": pack(opaque, NAME, purpose, target)}
 
 
-def image_item(item_id: str, encoded: str) -> Item:
-    return {"id": item_id, "type": "image_generation_call", "status": "completed", "result": encoded}
+def image_item(part: ImageBase64, item_id: str, place: Place) -> Item:
+    place.approximate("", "said as a call of the image generation tool")
+    if part.signature is not None:
+        place.drop(".signature", "an image has no signature here")
+    return {"id": item_id, "type": "image_generation_call", "status": "completed", "result": encode(part.data)}
 
 
 def summary_piece(text: str) -> Item:

@@ -1,13 +1,12 @@
 """A canonical reply, written as a response with everything that strict readers ask for."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
-from omnillm.model.message import Audio, ImageBase64, Message, MessageRole, Native, Reasoning, Refusal, Text, ToolCall
+from omnillm.model.message import ImageBase64, Message, MessageRole, Opaque, Reasoning, Text, ToolCall
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
-from omnillm.protocols.base64_text import encode
 from omnillm.protocols.carrier import Purpose
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
@@ -25,9 +24,9 @@ from omnillm.protocols.openai_responses.emit.output_items import (
     wants_summary,
     with_issuer,
 )
-from omnillm.protocols.openai_responses.emit.parts import item_members_of, write_native, write_output_text, write_refusal
+from omnillm.protocols.openai_responses.emit.parts import write_output_text
+from omnillm.protocols.openai_responses.emit.turn import Turn
 from omnillm.protocols.openai_responses.finish import note_unsaid, write_finish
-from omnillm.protocols.openai_responses.parse.parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
 
 _NOTHING = Candidate(message=Message(role=MessageRole.ASSISTANT), finish_reason=FinishReason.CONTENT_FILTER)
@@ -42,7 +41,9 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         losses.approximate("candidates", "no answer, as one that was filtered")
     for number in range(1, len(response.candidates)):
         losses.drop(f"candidates[{number}]", "Responses gives one answer")
-    output = OutputWriter(context, Place(losses, protocol=response.protocol, is_own=is_own, is_reply=True)).write(candidate.message)
+    turn = _Output(context, Place(losses, protocol=response.protocol, is_own=is_own, is_reply=True))
+    turn.write(candidate.message.parts)
+    output = turn.items
     _write_logprobs(candidate, output, losses)
     kinds: set[type] = set(map(type, candidate.message.parts))
     status, reason = write_finish(candidate.finish_reason, candidate.native_finish_reason if is_own else "", kinds, losses)
@@ -88,123 +89,62 @@ def _write_logprobs(candidate: Candidate, output: list[Item], losses: Losses) ->
             part["logprobs"] = share
 
 
-class OutputWriter:
-    """Writes the parts of one message as items."""
+class _Output(Turn):
+    """The items of a reply: each has an id, and what was signed has a carrier behind or before it."""
 
-    __slots__ = ("_content", "_context", "_item_id", "_message", "_signed", "items", "place")
+    __slots__ = ("_context", "_signed")
+    UNSAID = "an answer has no"
+    UNHEARD = "Responses does not speak"
 
     def __init__(self, context: ReplyContext, place: Place) -> None:
+        super().__init__(place)
         self._context = context
-        self.place = place
-        self.items: list[Item] = []
-        self._message: Item | None = None
-        self._content: list[Item] = []
-        self._item_id = ""
-        self._signed: list[tuple[int, Text]] = []
-        """Texts of the open message that have a signature, with their numbers in it."""
+        self._signed: list[tuple[int, Opaque]] = []
+        """Signatures of texts of the open message, with their numbers in it."""
 
-    def write(self, message: Message) -> list[Item]:
-        place = self.place
-        for place.part, part in enumerate(message.parts):
-            write = _WRITERS.get(type(part))
-            if write is None:
-                place.drop("", f"an answer has no {part.__struct_config__.tag} in Responses")
-            else:
-                write(self, part)
-        self._end_message()
-        return self.items
+    def _id_of(self, kind: str, given: str) -> str:
+        return item_id_of(kind, given, self._context, len(self.items))
 
-    def say(self, part: Text) -> None:
-        content = self._content_of(part)
-        if part.signature is not None:
-            self._signed.append((len(content), part))
-        content.append(write_output_text(part, self.place))
+    def _carry(self, opaque: Opaque, purpose: Purpose, target: str) -> None:
+        self.items.append(carrier_item(opaque, purpose, target, self._context, len(self.items)))
 
-    def refuse(self, part: Refusal) -> None:
-        self._content_of(part).append(write_refusal(part, self.place))
+    def begin_message(self, item_id: str) -> Item:
+        return message_item(item_id_of("message", item_id, self._context, len(self.items)), self._content)
 
-    def _content_of(self, part: Any) -> list[Item]:
-        item_id = part.item_id if type(part) is not Native else self._item_id
-        if self._message is None or item_id != self._item_id:
-            self._end_message()
-            self._item_id, self._content = item_id, []
-            self._message = message_item(item_id_of("message", item_id, self._context, len(self.items)), self._content)
-            self.items.append(self._message)
-        if part.vendor_extensions:
-            extend_item(self._message, item_members_of(part), self.place)
-        return self._content
-
-    def _end_message(self) -> None:
-        self._message = None
-        for number, part in self._signed:
-            assert part.signature is not None
-            self.items.append(carrier_item(part.signature, "text", str(number), self._context, len(self.items)))
+    def close_message(self) -> None:
+        for number, opaque in self._signed:
+            self._carry(opaque, "text", str(number))
         self._signed.clear()
 
-    def call(self, part: ToolCall) -> None:
-        self._end_message()
+    def say(self, part: Text) -> None:
+        content = self.content_of(part)
         if part.signature is not None:
-            self.items.append(carrier_item(part.signature, "call", part.call_id, self._context, len(self.items)))
-        kind = CALL_KINDS[part.kind]
-        self._add(call_item(part, item_id_of(kind, part.item_id, self._context, len(self.items)), self._context), part)
+            self._signed.append((len(content), part.signature))
+        content.append(write_output_text(part, self.place))
+
+    def call(self, part: ToolCall) -> None:
+        self.end_message()
+        if part.signature is not None:
+            self._carry(part.signature, "call", part.call_id)
+        self.add(call_item(part, self._id_of(CALL_KINDS[part.kind], part.item_id), self._context), part)
 
     def reason(self, part: Reasoning) -> None:
-        self._end_message()
+        self.end_message()
         purpose: Purpose = ""
         if not self.place.is_own:
             part = with_issuer(part, self.place.protocol, self._context)
             if part.text and not part.summary and wants_summary(self._context):
                 part, purpose = replace(part, text="", summary=(part.text,)), "shown"
-        item = reasoning_item(part, item_id_of("reasoning", part.item_id, self._context, len(self.items)), purpose)
-        if self.place.is_own and "content" in part.vendor_extensions:
-            item.pop("content", None)
-        self._add(item, part)
-
-    def _add(self, item: Item, part: Any) -> None:
-        if part.vendor_extensions:
-            extend_item(item, part.vendor_extensions, self.place)
-        self.items.append(item)
+        self.add(reasoning_item(part, self._id_of("reasoning", part.item_id), self.place, purpose), part)
 
     def draw(self, part: ImageBase64) -> None:
-        self._end_message()
-        place = self.place
-        place.approximate("", "said as a call of the image generation tool")
-        if part.signature is not None:
-            place.drop(".signature", "an image has no signature here")
-        self.items.append(image_item(item_id_of("image_generation_call", "", self._context, len(self.items)), encode(part.data)))
+        self.end_message()
+        self.items.append(image_item(part, self._id_of("image_generation_call", ""), self.place))
 
-    def sound(self, part: Audio) -> None:
-        if not part.transcript:
-            self.place.drop("", "Responses does not speak")
-            return
-        self.place.approximate("", "sound, as its transcript")
-        self.say(Text(text=part.transcript))
-
-    def native(self, part: Native) -> None:
-        written = write_native(part, self.place)
-        if written is None:
-            return
-        if part.vendor_extensions == IN_MESSAGE:
-            self._content_of(part).append(written)
-        else:
-            self._end_message()
-            self.items.append(written)
-
-
-def extend_item(item: Item, more: dict[str, Any], place: Place) -> None:
-    """Add what an item says beside its typed members; its status may be another than completed."""
-    if place.is_own and "status" in more:
-        item["status"] = more["status"]
-        more = {name: value for name, value in more.items() if name != "status"}
-    place.extend(item, more)
-
-
-_WRITERS: dict[type, Callable[[OutputWriter, Any], None]] = {
-    Text: OutputWriter.say,
-    Refusal: OutputWriter.refuse,
-    ToolCall: OutputWriter.call,
-    Reasoning: OutputWriter.reason,
-    ImageBase64: OutputWriter.draw,
-    Audio: OutputWriter.sound,
-    Native: OutputWriter.native,
-}
+    WRITERS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        **Turn.WRITERS,
+        Text: say,
+        ToolCall: call,
+        Reasoning: reason,
+        ImageBase64: draw,
+    }

@@ -43,7 +43,7 @@ def emit_request(request: LlmRequest, dialect: ResponsesDialect, losses: Losses)
         if policy.breakpoint != Auto():
             items = with_breakpoint(items, policy, losses)
     writer = InputWriter(place, has_all_calls=not (place.is_own or request.previous_response_id))
-    write = writer.write
+    write = writer.write_item
     for number, item in enumerate(items):
         write(item, number)
     if writer.items or "prompt" not in request.vendor_extensions:

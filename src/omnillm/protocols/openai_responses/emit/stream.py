@@ -22,7 +22,6 @@ from omnillm.model.events import (
     UsageReported,
 )
 from omnillm.model.message import Audio, ImageBase64, Native, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.base64_text import encode
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.loss import Losses
@@ -135,10 +134,7 @@ class ResponsesEncoder:
 
     def _begin_image(self, part: ImageBase64, place: Place) -> None:
         self._leave_message()
-        place.approximate("", "said as a call of the image generation tool")
-        if part.signature is not None:
-            place.drop(".signature", "an image has no signature here")
-        self._wire.whole_item(image_item(self._wire.item_id("image_generation_call", ""), encode(part.data)))
+        self._wire.whole_item(image_item(part, self._wire.item_id("image_generation_call", ""), place))
 
     def _begin_sound(self, part: Audio, place: Place) -> Place | OpenText:
         """Only the transcript can be said; it may be yet to come."""

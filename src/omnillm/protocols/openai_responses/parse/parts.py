@@ -186,7 +186,8 @@ _CALL_MEMBERS = {
     "function": frozenset({"type", "id", "call_id", "name", "arguments"}),
     "custom": frozenset({"type", "id", "call_id", "name", "input"}),
 }
-_ARGUMENTS = {"function": "arguments", "custom": "input"}
+ARGUMENTS = {"function": "arguments", "custom": "input"}
+"""What a call of each kind is given."""
 _REASONING_MEMBERS = frozenset({"type", "id", "summary", "content", "encrypted_content"})
 
 
@@ -215,7 +216,7 @@ def unless_completed(more: VendorExtensions) -> VendorExtensions:
 
 
 def call_of(item: dict[str, Any], kind: Any = "function") -> ToolCall:
-    member = _ARGUMENTS[kind]
+    member = ARGUMENTS[kind]
     known = _CALL_MEMBERS[kind]
     return ToolCall(
         call_id=text(item.get("call_id"), "call_id"),
