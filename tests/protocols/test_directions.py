@@ -176,6 +176,8 @@ def test_part_may_come_whole_at_its_start(case: ReplyCase, target: str) -> None:
     read, grown_read = compared_replies(reassembled(whole, target)[0], reassembled(grown, target)[0])
     assert read == grown_read
     assert lost_whole == lost
+    if target in {"openai_chat", "openai_responses"}:  # what a plain answer loses, too
+        assert lost == emit_response(target, case.reply, CONTEXT).loss_reasons
 
 
 @in_turn("case", REPLIES, ids=[case.feature for case in REPLIES])

@@ -62,7 +62,7 @@ def extra_content(signature: str) -> dict[str, Any]:
 
 
 class Spoken(msgspec.Struct, eq=False):
-    """The parts of a message, put to the members that hold them."""
+    """What is said of a message so far, by the members that hold it. A plain message has it all at once, a stream takes it part by part."""
 
     contents: list[dict[str, Any]] = []
     """Text and refusal parts, and parts of this protocol alone, in their order."""
@@ -74,6 +74,23 @@ class Spoken(msgspec.Struct, eq=False):
     images: list[dict[str, Any]] = []
     audio: dict[str, Any] | None = None
     calls: list[dict[str, Any]] = []
+    rank: int = 0
+    """The highest so far: Chat has one order of parts."""
+
+    def seat(self, part: MessagePart, place: Place) -> "_Put | None":
+        """Return what puts a part to its member; None: it has none, which is noted, as is a part that others should have come before."""
+        known = _PUT.get(type(part))
+        if known is None:
+            place.drop("", f"an assistant's message has no place for a part of type {part.__struct_config__.tag}")
+            return None
+        if type(part) is Native and write_native(part, place) is None:
+            return None
+        rank, put = known
+        if rank < self.rank:
+            place.losses.move(place.around(f".{place.member}"), "Chat has one order of reasoning, text and calls")
+        else:
+            self.rank = rank
+        return put
 
     def add_members(self, message: dict[str, Any]) -> None:
         """Add what stands beside the content."""
@@ -86,6 +103,13 @@ class Spoken(msgspec.Struct, eq=False):
         if self.calls:
             message["tool_calls"] = self.calls
 
+    def take(self) -> dict[str, Any]:
+        """Return the members of the part that was put last, and forget them."""
+        members = {_MEMBERS[written["type"]]: said for written in self.contents if (said := written[written["type"]])}
+        self.add_members(members)
+        self.contents, self.annotations, self.images, self.calls = [], [], [], []
+        return members
+
     @property
     def texts(self) -> list[str]:
         return [written["text"] for written in self.contents if written.get("type") == "text"]
@@ -95,21 +119,15 @@ class Spoken(msgspec.Struct, eq=False):
         return [written["refusal"] for written in self.contents if written.get("type") == "refusal"]
 
 
+_MEMBERS = {"text": "content", "refusal": "refusal"}
+
+
 def put_parts(parts: tuple[MessagePart, ...], place: Place) -> Spoken:
     spoken = Spoken()
-    last = 0
     for place.part, part in enumerate(parts):
-        known = _PUT.get(type(part))
-        if known is None:
-            place.drop("", f"an assistant's message has no place for a part of type {part.__struct_config__.tag}")
-            continue
-        if type(part) is Native and write_native(part, place) is None:
-            continue
-        rank, put = known
-        if rank < last:
-            place.losses.move(place.around(f".{place.member}"), "Chat has one order of reasoning, text and calls")
-        last = max(rank, last)
-        put(part, spoken, place)
+        put = spoken.seat(part, place)
+        if put is not None:
+            put(part, spoken, place)
     return spoken
 
 
@@ -146,9 +164,7 @@ def _put_image(part: ImageUrl | ImageBase64, spoken: Spoken, place: Place) -> No
 
 
 def _put_audio(part: Audio, spoken: Spoken, place: Place) -> None:
-    if part.signature is not None:
-        place.drop(".signature", "Chat has no place for a signature of sound")
-    drop_marks(part, place)
+    drop_from_audio(part, place)
     if spoken.audio is None and (place.is_reply or part.audio_id):
         spoken.audio = written_audio(part, place) if place.is_reply else _named_audio(part, place)
     elif part.transcript:
@@ -156,6 +172,12 @@ def _put_audio(part: Audio, spoken: Spoken, place: Place) -> None:
         spoken.contents.append({"type": "text", "text": part.transcript})
     else:
         place.drop("", "Chat names earlier sound by its id only")
+
+
+def drop_from_audio(part: Audio, place: Place) -> None:
+    if part.signature is not None:
+        place.drop(".signature", "Chat has no place for a signature of sound")
+    drop_marks(part, place)
 
 
 def _named_audio(part: Audio, place: Place) -> dict[str, Any]:
@@ -172,14 +194,14 @@ def written_audio(part: Audio, place: Place) -> dict[str, Any]:
     if source is not None and type(source) is not InlineSource:
         place.drop(".source", "Chat answers sound as base64")
     return {
-        "id": audio_id_of(part, place),
+        "id": _audio_id(part, place),
         "data": base64_text.encode(source.data) if type(source) is InlineSource else "",
         "expires_at": part.expires_at or 0,
         "transcript": part.transcript,
     }
 
 
-def audio_id_of(part: Audio, place: Place) -> str:
+def _audio_id(part: Audio, place: Place) -> str:
     if not part.audio_id:
         place.losses.default(place.here(".audio_id"), "Chat needs one")
     return part.audio_id or f"audio_{place.number}"
@@ -209,10 +231,6 @@ _PUT: dict[type, tuple[int, _Put]] = {
     ImageBase64: (3, _put_image),
     ToolCall: (4, lambda part, spoken, place: spoken.calls.append(write_call(part, place))),
 }
-
-
-RANKS = {kind: rank for kind, (rank, _) in _PUT.items()}
-"""The one order of parts that Chat knows."""
 
 
 def write_message(parts: tuple[MessagePart, ...], place: Place) -> dict[str, Any]:

@@ -18,11 +18,10 @@ from omnillm.model.events import (
     ToolCallDelta,
 )
 from omnillm.model.media import InlineSource
-from omnillm.model.message import Audio, ImageBase64, ImageUrl, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.openai_chat.citations import write_annotation, write_annotations
-from omnillm.protocols.openai_chat.emit.assistant import RANKS, audio_id_of, extra_content, write_call
+from omnillm.model.message import Audio, Json, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols.openai_chat.citations import write_annotation
+from omnillm.protocols.openai_chat.emit.assistant import Spoken, drop_from_audio, extra_content, write_call, written_audio
 from omnillm.protocols.openai_chat.emit.open_parts import InOrder, OpenPart
-from omnillm.protocols.openai_chat.emit.parts import drop_marks, write_image, write_text
 from omnillm.protocols.openai_chat.emit.reasoning import block, text_of, written_opaque
 from omnillm.protocols.openai_chat.finish import write_finish
 from omnillm.protocols.openai_chat.place import Place
@@ -33,12 +32,14 @@ _TEXT_END = b"}" + _END
 _FIRST: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
 _SILENT = frozenset({ToolCall, Reasoning})
 """What OpenAI's own first chunk has null for content before: clients begin a text wherever it is a string."""
+_JOINED: dict[type, type] = {Text: Text, Json: Text, Refusal: Refusal, Audio: Audio}
+"""Parts that a client reads as one with others before, and as what."""
 
 
 class CandidateWriter:
     # fmt: off
     __slots__ = (
-        "_calls", "_length", "_open", "_order", "_place", "_prefix", "_rank", "_seen", "_text_head", "_unmarked", "is_finished", "number",
+        "_calls", "_open", "_order", "_place", "_prefix", "_seen", "_spoken", "_text_head", "_unmarked", "is_finished", "number",
     )
     # fmt: on
 
@@ -49,9 +50,8 @@ class CandidateWriter:
         self._prefix = b'%b[{"index":%d,"delta":' % (head, number)
         self._text_head = self._prefix + b'{"content":'
         self._open: dict[int, OpenPart] = {}
-        self._length = 0
+        self._spoken = Spoken()
         self._calls = 0
-        self._rank = 0
         self._seen: set[type] = set()
         self._order = InOrder()
         self._unmarked: str | None = None
@@ -95,7 +95,7 @@ class CandidateWriter:
         part = self._open[event.index]
         size = len(event.text)
         part.length += size
-        self._length += size
+        self._spoken.length += size
         if event.logprobs is None:
             return self._text_head + _encode(event.text) + _TEXT_END
         return b'%b{"content":%b},"logprobs":%b,"finish_reason":null}]}\n\n' % (self._prefix, _encode(event.text), _encode(event.logprobs))
@@ -152,17 +152,20 @@ class CandidateWriter:
     def _start(self, event: PartStarted) -> bytes:
         part = event.part
         kind = type(part)
-        place = self._stand(event.index)
-        start = self._STARTS.get(kind)
-        if start is None:
-            place.drop("", f"an answer of Chat has no place for a part of type {part.__struct_config__.tag}")
+        place, spoken = self._stand(event.index), self._spoken
+        put = spoken.seat(part, place)
+        if put is None:
             return b""
-        if RANKS[kind] < self._rank:
-            place.losses.move(place.around(".message.parts"), "Chat has one order of reasoning, text and calls")
-        self._rank = max(RANKS[kind], self._rank)
         marker = self._mark_end(kind)
-        opened = self._open[event.index] = OpenPart(part, self._length)
-        return marker + start(self, opened, place)
+        if kind in _JOINED:
+            self._tell_joined(_JOINED[kind], place)
+        opened = self._open[event.index] = OpenPart(part, spoken.length)
+        start = self._STARTS.get(kind)
+        if start is not None:
+            return marker + start(self, opened, place)
+        put(part, spoken, place)
+        opened.length = spoken.length - opened.offset
+        return marker + b"".join([self._delta({name: value}) for name, value in spoken.take().items()])
 
     def _mark_end(self, kind: type) -> bytes:
         unmarked, self._unmarked = self._unmarked, None
@@ -176,25 +179,6 @@ class CandidateWriter:
             place.losses.approximate(place.around(".message.parts"), "the content of a Chat answer is one text")
         self._seen.add(kind)
 
-    def _start_text(self, opened: OpenPart, place: Place) -> bytes:
-        part = opened.part
-        self._tell_joined(Text, place)
-        write_text(part, place)  # for what it tells as lost
-        drop_marks(part, place)
-        out = b""
-        if part.text:
-            opened.length = len(part.text)
-            self._length += opened.length
-            out = self._delta({"content": part.text})
-        if part.citations and (written := write_annotations(part, opened.offset, place)):
-            out += self._delta({"annotations": written})
-        return out
-
-    def _start_refusal(self, opened: OpenPart, place: Place) -> bytes:
-        self._tell_joined(Refusal, place)
-        drop_marks(opened.part, place)
-        return self._delta({"refusal": opened.part.text}) if opened.part.text else b""
-
     def _start_reasoning(self, opened: OpenPart, place: Place) -> bytes:
         part: Reasoning = opened.part
         opened.opaque = part.opaque
@@ -205,28 +189,18 @@ class CandidateWriter:
         return self._delta({"reasoning_content": said})
 
     def _start_call(self, opened: OpenPart, place: Place) -> bytes:
-        part: ToolCall = opened.part
-        opened.call, opened.member = self._calls, part.kind
+        written = write_call(opened.part, place)
+        opened.call, opened.member = self._calls, opened.part.kind
         self._calls += 1
-        written = write_call(part, place)
-        if part.kind == "custom":
+        if opened.member == "custom":
             del written["type"]  # the SDK's type of a chunk knows no other than "function"
         return self._delta({"tool_calls": [{"index": opened.call, **written}]})
 
-    def _start_image(self, opened: OpenPart, place: Place) -> bytes:
-        drop_marks(opened.part, place)
-        return self._delta({"images": [write_image(opened.part, place)]})
-
     def _start_sound(self, opened: OpenPart, place: Place) -> bytes:
         part: Audio = opened.part
-        self._tell_joined(Audio, place)
-        drop_marks(part, place)
+        drop_from_audio(part, place)
         source = part.source
-        if part.signature is not None:
-            place.drop(".signature", "Chat has no place for a signature of sound")
-        if part.format or (type(source) is InlineSource and source.media_type):
-            place.drop(".format", "an answer of Chat does not say the format")
-        out = self._delta({"audio": {"id": audio_id_of(part, place)}})
+        out = self._delta({"audio": {"id": written_audio(part, place)["id"]}})
         if type(source) is InlineSource or part.transcript:
             data = source.data if type(source) is InlineSource else b""
             out += self._write_sound(AudioDelta(index=place.part, data=data, transcript=part.transcript))
@@ -246,14 +220,11 @@ class CandidateWriter:
         return self._delta({"thinking_blocks": [block(opened.thought, value, is_redacted=opened.part.is_redacted)]})
 
     _STARTS: ClassVar[dict[type, Callable[["CandidateWriter", OpenPart, Place], bytes]]] = {
-        Text: _start_text,
-        Refusal: _start_refusal,
         Reasoning: _start_reasoning,
         ToolCall: _start_call,
-        ImageUrl: _start_image,
-        ImageBase64: _start_image,
         Audio: _start_sound,
     }
+    """Of what is said otherwise in pieces than as a whole."""
     _WRITERS: ClassVar[dict[type, Callable[["CandidateWriter", Any], bytes]]] = {
         PartStarted: _start,
         TextDelta: _write_text,
