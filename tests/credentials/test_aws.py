@@ -118,12 +118,20 @@ async def test_role_that_may_not_be_assumed_is_told(machine: Path, monkeypatch: 
         assert await found.ready() == "key bedrock/a: AWS's credential chain was refused (AccessDenied)"
 
 
-async def test_process_that_gives_no_credentials_is_told(machine: Path) -> None:
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("nothing", "AWS's credential chain failed"),
+        ('{"Version": 1, "AccessKeyId": "", "SecretAccessKey": "s"}', "AWS's credential chain found nothing"),
+    ],
+    ids=["no JSON", "an empty key"],
+)
+async def test_process_that_gives_no_credentials_is_told(machine: Path, given: str, told: str) -> None:
     """A call is then answered by another key; nothing that botocore does not catch reaches it."""
-    (machine / "config").write_text("[default]\ncredential_process = echo nothing\n")
+    (machine / "config").write_text(f"[default]\ncredential_process = echo '{given}'\n")
     found = credential("default")
     assert found is not None
-    assert "AWS's credential chain failed" in await found.ready()
+    assert told in await found.ready()
 
 
 async def test_refused_credentials_are_sought_anew(machine: Path) -> None:

@@ -51,18 +51,21 @@ def test_published_vector_is_met(name: str) -> None:
     st.binary(max_size=60),
     st.booleans(),
     st.sampled_from(["", "session/token+="]),
+    st.sampled_from(["", "?maxResults=5&byProvider=a%20b"]),
 )
-def test_botocore_signs_the_same(model: str, body: bytes, is_stream: bool, token: str) -> None:
-    """Over the path as it is sent, encoded once more; with and without a session token."""
-    target = request_target(BEDROCK, "bedrock_converse", "generate", model=model, is_stream=is_stream).decode()
+def test_botocore_signs_the_same(model: str, body: bytes, is_stream: bool, token: str, query: str) -> None:
+    """Over the path as it is sent, encoded once more; with and without a session token, a query, and a body that has a type."""
+    target = request_target(BEDROCK, "bedrock_converse", "generate", model=model, is_stream=is_stream).decode() + query
     host = "bedrock-runtime.eu-west-1.amazonaws.com"
     clock: Clock = ManualClock(wall=WALL)
     keys = AwsKeys(access_key_id="AKIDEXAMPLE", secret_access_key=Secret(SECRET), session_token=Secret(token))
-    head = f"POST {target} HTTP/1.1\r\nhost: {host}\r\naccept-encoding: identity\r\ncontent-type: application/json\r\nuser-agent: x\r\n"
+    typed = {"content-type": "application/json"} if body else {}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in typed.items())
+    head = f"POST {target} HTTP/1.1\r\nhost: {host}\r\naccept-encoding: identity\r\n{lines}user-agent: x (y: z)\r\n"
     written = signed(keys, head.encode(), body, region="eu-west-1", clock=clock)
     ours = dict(line.split(": ", 1) for line in written.decode().splitlines())
 
-    request = AWSRequest("POST", f"https://{host}{target}", data=body, headers={"content-type": "application/json", "Host": host})
+    request = AWSRequest("POST", f"https://{host}{target}", data=body, headers={**typed, "Host": host})
     auth = SigV4Auth(Credentials("AKIDEXAMPLE", SECRET, token or None), "bedrock", "eu-west-1")
     request.context["timestamp"] = ours["x-amz-date"]
     auth._modify_request_before_signing(request)
