@@ -104,27 +104,25 @@ async def test_commit_is_as_durable_as_it_must_be(postgres, schema, url, durabil
 # one writer
 
 
-async def test_second_process_is_kept_out(url):
-    """The error names the session that holds the ledger; the first one goes on, and its end lets another in."""
-    store, other = make(url), make(url, patience_s=0.2)
+async def test_second_process_is_kept_out(postgres, url):
+    """The error names the session that holds the ledger, and no other's; the first one goes on, and its end lets another in.
+
+    Two schemas of a database are two ledgers, each with its own lock and its own books.
+    """
+    store, other, elsewhere = make(url), make(url, patience_s=0.2), make(postgres.url(postgres.schema()))
     await store.open()
-    with pytest.raises(ConfigError, match=r"in use by another process \(PostgreSQL's session \d+\).*pg_terminate_backend\(\d+\)"):
+    await elsewhere.open()
+    number = store._database._session[0]
+    told = rf"in use by another process \(PostgreSQL's session {number}\).*pg_terminate_backend\({number}\)"
+    with pytest.raises(ConfigError, match=told):
         await other.open()
     await store.post_durably(call(1))
+    await elsewhere.post_durably(call(2))
+    assert [await ids(each) for each in (store, elsewhere)] == [[1], [2]]
     await store.aclose()
     assert (await other.open()).epoch == 2
     await other.aclose()
-
-
-async def test_two_schemas_of_a_database_are_two_ledgers(postgres, url):
-    """Each with its own lock and its own books."""
-    stores = [make(url), make(postgres.url(postgres.schema()))]
-    for number, store in enumerate(stores):
-        await store.open()
-        await store.post_durably(call(number))
-    assert [await ids(store) for store in stores] == [[0], [1]]
-    for store in stores:
-        await store.aclose()
+    await elsewhere.aclose()
 
 
 async def test_late_writer_of_an_ended_run_writes_nothing(url, wired, wire, caplog):
@@ -194,10 +192,15 @@ async def test_whoever_ends_a_run_waits_for_its_transaction(postgres, schema, st
 
 
 async def test_killed_session_is_replaced_and_nothing_is_lost(postgres, schema, store):
-    """What was acknowledged is there, what is written behind comes through, and the run goes on as the same epoch."""
+    """What was acknowledged is there, what is written behind comes through, and the run goes on as the same epoch.
+
+    A pooler may have given our old session to somebody: one that holds no ledger is not ended.
+    """
     opened = await store.open()
     await store.post_durably(call(1))
+    [bystander] = postgres.administer("SELECT pid, CAST(backend_start AS text) FROM pg_stat_activity WHERE pid = pg_backend_pid()")
     postgres.kill_sessions(schema)
+    store._database._session = tuple(bystander)
     with pytest.raises(LedgerUnavailable, match="cannot be written"):
         await store.post_durably(call(2))
     store.post(call(3))
@@ -208,6 +211,7 @@ async def test_killed_session_is_replaced_and_nothing_is_lost(postgres, schema, 
     assert await store.verify() == []
     assert await balances(store) == {("team", "2026-11"): 2 * COST}
     assert opened.epoch == 1
+    assert postgres.administer("SELECT pg_backend_pid()") == [(bystander[0],)]
 
 
 async def test_what_was_retired_is_not_booked_anew(postgres, schema, store):

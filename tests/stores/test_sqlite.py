@@ -637,16 +637,21 @@ async def test_tampering_with_what_outlived_its_rows_is_found(store, tmp_path):
     await store.flush()
     assert await store.retire(before_wall_ms=WALL_MS, limit=2) == 2
     assert await store.verify() == []
-    await store.aclose()
-    with sqlite3.connect(tmp_path / "omnillm.db") as db:
-        db.execute("UPDATE balances SET settled_nanousd = settled_nanousd - 1")
-        db.execute("UPDATE unfolded SET lines = replace(lines, ?, ?)", (f"[3,3,{3 * COST},", f"[2,3,{3 * COST + 5},"))
-    db.close()
-    await store.open()
-    assert await store.verify() == [
-        f"budget 'team' in period '2026-11': the balance says {3 * COST - 1} nano-USD, its entries {3 * COST}",
-        "usage of 2026-11-25, of which rows are deleted: the daily sums are -1 requests, 0 attempts, 5 nano-USD above those of all rows",
-    ]
+    balance = f"budget 'team' in period '2026-11': the balance says {3 * COST - 1} nano-USD, its entries {3 * COST}"
+    kept = f"[3,3,{3 * COST},"
+    for line, told in (
+        (f"[2,3,{3 * COST},", "-1 requests, 0 attempts, 0 nano-USD"),
+        (f"[3,5,{3 * COST},", "0 requests, 2 attempts, 0 nano-USD"),
+        (f"[3,3,{3 * COST + 5},", "0 requests, 0 attempts, 5 nano-USD"),
+    ):
+        await store.aclose()
+        with sqlite3.connect(tmp_path / "omnillm.db") as db:
+            db.execute("UPDATE balances SET settled_nanousd = ?", (3 * COST - 1,))
+            db.execute("UPDATE unfolded SET lines = replace(lines, ?, ?)", (kept, kept := line))
+        db.close()
+        await store.open()
+        sums = f"usage of 2026-11-25, of which rows are deleted: the daily sums are {told} above those of all rows"
+        assert await store.verify() == [balance, sums]
 
 
 async def test_tampering_with_the_sums_by_tag_is_found(store, tmp_path):
