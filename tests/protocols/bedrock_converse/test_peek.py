@@ -10,6 +10,7 @@ from tests.in_turn import in_turn
 from omnillm.errors import BadRequest
 from omnillm.protocols.bedrock_converse import PROTOCOL
 from omnillm.protocols.bedrock_converse.usage import usage_of_counts
+from omnillm.protocols.claude_media import UNKNOWN
 from omnillm.protocols.priced import read_asked
 from omnillm.protocols.protocol import WEIGHTLESS, Members, Weight
 from omnillm.usage import Usage
@@ -65,21 +66,21 @@ def test_dearer_tiers_are_asked_for_by_name(body: dict[str, Any], tier: str) -> 
 
 
 @in_turn(
-    ("kind", "media", "least"),
+    ("kind", "media", "weight"),
     [
-        ("document", {"format": "pdf", "source": {"bytes": "A" * 8000}}, 2 * 4600),
-        ("document", {"format": "txt", "source": {"bytes": "A" * 8000}}, 6000),
-        ("document", {"format": "docx", "source": {"bytes": "A" * 8000}}, 400_000),
-        ("document", {"format": "pdf", "source": {"s3Location": {"uri": "s3://b/k"}}}, 400_000),
-        ("video", {"format": "mp4", "source": {"bytes": "A" * 80}}, 100_000),
-        ("audio", {"format": "wav", "source": {"bytes": "A" * 80}}, 80),
+        ("document", {"format": "pdf", "source": {"bytes": "A" * 100_000}}, Weight(25 * 4_600, 2 * 2_300)),
+        ("document", {"format": "txt", "source": {"bytes": "A" * 8000}}, Weight(8000, 2000)),
+        ("document", {"format": "docx", "source": {"bytes": "A" * 8000}}, UNKNOWN),
+        ("document", {"format": ["txt"], "source": {"bytes": 7}}, UNKNOWN),
+        ("document", {"format": "pdf", "source": {"s3Location": {"uri": "s3://b/k"}}}, UNKNOWN),
+        ("document", {"format": "txt", "source": {"s3Location": {"uri": "s3://b/k"}}}, UNKNOWN),
+        ("video", {"format": "mp4", "source": {"bytes": "A" * 80}}, Weight(300_000, 100_000)),
+        ("audio", {"format": "wav", "source": {"bytes": "A" * 80}}, Weight(80, 20)),
     ],
 )
-def test_documents_and_videos_weigh_what_they_can(kind: str, media: dict[str, Any], least: int) -> None:
+def test_documents_and_videos_weigh_what_they_can(kind: str, media: dict[str, Any], weight: Weight) -> None:
     """Where nothing is known of a length, the most that there can be."""
-    weighed = PROTOCOL.weigh(conversation({kind: media}))[1]
-    assert weighed.most >= least
-    assert 0 < weighed.usual < weighed.most
+    assert PROTOCOL.weigh(conversation({kind: media}))[1] == weight
 
 
 @in_turn(
@@ -116,10 +117,13 @@ def test_member_that_stands_twice_hides_nothing(name: str) -> None:
     assert "twice" in read_asked("bedrock_converse", asked, PROTOCOL.peek_request(asked).price_members, 1).unbounded
 
 
-@in_turn("messages", [[], [7], [{"content": 7}], [{"content": [7, None, {"image": 7}, {"toolResult": 7}, {"guardContent": 7}]}]])
+@in_turn(
+    "messages",
+    [[], [7], [{"content": 7}], [{"content": [7, None, {"image": 7}, {"image": {"source": 7}}, {"toolResult": 7}, {"guardContent": 7}]}]],
+)
 def test_odd_conversations_are_weighed_and_left_to_the_service(messages: list[Any]) -> None:
     """Whatever a client wrote, nothing raises but a BadRequest."""
-    odd = members(messages=messages)
+    odd = members(messages=[*messages, "source"])
     assert PROTOCOL.peek_request(odd).output_cap is None
     assert PROTOCOL.weigh(odd)[1] == WEIGHTLESS
     assert PROTOCOL.weigh(odd)[0] > 0
@@ -136,8 +140,9 @@ def test_body_that_counts_tokens_needs_no_messages() -> None:
     """Its input stands in a member of its own."""
     asked = msgspec.json.decode(b'{"input":{"converse":{}}}', type=Members)
     assert PROTOCOL.peek_request(asked).price_members == ()
-    with pytest.raises(BadRequest):
-        PROTOCOL.peek_request(msgspec.json.decode(b"{}", type=Members))
+    for body in (b"{}", b'{"input":{"converse":{}},"messages":{}}'):
+        with pytest.raises(BadRequest):
+            PROTOCOL.peek_request(msgspec.json.decode(body, type=Members))
 
 
 def test_the_makers_own_tools_weigh_what_they_do_not_show() -> None:
