@@ -183,6 +183,25 @@ def test_searches_are_counted_where_nobody_else_does(events, calls):
     assert follow(CREATED, TEXT, *events, completed(usage=counted))[1].usage.tool_calls == 5
 
 
+@in_turn(
+    ("members", "calls"),
+    [
+        ({"usage": USAGE}, None),
+        ({"usage": USAGE, "steps": []}, 0),
+        ({"usage": USAGE, "steps": [{"type": "google_search_call", "arguments": {"queries": ["a", "b"]}}]}, 2),
+        ({"usage": USAGE | {"grounding_tool_count": [{"type": "google_search", "count": 5}]}}, 5),
+        ({}, None),
+    ],
+)
+def test_usage_of_a_stream_that_was_taken_up_later_is_believed_if_it_tells_of_all_searches(members, calls):
+    """Those before its first event were not seen; a stream from its beginning has shown all."""
+    usage = follow(event("step.stop", index=1, usage=USAGE), completed(**members))[1].usage
+    assert (usage and usage.tool_calls) == calls
+    assert follow(event("step.stop", index=1, usage=USAGE), event("interaction.completed"))[1].usage is None
+    _, whole = follow(CREATED, event("step.stop", index=1, usage=USAGE), completed(), DONE)
+    assert (whole.usage, whole.response_id) == (TOLD, "v1_a")
+
+
 @given(st.lists(st.sampled_from([*WHOLE, event("error"), b"{", b"null", b"7", completed(usage=7, steps=7)]) | st.binary(max_size=12)))
 def test_no_stream_makes_the_watch_raise(pieces):
     """Whatever arrives, the watch answers with a sight."""
