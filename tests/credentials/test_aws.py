@@ -17,8 +17,8 @@ from omnillm.testing import ManualClock
 HEAD = b"POST /model/m/converse HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n"
 
 
-def credential(key: str, region: str = "us-east-1"):
-    return aws_credential(Secret(key), region=region, clock=ManualClock(), dice=Random(1), told="key bedrock/a")
+def credential(key: str, region: str = "us-east-1", clock: ManualClock | None = None):
+    return aws_credential(Secret(key), region=region, clock=clock or ManualClock(), dice=Random(1), told="key bedrock/a")
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ async def test_process_that_gives_no_credentials_is_told(machine: Path, given: s
 
 
 async def test_refused_credentials_are_sought_anew(machine: Path) -> None:
-    """A process that gives out credentials is asked again, once."""
+    """A process that gives out credentials is asked again, once. A look after a minute is at what botocore keeps."""
     count = machine / "count"
     script = machine / "give.py"
     script.write_text(
@@ -146,9 +146,14 @@ async def test_refused_credentials_are_sought_anew(machine: Path) -> None:
         "print(json.dumps({'Version': 1, 'AccessKeyId': f'ASIA{number}', 'SecretAccessKey': 's', 'SessionToken': 't'}))\n"
     )
     (machine / "config").write_text(f"[default]\ncredential_process = {json.dumps(sys.executable)} {script}\n")
-    found = credential("default")
+    clock = ManualClock()
+    found = credential("default", clock=clock)
     assert found is not None
     await found.ready()
+    clock.advance(61)
+    await found.ready()
+    assert found._task is not None
+    await found._task
     assert "Credential=ASIA1/" in found.fields(HEAD, b"").decode()
     assert found.renew(found.version)
     assert await found.ready() == ""

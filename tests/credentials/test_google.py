@@ -1,8 +1,10 @@
 """Keys of Vertex AI: what a key's text means, and tokens from a server as google-auth fetches them."""
 
 import asyncio
+import base64
 import json
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -11,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from omnillm.assemble import SystemClock
 from omnillm.credentials.google import google_credential
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
@@ -30,6 +33,8 @@ class TokenServer:
         length = next(int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
         assertion = await reader.readexactly(length)
         assert b"grant_type=urn" in assertion
+        claims = json.loads(base64.urlsafe_b64decode(assertion.split(b".")[1] + b"=="))
+        assert claims["scope"] == "https://www.googleapis.com/auth/cloud-platform"
         self.given += 1
         told = (
             {"error": "invalid_grant"} if self.is_broken else {"access_token": f"t{self.given}", "expires_in": 3600, "token_type": "Bearer"}
@@ -102,6 +107,26 @@ async def test_account_gets_tokens_and_another_after_a_refusal(
     assert await found.ready() == ""
     assert found.fields(b"", b"") == b"authorization: Bearer t2\r\n"
     assert server.given == 2
+
+
+async def test_token_is_fetched_anew_before_its_end(account: Path, server: TokenServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the hour that it is good for, wherever the machine is: google-auth tells a moment in UTC, and does not say so."""
+    clock = ManualClock(wall=SystemClock().wall())
+    found = google_credential(Secret(f"service_account:{account}"), clock=clock, dice=Random(1), told="key vertex/a")
+    assert found is not None
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert await found.ready() == ""
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    clock.advance(3000)
+    assert await found.ready() == ""
+    assert found._task is None, "it is fresh for 55 minutes"
+    clock.advance(598)
+    assert await found.ready() == ""
+    assert found.fields(b"", b"") == b"authorization: Bearer t2\r\n", "in its last seconds it is waited for"
 
 
 async def test_refused_account_says_whose_it_is(account: Path, server: TokenServer) -> None:
