@@ -5,6 +5,7 @@ import gc
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from hashlib import blake2b
 from pathlib import Path
 from types import FrameType
 
@@ -106,7 +107,8 @@ async def test_other_body_is_refused(serve: Serve, provider: FakeProvider, diale
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_repetition_of_a_call_under_way_waits_for_it(serve: Serve, provider: FakeProvider, dialect: str) -> None:
     """It is told to come again, reserves nothing, and then gets the reply."""
-    gateway = await serve(configuration(provider, calls=KEPT), clock=ManualClock())
+    clock = ManualClock()
+    gateway = await serve(configuration(provider, calls=KEPT), clock=clock)
     provider.enqueue(Fault.stall())
     task = asyncio.get_running_loop().create_task(exchange(gateway.port, once(dialect)))
     await provider.arrived(1)
@@ -114,6 +116,9 @@ async def test_repetition_of_a_call_under_way_waits_for_it(serve: Serve, provide
     again = await exchange(gateway.port, once(dialect))
     check_refused(again, 409, "idempotency_in_flight", should_retry=True)
     assert (again.headers["retry-after"], again.headers["retry-after-ms"]) == ("1", "1000")
+    for seconds, told in ((7, "7000"), (40, "30000")):  # as long as it has taken so far
+        clock.advance(seconds)
+        assert (await exchange(gateway.port, once(dialect))).headers["retry-after-ms"] == told
     assert gateway.program.controller.budgets() == [held]
     provider.gate("stall").set()
     first = await task
@@ -334,9 +339,12 @@ async def test_client_that_hangs_up_before_anything_is_sent_frees_the_key(serve:
 
 @pytest.mark.parametrize("durability", ["strict", "relaxed"])
 async def test_claim_is_written_before_the_call_is_sent(serve: Serve, provider: FakeProvider, tmp_path: Path, durability: str) -> None:
-    """With the reservation, in one transaction; in `strict` it is on disk when the provider hears of the call, also without a budget."""
+    """With the reservation, in one transaction; in `strict` it is on disk when the provider hears of the call, also without a budget.
+
+    Whoever reads the ledger cannot try out what was asked: its fingerprint needs the pepper, of whatever length that is.
+    """
     path = tmp_path / "ledger.db"
-    text = configuration(provider, store=f"sqlite:///{path}", durability=durability)
+    text = configuration(provider, store=f"sqlite:///{path}", durability=f"{durability}, pepper: {'canary-pepper-' * 5}1")
     gateway = await serve(text.replace(text[text.index("budgets: [{name") : text.index("virtual_keys")], ""))
     provider.enqueue(Fault.stall())
     line = await Line.open(gateway.port, once())
@@ -344,7 +352,10 @@ async def test_claim_is_written_before_the_call_is_sent(serve: Serve, provider: 
     reader = sqlite3.connect(path)
     if durability == "relaxed":
         await gateway.program.store.flush()
-    assert reader.execute("SELECT state FROM claims").fetchall() == [(0,)]
+    [(state, fingerprint)] = reader.execute("SELECT state, fingerprint FROM claims").fetchall()
+    assert state == 0
+    body = once().raw.partition(b"\r\n\r\n")[2]
+    assert fingerprint != blake2b(b"fast\0False\0" + body, digest_size=32).hexdigest()
     reader.close()
     commits = gateway.program.store.commits
     provider.gate("stall").set()
@@ -374,19 +385,21 @@ async def test_reservation_and_claim_share_one_commit(serve: Serve, provider: Fa
 
 
 async def test_ledger_remembers_what_memory_forgot(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
-    """After a restart in good order the reply is told again, byte for byte, and the time to live goes on."""
+    """After a restart in good order the reply is told again, byte for byte, to the same body, and the time to live goes on."""
     clock = ManualClock()
     text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict", calls=KEPT)
     gateway = await serve(text, clock=clock)
+    assert (await exchange(gateway.port, once(key="other"))).is_answer
     first = await exchange(gateway.port, once())
     await gateway.service.aclose()
     gateway = await serve(text, clock=clock)
+    check_refused(await exchange(gateway.port, once(prompt="goodbye", key="other")), 422, "idempotency_mismatch")
     clock.advance(86_399)
     again = await exchange(gateway.port, once())
     assert (again.status, again.body) == (200, first.body)
     clock.advance(1)
     assert (await exchange(gateway.port, once())).headers["x-omnillm-request-id"] != first.headers["x-omnillm-request-id"]
-    assert len(provider.log) == 2
+    assert len(provider.log) == 3
 
 
 async def test_key_is_free_when_its_time_is_over(serve: Serve, provider: FakeProvider) -> None:
@@ -474,7 +487,7 @@ async def test_reply_that_is_on_its_way_to_the_disk_is_waited_for(serve: Serve, 
         first = await line.rest()
         line.reset()
         again = asyncio.get_running_loop().create_task(exchange(gateway.port, once()))
-        await until(lambda: bool(gateway.program._journal._waiting))
+        await until(lambda: gateway.program.store._writer._is_awaited)
         assert not again.done()
     assert (await again).body == first.body
 
