@@ -40,7 +40,7 @@ def test_a_budget_without_room_is_a_402_with_its_figures() -> None:
             used=9 * 10**8,
             held=5 * 10**7,
             retry_after_s=3.0,
-            resets_at_wall=1.8e9,
+            resets_at_wall=1_800_000_000.5,
         ),
         "x",
     )
@@ -70,6 +70,7 @@ def test_a_budget_that_is_only_held_says_when_to_come_again() -> None:
     """It will have room when what is under way has ended; a total never resets."""
     error = refusal_error(refusal("budget_held", 402, scope="team", limit=1, retry_after_s=3.0), "x")
     assert (error.code, error.retry_after_s, error.details["resets_at"]) == ("budget_held", 3.0, None)
+    assert error.message.startswith("Budget 'team' is held by calls under way, and has no room for this call, which may")
 
 
 def test_a_call_that_never_fits_is_a_400() -> None:
@@ -77,7 +78,9 @@ def test_a_call_that_never_fits_is_a_400() -> None:
     error = refusal_error(refusal("call_too_large", 400, scope="team-a", limit=1000, needed=1500), "fast")
     assert isinstance(error, BadRequest)
     assert "needs 1500 tokens at once" in error.message
-    assert "1000 a minute" in error.message
+    assert "the whole limit of team-a is less (1000 a minute): shorten" in error.message
+    of_keys = refusal_error(refusal("call_too_large", 400, needed=1500), "fast")
+    assert "the whole limit of every key is less: shorten" in of_keys.message
 
 
 def test_keys_at_their_limits_are_a_429_and_broken_ones_a_503() -> None:
@@ -85,8 +88,15 @@ def test_keys_at_their_limits_are_a_429_and_broken_ones_a_503() -> None:
     limited = refusal_error(refusal("all_keys_limited", 429, retry_after_s=7.0), "fast")
     assert isinstance(limited, RateLimited)
     assert (limited.code, limited.retry_after_s) == ("all_keys_limited", 7.0)
-    for wait_s, told in ((0.0, "0.001 s"), (1.51625, "1.52 s"), (98.96, "99 s"), (999.6, "1000 s"), (2400.25, "2400 s")):
-        assert refusal_error(refusal("all_keys_limited", 429, retry_after_s=wait_s), "fast").message.endswith(f"try again in {told}.")
+    for wait_s, told in (
+        (None, ""),
+        (0.0, " in 0.001 s"),
+        (1.51625, " in 1.52 s"),
+        (98.96, " in 99 s"),
+        (999.6, " in 1000 s"),
+        (2400.25, " in 2400 s"),
+    ):
+        assert refusal_error(refusal("all_keys_limited", 429, retry_after_s=wait_s), "fast").message.endswith(f"; try again{told}.")
     for code in ("all_keys_broken", "no_key_serves_model", "queue_full"):
         error = refusal_error(refusal(code, 503, retry_after_s=2.0), "fast")
         assert isinstance(error, NoAvailableKey)

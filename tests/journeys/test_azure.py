@@ -228,6 +228,7 @@ async def test_without_a_token_another_target_answers_and_the_health_says_why(
     [key] = gateway.keys("azure").values()
     assert key.state == "dead"
     assert "provider azure: Microsoft Entra ID gave no token" in caplog.text
+    assert "is refused by its provider" not in caplog.text
     with pytest.raises(APIStatusError) as refused:
         await ask(gateway)
     assert refused.value.status_code == 503

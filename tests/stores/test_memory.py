@@ -1,7 +1,7 @@
 """The store in memory, and what only it does: forgetting."""
 
 import pytest
-from tests.stores.claim_suite import FINISHED, answered, claim
+from tests.stores.claim_suite import FINISHED, FREE, answered, claim
 from tests.stores.store_suite import COST, WALL_S, StoreSuite, balances, call, entry, request_id, usage
 
 from omnillm.records import EntryKind, Posting
@@ -58,6 +58,9 @@ async def test_kept_replies_are_bounded_and_their_keys_stay_used_up():
     assert [scope for scope in "abcdefg" if await store.claim(scope)] == ["d", "e", "f", "g"]
     store.post(Posting(claims=(answered("h", reply=reply),)))
     assert (await store.claim("h")).reply == reply
+    store.post(Posting(claims=(answered("h", number=2, reply=reply), claim("unknown", FREE))))
+    store.post(Posting(claims=(answered("i", number=3, reply=reply),)))
+    assert [len((await store.claim(scope)).reply) for scope in "hi"] == [len(reply), len(reply)], "what was replaced takes no room"
 
 
 async def test_durable_posting_is_taken_at_once():
