@@ -79,8 +79,6 @@ class Dispatch:
                 await case.reserve(case.quote.amount_nanousd)
             try:
                 answer = await exchange(case, attempt)
-            except ReplyTooLarge:  # its caller has asked for it: no key is to rest for it, and again it would be as large, and billed
-                raise
             except (UpstreamLost, UpstreamTimeout) as error:
                 answer = failure_of(error)
             if type(answer) is not Failure:

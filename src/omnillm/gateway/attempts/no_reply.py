@@ -22,7 +22,15 @@ TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
 
 
 def failure_of(error: UpstreamLost | UpstreamTimeout) -> Failure:
-    """What an error of the transport is judged as."""
+    """What an error of the transport is judged as. Raises it where nobody could do better.
+
+    A reply that is too long is what its caller has asked for: no key is to rest for it, and again it would be as long, and billed.
+    """
+    if isinstance(error, ReplyTooLarge):
+        try:
+            raise error
+        finally:
+            del error  # else its traceback holds this frame, and this frame it, with all that has come, until a collection
     return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
 
