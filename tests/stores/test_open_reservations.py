@@ -6,6 +6,7 @@ from random import Random
 
 from msgspec.structs import replace
 from tests.soak import rounds
+from tests.stores.rows import call, entry, request_id
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
@@ -13,7 +14,6 @@ from omnillm.stores import open_reservations
 from omnillm.stores.book import Book
 from omnillm.stores.connection import CommitUnknown
 from omnillm.stores.sqlite.database import SqliteDatabase
-from omnillm.testing.rows import call, entry, request_id
 
 RUNS, MOVES, LATE = rounds(24), 12, 6
 CLOSED_BELOW = "SELECT closed_below FROM epochs WHERE epoch = ?"
