@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from omnillm.records import ClaimRow, ClaimState
+from omnillm.records import ClaimRow
 
 MOST_ENDED: Final = 16_384
 """Keys whose calls have ended, about 10 MB. Of older ones the ledger knows; those in flight are as many as there are calls."""
@@ -66,7 +66,7 @@ class Claims:
     def finish(self, row: ClaimRow) -> None:
         """The call may have been billed: until it expires the key is used up."""
         self._in_flight.pop(row.scope, None)
-        self._end(row.scope, replace(row, state=ClaimState.FINISHED, reply=b""))
+        self._end(row.scope, replace(row, reply=b""))
 
     def release(self, scope: str) -> None:
         """Nothing was billed: the key is free. One of which the ledger was not asked is unknown again."""
@@ -84,7 +84,6 @@ class Claims:
         return max(0, wall_ms - self._in_flight[scope].since_wall_ms) / 1000
 
     def _end(self, scope: str, row: ClaimRow | None) -> None:
-        self._ended.pop(scope, None)
         self._ended[scope] = row
         if len(self._ended) > self._most_ended:
             del self._ended[next(iter(self._ended))]
