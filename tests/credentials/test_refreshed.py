@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from omnillm.credentials import refreshed
 from omnillm.credentials.bearer import lasting
 from omnillm.credentials.refreshed import BACKOFF, RENEWED_S, REST_S, Fetched, Fixed, Refreshed, Trouble
 from omnillm.testing import ManualClock
@@ -165,6 +166,7 @@ async def test_a_refused_value_that_cannot_be_renewed_rests_too() -> None:
     assert source.renew(source.version)
     bank.troubles = ["no server"]
     assert await source.ready() == "key a: no server"
+    assert source.renew(source.version), "another call that was refused with the same: it ends no rest"
     assert "asked for again in" in await source.ready()
     assert bank.asked == [False, True]
     clock.advance(BACKOFF.first_s)
@@ -200,12 +202,15 @@ async def test_a_refused_value_is_fetched_anew_once() -> None:
     assert (held(source), bank.asked[-1]) == ("t3", True)
 
 
-async def test_nobody_waits_beyond_his_own_time() -> None:
-    """The fetch goes on for those who come later."""
+async def test_nobody_waits_beyond_his_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor beyond the longest that anybody waits. The fetch goes on for those who come later."""
     bank = Bank()
     source = Refreshed(bank.fetch, written, clock=ManualClock(), dice=Random(1), told="key a")
     bank.open.clear()
     assert await source.ready(0.0) == "key a: no answer within 0 s"
+    with monkeypatch.context() as hurried:
+        hurried.setattr(refreshed, "LONGEST_S", 0.01)
+        assert await source.ready(3.0) == "key a: no answer within 0.01 s"
     bank.open.set()
     assert await source.ready() == ""
     assert bank.asked == [False]

@@ -58,7 +58,7 @@ def sign(request: Unsigned, keys: AwsKeys, *, region: str, service: str, wall: f
 def _canonical(request: Unsigned, headers: list[tuple[str, str]], names: str) -> str:
     lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in headers)
     query = "&".join("=".join(pair) for pair in sorted(_pairs(request.query)))
-    return f"{request.method}\n{quote(request.path, safe='/-_.~')}\n{query}\n{lines}\n{names}\n{_digest(request.body)}"
+    return f"{request.method}\n{quote(request.path)}\n{query}\n{lines}\n{names}\n{_digest(request.body)}"
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
