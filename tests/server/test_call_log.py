@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.in_turn import in_turn
 
 from omnillm.records import RequestRow
-from omnillm.server.logs.call_log import WRITTEN_BYTES, CallLog
+from omnillm.server.logs.call_log import WRITTEN_BYTES, CallLog, timestamp
 from omnillm.usage import Usage
 
 ROW = RequestRow(
@@ -71,10 +71,27 @@ def test_a_line_for_people() -> None:
 def test_a_line_for_programs() -> None:
     """The same as an object, money as a decimal string."""
     [line] = lines(ROW, is_json=True)
-    told = json.loads(line)
-    assert told["time"] == "2026-11-25T03:54:31.009Z"
-    assert (told["event"], told["cost_usd"], told["prompt_tokens"], told["completion_tokens"]) == ("call", "0.0012345", 15, 34)
-    assert (told["upstream_model"], told["stream"], told["tags"]) == ("gpt-4.1-mini", True, "cost_center=a1")
+    assert json.loads(line) == {
+        "time": "2026-11-25T03:54:31.009Z",
+        "event": "call",
+        "request_id": "01a210d73e56a54404b3a59d7201f18f",
+        "status": 200,
+        "outcome": "success",
+        "caller": "team-a",
+        "protocol": "openai_chat",
+        "model": "fast",
+        "provider": "openai",
+        "upstream_model": "gpt-4.1-mini",
+        "key": "prod-1",
+        "stream": True,
+        "attempts": 2,
+        "ms": 412,
+        "prompt_tokens": 15,
+        "completion_tokens": 34,
+        "cost_usd": "0.0012345",
+        "tags": "cost_center=a1",
+    }
+    assert timestamp(82_800_000) == "1970-01-01T23:00:00.000Z"
 
 
 def test_what_is_not_there_is_a_dash() -> None:
@@ -106,7 +123,7 @@ def test_lines_are_gathered() -> None:
     log = CallLog(stream, is_json=False)
     for _ in range(3):
         log.observe([ROW, ROW])
-    assert stream.getvalue() == b""
+    assert (stream.getvalue(), log._lines) == (b"", 6)
     log.close()
     assert stream.getvalue().count(b"\n") == 6
 
@@ -137,3 +154,7 @@ def test_a_full_disk_costs_lines_and_no_call(caplog: pytest.LogCaptureFixture) -
     log.close()
     assert stream.getvalue().count(b"\n") == 1
     assert log.dropped == 3
+    stream.is_full = True
+    log.observe([ROW])
+    log.close()
+    assert caplog.text.count("the call log is not written") == 2, "another time is told anew"

@@ -2,8 +2,9 @@
 
 import json
 import logging
+from io import BytesIO
 
-from omnillm.server.logs.own_log import MessageFormat
+from omnillm.server.logs.own_log import MessageFormat, OwnLog
 
 
 def record(text: str, *args: object, trace: object = None) -> logging.LogRecord:
@@ -26,3 +27,12 @@ def test_a_message_for_collectors_is_an_object_on_one_line() -> None:
     told = json.loads(line)
     assert told.pop("message").startswith("failed\nValueError: of\ntwo lines")
     assert told == {"time": "2026-11-25T03:59:36.737Z", "event": "message", "level": "warning", "logger": "omnillm.server"}
+
+
+def test_a_name_that_is_no_text_is_written_all_the_same() -> None:
+    """A file's name may hold any bytes, which Python shows as half a character."""
+    stream = BytesIO()
+    log = OwnLog(stream)
+    log.emit(record("cannot read %s", "a\udcff"))
+    log.close()
+    assert stream.getvalue() == b"cannot read a\\udcff\n"
