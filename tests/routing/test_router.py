@@ -8,6 +8,7 @@ from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, CallerFault, Forbidden, UnknownModel
 from omnillm.providers.kinds import endpoint
+from omnillm.providers.places import base_url_of
 from omnillm.routing.router import Router
 from omnillm.routing.target import Route, Target, parse_target
 from omnillm.secret import Secret
@@ -109,9 +110,14 @@ def test_a_provider_that_a_path_names_is_asked_whatever_the_routes_say(router):
 
 def test_a_provider_that_a_path_names_must_speak_the_clients_protocol(router):
     """Nothing is translated there, and no name is invented."""
-    with pytest.raises(BadRequest, match="the provider anthropic has no generate of 'claude-haiku' in openai_chat"):
+    with pytest.raises(BadRequest, match="the provider anthropic has no generate of 'claude-haiku' in openai_chat") as refused:
         router.plan("claude-haiku", provider="anthropic", protocol="openai_chat")
-    for model in ("openai/", "openai/é", "openai/" + "x" * 1000):
+    assert refused.value.code == "unsupported_protocol"
+    vertex = Router({}, {"vertex": endpoint("vertex_ai", base_url=base_url_of("vertex_ai", region="global", project="p"))}, dice=Random(7))
+    assert vertex.plan("gemini-3-pro", provider="vertex", protocol="gemini_generate_content").targets
+    with pytest.raises(BadRequest, match="no generate of 'claude-haiku'"):
+        vertex.plan("claude-haiku", provider="vertex", protocol="gemini_generate_content")
+    for model in ("openai/", "openai/é", "openai/a\r\nx: y", "openai/" + "x" * 1000):
         with pytest.raises(UnknownModel):
             router.plan(model, provider="openai", protocol="openai_chat")
 
@@ -119,13 +125,15 @@ def test_a_provider_that_a_path_names_must_speak_the_clients_protocol(router):
 def test_a_provider_that_a_path_names_is_no_way_around_a_callers_models(router):
     """Nor around `models_only`."""
     assert router.plan("gpt-5", provider="openai", protocol="openai_chat", allowed=("openai/gpt-*",)).targets
-    with pytest.raises(Forbidden, match="may not use the model"):
-        router.plan("o3", provider="openai", protocol="openai_chat", allowed=("openai/gpt-*",))
-    with pytest.raises(Forbidden, match="does not say which"):
-        router.check_spendable("openai", "", ("openai/gpt-*",))
     closed = Router(ROUTES, ENDPOINTS, dice=Random(7), is_models_only=True)
-    with pytest.raises(Forbidden, match="models_only"):
-        closed.plan("gpt-5", provider="openai", protocol="openai_chat")
+    for asked, model, told in (
+        (router, "o3", "may not use the model"),
+        (router, "", "does not say which"),
+        (closed, "gpt-5", "models_only"),
+    ):
+        with pytest.raises(Forbidden, match=told) as refused:
+            asked.plan(model, provider="openai", protocol="openai_chat", allowed=("openai/gpt-*",))
+        assert refused.value.code == "model_not_allowed"
 
 
 def test_a_weighted_route_is_drawn_by_weight_with_the_rest_as_fallbacks(router):
