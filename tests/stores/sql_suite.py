@@ -267,9 +267,12 @@ class SqlSuite:
         assert await balances(store) == {("team", "2026-11"): 2 * COST}
 
     async def test_closed_ledger_takes_nothing(self, store):
-        """Neither behind nor durably; it says that it is closed."""
+        """Neither behind nor durably; it says that it is closed. No thread of it is left, also of its reports."""
+        others = set(threading.enumerate())
         await store.open()
+        assert await store.verify() == []
         await store.aclose()
+        await until(lambda: not any(each.name.startswith("omnillm") for each in set(threading.enumerate()) - others))
         assert not store.is_healthy
         with pytest.raises(LedgerUnavailable, match="closed"):
             store.post(call(1))

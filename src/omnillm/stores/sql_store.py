@@ -38,7 +38,7 @@ class SqlStore:
         self._silence = ""
         """Why the last report got no answer; "": it got one."""
         self._trial = threading.Lock()
-        self._reporters = ThreadPoolExecutor(REPORTS, thread_name_prefix="omnillm-report")
+        self._reporters = _reporters()
         self.virtual_keys = SqlVirtualKeys(database.pepper, self.post_durably, self._read)
 
     @property
@@ -77,6 +77,8 @@ class SqlStore:
     async def aclose(self) -> None:
         writer = self._writer
         if writer is not None and not writer.is_closing:
+            self._reporters.shutdown(wait=False)
+            self._reporters = _reporters()
             await asyncio.to_thread(self._close, writer)
 
     def _close(self, writer: Writer) -> None:
@@ -151,3 +153,8 @@ class SqlStore:
         finally:
             if is_trial:
                 self._trial.release()
+
+
+def _reporters() -> ThreadPoolExecutor:
+    """Without a thread until something is asked."""
+    return ThreadPoolExecutor(REPORTS, thread_name_prefix="omnillm-report")
