@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 from tests.in_turn import in_turn
+from tests.protocols.differences.saying import CHAT, GEMINI, HI, MESSAGES, RESPONSES, messages, said, spoken_to
 
 from omnillm import GenerationConfig, LlmRequest, user
 from omnillm.model.capabilities import CapabilitySet, ReasoningCapability
 from omnillm.protocols.dialects import ChatDialect, Dialect, ResponsesDialect
-from omnillm.protocols.transcode import emit_request, transcode_request
-from omnillm.providers.dialects import dialect_of
+from omnillm.protocols.transcode import emit_request
 from omnillm.providers.kinds import endpoint
 from omnillm.secret import Secret
 
@@ -18,8 +18,8 @@ from omnillm.secret import Secret
 def asked(target: str, dialect: Dialect, **config: Any) -> tuple[dict[str, Any], set[str]]:
     """What is asked for a client of Gemini's SDK, and the losses of its generation."""
     body = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "generationConfig": config}
-    report = transcode_request("gemini_generate_content", target, msgspec.json.encode(body), model="m", dialect=dialect)
-    return msgspec.json.decode(report.value), {f"{loss.kind}:{loss.path}" for loss in report.loss_reasons if "generation" in loss.path}
+    sent, lost = said(GEMINI, target, body, dialect)
+    return sent, {f"{kind}:{path}" for path, kind in lost.items() if "generation" in path}
 
 
 @in_turn(
@@ -42,9 +42,8 @@ def asked(target: str, dialect: Dialect, **config: Any) -> tuple[dict[str, Any],
 def test_sampling_is_left_out_where_the_model_will_reason(model: str, thinking: dict[str, Any] | None, is_taken: bool) -> None:
     """By what it does unasked, and by what it is asked."""
     config = {"temperature": 0.2} | ({} if thinking is None else {"thinkingConfig": thinking})
-    for target in ("openai_chat", "openai_responses"):
-        dialect = dialect_of(endpoint("openai"), provider="p", protocol=target, model=model, most_output=0, default_output=9)
-        body, losses = asked(target, dialect, **config)
+    for target in (CHAT, RESPONSES):
+        body, losses = asked(target, spoken_to(endpoint("openai"), target, model), **config)
         assert (body.get("temperature"), losses) == ((0.2, set()) if is_taken else (None, {"dropped:generation.temperature"}))
 
 
@@ -68,13 +67,11 @@ def test_stops_and_probabilities_are_refused_as_well() -> None:
 @pytest.mark.parametrize(("model", "effort"), [("gpt-5.2", "medium"), ("gpt-5.6-sol", None)])
 def test_a_model_that_reasons_only_if_it_is_asked_to_is_told_how_much(model: str, effort: str | None) -> None:
     """A client of the Messages API switches thinking on, and says no more: the model would not think at all."""
-    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}], "thinking": {"type": "adaptive"}}
-    for target in ("openai_chat", "openai_responses"):
-        dialect = dialect_of(endpoint("openai"), provider="p", protocol=target, model=model, most_output=0, default_output=9)
-        report = transcode_request("anthropic_messages", target, msgspec.json.encode(body), model="m", dialect=dialect)
-        sent = msgspec.json.decode(report.value)
-        said = sent.get("reasoning_effort") if target == "openai_chat" else sent["reasoning"].get("effort")
-        assert (said, "capabilities.reasoning.effort" in [loss.path for loss in report.loss_reasons]) == (effort, effort is not None)
+    body = messages(thinking={"type": "adaptive"})
+    chat, chat_lost = said(MESSAGES, CHAT, body, spoken_to(endpoint("openai"), CHAT, model))
+    responses, responses_lost = said(MESSAGES, RESPONSES, body, spoken_to(endpoint("openai"), RESPONSES, model))
+    assert (chat.get("reasoning_effort"), responses["reasoning"].get("effort")) == (effort, effort)
+    assert ["capabilities.reasoning.effort" in lost for lost in (chat_lost, responses_lost)] == [effort is not None] * 2
 
 
 @in_turn(
@@ -91,7 +88,7 @@ def test_a_model_that_reasons_only_if_it_is_asked_to_is_told_how_much(model: str
 )
 def test_host_is_not_asked_for_what_it_refuses(kind: str, model: str, lost: set[str]) -> None:
     """Each refuses the whole call for one such member; Mistral's seed has another name. What says nothing is no loss."""
-    dialect = dialect_of(endpoint(kind), provider="p", protocol="openai_chat", model=model, most_output=0, default_output=9)
+    dialect = spoken_to(endpoint(kind), CHAT, model)
     config = {"topK": 5, "seed": 7, "presencePenalty": 0.1, "frequencyPenalty": 0.1, "stopSequences": ["END"], "candidateCount": 2}
     body, losses = asked("openai_chat", dialect, **config, responseLogprobs=True, logprobs=2)
     seed = "random_seed" if kind == "mistral" else "seed"
@@ -109,13 +106,11 @@ def test_host_is_not_asked_for_what_it_refuses(kind: str, model: str, lost: set[
 def test_newer_gemini_models_take_no_penalties(kind: str, model: str, is_taken: bool) -> None:
     """ "Penalty is not enabled for this model" is what they answer, with a 400; a penalty of 0 says nothing."""
     address = Secret("https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1") if kind == "vertex_ai" else None
-    target = "gemini_generate_content"
-    dialect = dialect_of(endpoint(kind, base_url=address), provider="p", protocol=target, model=model, most_output=0, default_output=9)
-    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "presence_penalty": 0.5, "frequency_penalty": 0}
-    report = transcode_request("openai_chat", target, msgspec.json.encode(body), model=model, dialect=dialect)
-    config = msgspec.json.decode(report.value).get("generationConfig", {})
-    assert config == ({"presencePenalty": 0.5, "frequencyPenalty": 0} if is_taken else {})
-    assert [reason.path for reason in report.loss_reasons] == ([] if is_taken else ["generation.presence_penalty"])
+    dialect = spoken_to(endpoint(kind, base_url=address), GEMINI, model)
+    body = {"model": "m", "messages": [HI], "presence_penalty": 0.5, "frequency_penalty": 0}
+    sent, lost = said(CHAT, GEMINI, body, dialect, model=model)
+    assert sent.get("generationConfig", {}) == ({"presencePenalty": 0.5, "frequencyPenalty": 0} if is_taken else {})
+    assert [*lost] == ([] if is_taken else ["generation.presence_penalty"])
 
 
 @in_turn(

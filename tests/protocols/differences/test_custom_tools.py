@@ -1,12 +1,15 @@
-"""A client's custom tool over a provider that knows functions only comes back as the call that it asked for."""
+"""A custom tool: its grammar in each API, and the call that a client asked for, from a provider that knows functions only."""
+
+from typing import Any
 
 import msgspec
 import pytest
-from tests.protocols.cases import asks, said
+from tests.protocols.cases import asks
+from tests.protocols.differences.saying import CHAT, RESPONSES, chat, said
 from tests.protocols.directions import CONTEXT, events_of, reassembled
 
 from omnillm.framing.sse import SseReader
-from omnillm.model import Candidate, CapabilitySet, FinishReason, LlmResponse, ToolCall, ToolDefinition
+from omnillm.model import Candidate, CapabilitySet, FinishReason, LlmResponse, Message, MessageRole, ToolCall, ToolDefinition
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, emit_response, parse_response
 
@@ -18,7 +21,8 @@ ASKED = ToolCall(call_id="call_1", name="shell", arguments='ls "a"\n', kind="cus
 
 
 def answered(call: ToolCall) -> LlmResponse:
-    return LlmResponse(id="r", model="m", candidates=(Candidate(message=said(call), finish_reason=FinishReason.TOOL_CALL),))
+    message = Message(role=MessageRole.ASSISTANT, parts=(call,))
+    return LlmResponse(id="r", model="m", candidates=(Candidate(message=message, finish_reason=FinishReason.TOOL_CALL),))
 
 
 def context() -> object:
@@ -46,3 +50,25 @@ def test_streamed_call_is_free_text_again(client: str) -> None:
     reply, _ = reassembled(list(SseReader().feed(raw + transcoder.feed(b""))), client)
     [call] = reply.message.tool_calls
     assert call.arguments == ASKED.arguments
+
+
+GRAMMAR = {"definition": "start: /a+/", "syntax": "lark"}
+
+
+def test_grammar_of_a_custom_tool_is_said_as_each_api_of_openai_says_it() -> None:
+    """Chat nests its members, Responses does not, and each refuses the other's form."""
+    nested = [{"type": "custom", "custom": {"name": "c", "format": {"type": "grammar", "grammar": GRAMMAR}}}]
+    flat = [{"type": "custom", "name": "c", "format": {"type": "grammar", **GRAMMAR}}]
+    body, lost = said(CHAT, RESPONSES, chat(tools=nested))
+    assert (body["tools"], lost) == (flat, {})
+    body, lost = said(RESPONSES, CHAT, {"model": "m", "input": "Hi", "tools": flat})
+    assert (body["tools"], lost) == (nested, {})
+    assert said(CHAT, CHAT, chat(tools=nested))[0]["tools"] == nested
+    assert said(RESPONSES, RESPONSES, {"model": "m", "input": "Hi", "tools": flat})[0]["tools"] == flat
+
+
+@pytest.mark.parametrize("odd", [{"type": "text"}, {"type": "grammar", "grammar": "lark"}, {"type": "grammar", "grammar": GRAMMAR, "x": 1}])
+def test_format_of_another_form_stays_as_it_is(odd: dict[str, Any]) -> None:
+    """Its host may know it."""
+    tools = [{"type": "custom", "custom": {"name": "c", "format": odd}}]
+    assert said(CHAT, CHAT, chat(tools=tools))[0]["tools"] == tools

@@ -4,20 +4,17 @@ import json
 from typing import Any
 
 from tests.in_turn import in_turn
+from tests.protocols.differences.saying import CHAT, HI, MESSAGES, RESPONSES, messages, said
 
 from omnillm.protocols.dialects import ChatDialect
-from omnillm.protocols.transcode import transcode_request
 
 SEARCH_MODEL = ChatDialect(has_web_search=True)
 
 
 def tools_of(source: str, target: str, body: dict[str, Any]) -> tuple[Any, list[str]]:
     """The tools as they are written, and the paths of what is told as dropped."""
-    report = transcode_request(
-        source, target, json.dumps(body).encode(), model="m", dialect=SEARCH_MODEL if target == "openai_chat" else None
-    )
-    written = json.loads(report.value)
-    return written.get("tools", written.get("web_search_options")), [each.path for each in report.loss_reasons if each.kind == "dropped"]
+    written, lost = said(source, target, body, SEARCH_MODEL if target == CHAT else None)
+    return written.get("tools", written.get("web_search_options")), [path for path, kind in lost.items() if kind == "dropped"]
 
 
 def test_size_of_a_searchs_context_is_carried_between_openais_protocols() -> None:
@@ -32,8 +29,7 @@ def test_size_of_a_searchs_context_is_carried_between_openais_protocols() -> Non
 def test_options_that_only_one_protocol_knows_are_told_one_by_one(target: str) -> None:
     """Anthropic's search has more to set than the others', and not one of it is left out without a word."""
     search = {"type": "web_search_20260318", "name": "web_search", "response_inclusion": "full", "defer_loading": True, "strict": None}
-    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}], "tools": [search]}
-    _, told = tools_of("anthropic_messages", target, body)
+    _, told = tools_of(MESSAGES, target, messages(tools=[search]))
     where = "capabilities.builtin_tools[0].native"
     assert told == [f"{where}.defer_loading", f"{where}.response_inclusion"]
 
@@ -51,20 +47,20 @@ def test_options_inside_a_tools_own_object_are_told_by_their_path() -> None:
 def test_what_a_tool_search_found_is_named(target: str) -> None:
     """Claude Code defers the tools of its MCP servers, and answers its model's search for one by its reference: an empty result found nothing."""
     found = {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "tool_reference", "tool_name": "mcp__lakes__depth"}]}
-    body = {
-        "model": "m",
-        "max_tokens": 9,
-        "tools": [
-            {"name": "ToolSearch", "input_schema": {"type": "object"}},
-            {"name": "mcp__lakes__depth", "defer_loading": True, "input_schema": {"type": "object"}},
-        ],
-        "messages": [
-            {"role": "user", "content": "How deep is it?"},
-            {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "ToolSearch", "input": {}}]},
-            {"role": "user", "content": [found, {"type": "text", "text": "Tool loaded."}]},
-        ],
-    }
-    report = transcode_request("anthropic_messages", target, json.dumps(body).encode())
-    assert "Tool: mcp__lakes__depth" in report.value.decode()
-    assert ("input[2].content[0]", "approximated") in {(reason.path, reason.kind) for reason in report.loss_reasons}
-    assert '"parts":[{"text":"Tool:' not in report.value.decode()  # of Gemini's results, these are media alone
+    tools = [
+        {"name": "ToolSearch", "input_schema": {"type": "object"}},
+        {"name": "mcp__lakes__depth", "defer_loading": True, "input_schema": {"type": "object"}},
+    ]
+    calling = {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "ToolSearch", "input": {}}]}
+    turns = [HI, calling, {"role": "user", "content": [found, {"type": "text", "text": "Tool loaded."}]}]
+    body, lost = said(MESSAGES, target, messages(tools=tools, messages=turns))
+    written = json.dumps(body)
+    assert "Tool: mcp__lakes__depth" in written
+    assert lost["input[2].content[0]"] == "approximated"
+    assert '"parts": [{"text": "Tool:' not in written  # of Gemini's results, these are media alone
+
+
+def test_place_of_a_search_says_what_it_is() -> None:
+    """Responses need not, the Messages API must."""
+    body, _ = said(RESPONSES, MESSAGES, {"model": "m", "input": "Hi", "tools": [{"type": "web_search", "user_location": {"city": "Ulm"}}]})
+    assert body["tools"][0]["user_location"] == {"type": "approximate", "city": "Ulm"}

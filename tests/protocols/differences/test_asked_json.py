@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.in_turn import in_turn
+from tests.protocols.differences.saying import CHAT, GEMINI, said
 
 from omnillm.model.capabilities import CapabilitySet, StructuredOutputConfig
 from omnillm.model.request import LlmRequest, user
 from omnillm.protocols.dialects import ChatDialect, Dialect
-from omnillm.protocols.transcode import emit_request, transcode_request
+from omnillm.protocols.transcode import emit_request
 
 SCHEMA = {"type": "object", "properties": {"metres": {"type": "number"}}, "required": ["metres"]}
 ANY = {"responseMimeType": "application/json"}
@@ -18,9 +18,8 @@ ANY = {"responseMimeType": "application/json"}
 def asked(target: str, dialect: Dialect | None, config: dict[str, Any], text: str) -> tuple[list[Any], dict[str, Any], list[str]]:
     """Messages, what is asked of the answer, and the losses, for a client of Gemini's SDK."""
     body = {"contents": [{"role": "user", "parts": [{"text": text}]}], "generationConfig": config}
-    report = transcode_request("gemini_generate_content", target, msgspec.json.encode(body), model="m", dialect=dialect)
-    sent = msgspec.json.decode(report.value)
-    losses = [f"{loss.kind}:{loss.path}" for loss in report.loss_reasons if "structured_output" in loss.path]
+    sent, lost = said(GEMINI, target, body, dialect)
+    losses = [f"{kind}:{path}" for path, kind in lost.items() if "structured_output" in path]
     if target == "openai_chat":
         return sent["messages"], sent["response_format"], losses
     return sent["input"], sent["text"]["format"], losses
@@ -49,8 +48,7 @@ def test_the_word_counts_in_instructions_that_are_a_message() -> None:
 def test_what_is_lost_beside_such_words_has_the_number_that_the_client_gave_it() -> None:
     contents = [("user", {"text": "Hi"}), ("model", {"text": "Hm", "thought": True}), ("user", {"text": "So?"})]
     body = {"contents": [{"role": role, "parts": [part]} for role, part in contents], "generationConfig": ANY}
-    report = transcode_request("gemini_generate_content", "openai_chat", msgspec.json.encode(body), model="m")
-    assert "input[1].parts[0]" in [loss.path for loss in report.loss_reasons]
+    assert "input[1].parts[0]" in said(GEMINI, CHAT, body)[1]
 
 
 def test_a_schema_is_asked_for_in_words_where_no_answer_is_held_to_one() -> None:
@@ -62,31 +60,3 @@ def test_a_schema_is_asked_for_in_words_where_no_answer_is_held_to_one() -> None
     assert (wanted, losses) == ({"type": "json_object"}, ["approximated:capabilities.structured_output.schema"])
     messages, wanted, _ = asked("openai_chat", None, config, "How deep is the lake?")
     assert (len(messages), wanted["type"]) == (1, "json_schema")
-
-
-@in_turn(
-    ("choice", "thinking", "sent", "is_switched_off", "lost"),
-    [
-        ({"type": "any"}, None, "required", True, "defaulted:capabilities.reasoning"),
-        ({"type": "tool", "name": "f"}, None, {"type": "function", "function": {"name": "f"}}, True, "defaulted:capabilities.reasoning"),
-        ({"type": "any"}, {"type": "disabled"}, "required", True, ""),
-        ({"type": "any"}, {"type": "adaptive"}, "auto", False, "approximated:capabilities.tool_choice"),
-        ({"type": "auto"}, None, "auto", False, ""),
-        ({"type": "none"}, {"type": "disabled"}, "none", True, ""),
-        (None, {"type": "disabled"}, None, True, ""),
-    ],
-)
-def test_a_call_is_forced_of_a_model_that_has_stopped_thinking(
-    choice: dict[str, Any] | None, thinking: dict[str, Any] | None, sent: Any, is_switched_off: bool, lost: str
-) -> None:
-    """DeepSeek's and Kimi's think unless they are told not to, and refuse to be forced then; a client that wants thoughts gets those."""
-    body: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
-    body |= {"tools": [{"name": "f", "input_schema": {"type": "object"}}]}
-    body |= {} if choice is None else {"tool_choice": choice}
-    body |= {} if thinking is None else {"thinking": thinking}
-    host = ChatDialect(is_openai=False, can_stop_thinking=False, switches_thoughts=True)
-    report = transcode_request("anthropic_messages", "openai_chat", msgspec.json.encode(body), dialect=host)
-    said = msgspec.json.decode(report.value)
-    assert (said.get("tool_choice"), said.get("thinking")) == (sent, {"type": "disabled"} if is_switched_off else None)
-    losses = [f"{loss.kind}:{loss.path}" for loss in report.loss_reasons]
-    assert [loss for loss in losses if loss.endswith(("capabilities.reasoning", "tool_choice"))] == [lost] * bool(lost)

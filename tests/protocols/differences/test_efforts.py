@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 from tests.in_turn import in_turn
+from tests.protocols.differences.saying import MESSAGES, messages, said
 
 from omnillm.protocols.dialects import ChatDialect, ResponsesDialect
-from omnillm.protocols.transcode import transcode_request
 
 _TARGETS = {"openai_chat": ChatDialect, "openai_responses": ResponsesDialect}
 _GPT_5_2 = ("none", "low", "medium", "high", "xhigh")
@@ -15,12 +14,9 @@ _GPT_5_2 = ("none", "low", "medium", "high", "xhigh")
 
 def asked(target: str, efforts: tuple[str, ...] | None, **members: Any) -> tuple[dict[str, Any], list[str]]:
     """What is asked of a model, and the losses, for a client of Anthropic's SDK with `members` in its body."""
-    body = {"model": "m", "max_tokens": 4096, "messages": [{"role": "user", "content": "Hi"}], **members}
-    can_stop = efforts is not None and "none" in efforts
-    dialect = _TARGETS[target](efforts=efforts, can_stop_thinking=can_stop)
-    report = transcode_request("anthropic_messages", target, msgspec.json.encode(body), dialect=dialect)
-    losses = [f"{loss.kind}:{loss.path}" for loss in report.loss_reasons if "reasoning" in loss.path]
-    return msgspec.json.decode(report.value), losses
+    dialect = _TARGETS[target](efforts=efforts, can_stop_thinking=efforts is not None and "none" in efforts)
+    body, lost = said(MESSAGES, target, messages(max_tokens=4096, **members), dialect)
+    return body, [f"{kind}:{path}" for path, kind in lost.items() if "reasoning" in path]
 
 
 @pytest.mark.parametrize("target", _TARGETS)
@@ -50,15 +46,11 @@ def test_a_model_that_does_not_reason_is_told_nothing_of_it(target: str) -> None
 )
 def test_the_nearest_effort_is_asked_for(efforts: tuple[str, ...] | None, wanted: str, sent: str | None) -> None:
     """Never none at all in the place of a little."""
-    said = {"output_config": {"effort": wanted}}
-    chat, chat_losses = asked("openai_chat", efforts, **said)
-    responses, responses_losses = asked("openai_responses", efforts, **said)
-    assert (chat.get("reasoning_effort"), responses.get("reasoning", {}).get("effort")) == (sent, sent)
-    if sent == wanted:
-        assert not [loss for loss in chat_losses + responses_losses if loss.endswith(".effort")]
-    else:
-        for losses in (chat_losses, responses_losses):
-            assert [loss.partition(":")[2] for loss in losses if loss.endswith(".effort")] == ["capabilities.reasoning.effort"]
+    for target in _TARGETS:
+        body, losses = asked(target, efforts, output_config={"effort": wanted})
+        assert (body.get("reasoning_effort") or body.get("reasoning", {}).get("effort")) == sent
+        told = [loss.partition(":")[2] for loss in losses if loss.endswith(".effort")]
+        assert told == ([] if sent == wanted else ["capabilities.reasoning.effort"])
 
 
 @pytest.mark.parametrize("target", _TARGETS)
