@@ -14,6 +14,10 @@ import msgspec
 import pytest
 from tests.protocols.cases import PROTOCOLS, REPLIES, REQUESTS
 from tests.protocols.directions import CONTEXT, events_of, is_failure, sdk_reads, sdk_reads_events, streamed
+from tests.protocols.gemini_generate_content.bodies import SAME
+from tests.protocols.gemini_generate_content.replies import REPLIES as NATIVE
+from tests.protocols.gemini_generate_content.replies import frame
+from tests.protocols.rare_cases import RARE_REPLIES, RARE_REQUESTS
 
 from omnillm.assemble import SystemClock
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
@@ -31,6 +35,9 @@ ODD: tuple[Any, ...] = (
     envelope.MARK.decode(),
     *([], [[]], [None], [{}], [{"type": "text"}], {}, {"type": "x"}, {"text": None}, {"type": "function", "function": {}}, {"parts": [{}]}),
 )
+NATIVE_REQUESTS = {"gemini_generate_content": SAME.values()}
+NATIVE_REPLIES = {"gemini_generate_content": NATIVE.values()}
+"""Beside what our own writers make: what they never write."""
 protocols = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
@@ -84,8 +91,8 @@ def rounds(act: Callable[[Random], None], share: float) -> None:
 
 @cache
 def request_bodies(protocol: str) -> list[bytes]:
-    found = []
-    for case in REQUESTS:
+    found = [msgspec.json.encode(body) for body in NATIVE_REQUESTS.get(protocol, ())]
+    for case in (*REQUESTS, *RARE_REQUESTS):
         try:
             found.append(emit_request(protocol, case.request).value)
         except ProtocolError:
@@ -95,12 +102,14 @@ def request_bodies(protocol: str) -> list[bytes]:
 
 @cache
 def reply_bodies(protocol: str) -> list[bytes]:
-    return [emit_response(protocol, case.reply, CONTEXT).value for case in REPLIES]
+    native = [msgspec.json.encode(body) for body in NATIVE_REPLIES.get(protocol, ())]
+    return native + [emit_response(protocol, case.reply, CONTEXT).value for case in (*REPLIES, *RARE_REPLIES)]
 
 
 @cache
 def streams(protocol: str) -> list[list[Frame]]:
-    return [streamed(events_of(case.reply), protocol).frames for case in REPLIES]
+    found = [streamed(events_of(case.reply), protocol).frames for case in (*REPLIES, *RARE_REPLIES)]
+    return found + [[frame(body)] for body in NATIVE_REPLIES["gemini_generate_content"] if protocol == "gemini_generate_content"]
 
 
 @protocols

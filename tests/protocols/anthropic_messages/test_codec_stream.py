@@ -557,38 +557,3 @@ def test_stream_says_the_same_however_its_bytes_are_cut(parts, data):
     assert found == read_sse(raw)
     assert not lost
     assert whole(found).message.parts == tuple(part for part in whole(events).message.parts if part != Text(text=""))
-
-
-ANY = (
-    st.none()
-    | st.booleans()
-    | st.integers(-1, 2)
-    | st.text(max_size=2)
-    | st.just([])
-    | st.just({})
-    | st.just({"type": "text", "text": "a"})
-)
-KINDS = ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop", "error", "x"]
-INNER = st.dictionaries(
-    st.sampled_from(["type", "text", "id", "usage", "content", "stop_reason", "partial_json", "citation", "input"]), ANY
-)
-KNOWN_INNER = INNER.flatmap(
-    lambda inner: st.sampled_from(["text", "tool_use", "text_delta", "input_json_delta", "citations_delta", "server_tool_use"]).map(
-        lambda kind: {**inner, "type": kind}
-    )
-)
-MEMBERS = st.dictionaries(st.sampled_from(["index", "message", "content_block", "delta", "usage", "error"]), ANY | INNER | KNOWN_INNER)
-ODD = MEMBERS.flatmap(lambda members: st.sampled_from(KINDS).map(lambda kind: {**members, "type": kind}))
-
-
-@given(st.lists(ODD, max_size=4))
-def test_whatever_a_provider_streams_nothing_but_unfit_is_raised(odd):
-    """And what can be read can be written."""
-    decoder, encoder = CODEC.decoder(ISSUER, Losses()), CODEC.encoder(CONTEXT, Losses())
-    try:
-        for value in (START, *odd, *end()):
-            for event in decoder.feed(Frame(raw=b"", data=json.dumps(value).encode())):
-                encoder.feed(event)
-        decoder.finish()
-    except Unfit:
-        return

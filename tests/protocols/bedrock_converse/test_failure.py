@@ -52,14 +52,6 @@ def test_error_is_understood(status: int, code: str, message: str, verdict: Verd
     assert not code or failure.code == code
 
 
-@in_turn("body", [b"", b"<html>", b"[]", b'{"message":7}', b"\xff"])
-def test_no_body_raises(body: bytes) -> None:
-    """Whatever stands between us and the service may have answered."""
-    failure = PROTOCOL.read_failure(503, {b"retry-after": b"7"}, body, 0.0)
-    assert failure.verdict is Verdict.SERVER_FAULT
-    assert failure.retry_after_s == 7
-
-
 def test_faults_are_written_as_the_service_would() -> None:
     """A body and a header with its code, and an exception frame that botocore reads."""
     told = {"__type": "ThrottlingException", "message": "Slow down.", "code": FAULT.code, "requestId": "r1"}

@@ -1,11 +1,7 @@
 """Requests of generateContent, read to the canonical model and written again as they came."""
 
-import json
-
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.gemini_generate_content.asking import FOREIGN, QUESTION, P, emit, parse, request, said
 from tests.protocols.gemini_generate_content.bodies import (
@@ -251,22 +247,3 @@ def test_enum_is_json_elsewhere() -> None:
     assert lost == {}
     _, lost = emit(msgspec.structs.replace(parsed, protocol=""))
     assert lost == {"vendor_extensions.generationConfig": "dropped"}
-
-
-BODIES = list(SAME.values())
-
-
-@given(data=st.data())
-def test_odd_request_is_read_or_named(data: st.DataObject) -> None:
-    """Whatever stands in whatever place."""
-    body = json.loads(json.dumps(data.draw(st.sampled_from(BODIES))))
-    owner, at = body, data.draw(st.sampled_from(list(body)))
-    while isinstance(owner[at], dict | list) and owner[at] and data.draw(st.booleans()):
-        owner = owner[at]
-        at = data.draw(st.sampled_from(list(owner) if isinstance(owner, dict) else range(len(owner))))
-    owner[at] = data.draw(st.sampled_from([None, 5, 1.5, "x", "", [], {}, [None], [{}], True, {"a": {}}, [[1]]]))
-    try:
-        parsed, _ = parse(body)
-    except Unfit:
-        return
-    CODEC.emit_request(parsed, GeminiDialect(), Losses())

@@ -16,7 +16,6 @@ from tests.protocols.gemini_generate_content.replies import (
     REPLIES,
     USAGE,
     P,
-    answer,
     assembled,
     candidate,
     decode,
@@ -555,25 +554,3 @@ def test_recorded_stream_cut_anywhere_is_no_success(google_stream: Any) -> None:
         assert not any(isinstance(event, Completed | Finished) for event in events)
         with pytest.raises(Unfit):
             decoder.finish()
-
-
-@given(data=st.data())
-def test_odd_stream_is_read_or_named(data: st.DataObject) -> None:
-    """And the SDK reads what is written of it."""
-    pieces = partial(piece("$.a", "x"), name="f", willContinue=True)
-    chunks = json.loads(
-        json.dumps(
-            [chunk(pieces), chunk({"text": "a", "thought": True}), data.draw(st.sampled_from([*REPLIES.values()])), answer({"text": "b"})]
-        )
-    )
-    owner: Any = chunks
-    at: Any = data.draw(st.integers(0, len(chunks) - 1))
-    while isinstance(owner[at], dict | list) and owner[at] and data.draw(st.booleans()):
-        owner = owner[at]
-        at = data.draw(st.sampled_from(list(owner) if isinstance(owner, dict) else range(len(owner))))
-    owner[at] = data.draw(st.sampled_from([None, 5, 1.5, "", [], {}, [None], [{}], True, {"a": {}}, [[1]], 2**70, 1e300]))
-    try:
-        events = decode(*chunks)
-    except Unfit:
-        return
-    encode(*events)

@@ -5,8 +5,6 @@ import json
 import pytest
 from google import genai
 from google.genai import errors, types
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
 
@@ -98,38 +96,6 @@ def test_provider_error_is_classified(status, error, verdict, code):
     assert code in {None, failure.code}
     wrapped = PROTOCOL.read_failure(status, {}, json.dumps([{"error": error}]).encode(), WALL)
     assert wrapped == failure
-
-
-@given(
-    st.integers(100, 599),
-    st.dictionaries(
-        st.sampled_from(["code", "status", "message", "details"]),
-        st.sampled_from(
-            [
-                None,
-                True,
-                5,
-                429,
-                1e300,
-                "x",
-                "a b",
-                {},
-                [None],
-                [{"@type": 5}],
-                [info(5)],
-                [info("not a word")],
-                [quota(None)],
-                [delay(7)],
-                [delay("x")],
-            ]
-        ),
-    ),
-)
-def test_no_error_raises(status, error):
-    """Whatever the fields of an error are, a failure with a stable code comes out."""
-    failure = read(status, error)
-    assert failure.code.isidentifier()
-    assert failure.retry_after_s is None
 
 
 @in_turn(

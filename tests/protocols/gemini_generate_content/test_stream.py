@@ -2,8 +2,6 @@
 
 import json
 
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
 
@@ -162,21 +160,6 @@ def test_parts_of_an_unknown_shape_are_content():
     """What cannot be read is shown, not hidden behind a retry; frames without data say nothing."""
     assert follow({"candidates": [{"content": {"parts": "x"}}]})[1] == [Sight.CONTENT]
     assert PROTOCOL.watch(False).see(Frame(raw=b": hello\n\n", data=b"")) is Sight.NOTHING
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["candidates", "usageMetadata", "error", "promptFeedback"]),
-        st.sampled_from(
-            [None, 1, "x", [], {}, [{}], [None], [{"index": -1}], [{"content": 5}], {"promptTokenCount": -1}, {"promptTokenCount": "x"}]
-        ),
-    )
-)
-def test_no_chunk_raises(body):
-    """Whatever a chunk is, following it and asking for its usage return."""
-    watch, _ = follow(body, [body])
-    assert not watch.at_end_of_stream()
-    assert watch.usage in {None, Usage()}
 
 
 def recorded_chunks(path) -> list[dict]:

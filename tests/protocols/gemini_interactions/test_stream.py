@@ -1,8 +1,6 @@
 """Streams of the Interactions API: what is content, what is the end, what is a failure, and how the gateway ends one."""
 
 from google.genai._gaos.types.interactions import ErrorEvent
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.gemini_interactions.saying import (
     CREATED,
@@ -200,14 +198,6 @@ def test_usage_of_a_stream_that_was_taken_up_later_is_believed_if_it_tells_of_al
     assert follow(event("step.stop", index=1, usage=USAGE), event("interaction.completed"))[1].usage is None
     _, whole = follow(CREATED, event("step.stop", index=1, usage=USAGE), completed(), DONE)
     assert (whole.usage, whole.response_id) == (TOLD, "v1_a")
-
-
-@given(st.lists(st.sampled_from([*WHOLE, event("error"), b"{", b"null", b"7", completed(usage=7, steps=7)]) | st.binary(max_size=12)))
-def test_no_stream_makes_the_watch_raise(pieces):
-    """Whatever arrives, the watch answers with a sight."""
-    raw = b"".join(b"data: " + piece + b"\n\n" for piece in pieces)
-    watch = PROTOCOL.watch(False)
-    assert all(0 <= watch.see(frame) <= 15 for frame in SseReader().feed(raw))
 
 
 def test_our_last_words_are_an_event_of_the_sdks_and_read_back_as_a_failure():

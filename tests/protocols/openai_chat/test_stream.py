@@ -2,11 +2,9 @@
 
 import json
 
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
-from omnillm.framing.sse import Frame, SseReader
+from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.openai_chat import PROTOCOL
 from omnillm.protocols.protocol import Sight
@@ -140,13 +138,3 @@ def test_stream_is_complete_only_after_done():
     sights, watch = follow(HELLO, stop, b" [DONE] ", HELLO, b'{"error":{}}')
     assert sights[2:] == [Sight.END, Sight.NOTHING, Sight.NOTHING]
     assert watch.at_end_of_stream()
-
-
-@given(
-    st.lists(st.sampled_from([HELLO, chunk(), chunk(choices=[], usage=USAGE), b'{"error":{}}', b"{", b"[DONE]"]) | st.binary(max_size=12))
-)
-def test_no_stream_makes_the_watch_raise(pieces):
-    """Whatever arrives, the watch answers with a sight."""
-    raw = b"".join(b"data: " + piece + b"\n\n" for piece in pieces)
-    watch = PROTOCOL.watch(True)
-    assert all(0 <= watch.see(frame) <= 15 for frame in SseReader().feed(raw))

@@ -4,8 +4,6 @@ import json
 
 import openai
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from openai.types.responses import ResponseErrorEvent, ResponseFailedEvent
 from tests.in_turn import in_turn
 
@@ -120,20 +118,6 @@ def test_next_number_follows_the_last_event_that_was_forwarded():
     assert follow(CREATED, DELTA, DELTA, b"<html>")[1].next_sequence == 5
     assert follow(event("response.something"))[1].next_sequence == 0
     assert follow(CREATED, DELTA)[1].response_id == "resp_1"
-
-
-@given(
-    st.lists(
-        st.sampled_from([CREATED, DELTA, COMPLETED, event("error"), b"{", b"null", event("response.failed", response=None)])
-        | st.binary(max_size=12)
-    )
-)
-def test_no_stream_makes_the_watch_raise(pieces):
-    """Whatever arrives, the watch answers with a sight."""
-    raw = b"".join(b"data: " + piece + b"\n\n" for piece in pieces)
-    watch = PROTOCOL.watch(False)
-    assert all(0 <= watch.see(frame) <= 15 for frame in SseReader().feed(raw))
-    assert watch.next_sequence >= 0
 
 
 FAULT = Fault(
