@@ -11,6 +11,7 @@ from tests.protocols.directions import CONTEXT, is_failure, sdk_reads, sdk_reads
 
 from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import SseReader
+from omnillm.protocols.protocol import Sight
 from omnillm.protocols.registry import PROTOCOLS as REGISTRY
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import parse_response, transcode_response
@@ -100,16 +101,42 @@ def test_recorded_stream_is_valid_everywhere(protocol: str, path: Path, target: 
     assert b"".join(pieces.feed(raw[at : at + step]) for at in range(0, len(raw), step)) + pieces.feed(b"") == told
 
 
+BEGINS = {"openai_responses": b'"type":"response.created"', "anthropic_messages": b'"type":"message_start"'}
+ENDS = {
+    "openai_chat": b"[DONE]",
+    "openai_responses": b'"type":"response.completed"',
+    "anthropic_messages": b'"type":"message_stop"',
+    "gemini_generate_content": b'"finishReason"',
+}
+
+
+def turns(protocol: str, path: Path) -> list[list[bytes]]:
+    """The whole streams of a recording, which may hold several, as frames, up to the one that ends each."""
+    found: list[list[bytes]] = [[]]
+    for frame in wire(protocol, path).split(b"\n\n")[:-1]:
+        if BEGINS.get(protocol, b"\n") in frame and found[-1]:
+            found.append([])
+        if not any(ENDS[protocol] in other for other in found[-1]):
+            found[-1].append(frame + b"\n\n")
+    return [turn for turn in found if ENDS[protocol] in turn[-1]]
+
+
 @in_turn(("protocol", "path"), recorded(".chunks.txt"))
 def test_recorded_stream_cut_anywhere_is_lost(protocol: str, path: Path) -> None:
-    """Before the event that ends it, at some thirty places."""
-    raw = wire(protocol, path)
-    lines = [line for line in path.read_bytes().splitlines() if line.strip()]
-    end = len(raw) - len(b"data: [DONE]\n\n") if protocol == "openai_chat" else raw.rindex(b"data: " + lines[-1])
-    if protocol == "gemini_generate_content":
-        end = next((raw.index(b"data: " + line) for line in lines if b'"finishReason"' in line), end)
-    for at in range(0, end, max(1, end // 29)):
-        transcoder = StreamTranscoder(protocol, "canonical", context=CONTEXT)
-        with pytest.raises(UpstreamLost):
-            transcoder.feed(raw[:at] or b":\n\n")
-            transcoder.feed(b"")
+    """Before the last byte of the event that ends it: it is whole neither for who watches it nor for who reads its translation."""
+    for frames in turns(protocol, path)[:3] if path.name not in ODD else ():
+        watch = REGISTRY[protocol].watch(False)
+        seen = [(watch.see(frame), watch.at_end_of_stream()) for frame in SseReader().feed(b"".join(frames))]
+        assert [is_end for _, is_end in seen] == [False] * (len(seen) - 1) + [True]
+        assert all(sight in {Sight.NOTHING, Sight.CONTENT} for sight, _ in seen[:-1])
+        raw = b"".join(frames)
+        end = len(raw) - 1
+        for at in {*range(0, end, max(1, end // 19)), end - 20, end - 5, end - 1}:
+            reader, cut = SseReader(), REGISTRY[protocol].watch(False)
+            for frame in reader.feed(raw[:at]):
+                cut.see(frame)
+            assert not (reader.finish() and cut.at_end_of_stream())
+            transcoder = StreamTranscoder(protocol, "canonical", context=CONTEXT)
+            assert b'"type":"completed"' not in transcoder.feed(raw[:at] or b":\n\n")
+            with pytest.raises(UpstreamLost):
+                transcoder.feed(b"")

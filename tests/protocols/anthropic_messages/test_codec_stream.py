@@ -165,17 +165,6 @@ def test_recorded_stream_comes_back_as_the_same_reply(anthropic_stream):
         assert all(map(validates, values(raw))) or not all(map(validates, stream))
 
 
-@in_turn("anthropic_stream", recordings("anthropic", ".chunks.txt"))
-def test_recorded_stream_cut_anywhere_is_never_complete(anthropic_stream):
-    """Without its last event a stream has not ended."""
-    for stream in recorded(anthropic_stream) if anthropic_stream.name != SPLICED else ():
-        decoder = CODEC.decoder(ISSUER, Losses())
-        for value in stream[:-1]:
-            assert not any(type(event) is Completed for event in decoder.feed(Frame(raw=b"", data=json.dumps(value).encode())))
-            with pytest.raises(Unfit, match="complete"):
-                decoder.finish()
-
-
 def test_two_messages_in_one_stream_are_refused():
     """What was forwarded of the first cannot be taken back; a start that is merely repeated is harmless."""
     opened = block(0, {"type": "text", "text": ""}, {"type": "text_delta", "text": "a"})

@@ -5,7 +5,7 @@ import json
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
 
-from omnillm.framing.sse import Frame, SseReader
+from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.anthropic_messages import PROTOCOL
 from omnillm.protocols.protocol import Sight
@@ -173,18 +173,6 @@ def test_recorded_streams_end_well_and_only_at_their_end(anthropic_stream):
         assert watch.failure is None
         assert watch.usage is not None
         assert watch.at_end_of_stream()
-
-
-@in_turn("anthropic_stream", recordings("anthropic", ".chunks.txt"))
-def test_recorded_streams_cut_anywhere_are_not_complete(anthropic_stream):
-    """However many bytes of a stream came, without the last of them it is no success."""
-    for events in recorded_streams(anthropic_stream)[:3]:
-        raw = b"".join(frame(event).raw for event in events)
-        for cut in {*range(0, len(raw), max(len(raw) // 12, 1)), *range(len(raw) - 25, len(raw))}:
-            reader, watch = SseReader(), PROTOCOL.watch(False)
-            for found in reader.feed(raw[: max(cut, 0)]):
-                watch.see(found)
-            assert not (reader.finish() and watch.at_end_of_stream())
 
 
 @in_turn(

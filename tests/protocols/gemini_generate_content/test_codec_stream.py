@@ -542,15 +542,3 @@ def test_stream_is_the_same_however_it_is_split(cuts: set[int], name: str) -> No
         decoder.finish()
         return
     assert [*events, *decoder.finish()] == decode(chunk({"text": "Ö"}), REPLIES[name])
-
-
-@in_turn("google_stream", recordings("google", ".chunks.txt"))
-def test_recorded_stream_cut_anywhere_is_no_success(google_stream: Any) -> None:
-    """Without its last chunk it never completes."""
-    raw = sse(recorded_chunks(google_stream))
-    for cut in {*range(0, len(raw), max(len(raw) // 30, 1)), *range(len(raw) - 20, len(raw))}:
-        reader, decoder = SseReader(), CODEC.decoder(ISSUER, Losses())
-        events = [event for found in reader.feed(raw[:cut]) for event in decoder.feed(found)]
-        assert not any(isinstance(event, Completed | Finished) for event in events)
-        with pytest.raises(Unfit):
-            decoder.finish()

@@ -5,7 +5,7 @@ import json
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
 
-from omnillm.framing.sse import Frame, SseReader
+from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.gemini_generate_content import PROTOCOL
 from omnillm.protocols.protocol import Sight
@@ -180,14 +180,3 @@ def test_recorded_streams_end_well_and_only_at_their_end(google_stream):
     assert watch.failure is None
     assert watch.at_end_of_stream()
     assert watch.usage.total_tokens == chunks[-1]["usageMetadata"]["totalTokenCount"]
-
-
-@in_turn("google_stream", recordings("google", ".chunks.txt"))
-def test_recorded_streams_cut_anywhere_are_not_complete(google_stream):
-    """However many bytes of a stream came, without the last of them it is no success."""
-    raw = b"".join(frame(each).raw for each in recorded_chunks(google_stream))
-    for cut in {*range(0, len(raw), max(len(raw) // 12, 1)), *range(len(raw) - 25, len(raw) - 1)}:
-        reader, watch = SseReader(), PROTOCOL.watch(False)
-        for found in reader.feed(raw[:cut]):
-            watch.see(found)
-        assert not (reader.finish() and watch.at_end_of_stream())

@@ -100,18 +100,6 @@ def test_recorded_stream_is_what_its_own_text_says(path):
     assert "".join(call.arguments for call in message.tool_calls) == arguments
 
 
-@in_turn("path", chat_streams(), ids=lambda path: path.name)
-def test_recorded_stream_is_the_same_however_it_is_cut(path):
-    """Byte by byte, and in pieces; before its end it is never complete."""
-    raw = b"".join(framed(path))[-6000:]
-    raw = raw[raw.index(b"data: ") :]
-    whole = decoded(raw)
-    assert decoded(*[raw[at : at + 1] for at in range(len(raw))]) == whole
-    for at in range(0, len(raw) - len(DONE), 97):
-        with pytest.raises(Unfit, match="stream"):
-            decoded(raw[:at])
-
-
 def test_life_of_a_stream():
     """Parts begin before their deltas; the candidate finishes after them, the stream last."""
     events = decoded(

@@ -12,7 +12,6 @@ from tests.protocols.openai_responses.test_fixtures import RECORDED, framed, str
 
 from omnillm.framing.sse import SseReader
 from omnillm.model import (
-    Completed,
     Failed,
     Issuer,
     Opaque,
@@ -22,7 +21,6 @@ from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import CODEC, PROTOCOL
 from omnillm.protocols.protocol import Sight
-from omnillm.protocols.shapes import Unfit
 from omnillm.usage import Usage
 
 OWN = "openai_responses"
@@ -77,19 +75,6 @@ def test_recorded_stream_survives(name: str, lines: list[bytes]) -> None:
     }
     watch = PROTOCOL.watch(False)
     assert [watch.see(frame) for frame in frames][-1] == Sight.END
-
-
-@needs_recordings
-@recorded_streams
-def test_recorded_stream_cut_anywhere_is_never_complete(name: str, lines: list[bytes]) -> None:
-    """At every event, and inside the last one."""
-    decoder, reader = CODEC.decoder(ISSUER, Losses()), SseReader()
-    for line in lines[:-1]:
-        events = [event for frame in reader.feed(framed([line], False)) for event in decoder.feed(frame)]
-        assert not any(type(event) is Completed for event in events)
-    assert not any(reader.feed(framed(lines[-1:], False)[:-5]))
-    with pytest.raises(Unfit):
-        decoder.finish()
 
 
 def test_recorded_failure_is_read() -> None:

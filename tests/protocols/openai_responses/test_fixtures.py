@@ -83,21 +83,6 @@ def test_recorded_stream_shows_content_usage_and_end(name, lines, is_named):
     assert watch.next_sequence == last.get("sequence_number", -1) + 1
 
 
-@in_turn(("name", "lines"), streams(), ids=lambda value: value if isinstance(value, str) else "")
-def test_recorded_stream_cut_anywhere_never_ends(name, lines):
-    """At every frame and at sampled bytes, what is left is no complete reply."""
-    watch = PROTOCOL.watch(False)
-    reader = SseReader()
-    for line in lines[:-1]:
-        assert all(watch.see(frame) in {Sight.NOTHING, Sight.CONTENT} for frame in reader.feed(framed([line], True)))
-        assert not watch.at_end_of_stream()
-    whole = framed(lines, False)
-    for cut in range(1, len(whole), max(1, len(whole) // 20)):
-        watch = PROTOCOL.watch(False)
-        assert all(watch.see(frame) in {Sight.NOTHING, Sight.CONTENT} for frame in SseReader().feed(whole[:cut]))
-        assert not watch.at_end_of_stream()
-
-
 def test_recorded_failure_is_a_quota_without_an_end():
     """`error` and then `response.failed`: the first says more, neither is an end."""
     lines = (RECORDED / "openai/responses/openai-error.1.chunks.txt").read_bytes().splitlines()
