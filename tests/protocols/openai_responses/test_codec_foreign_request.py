@@ -4,16 +4,7 @@ from typing import Any
 
 import pytest
 from tests.in_turn import in_turn
-from tests.protocols.openai_responses.asking import (
-    ANTHROPIC,
-    GEMINI,
-    OWN,
-    SCHEMA,
-    emit,
-    foreign,
-    items_of,
-    parse,
-)
+from tests.protocols.openai_responses.asking import ANTHROPIC, GEMINI, OWN, SCHEMA, emit, foreign, items_of, parse
 
 from omnillm.model import (
     Audio,

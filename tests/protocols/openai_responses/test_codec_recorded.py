@@ -11,12 +11,7 @@ from tests.protocols.openai_responses.recorded import ISSUER, comparable, contex
 from tests.protocols.openai_responses.test_fixtures import RECORDED, framed, streams
 
 from omnillm.framing.sse import SseReader
-from omnillm.model import (
-    Failed,
-    Issuer,
-    Opaque,
-    ResponseStarted,
-)
+from omnillm.model import Failed, Issuer, Opaque, ResponseStarted
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import CODEC, PROTOCOL

@@ -6,17 +6,7 @@ from typing import Any
 import pytest
 from openai.types.responses.response_create_params import ResponseCreateParamsBase
 from tests.in_turn import in_turn
-from tests.protocols.openai_responses.asking import (
-    FUNCTION,
-    LOCATION,
-    OWN,
-    PDF,
-    PNG,
-    SCHEMA,
-    emit,
-    items_of,
-    parse,
-)
+from tests.protocols.openai_responses.asking import FUNCTION, LOCATION, OWN, PDF, PNG, SCHEMA, emit, items_of, parse
 from typing_extensions import get_type_hints
 
 from omnillm.model import (

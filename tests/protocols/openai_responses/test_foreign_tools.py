@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 from tests.protocols.openai_responses.asking import emit, parse
+from tests.protocols.openai_responses.streaming import whole, write
 from tests.protocols.openai_responses.test_codec_reply import answer
 from tests.protocols.openai_responses.test_codec_reply import emit as emit_reply
-from tests.protocols.openai_responses.test_codec_stream import whole, write
 
 from omnillm.model import FinishReason, LlmRequest, PartEnded, PartStarted, Text, ToolCall, ToolCallDelta, ToolResult
 from omnillm.protocols.codec import ReplyContext

@@ -2,14 +2,9 @@
 
 from typing import Any
 
-import msgspec
-import pytest
-from tests.protocols.directions import CONTEXT, reassembled
-from tests.protocols.openai_responses.test_codec_stream import kinds, whole, write
+from tests.protocols.openai_responses.streaming import kinds, whole, write
 
-from omnillm.framing.sse import SseReader
 from omnillm.model import FinishReason, PartEnded, PartStarted, Text, TextDelta, ToolCall, ToolCallDelta
-from omnillm.protocols.stream_transcoder import StreamTranscoder
 
 
 def starts(index: int) -> PartStarted:
@@ -54,25 +49,3 @@ def test_open_part_is_written_at_once() -> None:
     """Only the others wait."""
     written, _ = write(whole()[0], *CALLS[:4])
     assert kinds(written)[2:] == ["output_item.added", "function_call_arguments.delta"]
-
-
-@pytest.mark.parametrize(
-    "target", ["openai_responses", "anthropic_messages", "gemini_generate_content", "gemini_interactions", "openai_chat"]
-)
-def test_words_of_a_part_that_has_ended_are_nobodys(target: str) -> None:
-    """A host says them again while the next part is open."""
-    call = {"type": "function_call", "call_id": "call_1", "name": "search", "arguments": ""}
-    late = {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "I look."}
-    events = [
-        {"type": "response.output_item.added", "output_index": 0, "item": {"type": "message", "content": []}},
-        late,
-        {"type": "response.output_item.done", "output_index": 0, "item": {"type": "message", "content": []}},
-        {"type": "response.output_item.added", "output_index": 1, "item": call},
-        late,
-        {"type": "response.output_item.done", "output_index": 1, "item": {**call, "arguments": '{"query":"lake"}'}},
-        {"type": "response.completed", "response": {"status": "completed"}},
-    ]
-    transcoder = StreamTranscoder("openai_responses", target, context=CONTEXT)
-    raw = b"".join(transcoder.feed(b"data: " + msgspec.json.encode(event) + b"\n\n") for event in events) + transcoder.feed(b"")
-    parts = reassembled(list(SseReader().feed(raw)), target)[0].candidates[0].message.parts
-    assert [getattr(part, "text", "") or getattr(part, "arguments", "") for part in parts] == ["I look.", '{"query":"lake"}']

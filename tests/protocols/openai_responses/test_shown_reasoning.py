@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.protocols.openai_responses.streaming import kinds, whole, write
 from tests.protocols.openai_responses.test_codec_reply import answer
 from tests.protocols.openai_responses.test_codec_reply import emit as emit_reply
-from tests.protocols.openai_responses.test_codec_stream import kinds, whole, write
 
 from omnillm.model import Issuer, Opaque, OpaqueAdded, PartEnded, PartStarted, Reasoning, ReasoningDelta, ResponseStarted, Text, TextDelta
 from omnillm.protocols.codec import ReplyContext
