@@ -10,13 +10,7 @@ from msgspec.structs import replace
 from tests.in_turn import in_turn
 from tests.protocols.anthropic_messages.asking import PNG, P, ask, b64, emit, opaque, parse, said, user_of
 
-from omnillm.model.capabilities import (
-    CapabilitySet,
-    ReasoningCapability,
-    StructuredOutputConfig,
-    ToolChoice,
-    ToolDefinition,
-)
+from omnillm.model.capabilities import CapabilitySet, ReasoningCapability, StructuredOutputConfig, ToolChoice, ToolDefinition
 from omnillm.model.media import FileSource, InlineSource, TextSource, UrlSource
 from omnillm.model.message import (
     Audio,

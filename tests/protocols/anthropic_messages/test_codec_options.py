@@ -24,14 +24,7 @@ from omnillm.model.capabilities import (
     ToolChoice,
     ToolDefinition,
 )
-from omnillm.model.message import (
-    CacheControl,
-    Message,
-    MessageRole,
-    Text,
-    ToolCall,
-    ToolResult,
-)
+from omnillm.model.message import CacheControl, Message, MessageRole, Text, ToolCall, ToolResult
 from omnillm.model.request import GenerationConfig, LlmRequest, user
 from omnillm.protocols.dialects import ClaudeDialect
 

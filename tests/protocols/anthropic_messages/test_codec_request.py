@@ -10,16 +10,7 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.anthropic_messages.asking import PNG, P, b64, emit, opaque, parse, said, user_of
 
-from omnillm.model.message import (
-    ImageBase64,
-    Message,
-    MessageRole,
-    Native,
-    Reasoning,
-    Text,
-    ToolCall,
-    ToolResult,
-)
+from omnillm.model.message import ImageBase64, Message, MessageRole, Native, Reasoning, Text, ToolCall, ToolResult
 from omnillm.model.request import user
 from omnillm.protocols.anthropic_messages import CODEC
 from omnillm.protocols.envelope import seal

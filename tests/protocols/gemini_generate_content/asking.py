@@ -2,19 +2,9 @@
 
 from typing import Any
 
-from tests.protocols.gemini_generate_content.bodies import (
-    sdk_accepts,
-)
+from tests.protocols.gemini_generate_content.bodies import sdk_accepts
 
-from omnillm.model import (
-    CapabilitySet,
-    Issuer,
-    LlmRequest,
-    Message,
-    MessageRole,
-    Opaque,
-    user,
-)
+from omnillm.model import CapabilitySet, Issuer, LlmRequest, Message, MessageRole, Opaque, user
 from omnillm.protocols.dialects import GeminiDialect
 from omnillm.protocols.gemini_generate_content import CODEC
 from omnillm.protocols.loss import Losses
@@ -55,3 +45,22 @@ def parts_of(*parts: Any, role: MessageRole = MessageRole.USER, **members: Any) 
         request(QUESTION, said(*parts, role=role), **members) if role is MessageRole.ASSISTANT else request(said(*parts), **members)
     )
     return body["contents"][-1]["parts"] if role is MessageRole.USER else body["contents"][1]["parts"], lost
+
+
+def written(*items: Any, dialect: GeminiDialect = GeminiDialect()) -> tuple[list[list[str]], dict[str, str]]:  # noqa: B008 - frozen
+    """Each content in short: its role, and the texts, calls and results of its parts."""
+    body, lost = emit(request(*items), dialect)
+    short = [[content["role"], *map(in_short, content["parts"])] for content in body["contents"]]
+    return short, lost
+
+
+def in_short(part: dict) -> str:
+    [kind] = [name for name in part if name != "thoughtSignature"]
+    inner = part[kind]
+    return (
+        str(inner)
+        if kind == "text"
+        else kind
+        if kind == "inlineData"
+        else f"{kind} {inner.get('id') or inner.get('response', {}).get('result')}"
+    )

@@ -9,18 +9,7 @@ from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
 from tests.protocols.directions import events_of, streamed
 from tests.protocols.gemini_generate_content.bodies import PNG, SIGNATURE, call, inline, signed
-from tests.protocols.gemini_generate_content.replies import (
-    ISSUER,
-    REPLIES,
-    USAGE,
-    P,
-    answer,
-    candidate,
-    emit,
-    known_to_sdk,
-    parse,
-    reply,
-)
+from tests.protocols.gemini_generate_content.replies import ISSUER, REPLIES, USAGE, P, answer, candidate, emit, known_to_sdk, parse, reply
 
 from omnillm.model import (
     Audio,

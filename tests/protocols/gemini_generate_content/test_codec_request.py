@@ -19,17 +19,7 @@ from tests.protocols.gemini_generate_content.bodies import (
     turns,
 )
 
-from omnillm.model import (
-    Issuer,
-    Json,
-    Message,
-    Opaque,
-    Reasoning,
-    StructuredOutputConfig,
-    Text,
-    ToolCall,
-    ToolResult,
-)
+from omnillm.model import Issuer, Json, Message, Opaque, Reasoning, StructuredOutputConfig, Text, ToolCall, ToolResult
 from omnillm.protocols.dialects import ChatDialect, GeminiDialect
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.gemini_generate_content import CODEC
