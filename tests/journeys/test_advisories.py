@@ -15,18 +15,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration
-from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
+from tests.journeys.running import VIRTUAL_KEY, Serve, configuration
+from tests.journeys.wire import DIALECTS, Question, admin, ask, exchange, send
 
 from omnillm.testing import FakeProvider
 
 ODD = ("'", '"; DROP TABLE requests; --', "' OR '1'='1", "%' ESCAPE '", "\\", "%", "_", "x'||(SELECT digest FROM virtual_keys)||'")
-
-
-async def admin(gateway: Running, path: str, *, key: str = ADMIN_KEY, body: object = None) -> Reply:
-    sent = b"" if body is None else json.dumps(body).encode()
-    head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: {len(sent)}\r\n\r\n"
-    return await exchange(gateway.port, Question("openai_chat", head.encode() + sent))
 
 
 async def test_s1_no_text_of_a_request_is_read_as_sql(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
@@ -41,7 +35,7 @@ async def test_s1_no_text_of_a_request_is_read_as_sql(serve: Serve, provider: Fa
         assert (await exchange(gateway.port, ask("openai_chat", odd, key=odd))).status == 401
     await gateway.program.store.flush()
     for name in ("virtual_key", "model", "provider", "outcome"):
-        assert (await admin(gateway, f"/admin/v1/requests?{name}={quoted}")).json == {"requests": [], "next": None}
+        assert (await admin(gateway, "GET", f"/admin/v1/requests?{name}={quoted}")).json == {"requests": [], "next": None}
     for path in (
         "usage?group_by=",
         "usage?since=",
@@ -51,8 +45,8 @@ async def test_s1_no_text_of_a_request_is_read_as_sql(serve: Serve, provider: Fa
         "requests/",
         "virtual-keys/",
     ):
-        assert (await admin(gateway, f"/admin/v1/{path}{quoted}")).status in {200, 400, 404}
-    rows = (await admin(gateway, "/admin/v1/requests?limit=1000")).json["requests"]
+        assert (await admin(gateway, "GET", f"/admin/v1/{path}{quoted}")).status in {200, 400, 404}
+    rows = (await admin(gateway, "GET", "/admin/v1/requests?limit=1000")).json["requests"]
     assert {row["session"] for row in rows} == set(ODD)
     assert len(rows) == 2 * len(ODD)
     await gateway.books()
@@ -62,7 +56,7 @@ async def test_s6_what_is_kept_of_a_secret_is_no_credential(serve: Serve, provid
     """Whoever has read the ledger cannot call: neither its digests nor anything else that stands in it opens a door, and no page shows them."""
     path = tmp_path / "ledger.db"
     gateway = await serve(configuration(provider, store=f"sqlite:///{path}"))
-    made = (await admin(gateway, "/admin/v1/virtual-keys", body={"name": "ada"})).json
+    made = (await admin(gateway, "POST", "/admin/v1/virtual-keys", {"name": "ada"})).json
     assert (await exchange(gateway.port, ask("openai_chat", "hello", key=made["secret"]))).is_answer
     with closing(sqlite3.connect(path)) as ledger:
         [(row,)] = ledger.execute("SELECT record FROM virtual_keys").fetchall()
@@ -80,8 +74,8 @@ async def test_s6_what_is_kept_of_a_secret_is_no_credential(serve: Serve, provid
     for text in kept:
         for key in (text, text.upper()):
             assert (await exchange(gateway.port, ask("openai_chat", "hello", key=key))).status == 401
-            assert (await admin(gateway, "/admin/v1/pools", key=key)).status == 403
-    shown = (await admin(gateway, "/admin/v1/virtual-keys")).body + (await admin(gateway, "/admin/v1/virtual-keys/ada")).body
+            assert (await admin(gateway, "GET", "/admin/v1/pools", key=key)).status == 403
+    shown = (await admin(gateway, "GET", "/admin/v1/virtual-keys")).body + (await admin(gateway, "GET", "/admin/v1/virtual-keys/ada")).body
     assert not [text for text in (record["digest"], pepper, made["secret"], VIRTUAL_KEY) if text.encode() in shown]
 
 
@@ -134,8 +128,8 @@ async def test_s7_no_member_field_or_query_says_where_a_call_goes(
         reply = await exchange(gateway.port, Question(dialect, asked.replace(b"host: gateway", b"host: " + url[7:].encode(), 1)))
         assert reply.is_answer
     native = f"/providers/openai/v1/models?base_url={url}"
-    assert (await admin(gateway, native, key=VIRTUAL_KEY)).status == 200
-    assert (await admin(gateway, f"/providers/{url}/v1/models", key=VIRTUAL_KEY)).status in {400, 404}
+    assert (await send(gateway, "GET", native)).status == 200
+    assert (await send(gateway, "GET", f"/providers/{url}/v1/models")).status in {400, 404}
     assert len(provider.log) == 4
     assert seen == []
 

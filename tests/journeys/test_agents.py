@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tests.journeys.running import VIRTUAL_KEY, Serve
-from tests.journeys.wire import Question, Reply, ask, exchange
+from tests.journeys.wire import ask, exchange, send
 
 from omnillm.testing import Behaviour, FakeProvider
 
@@ -27,12 +27,6 @@ virtual_keys: [{{name: journey, key: {virtual_key}}}, {{name: other, key: {other
 """
 
 
-async def get(port: int, path: str, **fields: str) -> Reply:
-    told = {"host": "x", "authorization": f"Bearer {VIRTUAL_KEY}"} | {name.replace("_", "-"): value for name, value in fields.items()}
-    head = f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in told.items()) + "\r\n"
-    return await exchange(port, Question("openai_chat", head.encode()))
-
-
 @pytest.mark.parametrize("models_only", [False, True])
 async def test_a_model_that_can_be_asked_can_be_looked_up(serve: Serve, provider: FakeProvider, *, models_only: bool) -> None:
     """LlamaIndex's Gemini looks its model up before the first call: a pattern serves it, or its provider by name, so it is there."""
@@ -41,7 +35,7 @@ async def test_a_model_that_can_be_asked_can_be_looked_up(serve: Serve, provider
     other = f"Bearer {OTHER_KEY}"
     for path, fields, name, status in (
         ("/v1beta/models/gemini-2.5-flash", {}, "models/gemini-2.5-flash", 200),
-        ("/v1/models/gemini-2.5-flash", {"anthropic_version": "2023-06-01"}, "gemini-2.5-flash", 200),
+        ("/v1/models/gemini-2.5-flash", {"anthropic-version": "2023-06-01"}, "gemini-2.5-flash", 200),
         ("/v1/models/openai%2Fgpt-unlisted", {}, "openai/gpt-unlisted", 404 if models_only else 200),
         ("/v1/models/gemini-2.5-flash", {"authorization": other}, "gemini-2.5-flash", 200),
         ("/v1/models/gemini-3-pro", {"authorization": other}, "", 404),
@@ -49,10 +43,10 @@ async def test_a_model_that_can_be_asked_can_be_looked_up(serve: Serve, provider
         ("/v1/models/fast", {"authorization": other}, "fast", 200),
         ("/v1/models/fasst", {}, "", 404),
     ):
-        reply = await get(gateway.port, path, **fields)
+        reply = await send(gateway, "GET", path, headers=fields)
         assert reply.status == status, (path, fields, reply.body)
         assert status == 404 or reply.json.get("id", reply.json.get("name")) == name
-    assert json.loads((await get(gateway.port, "/v1/models")).body)["data"][0]["id"] == "fast"
+    assert (await send(gateway, "GET", "/v1/models")).json["data"][0]["id"] == "fast"
 
 
 async def test_claude_codes_search_is_bounded_wherever_it_is_done(serve: Serve, provider: FakeProvider) -> None:
@@ -68,11 +62,7 @@ async def test_claude_codes_search_is_bounded_wherever_it_is_done(serve: Serve, 
         "thinking": {"type": "disabled"},
         "stream": True,
     }
-    raw = json.dumps(asked).encode()
-    fields = f"host: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\nanthropic-version: 2023-06-01\r\ncontent-length: {len(raw)}"
-    reply = await exchange(
-        gateway.port, Question("anthropic_messages", f"POST /v1/messages?beta=true HTTP/1.1\r\n{fields}\r\n\r\n".encode() + raw)
-    )
+    reply = await send(gateway, "POST", "/v1/messages?beta=true", asked, headers={"anthropic-version": "2023-06-01"})
     assert reply.status == 200, reply.body
     assert "moved:capabilities.builtin_tools[0].max_uses" in reply.headers["x-omnillm-loss"]
     assert "approximated:generation.max_output_tokens" in reply.headers["x-omnillm-loss"]
@@ -134,10 +124,8 @@ async def test_claude_codes_clearing_of_thoughts_holds_no_more_budget(serve: Ser
         "output_config": {"effort": "high"},
         "stream": True,
     }
-    raw = json.dumps(asked).encode()
     betas = "claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27"
-    fields = f"host: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\nanthropic-version: 2023-06-01\r\nanthropic-beta: {betas}"
-    head = f"POST /v1/messages?beta=true HTTP/1.1\r\n{fields}\r\ncontent-length: {len(raw)}\r\n\r\n".encode()
-    reply = await exchange(gateway.port, Question("anthropic_messages", head + raw))
+    headers = {"anthropic-version": "2023-06-01", "anthropic-beta": betas}
+    reply = await send(gateway, "POST", "/v1/messages?beta=true", asked, headers=headers)
     assert reply.status == 200, reply.body
     assert json.loads(provider.log[-1].body)["context_management"] == asked["context_management"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.in_turn import in_turn
 from tests.journeys.running import Running, Serve, until
-from tests.journeys.wire import Line, Question, Reply, exchange
+from tests.journeys.wire import Line, Reply, question, send
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import ManualClock
@@ -70,9 +70,7 @@ async def host() -> AsyncIterator[tuple[Host, str]]:
 
 
 async def ask(gateway: Running, method: str, path: str, body: Any = None) -> Reply:
-    sent = b"" if body is None else json.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(sent)}\r\n\r\n"
-    return await exchange(gateway.port, Question("openai_responses", head.encode() + sent))
+    return await send(gateway, method, path, body, key=KEY, dialect="openai_responses")
 
 
 def spent(gateway: Running) -> int:
@@ -206,9 +204,7 @@ async def test_a_stream_that_was_left_in_the_foreground_is_no_bill(serve: Serve,
     told, url = host
     told.events(CREATED, DELTA, is_whole=False)
     gateway = await serve(CONFIG.replace("BASE", url).replace("STORE", "memory://"))
-    body = json.dumps(ASKED | {"stream": True, "background": False}).encode()
-    head = f"POST /v1/responses HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
-    line = await Line.open(gateway.port, Question("openai_responses", head.encode() + body))
+    line = await Line.open(gateway.port, question("POST", "/v1/responses", ASKED | {"stream": True, "background": False}, key=KEY))
     assert await line.head() == 200
     assert b"resp_1" in await line.piece()
     line.reset()
@@ -222,9 +218,7 @@ async def test_a_stream_that_was_left_is_taken_up_again(serve: Serve, host: tupl
     told, url = host
     told.events(CREATED, DELTA, is_whole=False)
     gateway = await serve(CONFIG.replace("BASE", url).replace("STORE", "memory://"))
-    body = json.dumps(ASKED | {"stream": True}).encode()
-    head = f"POST /v1/responses HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
-    line = await Line.open(gateway.port, Question("openai_responses", head.encode() + body))
+    line = await Line.open(gateway.port, question("POST", "/v1/responses", ASKED | {"stream": True}, key=KEY))
     assert await line.head() == 200
     assert b"resp_1" in await line.piece()
     line.reset()

@@ -9,7 +9,7 @@ import msgspec
 import openai
 import pytest
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
-from tests.journeys.wire import Question, Reply, exchange
+from tests.journeys.wire import Reply, send
 
 from omnillm import BadRequest, BudgetExceeded, Gateway, GenerationConfig, KeyConfig, LlmRequest, PriceConfig, ProviderEndpoint, user
 from omnillm.assemble import SystemClock
@@ -52,10 +52,8 @@ async def post(
     """`escaped`: a word whose first letter is written as an escape."""
     text = json.dumps(body)
     sent = (text.replace(escaped, f"\\u{ord(escaped[0]):04x}{escaped[1:]}") if escaped else text).encode()
-    fields = {"host": "x", "authorization": f"Bearer {key}", "content-length": str(len(sent)), **(headers or {})}
-    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
     dialect = "gemini" if "models/" in path else "anthropic_messages" if "messages" in path else "openai_chat"
-    return await exchange(gateway.port, Question(dialect, head.encode() + sent))
+    return await send(gateway, "POST", path, sent, key=key, dialect=dialect, headers=headers)
 
 
 @pytest.mark.parametrize("spelling", ["candidateCount", "candidate_count", "candidate_Count", "CandidateCount"])

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.talking import CLIENTS, Wish
-from tests.journeys.wire import Question, Reply, ask, exchange
+from tests.journeys.wire import Question, Reply, ask, exchange, question, send
 
 from omnillm import (
     BadRequest,
@@ -165,9 +165,7 @@ async def test_claudes_own_client_sees_claudes_own_reply(gateway: Running) -> No
 
 
 def counting(dialect: str, path: str, body: object) -> Question:
-    raw = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(raw)}\r\n\r\n"
-    return Question(dialect, head.encode() + raw)
+    return question("POST", path, body, dialect=dialect)
 
 
 COUNT_PATH = "/v1/messages/count_tokens"
@@ -388,13 +386,7 @@ async def test_expired_credentials_are_renewed_for_what_goes_through_unread_too(
     keys = {"ASIA1:s:t": Behaviour(fault=Fault.status(403, code="expired_token")), "ASIA2:s:t": Behaviour()}
     async with FakeProvider(keys=keys, prices={"*": RATES}) as fake:
         gateway = await serve(configuration(fake, "default").replace("hard: true", "hard: false"))
-        body = b'{"prompt": "hi"}'
-        head = (
-            "POST /providers/bedrock/model/meta.llama4/invoke HTTP/1.1\r\nhost: x\r\n"
-            f"authorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        reply = await exchange(gateway.port, Question("openai_chat", head.encode() + body))
-        assert reply.status == 200
+        assert (await send(gateway, "POST", "/providers/bedrock/model/meta.llama4/invoke", {"prompt": "hi"})).status == 200
         assert [logged.key for logged in fake.log] == ["ASIA1:s:t", "ASIA2:s:t"]
         _, attempts = await gateway.last()
         assert [attempt.verdict for attempt in attempts] == ["stale", "success"]
@@ -409,13 +401,7 @@ async def test_a_count_in_a_field_that_no_model_reaches_is_no_count(serve: Serve
     async with FakeProvider(keys={"AKIA:s": Behaviour(fault=fault)}, prices={"*": RATES}) as fake:
         text = configuration(fake, "AKIA:s").replace("hard: true", "hard: false")
         gateway = await serve(text.replace("  overrides:\n", "  overrides:\n    bedrock/meta.llama4: {input: 0.4, output: 1.6}\n"))
-        body = b'{"prompt": "hi"}'
-        head = (
-            "POST /providers/bedrock/model/meta.llama4/invoke HTTP/1.1\r\nhost: x\r\n"
-            f"authorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        reply = await exchange(gateway.port, Question("openai_chat", head.encode() + body))
-        assert reply.status == 200
+        assert (await send(gateway, "POST", "/providers/bedrock/model/meta.llama4/invoke", {"prompt": "hi"})).status == 200
         assert gateway.in_flight == 0
         request, [attempt] = await gateway.last()
         assert (request.outcome, attempt.verdict) == ("success", "success")

@@ -8,7 +8,7 @@ import pytest
 from tests.dashboard.browser import CHROMIUM, tab
 from tests.dashboard.views import Views, rows, running_views, words
 from tests.journeys.running import ADMIN_KEY, Running, Serve, configuration
-from tests.journeys.wire import Question, Reply, ask, exchange
+from tests.journeys.wire import Reply, admin, ask, exchange, send
 from tests.ports import free_port
 
 from omnillm.dashboard.routes import read_assets
@@ -17,14 +17,14 @@ from omnillm.testing import FAULTS, Behaviour, FakeProvider
 HOSTILE = "<img/src=x/onerror=document.title='owned'>"
 
 
-async def get(gateway: Running, path: str, *fields: str, port: int = 0) -> Reply:
-    raw = "\r\n".join([f"GET {path} HTTP/1.1", "host: x", "content-length: 0", *fields, "", ""])
-    return await exchange(port or gateway.port, Question("openai_chat", raw.encode()))
+async def get(gateway: Running, path: str, *, port: int = 0) -> Reply:
+    """As anybody may."""
+    return await send(gateway, "GET", path, key="", port=port)
 
 
 async def told(gateway: Running, path: str) -> dict[str, object]:
     """A reply of the admin API."""
-    reply = await get(gateway, path, f"authorization: Bearer {ADMIN_KEY}")
+    reply = await admin(gateway, "GET", path)
     assert reply.status == 200, reply.body
     return reply.json
 
@@ -75,7 +75,7 @@ async def test_nothing_foreign_runs_in_it(gateway: Running) -> None:
 
 async def test_what_has_not_changed_is_not_sent_again(gateway: Running) -> None:
     tag = (await get(gateway, "/dashboard/views.js")).headers["etag"]
-    again = await get(gateway, "/dashboard/views.js", f"if-none-match: {tag}", "connection: close")
+    again = await send(gateway, "GET", "/dashboard/views.js", key="", headers={"if-none-match": tag, "connection": "close"})
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
 
 

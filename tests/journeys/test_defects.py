@@ -2,8 +2,8 @@
 
 import pytest
 from tests.journeys.live import began
-from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
-from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Question, ask, exchange
+from tests.journeys.running import PRICES, Running, Serve, configuration, until
+from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Question, ask, exchange, question
 
 from omnillm.gateway.native.relay import NativeRelay
 from omnillm.gateway.replies.answer import Answer
@@ -85,8 +85,7 @@ def broken_at_once(*_: object, **__: object) -> bytes:
 
 
 def native(method: str, path: str, body: bytes = b"") -> Question:
-    head = f"{method} {path} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n"
-    return Question("openai_chat", head.encode() + b"content-type: multipart/form-data; boundary=x\r\n\r\n" + body)
+    return question(method, path, body, headers={"content-type": "multipart/form-data; boundary=x"})
 
 
 def check_log(caplog: pytest.LogCaptureFixture, request_id: str) -> None:

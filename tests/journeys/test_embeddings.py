@@ -9,7 +9,7 @@ import pytest
 from google import genai
 from google.genai import errors, types
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration
-from tests.journeys.wire import Question, exchange
+from tests.journeys.wire import send
 
 from omnillm.testing import Behaviour, FakeProvider, Fault
 from omnillm.testing.families.vectors import vector
@@ -34,17 +34,11 @@ async def gemini(gateway: Running):
     await sdk.aio.aclose()
 
 
-def post(path: str, body: object) -> Question:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(raw)}\r\n\r\n"
-    return Question("openai_chat", head.encode() + raw)
-
-
 async def test_vectors_whose_usage_cannot_be_read_are_vectors(gateway: Running, provider: FakeProvider) -> None:
     """They are charged once, by their bound; asking again would be paid again."""
     told = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "usage": "none"}
     provider.enqueue(Fault(http_status=200, body=json.dumps(told).encode(), fields=(("content-type", "application/json"),)))
-    assert (await exchange(gateway.port, post("/v1/embeddings", {"model": "fast", "input": "x"}))).status == 200
+    assert (await send(gateway, "POST", "/v1/embeddings", {"model": "fast", "input": "x"})).status == 200
     _, [attempt] = await gateway.last()
     assert (attempt.verdict, attempt.is_usage_known, len(provider.log)) == ("success", False, 1)
     assert attempt.cost_nanousd == (await gateway.books())[0] > 0
@@ -116,8 +110,8 @@ async def test_a_gemini_client_is_answered_by_openai(gemini, gateway: Running, p
 async def test_embed_content_of_one_text(gateway: Running, provider: FakeProvider) -> None:
     """The method for a single text, in front of both providers."""
     for model in ("gemini", "fast"):
-        question = post(f"/v1beta/models/{model}:embedContent", {"content": {"parts": [{"text": "one"}]}, "outputDimensionality": 2})
-        reply = await exchange(gateway.port, question)
+        question = f"/v1beta/models/{model}:embedContent", {"content": {"parts": [{"text": "one"}]}, "outputDimensionality": 2}
+        reply = await send(gateway, "POST", *question)
         assert reply.status == 200
         assert json.loads(reply.body)["embedding"]["values"] == vector("one", 2)
 
@@ -157,7 +151,7 @@ async def test_a_provider_without_the_family_is_refused_by_name(client, gateway:
 )
 async def test_a_misfit_is_named_by_its_path(gateway: Running, provider: FakeProvider, body: object, param: str) -> None:
     """Wrong types and missing members are 400 in the client's own error, with the member's path."""
-    reply = await exchange(gateway.port, post("/v1/embeddings", body))
+    reply = await send(gateway, "POST", "/v1/embeddings", body)
     error = json.loads(reply.body)["error"]
     assert (reply.status, error["param"]) == (400, param)
     assert provider.log == []
@@ -165,7 +159,7 @@ async def test_a_misfit_is_named_by_its_path(gateway: Running, provider: FakePro
 
 async def test_a_gemini_misfit_is_a_gemini_error(gateway: Running) -> None:
     """The same in Google's shape."""
-    reply = await exchange(gateway.port, post("/v1beta/models/gemini:embedContent", {"content": {"parts": [{"text": 5}]}}))
+    reply = await send(gateway, "POST", "/v1beta/models/gemini:embedContent", {"content": {"parts": [{"text": 5}]}})
     assert reply.status == 400
     assert "content.parts[0].text" in json.loads(reply.body)["error"]["message"]
 
@@ -179,7 +173,7 @@ async def test_a_gemini_sdk_raises_its_own_error(gemini) -> None:
 async def test_what_is_beyond_the_budget_is_refused(serve: Serve, provider: FakeProvider) -> None:
     """The bound of a text is its bytes: a budget below it refuses the call, and nothing is sent."""
     gateway = await serve(configuration(provider, limit_usd="0.00001"))
-    reply = await exchange(gateway.port, post("/v1/embeddings", {"model": "fast", "input": "x" * 100}))
+    reply = await send(gateway, "POST", "/v1/embeddings", {"model": "fast", "input": "x" * 100})
     assert reply.status == 402
     assert provider.log == []
 
@@ -244,5 +238,5 @@ async def test_models_of_bedrock_embed_each_in_its_own_words(serve: Serve) -> No
 async def test_a_key_with_a_small_limit_embeds(serve: Serve, provider: FakeProvider) -> None:
     """Vectors are no tokens: of the key's TPM only the texts are reserved."""
     gateway = await serve(configuration(provider, keys={"a": "key: sk-good, tpm: 500"}))
-    reply = await exchange(gateway.port, post("/v1/embeddings", {"model": "fast", "input": "one text"}))
+    reply = await send(gateway, "POST", "/v1/embeddings", {"model": "fast", "input": "one text"})
     assert reply.status == 200

@@ -9,7 +9,7 @@ from google.genai import _interactions as sdk
 from google.genai import types
 from google.genai.client import AsyncClient
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
-from tests.journeys.wire import Question, Reply, exchange
+from tests.journeys.wire import send
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, ManualClock
@@ -214,8 +214,7 @@ async def test_what_is_beside_interactions_is_refused_in_its_words(gateway: Runn
 
 async def test_other_methods_of_the_path_are_told_which_there_is(gateway: Running) -> None:
     """In the words of the API."""
-    head = f"GET /v1beta/interactions HTTP/1.1\r\nhost: x\r\nx-goog-api-key: {VIRTUAL_KEY}\r\n\r\n"
-    reply = await exchange(gateway.port, Question("gemini_interactions", head.encode()))
+    reply = await send(gateway, "GET", "/v1beta/interactions")
     assert (reply.status, reply.json["error"]["code"]) == (405, "method_not_allowed")
 
 
@@ -312,12 +311,12 @@ async def test_what_has_no_bound_is_refused_under_a_budget(serve: Serve, provide
     """Before anything is sent; without a budget it is asked for."""
     gateway = await serve(configuration(provider, price=PRICED))
     body = {name: value for name, value in ({"model": "gemini", "input": "hi"} | asked).items() if value is not None}
-    reply = await post(gateway, body)
+    reply = await send(gateway, "POST", "/v1beta/interactions", body)
     assert (reply.status, told in reply.json["error"]["message"]) == (400, True), reply.body
     assert provider.log == []
     text = configuration(provider, price=PRICED, limit_usd="7")
     free = await serve(text.replace('[{name: everything, limit_usd: "7", period: total, hard: true}]', "[]"))
-    assert (await post(free, body)).status == 200
+    assert (await send(free, "POST", "/v1beta/interactions", body)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -333,13 +332,8 @@ async def test_the_bound_is_what_it_may_cost(serve: Serve, provider: FakeProvide
     """One that a budget has no room for is refused, and one that it has room for is not."""
     body = {"model": "gemini", "input": "hi", "generation_config": {"max_output_tokens": 10}} | asked
     tight = await serve(configuration(provider, price=PRICED, limit_usd=f"{dollars * 0.3:.9f}"))
-    refused = await post(tight, body)
+    refused = await send(tight, "POST", "/v1beta/interactions", body)
     assert (refused.status, refused.json["error"]["code"]) == (402, "budget_exceeded"), refused.body
     roomy = await serve(configuration(provider, price=PRICED, limit_usd=f"{dollars * 1.2:.9f}"))
-    assert (await post(roomy, body)).status == (400 if "previous_interaction_id" in asked else 200)  # the provider does not know it
-
-
-async def post(gateway: Running, body: dict[str, Any]) -> Reply:
-    sent = json.dumps(body).encode()
-    head = f"POST /v1beta/interactions HTTP/1.1\r\nhost: x\r\nx-goog-api-key: {VIRTUAL_KEY}\r\ncontent-length: {len(sent)}\r\n\r\n"
-    return await exchange(gateway.port, Question("gemini_interactions", head.encode() + sent))
+    status = 400 if "previous_interaction_id" in asked else 200  # the provider does not know it
+    assert (await send(roomy, "POST", "/v1beta/interactions", body)).status == status

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve
-from tests.journeys.wire import JSON, Question, exchange
+from tests.journeys.wire import JSON, send
 
 from omnillm.testing import FakeProvider
 
@@ -42,12 +42,9 @@ def of_python_sdk(parts: list[JSON]) -> list[JSON]:
 async def ask(gateway: Running, model: str, contents: list[JSON], *, is_stream: bool = False) -> tuple[list[JSON], str]:
     """The parts of the answer, and what was lost."""
     config = {"thinkingConfig": {"includeThoughts": True, "thinkingBudget": 2048}, "maxOutputTokens": 8192}
-    body = json.dumps({"contents": contents, "tools": TOOLS, "generationConfig": config}).encode()
+    body = {"contents": contents, "tools": TOOLS, "generationConfig": config}
     method = "streamGenerateContent?alt=sse" if is_stream else "generateContent"
-    fields = f"host: x\r\nx-goog-api-key: {VIRTUAL_KEY}\r\ncontent-length: {len(body)}"
-    reply = await exchange(
-        gateway.port, Question("gemini", f"POST /v1beta/models/{model}:{method} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + body)
-    )
+    reply = await send(gateway, "POST", f"/v1beta/models/{model}:{method}", body, dialect="gemini")
     assert reply.status == 200, reply.body
     pieces = reply.events if is_stream else [reply.json]
     said = [part for piece in pieces for part in piece["candidates"][0]["content"].get("parts", ())]

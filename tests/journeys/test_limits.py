@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 from tests.journeys.live import began
-from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
-from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Question, Reply, ask, ask_count, exchange
+from tests.journeys.running import PRICES, Running, Serve, configuration, until
+from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Reply, ask, ask_count, exchange, send
 
 from omnillm.errors import ReplyTooLarge
 from omnillm.keys.circuit import CLOSED
@@ -171,11 +171,7 @@ async def test_what_a_caller_has_left_is_told_in_whatever_it_asks(serve: Serve) 
         gateway = await serve(configuration(fake, caller="rpm: 9, tpm: 100000", limit_usd="0.00004", hard=False))
         assert (await exchange(gateway.port, ask("openai_chat", "hello", cap=60))).is_answer
         gateway.program._alert()
-        head = f"HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: 0\r\n\r\n"
-        heads = [
-            (await exchange(gateway.port, Question("openai_chat", f"GET /providers/openai/v1/{path} {head}".encode()))).headers
-            for path in ("models", "files")
-        ]
+        heads = [(await send(gateway, "GET", f"/providers/openai/v1/{path}")).headers for path in ("models", "files")]
         heads.append((await exchange(gateway.port, ask_count("anthropic_messages", "hello"))).headers)
         talk = await began(gateway.port)
         heads.append(talk.headers)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.journeys.money import NANO, held_by_one, usd, watched
-from tests.journeys.running import PRICES, VIRTUAL_KEY, Serve, configuration, until
+from tests.journeys.running import PRICES, Serve, configuration, until
 from tests.journeys.served import forked
-from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
+from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange, send
 
 from omnillm.assemble import SystemClock
 from omnillm.errors import LedgerUnavailable
@@ -219,10 +219,7 @@ async def test_body_too_deep_to_be_counted_is_a_400(serve: Serve, fake: FakeProv
     for depth in (*range(960, 1000, 2), 20_000):  # Python 3.13 reads ten times as deep as 3.11
         nested = b'{"a":' * depth + b"1" + b"}" * depth
         body = b'{"model":"fast","messages":[{"role":"user","content":"hi"}], "x":' + nested + b"}"
-        head = (
-            f"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        statuses.add((await exchange(gateway.port, Question("openai_chat", head.encode() + body))).status)
+        statuses.add((await send(gateway, "POST", "/v1/chat/completions", body)).status)
     assert 400 in statuses
     assert statuses <= {200, 400}
 

@@ -11,6 +11,7 @@ from typing import Any
 import openai
 import pytest
 from tests.in_turn import in_turn
+from tests.journeys import wire
 from tests.journeys.running import PRICES, Running, Serve, until
 from tests.journeys.wire import Line, Question, Reply, exchange
 from tests.soak import rounds
@@ -82,10 +83,7 @@ async def gateway(fake: FakeProvider, serve: Serve) -> Running:
 
 
 def question(method: str, path: str, body: bytes = b"", *, key: str = ADA, **fields: str) -> Question:
-    told = {"host": "gateway", "authorization": f"Bearer {key}", "content-length": str(len(body))}
-    told |= {name.replace("_", "-"): value for name, value in fields.items()}
-    head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in told.items()) + "\r\n"
-    return Question("openai_chat", head.encode() + body)
+    return wire.question(method, path, body, key=key, headers={name.replace("_", "-"): value for name, value in fields.items()})
 
 
 async def ask(gateway: Running, method: str, path: str, body: bytes = b"", *, key: str = ADA, **fields: str) -> Reply:

@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import asdict
 from prometheus_client.parser import text_string_to_metric_families
 from tests.journeys.running import ADMIN_KEY, PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
-from tests.journeys.wire import Question, Reply, ask, exchange
+from tests.journeys.wire import Reply, ask, exchange, send
 from tests.ports import free_port
 
 from omnillm.config.load import parse
@@ -26,9 +26,7 @@ from omnillm.usage import NO_USAGE
 
 async def get(gateway: Running, path: str, *, key: str = ADMIN_KEY, method: str = "GET", port: int = 0) -> Reply:
     """Ask at the main listener, or at another port."""
-    raw = f"{method} {path} HTTP/1.1\r\nhost: x\r\n{f'authorization: Bearer {key}' if key else 'x-no: key'}\r\ncontent-length: 0\r\n\r\n"
-    async with asyncio.timeout(10):
-        return await exchange(port or gateway.port, Question("openai_chat", raw.encode()))
+    return await send(gateway, method, path, key=key, port=port)
 
 
 async def metrics(gateway: Running, *, key: str = ADMIN_KEY) -> dict[tuple[str, ...], float]:

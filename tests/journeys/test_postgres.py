@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from tests.journeys.running import Running, Serve, configuration, until
 from tests.journeys.test_operations import get
-from tests.journeys.test_virtual_keys import admin
-from tests.journeys.wire import ask, exchange
+from tests.journeys.wire import admin, ask, exchange
 from tests.postgres import GUARDED, PASSWORD, Postgres
 from tests.stores.postgres_wire import Wire
 

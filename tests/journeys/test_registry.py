@@ -8,7 +8,7 @@ import pytest
 from tests.journeys.families import wav
 from tests.journeys.live import began, began_live, handshake
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
-from tests.journeys.wire import Question, Reply, ask, exchange
+from tests.journeys.wire import Reply, ask, exchange, send
 
 from omnillm.assemble import SystemClock
 from omnillm.providers.families import FAMILIES, FAMILY_PATHS, families_of, format_for, formats_of
@@ -87,13 +87,11 @@ class Asking:
         self.root = f"/providers/host/{KINDS[kind].version or 'v1'}"
 
     async def call(self, method: str, path: str, body: Any = None, **fields: str) -> Reply:
-        sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        told = {"host": "x", "authorization": f"Bearer {VIRTUAL_KEY}", "content-length": str(len(sent))}
-        told |= {"content-type": "multipart/form-data; boundary=x" if sent.startswith(b"--x") else "application/json"} | fields
+        is_form = isinstance(body, bytes) and body.startswith(b"--x")
+        told = {"content-type": "multipart/form-data; boundary=x" if is_form else "application/json"} | fields
         if self.kind == "anthropic":
             told["anthropic-version"] = "2023-06-01"
-        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in told.items()) + "\r\n"
-        reply = await exchange(self.gateway.port, Question("openai_chat", head.encode() + sent))
+        reply = await send(self.gateway, method, path, body, headers=told)
         assert reply.status == 200, reply.body
         return reply
 

@@ -8,8 +8,7 @@ import pytest
 from tests.journeys.running import VIRTUAL_KEY, Serve, configuration, until
 from tests.journeys.served import Served
 from tests.journeys.test_reload import reload
-from tests.journeys.test_virtual_keys import admin
-from tests.journeys.wire import ask, exchange
+from tests.journeys.wire import admin, ask, exchange
 from tests.ports import free_port
 
 from omnillm.assemble import turn

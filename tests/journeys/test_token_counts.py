@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve
-from tests.journeys.wire import Question, Reply, exchange
+from tests.journeys.wire import Reply, send
 
 from omnillm.testing import FAULTS, FakeProvider
 
@@ -67,11 +67,7 @@ def from_gemini_whole(model: str) -> tuple[str, dict[str, Any]]:
 
 
 async def count(gateway: Running, path: str, body: dict[str, Any]) -> Reply:
-    raw = json.dumps(body).encode()
-    fields = {"host": "x", "authorization": f"Bearer {VIRTUAL_KEY}", "content-length": str(len(raw)), **CLAUDE_CODE}
-    fields = fields if "messages" in path else {name: value for name, value in fields.items() if name not in CLAUDE_CODE}
-    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
-    return await exchange(gateway.port, Question("openai_chat", head.encode() + raw))
+    return await send(gateway, "POST", path, body, headers=CLAUDE_CODE if "messages" in path else None)
 
 
 @pytest.fixture

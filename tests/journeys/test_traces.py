@@ -10,9 +10,9 @@ import openai
 import pytest
 from opentelemetry import propagate, trace
 from tests.journeys.live import began, handshake
-from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration, until
+from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.test_reload import reload
-from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
+from tests.journeys.wire import DIALECTS, Line, admin, ask, exchange, send
 from tests.traces.collector import Collector, values
 
 from omnillm.errors import ConfigError
@@ -168,10 +168,9 @@ async def test_whatever_ends_a_call_ends_its_span(serve: Serve, provider: FakePr
 async def test_live_sessions_and_native_calls_are_spans_too(serve: Serve, provider: FakeProvider, collector: Collector) -> None:
     """Within their client's."""
     gateway = await serve(traced(provider, collector))
-    fields = f"authorization: Bearer {VIRTUAL_KEY}\r\ntraceparent: 00-{TRACE}-{SPAN}-01\r\n"
-    raw = f"GET /providers/openai/v1/files HTTP/1.1\r\nhost: x\r\n{fields}\r\n"
-    assert (await exchange(gateway.port, Question("openai_chat", raw.encode()))).status == 200
-    raw = handshake().replace(b"\r\n\r\n", f"\r\ntraceparent: 00-{TRACE}-{SPAN}-01\r\n\r\n".encode())
+    parent = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
+    assert (await send(gateway, "GET", "/providers/openai/v1/files", headers=parent)).status == 200
+    raw = handshake(fields=parent)
     talk = await began(gateway.port, raw)
     await talk.close()
     await until(lambda: not gateway.in_flight)
@@ -215,9 +214,7 @@ async def test_calls_do_not_notice_a_collector_that_says_nothing(serve: Serve, p
     assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).is_answer
     gateway.program.exporter._last_s = 0.05
     await gateway.program.exporter.aclose()
-    raw = f"GET /metrics HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\n\r\n"
-    scraped = await exchange(gateway.port, Question("openai_chat", raw.encode()))
-    assert b"\nomnillm_spans_dropped_total 8.0\n" in scraped.body
+    assert b"\nomnillm_spans_dropped_total 8.0\n" in (await admin(gateway, "GET", "/metrics")).body
 
 
 async def test_the_ledger_is_closed_before_a_collector_is_waited_for(

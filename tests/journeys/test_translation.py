@@ -1,7 +1,6 @@
 """Every client protocol over every provider protocol: the official SDKs, strict, never see which one answers."""
 
 import asyncio
-import json
 from itertools import permutations
 from typing import Any
 
@@ -13,7 +12,7 @@ from google.genai import errors
 from tests.in_turn import in_turn
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.talking import CLIENTS, PNG, Wish
-from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
+from tests.journeys.wire import DIALECTS, Line, ask, exchange, send
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
@@ -272,9 +271,8 @@ BAD_FIELDS = {
 async def test_wrong_field_is_named_by_its_path(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
     """400 in the client's own shape, as its provider would have said it, and nothing is sent. Of its own protocol the provider says it itself."""
     path, body, field = BAD_FIELDS[client]
-    sent = json.dumps({"model": upstream, **body}).encode()
-    head = f"POST {path.format(upstream)} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(sent)}\r\n\r\n"
-    reply = await exchange(gateway.port, Question("gemini" if client == "gemini_generate_content" else client, head.encode() + sent))
+    dialect = "gemini" if client == "gemini_generate_content" else client
+    reply = await send(gateway, "POST", path.format(upstream), {"model": upstream, **body}, dialect=dialect)
     assert reply.status == 400
     assert f"`{field}`" in reply.error["message"]
     if client.startswith("openai"):

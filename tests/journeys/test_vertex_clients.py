@@ -16,7 +16,7 @@ from google.oauth2.credentials import Credentials
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, until
 from tests.journeys.test_clouds import GEMINI, RATES, VERTEX_CLAUDE
 from tests.journeys.test_clouds import configuration as clouds
-from tests.journeys.wire import Question, Reply, exchange
+from tests.journeys.wire import Reply, send
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import Behaviour, FakeProvider, Fault
@@ -73,10 +73,9 @@ async def refusal(opened: AsyncClient, model: str = GEMINI, config: types.Genera
     return caught.value.code, caught.value.message or ""
 
 
-async def post(gateway: Running, path: str, body: str) -> Reply:
+async def post(gateway: Running, path: str, body: object) -> Reply:
     """A reply to what no SDK writes."""
-    head = f"POST /providers/vertex{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
-    return await exchange(gateway.port, Question("gemini", (head + body).encode()))
+    return await send(gateway, "POST", f"/providers/vertex{path}", body, dialect="gemini")
 
 
 async def test_googles_sdk(gateway: Running, fake: FakeProvider) -> None:
@@ -179,10 +178,10 @@ async def test_nothing_of_another_project_is_reached(serve: Serve, fake: FakePro
     store = {"retrieval": {"vertexAiSearch": {"datastore": "projects/other/locations/global/collections/c/dataStores/d"}}}
     cached = {"cachedContent": "projects/123/locations/global/cachedContents/1"}
     hidden = json.dumps(asked | {"cached_content": "projects/other/y/z"}).replace('"projects/other/y', '"\\u0070rojects\\/other/y')
-    for body in (json.dumps(asked | cached), json.dumps(asked | {"tools": [store]}), hidden):
+    for body in (asked | cached, asked | {"tools": [store]}, hidden.encode()):
         reply = await post(gateway, path, body)
         assert (reply.status, reply.error["details"][0]["reason"]) == (400, "foreign_project")
-    there = json.dumps({"model": GEMINI, "input": "projects/other/x", "previous_interaction_id": "projects/other/interactions/1"})
+    there = {"model": GEMINI, "input": "projects/other/x", "previous_interaction_id": "projects/other/interactions/1"}
     refused = await post(gateway, "/v1/projects/x/locations/global/interactions", there)
     assert (refused.status, refused.json["error"]["code"]) == (400, "foreign_project")
     direct = genai.Client(api_key=VIRTUAL_KEY, http_options=types.HttpOptions(base_url=f"{gateway.base_url}/gemini")).aio
@@ -190,10 +189,10 @@ async def test_nothing_of_another_project_is_reached(serve: Serve, fake: FakePro
     assert "another project" in (await refusal(direct, model="gemini", config=named))[1]
     assert fake.log == []
     described = {"functionDeclarations": [{"name": "f", "description": "projects/other/x is a path"}]}
-    assert (await post(gateway, path, json.dumps(asked | {"tools": [described]}))).status == 200
+    assert (await post(gateway, path, asked | {"tools": [described]})).status == 200
     described = {"type": "function", "name": "f", "description": "projects/other/x is a path"}
     talks = {"model": GEMINI, "input": "projects/other/x", "tools": [described], "generation_config": {"max_output_tokens": 9}}
-    assert (await post(gateway, "/v1/projects/x/locations/global/interactions", json.dumps(talks))).status == 200
+    assert (await post(gateway, "/v1/projects/x/locations/global/interactions", talks)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -208,7 +207,7 @@ async def test_nothing_of_another_project_is_reached(serve: Serve, fake: FakePro
 )
 async def test_what_is_not_served_is_refused_by_name(gateway: Running, fake: FakeProvider, path: str, told: str) -> None:
     """Nothing of it goes upstream."""
-    reply = await post(gateway, f"/v1beta1/projects/p/locations/global{path}", '{"instances": []}')
+    reply = await post(gateway, f"/v1beta1/projects/p/locations/global{path}", {"instances": []})
     assert reply.status == 403
     assert told in reply.error["message"]
     assert fake.log == []

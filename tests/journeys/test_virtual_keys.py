@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration, until
-from tests.journeys.wire import Line, Question, Reply, ask, exchange
+from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration, until
+from tests.journeys.wire import Line, Question, Reply, admin, ask, exchange, send
 
 from omnillm.assemble import Service
 from omnillm.assemble.keyring import POLL_TICKS, Keyring
@@ -29,13 +29,6 @@ TEAM = "budgets: [{{name: team, scope: named, limit_usd: {limit}}}, "
 def team(text: str, limit: str = "1000") -> str:
     """With a budget that keys may name."""
     return text.replace("budgets: [{name: everything", TEAM.format(limit=limit) + "{name: everything")
-
-
-async def admin(gateway: Running, method: str, path: str, body: object = None, *, key: str = ADMIN_KEY) -> Reply:
-    sent = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: {len(sent)}\r\n\r\n"
-    async with asyncio.timeout(10):
-        return await exchange(gateway.port, Question("openai_chat", head.encode() + sent))
 
 
 async def make(gateway: Running, name: str, **terms: Any) -> str:
@@ -351,9 +344,7 @@ async def test_no_secret_lies_in_memory_for_the_next_connection(serve: Serve, pr
 
 async def piece(gateway: Running, target: str, body: bytes, command: str, key: str = "") -> Reply:
     """Of a resumable upload of Gemini's. What goes on bears no credential."""
-    own = f"x-goog-api-key: {key}\r\n" if key else ""
-    head = f"POST {target} HTTP/1.1\r\nhost: x\r\n{own}x-goog-upload-command: {command}\r\ncontent-length: {len(body)}\r\n\r\n"
-    return await exchange(gateway.port, Question("gemini", head.encode() + body))
+    return await send(gateway, "POST", target, body, key=key, dialect="gemini", headers={"x-goog-upload-command": command})
 
 
 async def test_an_upload_ends_with_its_key(serve: Serve, provider: FakeProvider) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import msgspec
-from tests.journeys.running import VIRTUAL_KEY
+from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running
 
 MARKS = {
     "openai_chat": (b"data: [DONE]",),
@@ -65,10 +65,7 @@ def ask(
     if is_stream and dialect != "gemini":
         body["stream"] = True
     path = PATHS[dialect].format(model, "streamGenerateContent?alt=sse" if is_stream else "generateContent")
-    sent = json.dumps(body, separators=(",", ":")).encode()
-    fields = {"host": "gateway", "authorization": f"Bearer {key}", "content-length": str(len(sent))} | dict(headers or {})
-    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
-    return Question(dialect, head.encode() + sent)
+    return question("POST", path, body, key=key, dialect=dialect, headers=headers)
 
 
 def ask_count(dialect: str, prompt: str, *, headers: Mapping[str, str] | None = None) -> Question:
@@ -76,9 +73,23 @@ def ask_count(dialect: str, prompt: str, *, headers: Mapping[str, str] | None = 
     model = MODELS[dialect]
     path = "/v1/messages/count_tokens" if dialect == "anthropic_messages" else PATHS[dialect].format(model, "countTokens")
     body = {name: value for name, value in _body(dialect, prompt, model, None).items() if name != "max_tokens"}
-    sent = json.dumps(body, separators=(",", ":")).encode()
-    fields = {"host": "gateway", "authorization": f"Bearer {VIRTUAL_KEY}", "content-length": str(len(sent))} | dict(headers or {})
-    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
+    return question("POST", path, body, dialect=dialect, headers=headers)
+
+
+def question(
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    key: str = VIRTUAL_KEY,
+    dialect: str = "openai_chat",
+    headers: Mapping[str, str] | None = None,
+) -> Question:
+    """Any request. A value is sent as JSON; without a key it bears no credential; `dialect` is how its error is read."""
+    sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+    bearer = {"authorization": f"Bearer {key}"} if key else {}
+    fields = {"host": "gateway", **bearer, "content-length": str(len(sent)), **(headers or {})}
+    head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
     return Question(dialect, head.encode() + sent)
 
 
@@ -216,3 +227,14 @@ async def exchange(port: int, question: Question) -> Reply:
         return await line.rest()
     finally:
         line.reset()
+
+
+async def send(gateway: Running, method: str, path: str, body: object = None, *, port: int = 0, **how: Any) -> Reply:
+    """A connection, any request, its whole reply; at the gateway's main listener, or at another port."""
+    async with asyncio.timeout(10):
+        return await exchange(port or gateway.port, question(method, path, body, **how))
+
+
+async def admin(gateway: Running, method: str, path: str, body: object = None, *, key: str = ADMIN_KEY, **how: Any) -> Reply:
+    """What the administrator asks for."""
+    return await send(gateway, method, path, body, key=key, **how)

@@ -8,8 +8,8 @@ This file: what they share.
 
 import json
 
-from tests.journeys.running import ADMIN_KEY, PRICES, Running, until
-from tests.journeys.wire import JSON, Question, Reply, exchange
+from tests.journeys.running import PRICES, Running, until
+from tests.journeys.wire import JSON
 
 from omnillm.testing import FakeProvider, Fault
 
@@ -17,12 +17,6 @@ INPUT, OUTPUT = 400, 1600
 """nano-USD a token of the journeys' prices."""
 LAG_TOKENS = 16
 KEYS = "/admin/v1/virtual-keys"
-
-
-async def admin(gateway: Running, method: str, path: str, body: object = None) -> Reply:
-    sent = b"" if body is None else json.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\ncontent-length: {len(sent)}\r\n\r\n"
-    return await exchange(gateway.port, Question("openai_chat", head.encode() + sent))
 
 
 async def check_paid(gateway: Running, fake: FakeProvider) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.journeys.bypasses.bypassing import LARGE, check_paid, said, with_large
 from tests.journeys.money import NANO, held_by_one, usd, watched
-from tests.journeys.running import PRICES, VIRTUAL_KEY, Serve, configuration, until
-from tests.journeys.wire import DIALECTS, JSON, PROVIDERS, Line, Question, ask, exchange
+from tests.journeys.running import PRICES, Serve, configuration, until
+from tests.journeys.wire import DIALECTS, JSON, PROVIDERS, Line, Question, ask, exchange, send
 from tests.soak import some
 
 from omnillm.assemble import SystemClock
@@ -348,10 +348,8 @@ UNMETERED = (
 async def test_b16_what_is_not_metered_has_no_route(serve: Serve, fake: FakeProvider, method: str) -> None:
     """Paths of the providers that the gateway does not price, and spellings of those that it does: refused, and nothing is sent."""
     gateway = await serve(configuration(fake))
-    body = b'{"model":"fast","input":"x","messages":[{"role":"user","content":"x"}]}'
+    body = {"model": "fast", "input": "x", "messages": [{"role": "user", "content": "x"}]}
     for path in UNMETERED:
-        head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
-        reply = await exchange(gateway.port, Question("openai_chat", head.encode() + body))
-        assert reply.status in {400, 403, 404, 405, 426}, path
+        assert (await send(gateway, method, path, body)).status in {400, 403, 404, 405, 426}, path
     assert fake.log == []
     assert await gateway.books() == (0, 0, 0)

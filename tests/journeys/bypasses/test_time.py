@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.journeys.bypasses.bypassing import KEYS, LARGE, admin, check_paid, with_large
+from tests.journeys.bypasses.bypassing import KEYS, LARGE, check_paid, with_large
 from tests.journeys.money import held_by_one, usd
 from tests.journeys.running import Running, Serve, configuration, until
-from tests.journeys.wire import Line, Reply, ask, exchange
+from tests.journeys.wire import Line, Reply, admin, ask, exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.config.load import parse
