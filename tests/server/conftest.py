@@ -96,6 +96,8 @@ class House:
         self._clients = []
 
     async def open(self, app=None, *, tls=None, sock=None, **limits):
+        """A front for that application. One that was opened before is closed: a test in turn has one for each case."""
+        await self.aclose()
         self.app = app or Scripted()
         self.front = Front(self.app, clock=self.clock, deadlines=self.deadlines, limits=FrontLimits(**limits))
         self.address = await self.front.listen("127.0.0.1", 0, tls=tls, sock=sock)

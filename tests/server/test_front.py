@@ -5,6 +5,7 @@ import socket
 
 import h11
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, Unauthenticated
 from omnillm.server.front.head_reader import peer_of
@@ -68,7 +69,7 @@ async def test_requests_follow_one_another_on_a_connection(house):
     assert house.front.open_connections == 1
 
 
-@pytest.mark.parametrize("data", [GET, POST, CHUNKED], ids=["GET", "sized", "chunked"])
+@in_turn("data", [GET, POST, CHUNKED], ids=["GET", "sized", "chunked"])
 async def test_a_request_may_come_in_any_two_pieces(house, data):
     """Split at every byte."""
     app = await house.open()
@@ -131,7 +132,7 @@ async def test_pipelined_input_behind_a_running_call_is_bounded(house, scripted)
     await house.until(lambda: app.cancelled == 1)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("line", "field", "is_kept"),
     [
         (b"GET / HTTP/1.1", b"", True),
@@ -186,7 +187,7 @@ async def test_a_stream_is_chunked_and_the_connection_kept(house, scripted):
     )
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("ask", "body"),
     [(LAST, b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"), (b"GET / HTTP/1.0\r\n\r\n", b"onetwo"), (LAST.replace(b"GET", b"HEAD"), b"")],
     ids=["1.1", "1.0", "HEAD"],
@@ -262,7 +263,7 @@ async def test_an_empty_stream_is_a_reply(house, scripted):
     assert (await (await house.dial(GET)).reply())[::2] == (200, b"")
 
 
-@pytest.mark.parametrize("answer", [None, stream], ids=["whole", "stream"])
+@in_turn("answer", [None, stream], ids=["whole", "stream"])
 async def test_head_gets_no_body(house, scripted, answer):
     """But the head that GET would get, as far as it is known; the connection stays usable."""
     await house.open(scripted(answer))
@@ -274,7 +275,7 @@ async def test_head_gets_no_body(house, scripted, answer):
     assert (await client.rest()).endswith(b"0\r\n\r\n" if answer else b"ok")
 
 
-@pytest.mark.parametrize("status", [204, 304])
+@in_turn("status", [204, 304])
 async def test_a_status_without_body_has_none(house, scripted, status):
     """Neither bytes nor a length."""
 
@@ -375,7 +376,7 @@ async def test_a_websocket_is_refused_after_the_application_was_asked(house):
     assert [request.path for request in app.opened] == ["/v1/realtime"]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("line", "path", "query"),
     [
         (b"GET http://example.com/a/b?c=d HTTP/1.1", "/a/b", "c=d"),
@@ -468,7 +469,7 @@ async def test_a_forgotten_reply_is_a_500(house, scripted):
     assert (await client.reply())[0] == 500
 
 
-@pytest.mark.parametrize("failure", [None, BadRequest("late"), ValueError("late")], ids=["forgotten", "told", "unforeseen"])
+@in_turn("failure", [None, BadRequest("late"), ValueError("late")], ids=["forgotten", "told", "unforeseen"])
 async def test_a_stream_that_cannot_end_is_cut(house, scripted, failure):
     """Never a last chunk that the reply does not deserve."""
 
@@ -500,7 +501,7 @@ async def test_an_aborted_reply_cuts_the_connection_and_not_its_task(house, scri
     assert app.cancelled == 0
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "misuse",
     [
         lambda reply: reply.write(b"x"),

@@ -9,6 +9,7 @@ import h11
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
@@ -39,7 +40,7 @@ async def echo(request, reply):
 
 
 @curl
-@pytest.mark.parametrize(
+@in_turn(
     ("arguments", "printed"),
     [
         ([], "GET 0|200|1"),

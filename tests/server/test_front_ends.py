@@ -7,6 +7,7 @@ import ssl
 import weakref
 
 import pytest
+from tests.in_turn import in_turn
 from tests.server.conftest import Scripted
 
 from omnillm.errors import BadRequest
@@ -19,7 +20,7 @@ async def wait_for_ever(request, reply):
     await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize("how", ["end of input", "reset"])
+@in_turn("how", ["end of input", "reset"])
 async def test_a_hang_up_cancels_the_call(house, scripted, how):
     """At once, and nothing is written."""
     app = await house.open(scripted(wait_for_ever))
@@ -100,7 +101,7 @@ async def test_a_call_cancelled_by_somebody_else_takes_its_connection_along(hous
     await house.until(lambda: not house.front.open_connections)
 
 
-@pytest.mark.parametrize("data", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\nhello"])
+@in_turn("data", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\nhello"])
 async def test_the_end_of_input_inside_a_request_closes(house, data):
     """Half a request is none."""
     app = await house.open()
@@ -204,7 +205,7 @@ class Context:
     """Of one request; goes with it."""
 
 
-@pytest.mark.parametrize("error", [BadRequest("No."), KeyError("a defect")], ids=["refused", "broken"])
+@in_turn("error", [BadRequest("No."), KeyError("a defect")], ids=["refused", "broken"])
 async def test_a_request_that_failed_is_freed_at_once(house, error):
     """Without the cycle collector, which looks seldom: each would hold its whole body until then."""
     contexts = []
@@ -421,7 +422,7 @@ async def test_a_drain_waits_seconds_for_idle_clients_that_say_no_farewell(house
     assert await client.rest() == b""
 
 
-@pytest.mark.parametrize("is_tls", [True, False])
+@in_turn("is_tls", [True, False])
 async def test_the_last_reply_is_not_cut_while_it_is_taken(house, scripted, tls, is_tls):
     """TLS gives what is unsent half a minute once its connection is closed: it is closed when nothing is. It ends once."""
     defects = []

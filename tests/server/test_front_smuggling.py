@@ -2,8 +2,7 @@
 
 import asyncio
 
-import pytest
-from tests.in_turn import every_case
+from tests.in_turn import every_case, in_turn
 
 BEHIND = b"GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n"
 HOST = b"host: x\r\n"
@@ -179,7 +178,7 @@ async def test_it_is_refused_behind_a_request_that_was_none(house):
                 assert len(app.asked) == 1
 
 
-@pytest.mark.parametrize("name", ["length and coding", "gzip, chunked", "bare LF between fields", "no host", "a field for a version"])
+@in_turn("name", ["length and coding", "gzip, chunked", "bare LF between fields", "no host", "a field for a version"])
 async def test_the_same_is_refused_however_it_comes(house, name):
     """Byte by byte."""
     app = await house.open()
@@ -204,7 +203,7 @@ ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize("data", ACCEPTED.values(), ids=ACCEPTED)
+@in_turn("data", ACCEPTED.values(), ids=ACCEPTED)
 async def test_unusual_but_clear_requests_are_served(house, data):
     """And what comes behind them is the next request."""
     app = await house.open()
@@ -214,7 +213,7 @@ async def test_unusual_but_clear_requests_are_served(house, data):
     assert app.asked[1].path == "/smuggled"
 
 
-@pytest.mark.parametrize("body", [b"", b"hello"])
+@in_turn("body", [b"", b"hello"])
 async def test_the_application_is_told_which_path_was_refused(house, body):
     """As soon as the head could be read, so that the error has the right form."""
     app = await house.open()

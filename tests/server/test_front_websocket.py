@@ -7,8 +7,8 @@ import ssl
 import sys
 from collections import deque
 
-import pytest
 import trustme
+from tests.in_turn import in_turn
 from tests.journeys.live import KEY, Talk, handshake
 from tests.server.conftest import Scripted
 
@@ -56,7 +56,7 @@ async def open_talk(house, raw=None):
     return talk
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "fields",
     [
         {},
@@ -114,7 +114,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("case", BAD)
+@in_turn("case", BAD)
 async def test_a_bad_handshake_gets_an_http_error(house, case):
     """And the connection is closed; the application is not asked to answer."""
     fields, status = BAD[case]
@@ -125,7 +125,7 @@ async def test_a_bad_handshake_gets_an_http_error(house, case):
     assert app.asked == []
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "fields",
     [{"upgrade": "h2c"}, {"connection": "keep-alive"}, {"upgrade": None}, {"upgrade": "websockets"}],
     ids=["h2c", "none", "no", "odd"],
