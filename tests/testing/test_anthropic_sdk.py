@@ -3,6 +3,7 @@
 import anthropic
 import pytest
 from anthropic import Anthropic, AsyncAnthropic
+from tests.in_turn import in_turn
 
 from omnillm.testing import Behaviour, FakeProvider, Fault, ThreadedFakeProvider
 
@@ -90,7 +91,7 @@ async def test_headers_look_like_the_real_ones(client):
     assert headers["anthropic-organization-id"]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("fault", "kind"),
     [
         (Fault.status(401), anthropic.AuthenticationError),

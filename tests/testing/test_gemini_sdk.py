@@ -3,6 +3,7 @@
 import pytest
 from google import genai
 from google.genai import errors, types
+from tests.in_turn import in_turn
 
 from omnillm.testing import Behaviour, FakeProvider, ThreadedFakeProvider
 
@@ -74,7 +75,7 @@ def test_models_are_listed_in_the_protocols_form(provider):
         assert [model.name for model in client.models.list()] == ["models/fake-small", "models/fake-large"]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("name", "code"), [("status_401", 401), ("status_403", 403), ("rate_retry_info", 429), ("quota_per_day", 429), ("status_500", 500)]
 )
 def test_errors_become_the_sdks_own(provider, name, code):

@@ -4,6 +4,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
+from tests.in_turn import in_turn
 
 from omnillm.testing import Behaviour, FakeProvider, Fault, Hint, ThreadedFakeProvider
 
@@ -163,7 +164,7 @@ async def test_headers_look_like_the_real_ones(client):
     assert "__cf_bm" in reply.headers["set-cookie"]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("fault", "kind"),
     [
         (Fault.status(400), openai.BadRequestError),
