@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from tests.journeys.running import PRICES, Running, Serve
+from tests.journeys.running import LAG_TOKENS, PRICES, Running, Serve
 from tests.journeys.served import Served, Start
 
 from omnillm.assemble import Service, SystemClock
@@ -49,6 +49,13 @@ async def provider() -> AsyncIterator[FakeProvider]:
     """One good key, on the machine's own clock."""
     async with FakeProvider(keys={"sk-good": Behaviour()}, prices=PRICES, clock=SystemClock()) as fake:
         yield fake
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeProvider]:
+    """It takes any key, and generates, and bills, 16 more tokens after a client has gone."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock(), billing_lag_tokens=LAG_TOKENS) as provider:
+        yield provider
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ VIRTUAL_KEY = "sk-omni-journey-0123456789abcdef"
 ADMIN_KEY = "admin-journey-0123456789"
 TURNS = 500
 """Of the event loop."""
+LAG_TOKENS = 16
+"""That a provider bills after a client has gone."""
 PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
 CONFIG = """
 server: {{host: 127.0.0.1, port: 0, auth: required, admin_key: {admin_key}, drain: 2s}}

@@ -1,7 +1,7 @@
 """What other gateways had advisories for, where no other test would notice: S1, S6, S7 and S8 of the threat model.
 
 The others stand where their code is tested: S2 in `server/test_authenticate.py`, S3 and S5 in `server/test_paths.py`, S9, S10 and S12 in
-`test_canary.py` and `test_secrets.py`, S11 in `test_idempotency.py`, S13 in `cli/test_reports.py`, S14 and S17 in `test_operations.py`, S16 in
+`test_canary.py` and `test_secrets.py`, S11 in `idempotency/`, S13 in `cli/test_reports.py`, S14 and S17 in `test_operations.py`, S16 in
 `config/test_checks.py`, S18 in `bypasses/`, S19 in `transport/test_body.py`, S20 in `test_bad_input.py`, S21 in `test_wheel.py`. S4 (one key
 for two purposes) and S15 (addresses that a client chooses) have nothing here to be about.
 """
@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.journeys.hosts import hosting
 from tests.journeys.running import VIRTUAL_KEY, Serve, configuration
 from tests.journeys.wire import DIALECTS, Question, admin, ask, exchange, send
 
@@ -88,8 +89,8 @@ async def attacker() -> AsyncIterator[tuple[str, list[object]]]:
         seen.append(writer)
         writer.close()
 
-    with closing(await asyncio.start_server(connected, "127.0.0.1", 0)) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", seen
+    async with hosting(connected) as url:
+        yield url, seen
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import closing
 
 import pytest
 from openai import APIStatusError, AsyncAzureOpenAI, AsyncOpenAI, BadRequestError
+from tests.journeys.hosts import hosting
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 
 from omnillm.assemble import SystemClock
@@ -177,8 +177,8 @@ class Identity:
 @pytest.fixture
 async def identity(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Identity]:
     given = Identity()
-    with closing(await asyncio.start_server(given.serve, "127.0.0.1", 0)) as server:
-        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/token")
+    async with hosting(given.serve) as url:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/token")
         monkeypatch.setenv("IDENTITY_HEADER", "header")
         yield given
 
@@ -195,21 +195,14 @@ async def ask(gateway: Running, model: str = "azure/fake-small") -> None:
         await client.chat.completions.create(**ASKED | {"model": model})
 
 
-async def test_a_token_of_entra(azure: FakeProvider, identity: Identity, serve: Serve) -> None:
-    """The real `azure-identity` asks the machine's identity endpoint, off the loop; the token goes upstream, and no key is configured."""
-    gateway = await serve(entra(azure))
-    await ask(gateway)
-    assert b"cognitiveservices.azure.com" in identity.asked[0]
-    assert azure.log[0].headers[b"authorization"] == b"Bearer sk-good"
-    assert b"api-key" not in azure.log[0].headers
-
-
 async def test_a_token_that_azure_refuses_is_fetched_anew(azure: FakeProvider, identity: Identity, serve: Serve) -> None:
-    """The same call is sent again with it: also an upload, and a call in Azure's own words."""
+    """The real `azure-identity` asks the machine's identity endpoint, off the loop; the same call is sent again: also an upload, in Azure's own words."""
     identity.tokens = ["sk-revoked", "sk-good"]
     gateway = await serve(entra(azure))
     await ask(gateway)
+    assert b"cognitiveservices.azure.com" in identity.asked[0]
     assert [logged.headers[b"authorization"] for logged in azure.log] == [b"Bearer sk-revoked", b"Bearer sk-good"]
+    assert not any(b"api-key" in logged.headers for logged in azure.log)
     async with AsyncOpenAI(base_url=f"{gateway.base_url}/providers/azure/openai/v1", api_key="any", max_retries=0) as client:
         await client.files.create(file=("a.jsonl", b"{}"), purpose="batch")
     assert azure.log[-1].headers[b"authorization"] == b"Bearer sk-good"

@@ -3,12 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.in_turn import in_turn
+from tests.journeys.hosts import hosting
 from tests.journeys.running import Running, Serve, until
 from tests.journeys.wire import Line, Reply, question, send
 
@@ -65,8 +65,8 @@ class Host:
 async def host() -> AsyncIterator[tuple[Host, str]]:
     """And its base URL."""
     host = Host()
-    with closing(await asyncio.start_server(host.answer, "127.0.0.1", 0)) as server:  # its own context would wait for kept connections
-        yield host, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with hosting(host.answer) as url:
+        yield host, url
 
 
 async def ask(gateway: Running, method: str, path: str, body: Any = None) -> Reply:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.dashboard.browser import CHROMIUM, tab
 from tests.dashboard.views import Views, rows, running_views, words
+from tests.in_turn import in_turn
 from tests.journeys.running import ADMIN_KEY, Running, Serve, configuration
 from tests.journeys.wire import Reply, admin, ask, exchange, send
 from tests.ports import free_port
@@ -79,7 +80,7 @@ async def test_what_has_not_changed_is_not_sent_again(gateway: Running) -> None:
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "path", ["/dashboard/", "/dashboard/none.js", "/dashboard/index.html", "/dashboard/..%2froutes.py", "/dashboard/a/b", "/dashboards"]
 )
 async def test_there_is_nothing_else_below_it(gateway: Running, path: str) -> None:

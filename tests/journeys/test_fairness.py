@@ -10,8 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.journeys.hosts import answering
 from tests.journeys.running import PRICES, Running, Serve, configuration, until
-from tests.journeys.test_native import answering
 from tests.journeys.wire import Line, ask, exchange
 
 from omnillm.protocols.transcode import transcode_request

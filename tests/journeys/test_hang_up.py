@@ -5,14 +5,13 @@ import json
 import re
 import socket
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.journeys.running import PRICES, Running, Serve, configuration, long_text, still, until
-from tests.journeys.test_native import answering
+from tests.journeys.hosts import answering
+from tests.journeys.running import LAG_TOKENS, PRICES, Running, Serve, configuration, long_text, still, until
 from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
 
 from omnillm.assemble import SystemClock
@@ -22,7 +21,6 @@ from omnillm.records import AttemptRow, EntryKind
 from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 from omnillm.usage import NO_USAGE, Usage
 
-LAG_TOKENS = 16
 USAGE_MARKS = {
     "openai_chat": b'"usage":{',
     "openai_responses": b'"response.completed"',
@@ -53,13 +51,6 @@ SEARCHES = {
     "anthropic_messages": {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 4}]},
 }
 """A model that searches: its request, and what its stream shows until it has begun to."""
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeProvider]:
-    """It generates, and bills, 16 more tokens after a client has gone."""
-    async with FakeProvider(prices=PRICES, clock=SystemClock(), billing_lag_tokens=LAG_TOKENS) as provider:
-        yield provider
 
 
 @pytest.fixture

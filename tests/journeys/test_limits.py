@@ -8,6 +8,7 @@ from contextlib import closing
 from itertools import pairwise
 
 import pytest
+from tests.in_turn import in_turn
 from tests.journeys.live import began
 from tests.journeys.running import PRICES, Running, Serve, configuration, until
 from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Reply, ask, ask_count, exchange, send
@@ -277,8 +278,8 @@ HINTS = {
 """Seconds; None: nothing that means anything, so the first cooldown of our own, of 0.75 to 1 s."""
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("name", HINTS)
+@in_turn("dialect", DIALECTS)
+@in_turn("name", HINTS)
 async def test_hint_cools_the_right_key_for_the_right_time(serve: Serve, name: str, dialect: str) -> None:
     """The key that was refused rests as long as it was told and not much longer, the other one is not touched, and then it is tried again."""
     clock = ManualClock()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.journeys.families import wav
+from tests.journeys.families.families import wav
 from tests.journeys.live import began, began_live, handshake
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.wire import Reply, ask, exchange, send

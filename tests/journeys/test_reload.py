@@ -8,6 +8,7 @@ import weakref
 from pathlib import Path
 
 import pytest
+from tests.in_turn import in_turn
 from tests.journeys.running import Running, Serve, configuration, until
 from tests.journeys.wire import Line, ask, exchange
 
@@ -233,15 +234,7 @@ async def test_a_reload_while_the_doors_open_is_in_force_behind_all_of_them(prov
         await service.aclose()
 
 
-async def test_a_bad_file_changes_nothing(serve: Serve, provider: FakeProvider) -> None:
-    """The mistake is told; calls go on as before."""
-    gateway = await serve(configuration(provider))
-    with pytest.raises(ConfigError):
-        await reload(gateway, configuration(provider).replace("virtual_keys", "virtual_keyz"))
-    assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
-
-
-@pytest.mark.parametrize(
+@in_turn(
     ("old", "new", "place"),
     [
         ("port: 0", "port: 4999", "server.port"),

@@ -8,6 +8,7 @@ import pytest
 from google import genai
 from google.genai import errors, types
 from msgspec.structs import replace
+from tests.in_turn import in_turn
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, long_text, still, until
 from tests.journeys.wire import DIALECTS, MARKS, Line, Reply, ask, exchange
 
@@ -77,8 +78,8 @@ async def test_a_provider_that_only_says_that_it_is_there_is_given_up(serve: Ser
         chatterer.writers[0].close()
 
 
-@pytest.mark.parametrize("name", ["error", "reset", "cut", "malformed", "idle", "no_terminal"])
-@pytest.mark.parametrize("dialect", DIALECTS)
+@in_turn("name", ["error", "reset", "cut", "malformed", "idle", "no_terminal"])
+@in_turn("dialect", DIALECTS)
 async def test_fault_after_content_is_an_error_event(serve: Serve, dialect: str, name: str) -> None:
     """Content was shown, then the provider fails in some way: one error event of the client's protocol, and nothing that means success."""
     faults = {
@@ -113,9 +114,9 @@ async def test_fault_after_content_is_an_error_event(serve: Serve, dialect: str,
         assert (reserved, gateway.in_flight) == (0, 0)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 529])
-@pytest.mark.parametrize("is_shown", [True, False], ids=["shown", "held_back"])
-@pytest.mark.parametrize("dialect", DIALECTS)
+@in_turn("status", [400, 401, 403, 404, 429, 529])
+@in_turn("is_shown", [True, False])
+@in_turn("dialect", DIALECTS)
 async def test_refusal_in_the_middle_of_a_stream_is_not_free(serve: Serve, dialect: str, is_shown: bool, status: int) -> None:
     """What a provider would not bill as a reply it does bill behind content: the attempt is charged by estimate, shown or held back."""
     async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
@@ -307,8 +308,8 @@ async def test_first_content_is_shown_when_it_comes(serve: Serve, dialect: str) 
         line.reset()
 
 
-@pytest.mark.parametrize("name", ["", "crlf", "comments", "one_byte", "gzip", "trailers", "usage_cumulative"])
-@pytest.mark.parametrize("dialect", DIALECTS)
+@in_turn("name", ["", "crlf", "comments", "one_byte", "gzip", "trailers", "usage_cumulative"])
+@in_turn("dialect", DIALECTS)
 async def test_bytes_are_the_providers_own(serve: Serve, dialect: str, name: str) -> None:
     """The same stream, asked of the provider and through the gateway, is the same to the byte, and is cut between events only."""
     options = {"stream_options": {"include_usage": True}} if dialect == "openai_chat" else {}

@@ -1,7 +1,7 @@
 """Every known way past a budget, by the number that the list of bypasses gives it: each is a test, and none of them works.
 
 B10 (replicas that lag) waits for several processes on one ledger, B11 (replays with an idempotency key) stands in
-`journeys/test_idempotency.py`; B13 (a guardrail's refusal after generation) and B14 (cached replies) do not apply: there is neither.
+`journeys/idempotency/`; B13 (a guardrail's refusal after generation) and B14 (cached replies) do not apply: there is neither.
 
 This file: what they share.
 """
@@ -15,7 +15,6 @@ from omnillm.testing import FakeProvider, Fault
 
 INPUT, OUTPUT = 400, 1600
 """nano-USD a token of the journeys' prices."""
-LAG_TOKENS = 16
 KEYS = "/admin/v1/virtual-keys"
 
 

@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from tests.in_turn import in_turn
 from tests.journeys.bypasses.bypassing import INPUT, OUTPUT, TEXT, WORDS, check_paid, said
-from tests.journeys.running import PRICES, Serve, configuration
+from tests.journeys.running import PRICES, Running, Serve, configuration
 from tests.journeys.wire import DIALECTS, JSON, ask, exchange
 
 from omnillm.testing import FAULTS, FakeProvider, Fault
@@ -34,26 +35,30 @@ LIES = {
 }
 
 
-@pytest.mark.parametrize("name", LIES)
-@pytest.mark.parametrize("dialect", DIALECTS)
-async def test_b6_a_usage_that_lies_makes_no_call_cheaper(serve: Serve, fake: FakeProvider, dialect: str, name: str) -> None:
+@pytest.fixture
+async def gateway(serve: Serve, fake: FakeProvider) -> Running:
+    return await serve(configuration(fake))
+
+
+@in_turn("name", LIES)
+@in_turn("dialect", DIALECTS)
+async def test_b6_a_usage_that_lies_makes_no_call_cheaper(gateway: Running, fake: FakeProvider, dialect: str, name: str) -> None:
     """Output below zero, of zero with content, not a number, or beyond all bounds is charged by the bound."""
     prompt, output = COUNTS[dialect]
-    gateway = await serve(configuration(fake))
     fake.enqueue(said(dialect, {prompt: 5, output: LIES[name]}))
     assert (await exchange(gateway.port, ask(dialect, "hello", cap=WORDS))).status == 200
     ledger, settled, reserved = await gateway.books()
     request, _ = await gateway.last()
     assert (ledger, reserved) == (settled, 0)
     if name == "1.5":
-        assert ledger >= 5 * INPUT + OUTPUT
+        assert request.cost_nanousd >= 5 * INPUT + OUTPUT
     else:
         assert request.is_estimated
-        assert ledger >= WORDS * OUTPUT
+        assert request.cost_nanousd >= WORDS * OUTPUT
 
 
-@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
-@pytest.mark.parametrize("dialect", DIALECTS)
+@in_turn("is_stream", [False, True])
+@in_turn("dialect", DIALECTS)
 async def test_b6_growing_usage_is_not_added_up_and_a_missing_one_is_not_zero(
     serve: Serve, fake: FakeProvider, dialect: str, is_stream: bool
 ) -> None:
@@ -160,7 +165,7 @@ STREAMS: dict[str, tuple[str, Fault, bool]] = {
 """Dialect, what the provider sends of its thirty words, and whether it says what it bills."""
 
 
-@pytest.mark.parametrize("name", STREAMS)
+@in_turn("name", STREAMS)
 async def test_b6_usage_is_taken_where_it_is_the_last_word_and_bounded_elsewhere(serve: Serve, fake: FakeProvider, name: str) -> None:
     """After the finish, in an error, growing: the last of it. A placeholder, or what was told before a break: not the bill."""
     dialect, stream, is_told = STREAMS[name]
