@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from tests.compositions.features import Choice
 from tests.journeys import live
-from tests.journeys.families import wav
+from tests.journeys.families.families import PNG, wav
 from tests.journeys.wire import DIALECTS, ask, ask_count
 from tests.leaving.calls import form
 
@@ -20,7 +20,6 @@ FAMILIES: Final = ("embeddings", "image", "speech", "transcription", "rerank", "
 LIVE: Final = ("live", "live gemini")
 NATIVE: Final = ("models", "upload", "batch", "list")
 SCHEMA: Final = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
-PNG: Final = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 TOOLS: Final[Mapping[str, JSON]] = {
     "openai_chat": {"tools": [{"type": "function", "function": {"name": "look", "parameters": SCHEMA}}]},
     "openai_responses": {"tools": [{"type": "function", "name": "look", "parameters": SCHEMA}]},

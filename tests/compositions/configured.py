@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, Final
 
 from tests.compositions.features import Choice
-from tests.journeys.families import PRICES as FAMILY_PRICES
+from tests.journeys.families.families import PRICES as FAMILY_PRICES
 
 JSON = dict[str, Any]
 ADMIN_KEY: Final = "admin-canary-0123456789"

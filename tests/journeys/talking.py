@@ -12,7 +12,6 @@ from google.genai import types
 from tests.journeys.running import VIRTUAL_KEY
 from tests.protocols.sdk_types.put_together import interaction_of
 
-PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 SCHEMA = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"], "additionalProperties": False}
 TOOLS = {"search": "Search the manual.", "look_up": "Look up a word."}
 

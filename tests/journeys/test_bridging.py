@@ -167,7 +167,7 @@ async def thinking_turn(gateway: Running, model: str = "anthropic") -> list[dict
     reply = await post(
         gateway, "/v1/chat/completions", {"model": model, "messages": messages, "reasoning_effort": "low", "max_tokens": 4000}
     )
-    message = json.loads(reply.body)["choices"][0]["message"]
+    message = reply.json["choices"][0]["message"]
     assert SEALED in json.dumps(message)
     return [*messages, message, {"role": "user", "content": "And how wide?"}]
 

@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from tests.journeys import live
-from tests.journeys.families import PRICES as FAMILY_PRICES
-from tests.journeys.families import wav
+from tests.journeys.families.families import PRICES as FAMILY_PRICES
+from tests.journeys.families.families import wav
 from tests.journeys.running import PRICES as PLAIN_PRICES
 from tests.journeys.running import VIRTUAL_KEY, configuration
 from tests.journeys.wire import DIALECTS, ask

@@ -2,12 +2,11 @@
 
 import pytest
 from tests.in_turn import in_turn
+from tests.library.calling import KEYS
 
 from omnillm import Bearer, ConfigError, Entra, Gateway, Header, KeyConfig, PoolConfig, PriceConfig, ProviderEndpoint, Query
 from omnillm.config.settings import AuthSettings, ProviderSettings
 from omnillm.library.endpoints import provider_settings
-
-KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
 
 
 @in_turn(

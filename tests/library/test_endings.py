@@ -9,15 +9,15 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from tests.journeys.hosts import answering, hosting
 from tests.journeys.test_fairness import ANSWER, COST_NANOUSD
-from tests.journeys.test_native import answering
+from tests.library.calling import PRICE
 
 from omnillm import (
     Gateway,
     GenerationConfig,
     KeyConfig,
     LlmRequest,
-    PriceConfig,
     PrimitiveRequest,
     ProviderEndpoint,
     user,
@@ -25,20 +25,12 @@ from omnillm import (
 from omnillm.errors import Defect, Unavailable, UpstreamTimeout
 from omnillm.gateway.replies.answer import Answer
 from omnillm.model.assembly import ResponseAssembler
-from omnillm.testing import Behaviour, FakeProvider, Fault
+from omnillm.testing import FakeProvider, Fault
 
-PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
-PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
 STREAM = PrimitiveRequest.json(
     {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4000, "stream": True},
 )
 ASKED = LlmRequest(model="fake-small", input=(user("Hello"),), generation=GenerationConfig(max_output_tokens=4000))
-
-
-@pytest.fixture
-async def provider():
-    async with FakeProvider(keys={"key-a": Behaviour()}, prices=PRICES) as fake:
-        yield fake
 
 
 def books(gateway: Gateway) -> tuple[int, int, int]:
@@ -235,8 +227,7 @@ async def test_a_gateway_closes_under_a_stream_whose_end_had_come() -> None:
         await writer.drain()
         writer.close()
 
-    with closing(await asyncio.start_server(answer, "127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with hosting(answer) as url:
         gateway = Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE)
         async with gateway, gateway.primitive_stream(STREAM) as events:
             await anext(events)
@@ -255,8 +246,7 @@ async def test_a_gateway_closes_under_a_download(waits: str) -> None:
         await reader.read()
         writer.close()
 
-    with closing(await asyncio.start_server(answer, "127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with hosting(answer) as url:
         gateway = Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE)
         request = PrimitiveRequest(method="GET", path="/v1/files/file-1/content")
         async with gateway, gateway.primitive_stream(request) as events:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.journeys.families import PRICES, wav
+from tests.journeys.families.families import PRICES, wav
 
 from omnillm import (
     BadRequest,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from opentelemetry import trace
+from tests.journeys.hosts import hosting
+from tests.library.calling import CHAT, KEYS, PRICE, PRICES
 from tests.traces.collector import Collector
 
 from omnillm import (
@@ -22,7 +24,6 @@ from omnillm import (
     LlmRequest,
     NoAvailableKey,
     PoolConfig,
-    PriceConfig,
     PrimitiveRequest,
     ProviderEndpoint,
     ProviderError,
@@ -37,17 +38,7 @@ from omnillm.money import NANO_PER_USD
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, ManualClock
 from omnillm.traces.spans import INTERNAL
 
-PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
-PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
-CHAT = {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}
 GEMINI = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
-KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
-
-
-@pytest.fixture
-async def provider():
-    async with FakeProvider(keys={"key-a": Behaviour(), "key-b": Behaviour()}, prices=PRICES) as fake:
-        yield fake
 
 
 async def test_a_call_costs_what_the_invoice_says(provider: FakeProvider) -> None:
@@ -70,11 +61,9 @@ async def test_a_refusal_without_words_says_who_refused() -> None:
         await reader.read()  # its body, until it hangs up
         writer.close()
 
-    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as silent:
-        url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
-        async with Gateway(ProviderEndpoint.openai(url), keys=KEYS) as gateway:
-            with pytest.raises(ProviderError) as refused:
-                await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+    async with hosting(refuse) as url, Gateway(ProviderEndpoint.openai(url), keys=KEYS) as gateway:
+        with pytest.raises(ProviderError) as refused:
+            await gateway.primitive_call(PrimitiveRequest.json(CHAT))
     assert (refused.value.status, refused.value.message) == (400, "Provider 'default' answered 400 without a word about why.")
 
 

@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from tests.journeys.hosts import hosting
+from tests.library.calling import PRICE, PRICES
 
 import omnillm.model
 from omnillm import (
@@ -20,7 +22,6 @@ from omnillm import (
     GenerationConfig,
     KeyConfig,
     LlmRequest,
-    PriceConfig,
     PrimitiveForm,
     PrimitiveRequest,
     PromptCachePolicy,
@@ -50,19 +51,11 @@ from omnillm.model import (
 )
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 
-PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
-PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
 KEYS = [KeyConfig(label="a", key="key-a")]
 PROTOCOLS = ("openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content")
 KINDS = {"anthropic_messages": "anthropic", "gemini_generate_content": "gemini"}
 SEARCH = ToolDefinition(name="search", input_schema={"type": "object", "properties": {"query": {"type": "string"}}})
 everywhere = pytest.mark.parametrize("protocol", PROTOCOLS)
-
-
-@pytest.fixture
-async def provider():
-    async with FakeProvider(keys={"key-a": Behaviour()}, prices=PRICES) as fake:
-        yield fake
 
 
 def gateway_to(provider: FakeProvider, protocol: str) -> Gateway:
@@ -251,9 +244,8 @@ async def _nested(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 async def test_reply_that_is_nested_too_deeply_is_the_providers_fault() -> None:
     """Wherever on its way the depth is met, which differs by what is wrapped around: it is answered, or the provider is named."""
     outcomes = []
-    server = await asyncio.start_server(_nested, "127.0.0.1", 0)
-    async with server:
-        endpoint = ProviderEndpoint(kind="anthropic", base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with hosting(_nested) as url:
+        endpoint = ProviderEndpoint(kind="anthropic", base_url=url)
         for depth in (*range(900, 1000, 5), 20_000):  # Python 3.13 reads ten times as deep as 3.11
             async with Gateway(endpoint, keys=KEYS) as gateway:
                 try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.library.test_gateway import CHAT, GEMINI, KEYS, PRICE, PRICES
+from tests.library.calling import CHAT, KEYS, PRICE
 
 from omnillm import BadRequest, Gateway, LlmRequest, OmniError, PrimitiveRequest, ProviderEndpoint, user
 from omnillm.errors import CallerFault, UpstreamLost
@@ -12,6 +12,7 @@ from omnillm.gateway.idempotency import Replay
 from omnillm.library.replays import replay_response
 from omnillm.testing import FakeProvider, Fault
 
+GEMINI = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
 REQUEST = LlmRequest(model="fake-small", input=(user("How deep is the lake?"),))
 RAW = PrimitiveRequest.json(CHAT)
 CONFIG = """
@@ -20,12 +21,6 @@ store: {{url: "memory://"}}
 providers: {{openai: {{kind: openai, base_url: {base_url}, keys: [{{label: a, key: key-a}}]}}}}
 models: {{fake-small: {{targets: [openai/fake-small]}}}}
 """
-
-
-@pytest.fixture
-async def provider():
-    async with FakeProvider(prices=PRICES) as fake:
-        yield fake
 
 
 @pytest.fixture

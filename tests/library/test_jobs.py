@@ -1,25 +1,18 @@
 """Batches as jobs, of each provider that has them."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from tests.in_turn import in_turn
+from tests.library.calling import KEYS
 
-from omnillm import BadRequest, Gateway, KeyConfig, PrimitiveForm, PrimitiveRequest, ProviderEndpoint
+from omnillm import BadRequest, Gateway, PrimitiveForm, PrimitiveRequest, ProviderEndpoint
 from omnillm.providers.batches import job_status, result_paths, succeeded
 from omnillm.providers.kinds import KINDS
-from omnillm.testing import Behaviour, FakeProvider
+from omnillm.testing import FakeProvider
 
-KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
 LINE = b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "fake-small", "messages": []}}\n'
 PROMPT = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider(keys={"key-a": Behaviour(), "key-b": Behaviour()}) as fake:
-        yield fake
 
 
 async def creating(gateway: Gateway, kind: str) -> PrimitiveRequest:

@@ -6,20 +6,10 @@ import pickle
 from pathlib import Path
 
 import pytest
+from tests.library.calling import CHAT, KEYS, PRICE
 
-from omnillm import ConfigError, Gateway, KeyConfig, OmniError, PriceConfig, PrimitiveRequest, ProviderEndpoint
-from omnillm.testing import Behaviour, FakeProvider
-
-PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
-PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
-CHAT = {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}
-KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
-
-
-@pytest.fixture
-async def provider():
-    async with FakeProvider(keys={"key-a": Behaviour(), "key-b": Behaviour()}, prices=PRICES) as fake:
-        yield fake
+from omnillm import ConfigError, Gateway, OmniError, PrimitiveRequest, ProviderEndpoint
+from omnillm.testing import FakeProvider
 
 
 def test_a_gateway_serves_one_event_loop() -> None:

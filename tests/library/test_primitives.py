@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.in_turn import in_turn
-from tests.journeys.families import wav
+from tests.journeys.families.families import wav
+from tests.journeys.hosts import hosting
+from tests.library.calling import CHAT, KEYS, PRICE
 
 from omnillm import (
     BadRequest,
@@ -18,7 +20,6 @@ from omnillm import (
     Forbidden,
     Gateway,
     KeyConfig,
-    PriceConfig,
     PrimitiveForm,
     PrimitiveRequest,
     ProviderEndpoint,
@@ -31,9 +32,6 @@ from omnillm import (
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 from omnillm.testing.families.sounds import spoken
 
-KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
-CHAT = {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}
-PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
 IMAGE = {"model": "fake-small", "prompt": "A lake", "stream": True}
 FRAMES = (
     b'event: image_generation.partial_image\ndata: {"type":"image_generation.partial_image","b64_json":"AAAA"}\n\n',
@@ -52,12 +50,6 @@ pricing:
 """
 
 
-@pytest.fixture
-async def provider() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider(keys={"key-a": Behaviour(), "key-b": Behaviour()}) as fake:
-        yield fake
-
-
 @asynccontextmanager
 async def streaming(*pieces: bytes, content_type: str = "text/event-stream") -> AsyncIterator[str]:
     """A host that answers every request with these bytes; its base URL."""
@@ -72,9 +64,8 @@ async def streaming(*pieces: bytes, content_type: str = "text/event-stream") -> 
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with hosting(answer) as url:
+        yield url
 
 
 def openai(url: str, **more) -> Gateway:

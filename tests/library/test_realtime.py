@@ -7,12 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.library.calling import KEYS, PRICE, PRICES
 
 from omnillm import (
     BudgetExceeded,
     CallerFault,
     Gateway,
-    KeyConfig,
     NoAvailableKey,
     PriceConfig,
     PrimitiveRequest,
@@ -24,9 +24,6 @@ from omnillm.assemble import SystemClock
 from omnillm.testing import Behaviour, FakeProvider, Fault
 from omnillm.testing.live.openai_realtime import SENTENCE_BYTES
 
-PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
-PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
-KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
 ASK = PrimitiveRequest(model="fake-small")
 TURN = {"type": "response.create", "response": {"output_modalities": ["text"]}}
 SETUP = {"setup": {"model": "models/fake-small", "generationConfig": {"responseModalities": ["TEXT"]}}}

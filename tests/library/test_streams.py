@@ -6,23 +6,17 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import pytest
+from tests.library.calling import PRICE
 
-from omnillm import Completed, Gateway, KeyConfig, LlmRequest, PriceConfig, PrimitiveRequest, ProviderEndpoint, SpeechRequest, user
-from omnillm.testing import Behaviour, FakeProvider, Fault
+from omnillm import Completed, Gateway, KeyConfig, LlmRequest, PrimitiveRequest, ProviderEndpoint, SpeechRequest, user
+from omnillm.testing import FakeProvider, Fault
 
-PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
 ASKED = LlmRequest(model="fake-small", input=(user("How deep is the lake?"),))
 RAW = PrimitiveRequest.json({"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "stream": True})
 SPOKEN = SpeechRequest(model="fake-small", text="Hello " * 50, voice="v")
 LATER = Fault(name="later", action="stall", point="events", after=3)
 
 Opener = Callable[[Gateway], AbstractAsyncContextManager[Any]]
-
-
-@pytest.fixture
-async def provider():
-    async with FakeProvider(keys={"key-a": Behaviour()}) as fake:
-        yield fake
 
 
 def gateway_to(provider: FakeProvider) -> Gateway:

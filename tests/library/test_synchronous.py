@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+from tests.library.calling import CHAT, PRICES
 
 from omnillm import (
     Completed,
@@ -33,9 +34,7 @@ from omnillm import (
 )
 from omnillm.testing import FAULTS, FakeProvider, ThreadedFakeProvider
 
-PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
 REQUEST = LlmRequest(model="fake-small", input=(user("Hello"),), generation=GenerationConfig(max_output_tokens=20))
-CHAT = {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}
 
 
 def make(url: str, store: str = "memory://") -> Gateway:

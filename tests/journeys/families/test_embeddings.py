@@ -8,6 +8,7 @@ import openai
 import pytest
 from google import genai
 from google.genai import errors, types
+from tests.in_turn import in_turn
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration
 from tests.journeys.wire import send
 
@@ -113,7 +114,7 @@ async def test_embed_content_of_one_text(gateway: Running, provider: FakeProvide
         question = f"/v1beta/models/{model}:embedContent", {"content": {"parts": [{"text": "one"}]}, "outputDimensionality": 2}
         reply = await send(gateway, "POST", *question)
         assert reply.status == 200
-        assert json.loads(reply.body)["embedding"]["values"] == vector("one", 2)
+        assert reply.json["embedding"]["values"] == vector("one", 2)
 
 
 async def test_another_key_hides_a_fault(serve: Serve, provider: FakeProvider) -> None:
@@ -138,7 +139,7 @@ async def test_a_provider_without_the_family_is_refused_by_name(client, gateway:
     assert provider.log == []
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "param"),
     [
         ({"model": "fast"}, "input"),
@@ -152,7 +153,7 @@ async def test_a_provider_without_the_family_is_refused_by_name(client, gateway:
 async def test_a_misfit_is_named_by_its_path(gateway: Running, provider: FakeProvider, body: object, param: str) -> None:
     """Wrong types and missing members are 400 in the client's own error, with the member's path."""
     reply = await send(gateway, "POST", "/v1/embeddings", body)
-    error = json.loads(reply.body)["error"]
+    error = reply.json["error"]
     assert (reply.status, error["param"]) == (400, param)
     assert provider.log == []
 
@@ -161,7 +162,7 @@ async def test_a_gemini_misfit_is_a_gemini_error(gateway: Running) -> None:
     """The same in Google's shape."""
     reply = await send(gateway, "POST", "/v1beta/models/gemini:embedContent", {"content": {"parts": [{"text": 5}]}})
     assert reply.status == 400
-    assert "content.parts[0].text" in json.loads(reply.body)["error"]["message"]
+    assert "content.parts[0].text" in reply.json["error"]["message"]
 
 
 async def test_a_gemini_sdk_raises_its_own_error(gemini) -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import openai
 import pytest
-from tests.journeys.families import family_configuration, provider_of_families, wav
+from tests.journeys.families.families import PNG, family_configuration, provider_of_families, wav
 from tests.journeys.running import VIRTUAL_KEY, Serve, configuration
-from tests.journeys.test_images import PNG
 from tests.journeys.wire import Reply, ask, exchange
 
 from omnillm.assemble import SystemClock

@@ -1,30 +1,21 @@
 """Endpoint families at their providers' own paths: the same readers, bounds and prices as at the root, and bytes that nobody touches."""
 
 import json
-from collections.abc import AsyncIterator
 
 import httpx2
 import openai
 import pytest
 from google import genai
 from google.genai import types
-from tests.journeys.families import family_configuration, provider_of_families, wav
+from tests.journeys.families.families import PNG, family_configuration, wav
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve
-from tests.journeys.test_embeddings import post
-from tests.journeys.test_images import PNG
-from tests.journeys.wire import exchange
+from tests.journeys.wire import send
 
 from omnillm.testing import FakeProvider, Fault
 from omnillm.testing.families.sounds import spoken
 from omnillm.testing.families.vectors import vector
 
 TEXT = "The lake is calm. "
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[FakeProvider]:
-    async with provider_of_families() as fake:
-        yield fake
 
 
 def configured(provider: FakeProvider, **options: str) -> str:
@@ -78,7 +69,7 @@ async def test_geminis_sdk_at_its_own_paths_pays_by_the_same_units(gateway: Runn
     for method in ("embedContent", "batchEmbedContents"):
         one = {"model": "models/fake-small", "content": {"parts": [{"text": "one"}]}}
         body = json.dumps(one if method == "embedContent" else {"requests": [one, one]}, indent=1).encode()
-        reply = await exchange(gateway.port, post(f"/providers/gemini/v1beta/models/fake-small:{method}", body))
+        reply = await send(gateway, "POST", f"/providers/gemini/v1beta/models/fake-small:{method}", body)
         assert (reply.status, provider.log[-1].body) == (200, body)
     await gateway.agrees_with(provider)
 
@@ -86,7 +77,7 @@ async def test_geminis_sdk_at_its_own_paths_pays_by_the_same_units(gateway: Runn
 async def test_a_fault_of_one_key_is_hidden_at_a_providers_own_path(gateway: Running, provider: FakeProvider) -> None:
     """Two vectors are as good as one: a family's call is repeated, as at the root."""
     provider.enqueue(Fault.status(500), None)
-    reply = await exchange(gateway.port, post("/providers/openai/v1/embeddings", {"model": "fake-small", "input": "one"}))
+    reply = await send(gateway, "POST", "/providers/openai/v1/embeddings", {"model": "fake-small", "input": "one"})
     assert (reply.status, reply.headers["x-omnillm-attempts"]) == (200, "2")
     assert (await gateway.books())[2] == 0
 
@@ -102,7 +93,7 @@ async def test_what_may_not_be_asked_is_refused_at_a_providers_own_path(serve: S
         ("/embeddings", b'{"model":"tts-1","model":"fake-small","input":"one"}', 400, "repeated_member"),
         ("/embeddings", {"model": "fake-small", "input": [{}]}, 400, "invalid_value"),
     ):
-        reply = await exchange(gateway.port, post(root + path, body))
+        reply = await send(gateway, "POST", root + path, body)
         assert (reply.status, reply.error["code"]) == (status, code)
     assert provider.log == []
     assert await gateway.books() == (0, 0, 0)
@@ -110,6 +101,6 @@ async def test_what_may_not_be_asked_is_refused_at_a_providers_own_path(serve: S
 
 async def test_a_family_that_a_provider_does_not_have_stands_in_no_table(gateway: Running, provider: FakeProvider) -> None:
     """Not even unread."""
-    reply = await exchange(gateway.port, post("/providers/anthropic/v1/embeddings", {"model": "fake-small", "input": "one"}))
+    reply = await send(gateway, "POST", "/providers/anthropic/v1/embeddings", {"model": "fake-small", "input": "one"})
     assert reply.status == 403
     assert provider.log == []

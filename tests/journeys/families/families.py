@@ -1,5 +1,6 @@
 """A gateway with a route for each family's models, priced as the fake provider bills them."""
 
+import base64
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,8 @@ from tests.journeys.running import VIRTUAL_KEY, Running, configuration
 from omnillm.assemble import SystemClock
 from omnillm.testing import Behaviour, FakeProvider
 
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+"""One dot."""
 PRICES = {
     "fake-small": {"input": 400_000_000, "output": 1_600_000_000},
     "gpt-image-1": {"input": 5_000_000_000, "output": 20_000_000_000, "input_image": 10_000_000_000, "output_image": 40_000_000_000},

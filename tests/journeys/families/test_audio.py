@@ -3,31 +3,19 @@
 import asyncio
 import gc
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import openai
 import pytest
-from tests.journeys.families import family_configuration, provider_of_families, sdk, wav
+from tests.in_turn import in_turn
+from tests.journeys.families.families import family_configuration, sdk, wav
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, until
-from tests.journeys.test_embeddings import post
-from tests.journeys.wire import Question, exchange
+from tests.journeys.wire import Question, exchange, send
 
 from omnillm.testing import FakeProvider, Fault
 from omnillm.testing.families.sounds import heard, spoken
 
 TEXT = "The lake is calm. " * 10
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[FakeProvider]:
-    async with provider_of_families() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def gateway(serve: Serve, provider: FakeProvider) -> Running:
-    return await serve(family_configuration(provider))
 
 
 async def test_speech_arrives_byte_for_byte_and_is_paid_by_characters(gateway: Running, provider: FakeProvider) -> None:
@@ -50,7 +38,7 @@ async def test_speech_as_events(serve: Serve, provider: FakeProvider) -> None:
     """Server-sent events, whose last one tells the tokens."""
     gateway = await serve(family_configuration(provider).replace("output_audio: 12}", "output_audio: 12, max_output: 2000}"))
     asked = {"model": "openai/gpt-4o-mini-tts", "input": TEXT, "voice": "alloy", "stream_format": "sse"}
-    reply = await exchange(gateway.port, post("/v1/audio/speech", asked))
+    reply = await send(gateway, "POST", "/v1/audio/speech", asked)
     assert reply.body.rstrip().rsplit(b"data: ", 1)[1].startswith(b'{"type":"speech.audio.done"')
     await gateway.agrees_with(provider)
 
@@ -58,7 +46,7 @@ async def test_speech_as_events(serve: Serve, provider: FakeProvider) -> None:
 async def test_cut_speech_is_no_success(gateway: Running, provider: FakeProvider) -> None:
     """Plain audio has no word for an error: the connection is cut, so that no client takes it for whole."""
     provider.enqueue(Fault.reset(after_bytes=9000))
-    reply = await exchange(gateway.port, post("/v1/audio/speech", {"model": "openai/tts-1", "input": TEXT, "voice": "alloy"}))
+    reply = await send(gateway, "POST", "/v1/audio/speech", {"model": "openai/tts-1", "input": TEXT, "voice": "alloy"})
     assert not reply.is_whole
     request, _ = await gateway.last()
     assert request.outcome == "upstream_lost"
@@ -68,7 +56,7 @@ async def test_cut_speech_is_no_success(gateway: Running, provider: FakeProvider
 async def test_audio_of_unknown_end_is_no_success(gateway: Running, provider: FakeProvider) -> None:
     """A body that ends where its connection does: nobody could say that it was whole, so it is not begun."""
     provider.enqueue(*[Fault(framing="close")] * 8)
-    reply = await exchange(gateway.port, post("/v1/audio/speech", {"model": "openai/tts-1", "input": TEXT, "voice": "alloy"}))
+    reply = await send(gateway, "POST", "/v1/audio/speech", {"model": "openai/tts-1", "input": TEXT, "voice": "alloy"})
     assert reply.status == 502
 
 
@@ -164,7 +152,7 @@ async def test_a_transcript_is_streamed(gateway: Running, provider: FakeProvider
     provider.invoice.lines.clear()
     asks_stream = MODEL.replace(b'"model"', b'"stream"').replace(b"openai/whisper-1", b"true")
     reply = await exchange(gateway.port, form("/v1/audio/transcriptions", FILE + MODEL + asks_stream + b"--b--\r\n"))
-    assert json.loads(reply.body)["text"] == heard(wav(0.1))
+    assert reply.json["text"] == heard(wav(0.1))
     request, _ = await gateway.last()
     assert request.cost_nanousd == provider.invoice.total_nanousd > 0
 
@@ -199,12 +187,12 @@ FILE = b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\
 MODEL = b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nopenai/whisper-1\r\n'
 
 
-@pytest.mark.parametrize("chunks", [1, 7, 1000])
+@in_turn("chunks", [1, 7, 1000])
 async def test_a_form_may_come_in_chunks(gateway: Running, provider: FakeProvider, chunks: int) -> None:
     """However it is cut; the model's name may stand before the file or behind it."""
     reply = await exchange(gateway.port, form("/v1/audio/transcriptions", FILE + MODEL + b"--b--\r\n", chunks=chunks))
-    assert json.loads(reply.body)["text"] == heard(wav(0.1))
-    assert provider.log[0].body == FILE + MODEL.replace(b"openai/", b"") + b"--b--\r\n"
+    assert reply.json["text"] == heard(wav(0.1))
+    assert provider.log[-1].body == FILE + MODEL.replace(b"openai/", b"") + b"--b--\r\n"
 
 
 BAD = {
@@ -222,12 +210,12 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("body", "told"), BAD.values(), ids=BAD)
+@in_turn(("body", "told"), BAD.values(), ids=BAD)
 async def test_a_malformed_form_is_refused(gateway: Running, provider: FakeProvider, body: bytes, told: str) -> None:
     """400 in the client's error, and nothing is sent or held."""
     reply = await exchange(gateway.port, form("/v1/audio/transcriptions", body))
     assert reply.status == 400
-    assert told in json.loads(reply.body)["error"]["message"]
+    assert told in reply.json["error"]["message"]
     assert provider.log == []
     assert await gateway.books() == (0, 0, 0)
 
@@ -235,7 +223,7 @@ async def test_a_malformed_form_is_refused(gateway: Running, provider: FakeProvi
 async def test_json_is_no_form(gateway: Running) -> None:
     """Said before its body is read."""
     reply = await exchange(gateway.port, form("/v1/audio/transcriptions", b"{}", content_type="application/json"))
-    assert (reply.status, json.loads(reply.body)["error"]["code"]) == (400, "unsupported_content_type")
+    assert (reply.status, reply.json["error"]["code"]) == (400, "unsupported_content_type")
 
 
 async def test_an_upload_beyond_the_limit_is_refused(serve: Serve, provider: FakeProvider) -> None:

@@ -2,29 +2,15 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
 
 import openai
 import pytest
-from tests.journeys.families import family_configuration, provider_of_families, sdk
-from tests.journeys.running import Running, Serve
-from tests.journeys.test_embeddings import post
-from tests.journeys.wire import exchange
+from tests.in_turn import in_turn
+from tests.journeys.families.families import PNG, sdk
+from tests.journeys.running import Running
+from tests.journeys.wire import send
 
 from omnillm.testing import FakeProvider, Fault
-
-PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[FakeProvider]:
-    async with provider_of_families() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def gateway(serve: Serve, provider: FakeProvider) -> Running:
-    return await serve(family_configuration(provider))
 
 
 async def test_images_are_made_and_paid_by_tokens(gateway: Running, provider: FakeProvider) -> None:
@@ -105,7 +91,7 @@ async def test_an_image_whose_tokens_are_not_told_is_not_free(gateway: Running, 
     """Where tokens are what it is paid by: it is charged by its bound, as an estimate."""
     told = json.dumps({"created": 1, "data": [{"b64_json": "AAAA"}], "usage": usage}).encode()
     provider.enqueue(Fault(http_status=200, body=told, fields=(("content-type", "application/json"),)))
-    reply = await exchange(gateway.port, post("/v1/images/generations", {"model": "openai/gpt-image-1", "prompt": "a lake"}))
+    reply = await send(gateway, "POST", "/v1/images/generations", {"model": "openai/gpt-image-1", "prompt": "a lake"})
     assert (reply.status, len(provider.log)) == (200, 1)
     _, [attempt] = await gateway.last()
     assert (attempt.verdict, attempt.is_usage_known, attempt.is_estimated) == ("success", False, True)
@@ -120,7 +106,7 @@ async def test_an_image_of_unknown_tokens_needs_a_bound(gateway: Running, provid
     assert provider.log == []
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "param"),
     [
         ({"model": "fast"}, "prompt"),
@@ -130,5 +116,5 @@ async def test_an_image_of_unknown_tokens_needs_a_bound(gateway: Running, provid
 )
 async def test_a_misfit_is_named(gateway: Running, body: object, param: str) -> None:
     """In OpenAI's error, with the member."""
-    reply = await exchange(gateway.port, post("/v1/images/generations", body))
-    assert (reply.status, json.loads(reply.body)["error"]["param"]) == (400, param)
+    reply = await send(gateway, "POST", "/v1/images/generations", body)
+    assert (reply.status, reply.json["error"]["param"]) == (400, param)

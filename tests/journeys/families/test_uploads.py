@@ -4,11 +4,9 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-from tests.journeys.families import family_configuration, provider_of_families, wav
+from tests.journeys.families.families import family_configuration, wav
 from tests.journeys.running import VIRTUAL_KEY
 from tests.journeys.served import Served, Start
 from tests.ports import free_port
@@ -21,12 +19,6 @@ SIZE = (100 if FACTOR > 1 else 20) * MEGABYTE
 MOST_MEMORY = 32 * MEGABYTE
 HEAD = b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nopenai/whisper-1\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
 TAIL = b"\r\n--b--\r\n"
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[FakeProvider]:
-    async with provider_of_families() as fake:
-        yield fake
 
 
 def memory(served: Served, what: str) -> int:

@@ -1,11 +1,8 @@
 """Moderation and rerank through the gateway: judged, ordered, and priced by their own units."""
 
-import json
-
 import openai
 from tests.journeys.running import VIRTUAL_KEY, Serve, configuration
-from tests.journeys.test_embeddings import post
-from tests.journeys.wire import exchange
+from tests.journeys.wire import send
 
 from omnillm.testing import FakeProvider
 
@@ -30,8 +27,8 @@ async def test_documents_are_ordered_and_their_tokens_paid(serve: Serve, provide
     """An OpenAI-compatible host counts the query anew with every document; the bytes go through as they came."""
     gateway = await serve(configuration(provider).replace("kind: openai,", "kind: openai_compatible,"))
     asked = {"model": "fast", "query": "calm lake", "documents": DOCUMENTS, "top_n": 2, "return_documents": True}
-    reply = await exchange(gateway.port, post("/v1/rerank", asked))
-    results = json.loads(reply.body)["results"]
+    reply = await send(gateway, "POST", "/v1/rerank", asked)
+    results = reply.json["results"]
     assert [(each["index"], each["document"]["text"]) for each in results] == [(1, DOCUMENTS[1]), (2, DOCUMENTS[2])]
     assert (await gateway.books())[0] == provider.invoice.total_nanousd > 0
 
@@ -43,7 +40,7 @@ async def test_search_units_are_paid(serve: Serve) -> None:
         price = "openai/fake-large: {input: 0, output: 0}\n    openai/cohere-rerank: {input: 0, output: 0, per_tool_call: 0.002}"
         gateway = await serve(text.replace("openai/fake-large: {input: 0.4, output: 1.6}", price))
         asked = {"model": "openai/cohere-rerank", "query": "calm lake", "documents": DOCUMENTS * 50}
-        reply = await exchange(gateway.port, post("/v1/rerank", asked))
+        reply = await send(gateway, "POST", "/v1/rerank", asked)
         assert reply.status == 200
         assert provider.invoice.total_nanousd == 2 * 2_000_000
         assert (await gateway.books())[0] == provider.invoice.total_nanousd
@@ -52,7 +49,7 @@ async def test_search_units_are_paid(serve: Serve) -> None:
 async def test_openai_itself_has_no_rerank(serve: Serve, provider: FakeProvider) -> None:
     """A family that a provider does not have is refused before anything is sent."""
     gateway = await serve(configuration(provider))
-    reply = await exchange(gateway.port, post("/v1/rerank", {"model": "fast", "query": "q", "documents": ["d"]}))
+    reply = await send(gateway, "POST", "/v1/rerank", {"model": "fast", "query": "q", "documents": ["d"]})
     assert reply.status == 400
-    assert "has generate, embeddings, moderations" in json.loads(reply.body)["error"]["message"]
+    assert "has generate, embeddings, moderations" in reply.json["error"]["message"]
     assert provider.log == []
