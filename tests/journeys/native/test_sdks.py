@@ -1,17 +1,15 @@
 """Files, batches and caches by the official SDKs, through the drop-in prefixes: nothing but base URL and key is changed."""
 
 import io
-from collections.abc import AsyncIterator
 
 import anthropic
 import openai
 import pytest
 from google import genai
 from google.genai import errors, types
-from tests.journeys.running import PRICES, Running, Serve
+from tests.journeys.running import Running, Serve
 
-from omnillm.assemble import SystemClock
-from omnillm.testing import Behaviour, FakeProvider, ManualClock
+from omnillm.testing import FakeProvider, ManualClock
 from omnillm.testing.faults import Fault, Hint
 
 KEYS = {"ada": "sk-omni-ada-0123456789", "bob": "sk-omni-bob-0123456789"}
@@ -25,12 +23,6 @@ providers:
 virtual_keys: [{{name: ada, key: {ada}}}, {{name: bob, key: {bob}}}]
 """
 LINES = b'{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "fake-small"}}\n'
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider(keys={"sk-a": Behaviour(), "sk-b": Behaviour()}, prices=PRICES, clock=SystemClock()) as provider:
-        yield provider
 
 
 @pytest.fixture
