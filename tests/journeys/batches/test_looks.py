@@ -2,15 +2,14 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.journeys.batches.batching import COST, KEYS, PRICE, USED, inline, is_proven, line, made_of_file, spent, tell
+from tests.journeys.native.asking import ADA, BOB, CONFIG, ask, upload
 from tests.journeys.running import Running, Serve, until
-from tests.journeys.test_batch_money import COST, KEYS, PRICE, USED, inline, is_proven, line, made_of_file, spent, tell
-from tests.journeys.test_native import ADA, BOB, CONFIG, ask, upload
 from tests.journeys.test_reload import reload
 from tests.stores.rows import binding, request_id
 
@@ -21,12 +20,6 @@ from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, ManualClock
 
 HOUR_S = 3600.0
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider(keys={"key-a": Behaviour(), "key-b": Behaviour()}) as fake:
-        yield fake
 
 
 def gateway(provider: FakeProvider, clock: ManualClock, kind: str = "openai", *, store: str = "memory://") -> Gateway:
