@@ -76,7 +76,7 @@ soak: $(VENV)/dev.stamp  ## the long tests: a million admissions, a million move
 	SOAK=50 $(BIN)/pytest -q -n 2 --dist worksteal --timeout 3600 tests/admission/test_simulation.py tests/admission/test_machine.py \
 		tests/stores/test_crash.py tests/stores/test_power.py tests/stores/test_model.py tests/stores/test_movements.py \
 		tests/journeys/test_money.py tests/journeys/test_invoice.py tests/journeys/test_kill.py tests/journeys/bypasses/test_requests.py
-	SOAK=50 $(BIN)/pytest -q --timeout 3600 tests/journeys/test_realtime_load.py
+	SOAK=50 $(BIN)/pytest -q --timeout 3600 tests/journeys/realtime/test_load.py
 	SOAK=50 $(BIN)/pytest -q -n 2 --dist worksteal --timeout 3600 tests/leaving
 
 bounds: bounds-lowest-direct bounds-highest  ## the suite on the lowest versions that pyproject.toml allows, and on the newest (needs uv on the PATH)

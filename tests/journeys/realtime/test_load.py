@@ -1,6 +1,6 @@
 """A thousand live sessions at once, each of which says something once a second: nothing is lost, little is added, memory is bounded.
 
-Only under SOAK: three processes and a minute of the clock. `SOAK=50 pytest -s tests/journeys/test_realtime_load.py` prints the figures.
+Only under SOAK: three processes and a minute of the clock. `SOAK=50 pytest -s tests/journeys/realtime/test_load.py` prints the figures.
 """
 
 import asyncio

@@ -11,6 +11,7 @@ import pytest
 import trustme
 from google import genai
 from msgspec.structs import replace
+from tests.in_turn import in_turn
 from tests.journeys.live import LIVE, SETUP, Talk, began, began_live, handshake
 from tests.journeys.running import VIRTUAL_KEY, Serve, configuration, until
 
@@ -140,7 +141,7 @@ ORIGINS = {
 }
 
 
-@pytest.mark.parametrize("case", ORIGINS)
+@in_turn("case", ORIGINS)
 async def test_where_nobody_needs_a_key_pages_of_other_hosts_open_nothing(serve: Serve, provider: FakeProvider, case: str) -> None:
     """A browser says whose page it is; with a virtual key it does not matter."""
     origin, status = ORIGINS[case]
