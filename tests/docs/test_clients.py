@@ -38,7 +38,7 @@ async def test_the_snippets_of_sdks_run(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_sdks_of_vertex_ai_are_made_as_shown() -> None:
-    """Each client takes what the page gives it; what it then asks is in `tests/journeys/test_vertex_clients.py`."""
+    """Each client takes what the page gives it; what it then asks is in `tests/journeys/clouds/test_vertex.py`."""
     names = {"genai": genai, "types": genai.types, "google": google, "AnthropicVertex": anthropic.AnthropicVertex, "TEAM_A_KEY": "sk-b"}
     [snippet] = blocks(ROOT / "docs/providers/vertex_ai.md", "python")
     exec(compile(snippet, "vertex_ai.md", "exec"), names)

@@ -13,9 +13,10 @@ from google.genai import _interactions as interactions
 from google.genai import errors, types
 from google.genai.client import AsyncClient
 from google.oauth2.credentials import Credentials
+from tests.in_turn import in_turn
+from tests.journeys.clouds.clouds import GEMINI, RATES, VERTEX_CLAUDE
+from tests.journeys.clouds.clouds import configuration as clouds
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, until
-from tests.journeys.test_clouds import GEMINI, RATES, VERTEX_CLAUDE
-from tests.journeys.test_clouds import configuration as clouds
 from tests.journeys.wire import Reply, send
 
 from omnillm.assemble import SystemClock
@@ -195,7 +196,7 @@ async def test_nothing_of_another_project_is_reached(serve: Serve, fake: FakePro
     assert (await post(gateway, "/v1/projects/x/locations/global/interactions", talks)).status == 200
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("path", "told"),
     [
         ("/publishers/google/models/text-embedding-005:predict", "planned"),

@@ -16,9 +16,9 @@ from anthropic import AsyncAnthropicBedrock
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 from msgspec.structs import replace
+from tests.journeys.clouds.clouds import BEARER, CLAUDE, NOVA, PROFILE, RATES, SIGNED
+from tests.journeys.clouds.clouds import configuration as clouds
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, until
-from tests.journeys.test_clouds import BEARER, CLAUDE, NOVA, PROFILE, RATES, SIGNED
-from tests.journeys.test_clouds import configuration as clouds
 
 from omnillm.assemble import SystemClock
 from omnillm.framing.eventstream import event
