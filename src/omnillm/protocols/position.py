@@ -74,6 +74,14 @@ class Position(msgspec.Struct, Generic[DialectT_co], eq=False, gc=False):
         """Return the path of a member of all parts, where what is lost of it is told once."""
         return f"{self.root}[*].{self.member}[*]{member}"
 
+    def add_extensions(self, out: dict[str, Any], extensions: dict[str, Any], owner: str, detail: str) -> None:
+        """Add members that have no field to what is written; one that is there already is never overridden. `owner`: as in `Losses`."""
+        for name, value in extensions.items():
+            if self.has_own_extensions and name not in out:
+                out[name] = value
+            else:
+                self.losses.drop(f"{owner}vendor_extensions.{name}", detail)
+
     def drop(self, member: str, detail: str) -> None:
         self.losses.drop(self.here(member), detail)
 

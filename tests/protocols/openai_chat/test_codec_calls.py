@@ -149,13 +149,11 @@ def test_an_empty_result_without_its_call_is_dropped():
 
 
 def test_a_failed_call_is_told_in_its_text():
-    """Chat has no flag for it."""
-    request = foreign(
-        said(*calls("a", "b", "c")), result("a", is_error=True), ToolResult(call_id="b", is_error=True), result("c", is_error=False)
-    )
-    body, losses = emitted(request)
-    assert [message["content"] for message in body["messages"][1:]] == ["Error: 149 m", "Error:", "149 m"]
-    assert losses == ["approximated:input[1].is_error", "approximated:input[2].is_error"]
+    """Chat has no flag for it. What says so itself is not told twice."""
+    failed = (result("a", is_error=True), ToolResult(call_id="b", is_error=True), result("d", "error: no lake", is_error=True))
+    body, losses = emitted(foreign(said(*calls("a", "b", "c", "d")), *failed, result("c", is_error=False)))
+    assert [message["content"] for message in body["messages"][1:]] == ["Error: 149 m", "Error:", "error: no lake", "149 m"]
+    assert losses == ["approximated:input[1].is_error", "approximated:input[2].is_error", "approximated:input[3].is_error"]
 
 
 def test_calls_without_arguments_are_json():

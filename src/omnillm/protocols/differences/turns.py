@@ -17,6 +17,19 @@ def around_result(result: ToolResult) -> tuple[str, str]:
     return f"<tool_result{name}{failed}>", "</tool_result>"
 
 
+def as_error(content: list[Block], kind: str) -> list[Block]:
+    """Say in the text of a result that it is an error, unless it begins so. `kind`: the type of a block of text."""
+    is_said = bool(content) and content[0].get("type") == kind and content[0]["text"].lower().startswith("error")
+    return content if is_said else led("Error: ", content, kind)
+
+
+def led(words: str, content: list[Block], kind: str) -> list[Block]:
+    """Put words before the first text."""
+    if content and content[0].get("type") == kind:
+        return [{**content[0], "text": words + content[0]["text"]}, *content[1:]]
+    return [{"type": kind, "text": words.rstrip()}, *content]
+
+
 class Turns:
     """Adjacent items of one role are one message; in a user's, the results of tools come first. `number`: which item of the input."""
 

@@ -60,3 +60,11 @@ def write_finish(reason: FinishReason, path: str, losses: Losses, *, has_calls: 
     if loss:
         losses.approximate(f"{path}finish_reason", loss)
     return word
+
+
+def note_unsaid(native: str, stop_sequence: str | None, path: str, losses: Losses) -> None:
+    """Tell what an answer's end says beside its reason. `native`: the provider's own word for that."""
+    if native:
+        losses.drop(f"{path}native_finish_reason", "Chat's reasons are a closed set")
+    if stop_sequence is not None:
+        losses.drop(f"{path}stop_sequence", "Chat does not say which stop sequence")

@@ -29,12 +29,3 @@ class Place(Position[ResponsesDialect], eq=False, gc=False):
         if not self.is_own:
             self.losses.drop("input[*].parts[*].item_id", "ids of items return only to who made them")
         return self.is_own
-
-    def extend(self, out: dict[str, object], extensions: dict[str, object], around: str = "") -> None:
-        """Add members without a canonical home to what is written; a typed member is never overridden."""
-        for name, value in extensions.items():
-            if self.has_own_extensions and name not in out:
-                out[name] = value
-            else:
-                path = f"{self.around()}{around}" if around else self.here(".vendor_extensions")
-                self.losses.drop(f"{path}.{name}", "Responses has no such member here")

@@ -23,7 +23,7 @@ from omnillm.protocols.openai_chat.citations import write_annotation
 from omnillm.protocols.openai_chat.emit.assistant import Spoken, drop_from_audio, extra_content, write_call, written_audio
 from omnillm.protocols.openai_chat.emit.open_parts import InOrder, OpenPart
 from omnillm.protocols.openai_chat.emit.reasoning import block, text_of, written_opaque
-from omnillm.protocols.openai_chat.finish import write_finish
+from omnillm.protocols.openai_chat.finish import note_unsaid, write_finish
 from omnillm.protocols.openai_chat.place import Place
 
 _encode = msgspec.json.Encoder().encode
@@ -75,10 +75,7 @@ class CandidateWriter:
         out = self._written(self._order.rest())
         place, path = self._stand(0), self._place.around(".")
         self.is_finished = True
-        if event.stop_sequence is not None:
-            place.losses.drop(f"{path}stop_sequence", "Chat does not say which stop sequence")
-        if event.native_reason:
-            place.losses.drop(f"{path}native_finish_reason", "Chat's reasons are a closed set")
+        note_unsaid(event.native_reason, event.stop_sequence, path, place.losses)
         place.losses.drop_extensions(event.vendor_extensions, path, "a chunk of Chat has no such member")
         word = write_finish(event.reason, path, place.losses, has_calls=self._calls > 0, is_refused=Refusal in self._seen)
         return out + self._prefix + b'{},"logprobs":null,"finish_reason":"' + word.encode() + b'"}]}\n\n'

@@ -8,7 +8,7 @@ from omnillm.protocols.differences.generation import tier_said
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.emit import assistant, reasoning
 from omnillm.protocols.openai_chat.emit.request import NO_TIER, TIERS
-from omnillm.protocols.openai_chat.finish import write_finish
+from omnillm.protocols.openai_chat.finish import note_unsaid, write_finish
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.usage import write_usage
 
@@ -41,10 +41,7 @@ def _write_choice(candidate: Candidate, number: int, place: Place) -> dict[str, 
     losses = place.losses
     spoken = assistant.put_parts(candidate.message.parts, place)
     path = f"candidates[{number}]."
-    if candidate.native_finish_reason:
-        losses.drop(f"{path}native_finish_reason", "Chat's reasons are a closed set")
-    if candidate.stop_sequence is not None:
-        losses.drop(f"{path}stop_sequence", "Chat does not say which stop sequence")
+    note_unsaid(candidate.native_finish_reason, candidate.stop_sequence, path, losses)
     choice: dict[str, Any] = {
         "index": number,
         "message": _write_message(candidate, spoken, path, place),

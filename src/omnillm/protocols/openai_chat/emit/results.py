@@ -5,12 +5,12 @@ from itertools import chain
 from typing import Any
 
 from omnillm.model.message import Message, MessageRole, RequestItem, Text, ToolCall, ToolResult
+from omnillm.protocols.differences.turns import as_error, led
 from omnillm.protocols.openai_chat.emit.parts import joined_text, write_part, written_content
 from omnillm.protocols.openai_chat.place import Place
 
 TEXT_ONLY = frozenset({"text", "json", "native"})
 """Parts that a message of text alone can hold."""
-_ERROR = "Error: "
 _NO_CALL = "Result of a tool call"
 
 
@@ -73,19 +73,12 @@ def write_orphan(item: ToolResult, place: Place) -> dict[str, Any] | None:
     if item.cache_control is not None:
         _move_mark(item, written, place)
     label = f"{_NO_CALL} ({item.name}):\n" if item.name else f"{_NO_CALL}:\n"
-    return {"role": "user", "content": written_content(_led(label, written))}
-
-
-def _led(words: str, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put words before the first text."""
-    if written and written[0].get("type") == "text":
-        return [{**written[0], "text": words + written[0]["text"]}, *written[1:]]
-    return [{"type": "text", "text": words.rstrip()}, *written]
+    return {"role": "user", "content": written_content(led(label, written, "text"))}
 
 
 def _failed(texts: list[dict[str, Any]], place: Place) -> list[dict[str, Any]]:
     place.losses.approximate(place.around(".is_error"), "Chat has no flag for a failed call: said in its text")
-    return _led(_ERROR, texts)
+    return as_error(texts, "text")
 
 
 def _tell_losses(item: ToolResult, call: ToolCall | None, place: Place) -> None:

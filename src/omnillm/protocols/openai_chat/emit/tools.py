@@ -47,11 +47,8 @@ def _write_tool(tool: ToolDefinition, number: int, place: Place) -> dict[str, An
             inner[member] = nested_format(value) if member == "format" else value
         else:
             place.losses.drop(f"capabilities.tools[{number}].{field}", f"a {tool.kind} tool has none")
-    for name, value in tool.vendor_extensions.items():
-        if place.has_own_extensions and name not in inner:
-            inner[name] = value
-        else:
-            place.losses.drop(f"capabilities.tools[{number}].vendor_extensions.{name}", "Chat's tools have no such member")
+    if tool.vendor_extensions:
+        place.add_extensions(inner, tool.vendor_extensions, f"capabilities.tools[{number}].", "Chat's tools have no such member")
     written: dict[str, Any] = {"type": tool.kind, tool.kind: inner}
     if tool.cache_control is not None:
         _write_tool_mark(tool.cache_control, written, number, place)

@@ -20,7 +20,7 @@ from omnillm.model.message import (
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.openai_responses import local_shell
 from omnillm.protocols.openai_responses.emit.output_items import CALL_KINDS, thought
-from omnillm.protocols.openai_responses.emit.parts import drop_signature, plain, write_input, write_output_text
+from omnillm.protocols.openai_responses.emit.parts import NO_MEMBER, drop_signature, plain, write_input, write_output_text
 from omnillm.protocols.openai_responses.emit.results import write_result
 from omnillm.protocols.openai_responses.emit.turn import Item, Turn
 from omnillm.protocols.openai_responses.namespaces import called_in_history
@@ -71,7 +71,7 @@ class InputWriter(Turn):
             return
         item: Item = {"role": ROLE_WORDS[message.role], "content": plain(content, is_message=True) if content or place.is_own else ""}
         if message.vendor_extensions:
-            place.extend(item, message.vendor_extensions, ".vendor_extensions")
+            place.add_extensions(item, message.vendor_extensions, place.around("."), NO_MEMBER)
         self.items.append(item)
 
     def _drop_name(self, message: Message) -> None:

@@ -27,6 +27,7 @@ from omnillm.protocols.openai_responses.parse.parts import ITEM
 from omnillm.protocols.openai_responses.place import NAME, Place
 
 Part = dict[str, Any]
+NO_MEMBER = "Responses has no such member here"
 _DOCUMENT = "document"
 _IMAGE_TYPE = "image/png"
 
@@ -43,7 +44,7 @@ def write_input(part: MessagePart, place: Place) -> Part | None:
     if part.cache_control is not None:
         _mark(out, part.cache_control, place)
     if part.vendor_extensions:
-        place.extend(out, part.vendor_extensions)
+        place.add_extensions(out, part.vendor_extensions, place.here("."), NO_MEMBER)
     return out
 
 
@@ -197,7 +198,7 @@ def _close_output(out: Part, part: Text | Refusal, place: Place) -> None:
         place.drop(".cache_control", "only what is said to the model bears a mark")
     if part.vendor_extensions:
         more = {name: value for name, value in part.vendor_extensions.items() if name != ITEM or type(value) is not dict}
-        place.extend(out, more)
+        place.add_extensions(out, more, place.here("."), NO_MEMBER)
 
 
 def item_members_of(part: MessagePart) -> Part:

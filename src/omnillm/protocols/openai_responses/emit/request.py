@@ -136,11 +136,7 @@ def _write_reasoning(reasoning: ReasoningCapability, body: dict[str, Any], place
     summary = _summary(reasoning, place)
     if summary:
         said["summary"] = summary
-    for name, value in reasoning.vendor_extensions.items():
-        if place.has_own_extensions and name not in said:
-            said[name] = value
-        else:
-            place.losses.drop(f"capabilities.reasoning.vendor_extensions.{name}", "Responses has no such option")
+    place.add_extensions(said, reasoning.vendor_extensions, "capabilities.reasoning.", "Responses has no such option")
     if said:
         body["reasoning"] = said
 

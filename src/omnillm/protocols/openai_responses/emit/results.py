@@ -3,13 +3,12 @@
 from typing import Any
 
 from omnillm.model.message import ToolResult
-from omnillm.protocols.differences.turns import around_result
+from omnillm.protocols.differences.turns import around_result, as_error
 from omnillm.protocols.openai_responses import local_shell
-from omnillm.protocols.openai_responses.emit.parts import plain, write_input
+from omnillm.protocols.openai_responses.emit.parts import NO_MEMBER, plain, write_input
 from omnillm.protocols.openai_responses.place import Place
 
 Item = dict[str, Any]
-_ERROR = "Error: "
 _TYPES = {"function": "function_call_output", "custom": "custom_tool_call_output"}
 
 
@@ -32,7 +31,7 @@ def write_result(result: ToolResult, place: Place, calls: set[str] | None) -> It
             _add_own_members(item, result)
     _note_dropped(result, place)
     if result.vendor_extensions:
-        place.extend(item, result.vendor_extensions, ".vendor_extensions")
+        place.add_extensions(item, result.vendor_extensions, place.around("."), NO_MEMBER)
     return item
 
 
@@ -40,18 +39,8 @@ def _content(result: ToolResult, place: Place) -> list[Item]:
     content = [written for part in place.within(result.content) if (written := write_input(part, place)) is not None]
     if result.is_error:
         place.losses.approximate(place.around(".is_error"), "said in the text: Responses has no mark of a failed call")
-        return _as_error(content)
+        return as_error(content, "input_text")
     return content
-
-
-def _as_error(content: list[Item]) -> list[Item]:
-    """Say in the text of a result that it is an error."""
-    first = content[0] if content else {}
-    if first.get("type") != "input_text":
-        return [{"type": "input_text", "text": _ERROR.strip()}, *content]
-    if first["text"].lower().startswith("error"):
-        return content
-    return [{**first, "text": _ERROR + first["text"]}, *content[1:]]
 
 
 def _lost(result: ToolResult, content: list[Item], place: Place) -> Item:

@@ -79,11 +79,8 @@ def _write_tool(tool: ToolDefinition, number: int, place: Place) -> dict[str, An
         _write_custom(tool, out, number, place)
     if tool.cache_control is not None:
         place.losses.drop(f"capabilities.tools[{number}].cache_control", "the tools of Responses bear no mark")
-    for name, value in tool.vendor_extensions.items():
-        if place.has_own_extensions and name not in out:
-            out[name] = value
-        else:
-            place.losses.drop(f"capabilities.tools[{number}].vendor_extensions.{name}", "the tools of Responses have no such member")
+    if tool.vendor_extensions:
+        place.add_extensions(out, tool.vendor_extensions, f"capabilities.tools[{number}].", "the tools of Responses have no such member")
     return out
 
 

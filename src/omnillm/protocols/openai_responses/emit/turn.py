@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from omnillm.model.message import Audio, MessagePart, Native, Refusal, Text
-from omnillm.protocols.openai_responses.emit.parts import item_members_of, write_native, write_output_text, write_refusal
+from omnillm.protocols.openai_responses.emit.parts import NO_MEMBER, item_members_of, write_native, write_output_text, write_refusal
 from omnillm.protocols.openai_responses.parse.parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import Place
 
@@ -102,4 +102,4 @@ def extend_item(item: Item, more: Item, place: Place) -> None:
     if place.is_own and "status" in more:
         item["status"] = more["status"]
         more = {name: value for name, value in more.items() if name != "status"}
-    place.extend(item, more)
+    place.add_extensions(item, more, place.here("."), NO_MEMBER)
