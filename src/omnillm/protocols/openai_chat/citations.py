@@ -1,9 +1,10 @@
-"""Citations, which Chat calls annotations of a message."""
+"""Citations, which OpenAI calls annotations: in Chat of a message, in Responses of a text."""
 
 from typing import Any
 
 from omnillm.model.message import Citation, Text
 from omnillm.protocols.openai_chat.place import NAME, Place
+from omnillm.protocols.position import Position
 from omnillm.protocols.shapes import mapping, optional_integer, optional_text
 
 _MEMBERS = {"url", "title", "start_index", "end_index"}
@@ -13,15 +14,19 @@ def read_annotation(annotation: Any, path: str) -> Citation:
     cited = mapping(annotation, path).get("url_citation")
     if type(cited) is not dict:
         return Citation(protocol=NAME, native=annotation)
-    path += ".url_citation"
     is_whole = len(annotation) == 2 and cited.keys() == _MEMBERS
+    return read_citation(cited, f"{path}.url_citation", NAME, None if is_whole else annotation)
+
+
+def read_citation(cited: dict[str, Any], path: str, protocol: str, native: Any) -> Citation:
+    """`native`: the whole as it came; None: the members say it all."""
     return Citation(
         url=optional_text(cited, "url", path),
         title=optional_text(cited, "title", path),
         start=optional_integer(cited, "start_index", path),
         end=optional_integer(cited, "end_index", path),
-        protocol="" if is_whole else NAME,
-        native=None if is_whole else annotation,
+        protocol="" if native is None else protocol,
+        native=native,
     )
 
 
@@ -40,19 +45,28 @@ def write_annotation(citation: Citation, offset: int, length: int, where: tuple[
     native = citation.native if citation.protocol == NAME else None
     if type(native) is dict and (not place.is_reply or (not offset and _is_known(native))):
         return native
+    cited = cited_place(citation, number, length, place, "Chat")
+    if cited is None:
+        return None
+    start, end = cited
+    written = {"start_index": start + offset, "end_index": end + offset, "title": citation.title, "url": citation.url}
+    return {"type": "url_citation", "url_citation": written}
+
+
+def cited_place(citation: Citation, number: int, length: int, place: Position[Any], host: str) -> tuple[int, int] | None:
+    """Return which piece is cited of a text of this length; None: no URL is cited. `host`: what people call the protocol."""
+    member = f".citations[{number}]"
     if not citation.url:
-        place.drop(f".citations[{number}]", "Chat cites URLs only")
+        place.drop(member, f"{host} cites URLs only")
         return None
     if citation.cited_text:
-        place.drop(f".citations[{number}].cited_text", "Chat does not repeat the cited text")
-    if citation.native is not None and native is None:
-        place.losses.approximate(place.here(f".citations[{number}]"), "said as a url_citation")
-    start, end = citation.start, citation.end
-    if start is None or end is None:
-        place.losses.default(place.here(f".citations[{number}].start"), "Chat needs a place: the whole text")
-        start, end = 0, length
-    cited = {"start_index": start + offset, "end_index": end + offset, "title": citation.title, "url": citation.url}
-    return {"type": "url_citation", "url_citation": cited}
+        place.drop(f"{member}.cited_text", f"{host} does not repeat the cited text")
+    if citation.native is not None:
+        place.approximate(member, "said as a url_citation")
+    if citation.start is None or citation.end is None:
+        place.default(f"{member}.start", f"{host} needs a place: the whole text")
+        return 0, length
+    return citation.start, citation.end
 
 
 def _is_known(annotation: dict[str, Any]) -> bool:

@@ -22,6 +22,7 @@ from omnillm.model.message import (
 )
 from omnillm.protocols.base64_text import data_url, encode
 from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
+from omnillm.protocols.openai_chat.citations import cited_place
 from omnillm.protocols.openai_chat.prompt_cache import BREAKPOINT, written_breakpoint
 from omnillm.protocols.openai_responses.parse.parts import ITEM
 from omnillm.protocols.openai_responses.place import NAME, Place
@@ -216,16 +217,7 @@ def write_annotation(citation: Citation, length: int, number: int, place: Place)
     """`length`: of the text that is cited for, where the citation names no place in it."""
     if citation.protocol == NAME and type(citation.native) is dict:
         return citation.native
-    member = f".citations[{number}]"
-    if not citation.url:
-        place.drop(member, "Responses cites URLs only")
+    cited = cited_place(citation, number, length, place, "Responses")
+    if cited is None:
         return None
-    if citation.cited_text:
-        place.drop(f"{member}.cited_text", "Responses does not repeat the cited text")
-    if citation.native is not None:
-        place.approximate(member, "said as a url_citation")
-    start, end = citation.start, citation.end
-    if start is None or end is None:
-        place.losses.default(place.here(f"{member}.start"), "Responses needs a place: the whole text")
-        start, end = 0, length
-    return {"type": "url_citation", "url": citation.url, "title": citation.title, "start_index": start, "end_index": end}
+    return {"type": "url_citation", "url": citation.url, "title": citation.title, "start_index": cited[0], "end_index": cited[1]}

@@ -23,6 +23,7 @@ from omnillm.model.message import (
     VendorExtensions,
 )
 from omnillm.protocols.base64_text import decode, read_data_url
+from omnillm.protocols.openai_chat.citations import read_citation
 from omnillm.protocols.openai_chat.prompt_cache import BREAKPOINT, breakpoint_of
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.shapes import (
@@ -30,7 +31,6 @@ from omnillm.protocols.shapes import (
     each_with,
     mapping,
     optional_array,
-    optional_integer,
     optional_mapping,
     optional_text,
     rest,
@@ -89,14 +89,7 @@ def read_annotation(annotation: Any, path: str) -> Citation:
         title = annotation.get("filename")
         return Citation(title=title if type(title) is str else "", protocol=NAME, native=annotation)
     is_plain = annotation.keys() == _URL_CITATION and None not in annotation.values()
-    return Citation(
-        url=optional_text(annotation, "url", path),
-        title=optional_text(annotation, "title", path),
-        start=optional_integer(annotation, "start_index", path),
-        end=optional_integer(annotation, "end_index", path),
-        protocol="" if is_plain else NAME,
-        native=None if is_plain else annotation,
-    )
+    return read_citation(annotation, path, NAME, None if is_plain else annotation)
 
 
 def _read_refusal(part: dict[str, Any], item_id: str) -> Refusal:

@@ -157,13 +157,11 @@ class ResponsesDecoder:
         self._reason(event, event.get("delta"), integer(event.get("summary_index"), "summary_index", 0))
 
     def _summary_done(self, event: Event) -> None:
+        """Of a piece of the summary: its text, or the part that it is."""
         number = integer(event.get("summary_index"), "summary_index", 0)
-        self._item(event).say_summary(number, optional_text(event, "text"))
-
-    def _summary_part(self, event: Event) -> None:
-        number = integer(event.get("summary_index"), "summary_index", 0)
-        part = optional_mapping(event, "part") or {}
-        self._item(event).say_summary(number, optional_text(part, "text", "part"))
+        part = optional_mapping(event, "part")
+        whole = optional_text(event, "text") if part is None else optional_text(part, "text", "part")
+        self._item(event).say_summary(number, whole)
 
     def _reason(self, event: Event, delta: Any, number: int | None) -> None:
         item = self._item(event)
@@ -237,8 +235,8 @@ class ResponsesDecoder:
         "response.output_text.annotation.added": _annotation_added,
         "response.refusal.delta": lambda self, event: self._delta(event, Refusal),
         "response.refusal.done": lambda self, event: self._done(event, Refusal, optional_text(event, "refusal")),
-        "response.reasoning_summary_part.added": _summary_part,
-        "response.reasoning_summary_part.done": _summary_part,
+        "response.reasoning_summary_part.added": _summary_done,
+        "response.reasoning_summary_part.done": _summary_done,
         "response.reasoning_summary_text.delta": _summary_delta,
         "response.reasoning_summary_text.done": _summary_done,
         "response.reasoning_text.delta": lambda self, event: self._reason(event, event.get("delta"), None),
