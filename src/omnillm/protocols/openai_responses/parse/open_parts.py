@@ -14,7 +14,7 @@ from omnillm.model.events import (
     TextDelta,
     ToolCallDelta,
 )
-from omnillm.model.message import Issuer, Native, Reasoning, Refusal, Text, ToolCall
+from omnillm.model.message import Issuer, Native, Refusal, Text, ToolCall
 from omnillm.protocols.openai_responses.parse.parts import (
     ITEM,
     call_of,
@@ -77,8 +77,8 @@ class OpenItem:
     def end_part(self, number: int, part: Json) -> None:
         pass
 
-    def count(self, summary: int | None, number: Any, length: int) -> None:
-        pass
+    def reason(self, summary: int | None, number: Any, words: str) -> None:  # noqa: ARG002 - likewise
+        raise Unfit("output_index", "that of an item with reasoning")
 
     def say_summary(self, number: int, whole: str) -> None:
         pass
@@ -161,32 +161,24 @@ class _ReasoningItem(OpenItem):
     def __init__(self, item: Json, issuer: Issuer, log: PartLog) -> None:
         super().__init__(item, issuer, log)
         part = reasoning_of({name: value for name, value in item.items() if name not in _GROWING}, None)
-        self._track = Track(log.start(part), Reasoning)
+        self._index = log.start(part)
         self._summary: dict[int, int] = {}
         self._content: dict[int, int] = {}
+        """Characters said of each piece."""
 
-    def track(self, number: Any, kind: type) -> Track:
-        return self._track if kind is Reasoning else super().track(number, kind)
-
-    def count(self, summary: int | None, number: Any, length: int) -> None:
-        """Count what was said of a piece of the summary, or of the reasoning itself."""
-        if summary is not None:
-            self._summary[summary] = self._summary.get(summary, 0) + length
-        else:
-            number = _index(number)
-            self._content[number] = self._content.get(number, 0) + length
+    def reason(self, summary: int | None, number: Any, words: str) -> None:
+        """Say more of a piece of the summary, or of the reasoning itself."""
+        said, piece_number = (self._content, _index(number)) if summary is None else (self._summary, summary)
+        said[piece_number] = said.get(piece_number, 0) + len(words)
+        self.log.add(ReasoningDelta(index=self._index, text=words, summary_index=summary))
 
     def say_summary(self, number: int, whole: str) -> None:
-        more = whole[self._summary.get(number, 0) :]
-        if more:
-            self.count(number, None, len(more))
-            self.log.add(ReasoningDelta(index=self._track.index, text=more, summary_index=number))
+        if more := whole[self._summary.get(number, 0) :]:
+            self.reason(number, None, more)
 
     def say_reasoning(self, number: Any, whole: str) -> None:
-        more = whole[self._content.get(_index(number), 0) :]
-        if more:
-            self.count(None, number, len(more))
-            self.log.add(ReasoningDelta(index=self._track.index, text=more))
+        if more := whole[self._content.get(_index(number), 0) :]:
+            self.reason(None, number, more)
 
     def add_part(self, number: int, part: Json) -> None:
         self.say_reasoning(number, optional_text(part, "text", "part"))
@@ -198,13 +190,13 @@ class _ReasoningItem(OpenItem):
         for number, whole in enumerate(texts(optional_array(done, "summary", "item"), "item.summary")):
             self.say_summary(number, whole)
             if number not in self._summary:
-                self.log.add(ReasoningDelta(index=self._track.index, text="", summary_index=number))
+                self.log.add(ReasoningDelta(index=self._index, text="", summary_index=number))
         for number, whole in enumerate(texts(optional_array(done, "content", "item"), "item.content")):
             self.say_reasoning(number, whole)
         opaque = opaque_of(done, self.issuer)
         if opaque is not None:
-            self.log.add(OpaqueAdded(index=self._track.index, opaque=opaque))
-        self._track.end(self.log)
+            self.log.add(OpaqueAdded(index=self._index, opaque=opaque))
+        self.log.end(self._index)
 
 
 class _CallItem(OpenItem):

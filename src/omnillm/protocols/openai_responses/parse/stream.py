@@ -16,12 +16,11 @@ from omnillm.model.events import (
     Finished,
     LlmStreamEvent,
     NativeEvent,
-    ReasoningDelta,
     ResponseStarted,
     TextDelta,
     UsageReported,
 )
-from omnillm.model.message import Issuer, Reasoning, Refusal, Text, ToolCall
+from omnillm.model.message import Issuer, Refusal, Text, ToolCall
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failed_of
 from omnillm.protocols.openai_responses.finish import incomplete_reason, read_finish
@@ -154,7 +153,7 @@ class ResponsesDecoder:
             self._log.add(piece(track.index, kind, more))
 
     def _summary_delta(self, event: Event) -> None:
-        self._reason(event, event.get("delta"), integer(event.get("summary_index"), "summary_index", 0))
+        self._reason(event, integer(event.get("summary_index"), "summary_index", 0))
 
     def _summary_done(self, event: Event) -> None:
         """Of a piece of the summary: its text, or the part that it is."""
@@ -163,12 +162,8 @@ class ResponsesDecoder:
         whole = optional_text(event, "text") if part is None else optional_text(part, "text", "part")
         self._item(event).say_summary(number, whole)
 
-    def _reason(self, event: Event, delta: Any, number: int | None) -> None:
-        item = self._item(event)
-        track = item.track(number, Reasoning)
-        delta = text(delta, "delta")
-        item.count(number, event.get("content_index"), len(delta))
-        self._log.add(ReasoningDelta(index=track.index, text=delta, summary_index=number))
+    def _reason(self, event: Event, summary: int | None) -> None:
+        self._item(event).reason(summary, event.get("content_index"), text(event.get("delta"), "delta"))
 
     def _reasoning_done(self, event: Event) -> None:
         self._item(event).say_reasoning(event.get("content_index"), optional_text(event, "text"))
@@ -239,7 +234,7 @@ class ResponsesDecoder:
         "response.reasoning_summary_part.done": _summary_done,
         "response.reasoning_summary_text.delta": _summary_delta,
         "response.reasoning_summary_text.done": _summary_done,
-        "response.reasoning_text.delta": lambda self, event: self._reason(event, event.get("delta"), None),
+        "response.reasoning_text.delta": lambda self, event: self._reason(event, None),
         "response.reasoning_text.done": _reasoning_done,
         "response.function_call_arguments.delta": lambda self, event: self._delta(event, ToolCall),
         "response.function_call_arguments.done": lambda self, event: self._done(event, ToolCall, arguments_in(event)),
