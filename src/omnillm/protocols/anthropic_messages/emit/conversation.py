@@ -36,8 +36,8 @@ def emit_conversation(request: LlmRequest, place: Place, anchors: Anchors) -> tu
 
     The API refuses a request without messages, and a last word of the assistant's that ends in blanks: both can come from elsewhere.
     """
-    conversation = Conversation(place, anchors, _SPEECH)
-    conversation.write(request)
+    conversation = Conversation(request, place, anchors, _SPEECH)
+    conversation.write()
     if not place.is_own:
         conversation.turns.end(takes_last_word=place.dialect.takes_last_word)
         conversation.let_user_speak(1)
@@ -47,24 +47,26 @@ def emit_conversation(request: LlmRequest, place: Place, anchors: Anchors) -> tu
 class Conversation:
     """The system text and the turns, written item by item."""
 
-    __slots__ = ("_anchors", "_count", "_place", "_speech", "start", "system", "turns")
+    __slots__ = ("_anchors", "_count", "_has_policy", "_place", "_request", "_speech", "start", "system", "turns")
 
-    def __init__(self, place: Place, anchors: Anchors, speech: Speech) -> None:
+    def __init__(self, request: LlmRequest, place: Place, anchors: Anchors, speech: Speech) -> None:
         self.system: list[Block] = []
         self.turns = Turns(place.losses)
         self.start = 0
         """The number of the first item that is not the system's."""
+        self._request = request
         self._place = place
         self._anchors = anchors
+        self._has_policy = request.capabilities.prompt_cache is not None
         self._speech = speech
         self._count = 0
         """Messages up to now that are not the system's, as breakpoints count them."""
 
-    def write(self, request: LlmRequest) -> None:
-        place = self._place
-        self._lead(request)
-        for place.number in range(self.start, len(request.input)):
-            item = request.input[place.number]
+    def write(self) -> None:
+        place, items = self._place, self._request.input
+        self._lead()
+        for place.number in range(self.start, len(items)):
+            item = items[place.number]
             if type(item) is ToolResult:
                 self._add_result(item)
             elif item.role in SYSTEM_ROLES:
@@ -80,9 +82,9 @@ class Conversation:
             self.turns.messages.append({"role": "user", "content": self.system[-count:]})
             del self.system[-count:]
 
-    def _lead(self, request: LlmRequest) -> None:
+    def _lead(self) -> None:
         """Write the instructions and the system messages at the start."""
-        place = self._place
+        request, place = self._request, self._place
         if request.instructions and (place.is_own or not request.instructions.isspace()):
             self.system.append(place.text(request.instructions))
             place.losses.move("instructions", "said as the first system text")
@@ -93,9 +95,10 @@ class Conversation:
                 return
             if place.number:
                 place.losses.move(place.around(), "joined with the system text before it")
+            self.start = place.number + 1
             self.system += self._system_blocks(item)
-            self._drop_members(item)
-            self.start += 1
+            if item.vendor_extensions:
+                self._drop_members(item)
 
     def _system_blocks(self, item: Message) -> list[Block]:
         """Write the texts of a message of the system's."""
@@ -108,11 +111,12 @@ class Conversation:
                 self._speech.add(part, blocks, place)
             else:
                 place.drop("", "system text is text alone")
-        self._note(item, blocks)
+        if item.name or not blocks:
+            self._note(item, blocks)
         return blocks
 
     def _note(self, item: Message, blocks: list[Block]) -> None:
-        """Tell what is lost of a message beside its parts and its members."""
+        """Tell what is lost of a message that has a name, or nothing to say."""
         place = self._place
         if item.name:
             place.losses.drop(place.around(".name"), f"{place.host} has no names of participants")
@@ -120,8 +124,7 @@ class Conversation:
             place.losses.drop(place.around(), "a message without content")
 
     def _drop_members(self, item: Message) -> None:
-        if item.vendor_extensions:
-            self._place.losses.drop_extensions(item.vendor_extensions, self._place.around("."), self._place.unknown_of_system)
+        self._place.losses.drop_extensions(item.vendor_extensions, self._place.around("."), self._place.unknown_of_system)
 
     def _add_result(self, result: ToolResult) -> None:
         place = self._place
@@ -139,12 +142,13 @@ class Conversation:
         else:
             for place.part, part in enumerate(message.parts):
                 self._speech.add(part, blocks, place)
-            self._note(message, blocks)
+            if message.name or not blocks:
+                self._note(message, blocks)
         if blocks:
             content = self.turns.say(ROLE_WORDS[message.role], blocks, place.number)
-            if place.has_points:
+            if self._has_policy and place.has_points:
                 self._anchors.see_message(self._count, content)
-            else:
+            elif self._has_policy:
                 self._anchors.see_message(self._count, blocks, unmarked=THINKING)
         self._count += 1
         if message.vendor_extensions:
@@ -158,7 +162,8 @@ class Conversation:
             self.turns.say("system", blocks, place.number)
             place.extend(self.turns.messages[-1], message.vendor_extensions, place.around("."))
             return
-        self._drop_members(message)
+        if message.vendor_extensions:
+            self._drop_members(message)
         if not blocks:
             return
         place.losses.move(place.around(), "said by the user, inside <system>")

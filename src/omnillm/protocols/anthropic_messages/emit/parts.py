@@ -111,20 +111,14 @@ def _finish(block: Block, part: Any, place: Place) -> None:
 
 
 def _reasoning(part: Reasoning, place: Place) -> Block | None:
-    signature = returned_signature(part, NAME, place)
-    return None if signature is None else reasoning_block(part, signature, place)
-
-
-def returned_signature(part: Reasoning, protocol: str, place: Place) -> str | None:
-    """Return the signature of reasoning that goes back to who made it; None: it cannot, and is lost."""
     opaque = part.opaque
     if opaque is None:
         place.drop("", "reasoning without a signature")
-    elif is_readable(opaque, protocol, place.dialect.provider):
-        return opaque.value
-    else:
+        return None
+    if not is_readable(opaque, NAME, place.dialect.provider):
         place.drop("", "its signature is another provider's")
-    return None
+        return None
+    return reasoning_block(part, opaque.value, place)
 
 
 def reasoning_block(part: Reasoning, value: str, place: Place) -> Block:
@@ -142,21 +136,19 @@ def thoughts_of(part: Reasoning, place: Place) -> str:
 
 
 def _tool_call(part: ToolCall, place: Place) -> Block:
-    arguments = note_call(part, place)
-    return {"type": "tool_use", "id": call_id_of(part.call_id, place.here, place), "name": part.name, "input": arguments}
-
-
-def note_call(part: ToolCall, place: Place) -> dict[str, Any]:
-    """Note which call a result may name; return its input."""
     if part.signature is not None:
         place.drop(".signature", "a signature on a tool call is another protocol's")
     place.calls[part.call_id] = part.name
-    return input_of(part, lambda member, detail: place.approximate(f".{member}", detail))
+    arguments = input_of(part, lambda member, detail: place.approximate(f".{member}", detail))
+    return {"type": "tool_use", "id": call_id_of(part.call_id, place.here, place), "name": part.name, "input": arguments}
 
 
 def tool_result_block(result: ToolResult, place: Place) -> Block:
     path = place.around()
-    note_result(result, path, place)
+    if result.kind == "custom":
+        place.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
+    if result.name and place.calls.get(result.call_id) != result.name:
+        place.losses.drop(f"{path}.name", "a result names its call alone")
     block: Block = {"type": "tool_result", "tool_use_id": call_id_of(result.call_id, place.around, place)}
     content = _content_of(result, place)
     if content:
@@ -168,14 +160,6 @@ def tool_result_block(result: ToolResult, place: Place) -> Block:
     if result.vendor_extensions:
         place.extend(block, result.vendor_extensions, f"{path}.")
     return block
-
-
-def note_result(result: ToolResult, path: str, place: Place) -> None:
-    """Tell what is lost of it beside its content."""
-    if result.kind == "custom":
-        place.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
-    if result.name and place.calls.get(result.call_id) != result.name:
-        place.losses.drop(f"{path}.name", "a result names its call alone")
 
 
 def lost_result_blocks(result: ToolResult, place: Place) -> list[Block]:

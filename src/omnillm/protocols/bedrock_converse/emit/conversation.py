@@ -13,8 +13,8 @@ from omnillm.protocols.differences.turns import Block, around_result
 
 def emit_conversation(request: LlmRequest, place: Place, anchors: Anchors) -> tuple[list[Block], list[dict[str, Any]]]:
     """(system blocks, messages)."""
-    conversation = Conversation(place, anchors, _SPEECH)
-    conversation.write(request)
+    conversation = Conversation(request, place, anchors, _SPEECH)
+    conversation.write()
     turns = conversation.turns
     turns.end(takes_last_word=place.dialect.takes_last_word)
     if place.family != "claude":

@@ -24,7 +24,6 @@ from omnillm.model.message import (
     ToolResult,
     Video,
 )
-from omnillm.protocols.anthropic_messages.emit.parts import note_call, note_result, returned_signature
 from omnillm.protocols.bedrock_converse.emit.media import (
     emit_audio,
     emit_file,
@@ -34,9 +33,11 @@ from omnillm.protocols.bedrock_converse.emit.media import (
     emit_video,
 )
 from omnillm.protocols.bedrock_converse.place import NAME, Place
+from omnillm.protocols.differences.arguments import input_of
 from omnillm.protocols.differences.tool_names import exact_id, plain_id, short_id
 from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.differences.turns import Block
+from omnillm.protocols.envelope import is_readable
 
 LONGEST_ID = 64
 _LENGTH_OF_MISTRAL = 9
@@ -88,26 +89,37 @@ def _text(part: Text, place: Place) -> Block | None:
 
 
 def _reasoning(part: Reasoning, place: Place) -> Block | None:
-    signature = returned_signature(part, NAME, place)
-    if signature is None:
+    opaque = part.opaque
+    if opaque is None:
+        place.drop("", "reasoning without a signature")
+        return None
+    if not is_readable(opaque, NAME, place.dialect.provider):
+        place.drop("", "its signature is another provider's")
         return None
     if part.is_redacted:
-        return {"reasoningContent": {"redactedContent": signature}}
+        return {"reasoningContent": {"redactedContent": opaque.value}}
     if part.summary:
         place.approximate(".summary", "summaries are said as reasoning")
     pieces = (part.text, *part.summary) if part.text else part.summary
-    return {"reasoningContent": {"reasoningText": {"text": "\n\n".join(pieces), "signature": signature}}}
+    return {"reasoningContent": {"reasoningText": {"text": "\n\n".join(pieces), "signature": opaque.value}}}
 
 
 def _tool_call(part: ToolCall, place: Place) -> Block:
+    if part.signature is not None:
+        place.drop(".signature", "a signature on a tool call is another protocol's")
+    place.calls[part.call_id] = part.name
     call_id = call_id_of(part.call_id, place.here(), place)
-    return {"toolUse": {"toolUseId": call_id, "name": part.name, "input": note_call(part, place)}}
+    arguments = input_of(part, lambda member, detail: place.approximate(f".{member}", detail))
+    return {"toolUse": {"toolUseId": call_id, "name": part.name, "input": arguments}}
 
 
 def tool_result_block(result: ToolResult, place: Place) -> Block:
     """Write a result; its cache mark is left to the caller."""
     path = place.around()
-    note_result(result, path, place)
+    if result.kind == "custom":
+        place.losses.approximate(f"{path}.kind", "free text is the one argument of a function")
+    if result.name and place.calls.get(result.call_id) != result.name:
+        place.losses.drop(f"{path}.name", "a result names its call alone")
     place.losses.drop_extensions(result.vendor_extensions, f"{path}.", place.unknown)
     block: Block = {"toolUseId": call_id_of(result.call_id, path, place), "content": result_content(result, place)}
     if result.is_error is not None:
