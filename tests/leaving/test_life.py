@@ -22,8 +22,9 @@ from tests.leaving.wires import leave
 from omnillm import Gateway, OmniError, Unavailable
 from omnillm.config.load import parse
 from omnillm.config.settings import Settings
+from omnillm.server.front.application import Application
 from omnillm.server.front.reply import Reply
-from omnillm.server.front.requests import Application, Request
+from omnillm.server.front.requests import Request
 from omnillm.testing import FakeProvider
 
 

@@ -6,9 +6,9 @@ import h11
 import pytest
 import uvloop
 
+from omnillm.server.front.application import Rendered
 from omnillm.server.front.crowd import FrontLimits
 from omnillm.server.front.front import Front
-from omnillm.server.front.requests import Rendered
 from omnillm.testing.clock import ManualClock
 from omnillm.transport.timeouts import Deadlines
 

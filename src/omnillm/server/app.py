@@ -15,8 +15,9 @@ from omnillm.protocols.protocol import Protocol
 from omnillm.providers.paths import REALTIME
 from omnillm.server import inference, models, passthrough, realtime
 from omnillm.server.asgi import AsgiBridge
+from omnillm.server.front.application import Rendered
 from omnillm.server.front.reply import Reply
-from omnillm.server.front.requests import Rendered, Request
+from omnillm.server.front.requests import Request
 from omnillm.server.inference import CallHead
 from omnillm.server.passthrough import Native
 from omnillm.server.paths import Route, inference_route, meant_by, methods_of, protocol_of, provider_route, without_prefix

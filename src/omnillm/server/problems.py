@@ -6,7 +6,7 @@ from omnillm.errors import CallerFault, MethodNotAllowed, OmniError, Refused
 from omnillm.gateway.faults import client_status, error_body, fault_of
 from omnillm.gateway.idempotency import ORIGINAL
 from omnillm.protocols.protocol import Protocol
-from omnillm.server.front.requests import Rendered
+from omnillm.server.front.application import Rendered
 
 IN_FLIGHT = "idempotency_in_flight"
 CONFIGURED = "no_key_serves_model"

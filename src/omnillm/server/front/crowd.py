@@ -8,8 +8,8 @@ from websockets.protocol import Side
 
 from omnillm.clock import Clock
 from omnillm.config.settings import LimitSettings
+from omnillm.server.front.application import Application
 from omnillm.server.front.known_heads import KnownHeads
-from omnillm.server.front.requests import Application
 from omnillm.transport.burst import Burst
 from omnillm.transport.timeouts import Deadlines, Watched
 from omnillm.transport.websocket import WebSocket, WebSocketLimits

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 from omnillm.clock import Clock
+from omnillm.server.front.application import Application
 from omnillm.server.front.connection import Connection
 from omnillm.server.front.crowd import Crowd, FrontLimits
-from omnillm.server.front.requests import Application
 from omnillm.transport.timeouts import Deadlines
 
 BACKLOG = 4096
