@@ -26,6 +26,7 @@ class Ledger:
     def __init__(self, store, clock: ManualClock, *, retention_s: float = DAY_S) -> None:
         self.store = store
         self.retention = Retention(store, clock, retention_s=retention_s)
+        clock.advance(DISTRUST_S)
 
     async def fill(self, count: int, *, days_ago: int) -> None:
         first = int(first_id(WALL_MS - days_ago * 86_400_000), 16)
@@ -141,7 +142,6 @@ async def test_a_running_program_forgets_what_its_configuration_says(clock):
     ledger = Ledger(store, clock)
     await ledger.fill(3, days_ago=40)
     await ledger.fill(2, days_ago=20)
-    clock.advance(PAUSE_S)
     async with asyncio.timeout(10):
         while len(await store.requests(limit=9, before="")) > 2:
             await asyncio.sleep(0.01)
@@ -168,6 +168,18 @@ async def test_nothing_goes_by_a_clock_that_leapt_until_it_has_kept_to_it(store,
     assert await ledger.turn() == 10
     clock.advance(DISTRUST_S)
     assert await ledger.turn() == 0
+
+
+async def test_nothing_goes_by_the_clock_of_a_start_until_it_has_kept_to_it(store, clock):
+    """A machine that starts years ahead, and is set right, has its rows afterwards."""
+    ledger = Ledger(store, clock)
+    await ledger.fill(10, days_ago=0)
+    clock.step_wall(500 * DAY_S)
+    ledger.retention = Retention(store, clock, retention_s=DAY_S)
+    assert await ledger.turn() == 10
+    clock.step_wall(-500 * DAY_S)
+    clock.advance(DISTRUST_S)
+    assert await ledger.turn() == 10
 
 
 async def test_a_machine_that_slept_deletes_what_has_grown_old(store, clock):

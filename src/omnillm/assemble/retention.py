@@ -18,7 +18,10 @@ PAUSE_S = 60.0
 LEAP_S = 3600.0
 """By so much more than time has passed the wall clock may go forward from one sweep to the next."""
 DISTRUST_S = 3600.0
-"""How long a clock that leapt has to keep to it before anything is deleted by it. One that is wrong is mostly set right sooner."""
+"""How long a clock that leapt, or with which the gateway started, has to keep to it before anything is deleted by it.
+
+One that is wrong is mostly set right sooner.
+"""
 
 
 class Retention:
@@ -28,8 +31,8 @@ class Retention:
         self._store = store
         self._clock = clock
         self._retention_s = retention_s
-        self._due = 0.0
-        self._ahead_s: float | None = None
+        self._due = clock.now() + DISTRUST_S
+        self._ahead_s = clock.wall() - clock.now()
         """By how much the wall clock was ahead of the time that passes, at the last look."""
         self._task: asyncio.Task[None] | None = None
 
@@ -46,7 +49,7 @@ class Retention:
     def _has_leapt(self, now: float) -> bool:
         ahead_s, before_s = self._clock.wall() - now, self._ahead_s
         self._ahead_s = ahead_s
-        return before_s is not None and ahead_s - before_s > LEAP_S
+        return ahead_s - before_s > LEAP_S
 
     async def _sweep(self) -> None:
         before_wall_ms = max(0, int((self._clock.wall() - self._retention_s) * 1000))
