@@ -92,6 +92,14 @@ async def test_a_model_without_sessions_sets_no_key_aside(serve: Serve, fake: Fa
     await (await began(gateway.port)).close()
 
 
+async def test_a_refusal_is_told_in_its_own_words(serve: Serve, fake: FakeProvider) -> None:
+    """Not in those of another key's, before it."""
+    gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}))
+    fake.enqueue(Fault.status(404, message="of the first"), Fault(close_code=1007, message="of the second"))
+    talk = await Talk.open(gateway.port)
+    assert (await talk.answer(), json.loads(talk.body)["error"]["message"]) == (400, "of the second")
+
+
 async def test_when_every_key_is_refused_the_client_gets_a_reply(serve: Serve, fake: FakeProvider) -> None:
     """OpenAI's handshake is answered with an HTTP error of its protocol."""
     gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}))

@@ -50,6 +50,7 @@ class Dialling:
             attempt.exchange = answer
             failure = _judge(case, upstream, answer, await read_error(answer))
             return renewed(attempt, upstream.credential, failure)
+        case.provider_body = b""  # of another attempt: what is refused from here on has no body
         try:
             if said:
                 answer.write(Message(said))
