@@ -1,6 +1,7 @@
 """What an emitter of requests must know about the host and the model that it writes for: a dialect of its protocol's own."""
 
 from collections.abc import Mapping
+from math import inf
 
 import msgspec
 
@@ -48,6 +49,10 @@ class ChatDialect(OpenAiDialect, frozen=True, kw_only=True):
     """Ids of calls are so many letters and digits; 0: at most OpenAI's 40, or whatever is."""
     output_cap_member: str = "max_completion_tokens"
     """"max_tokens" on most compatible hosts."""
+    most_temperature: float = inf
+    """A higher one is refused."""
+    rests_beside_tools: bool = False
+    """Tools are refused unless the model is told not to reason."""
     members: Mapping[str, str] = {}
     """What the host calls members of the body; "": it refuses them."""
     has_strict_turns: bool = False

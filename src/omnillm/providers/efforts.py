@@ -8,6 +8,7 @@ USUAL = ("low", "medium", "high")
 UP_TO_XHIGH = (*USUAL, "xhigh")
 _GPT = re.compile(r"gpt-(3(?=5)|\d+)(?:[.-](\d{1,2})(?!\d))?")
 _REASONS_UNASKED_SINCE = (5, 5)
+_RESTS_BESIDE_TOOLS_SINCE = (5, 4)
 _RESTS_SINCE_6 = re.compile(r"luna|terra|gpt-6-sol")
 """Those of GPT-6 and later that can be told not to reason."""
 _O_SERIES = re.compile(r"(?:^|[/:])o[134](?:-|$)")
@@ -35,8 +36,17 @@ def rests(model: str) -> bool | None:
     efforts = of_openai(model)
     if not efforts or "gpt-oss" in model:
         return None
+    return "none" in efforts and _version_of_gpt(model) < _REASONS_UNASKED_SINCE
+
+
+def rests_beside_tools(model: str) -> bool:
+    """Tell whether it takes tools in Chat, but only where it is told not to reason."""
+    return "none" in (of_openai(model) or ()) and _version_of_gpt(model) >= _RESTS_BESIDE_TOOLS_SINCE
+
+
+def _version_of_gpt(model: str) -> tuple[int, int]:
     found = _GPT.search(model)
-    return "none" in efforts and found is not None and (int(found[1]), int(found[2] or 0)) < _REASONS_UNASKED_SINCE
+    return (0, 0) if found is None else (int(found[1]), int(found[2] or 0))
 
 
 def _of_gpt(major: int, minor: int, model: str) -> _Efforts:

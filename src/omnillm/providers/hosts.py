@@ -10,7 +10,7 @@ from typing import Final
 
 from omnillm.protocols.dialects import ChatDialect
 from omnillm.protocols.differences.effort import BUDGETS
-from omnillm.providers.efforts import UP_TO_XHIGH, USUAL, of_openai, rests
+from omnillm.providers.efforts import UP_TO_XHIGH, USUAL, of_openai, rests, rests_beside_tools
 
 _O_SERIES = re.compile(r"(?:^|/)o[134](?:-|$)")
 _REASONS = re.compile(r"mistral-(?:small|medium|vibe)|magistral-small|glm")
@@ -47,6 +47,7 @@ def _mistral(model: str) -> ChatDialect:
         id_length=9,
         has_documents=True,
         has_strict_turns=True,
+        most_temperature=1.5,
         members={"seed": "random_seed"} | _refusing("top_k", "user", "logprobs", "top_logprobs", "logit_bias", "service_tier"),
     )
 
@@ -57,7 +58,13 @@ def _openai(model: str) -> ChatDialect:
     refused = {} if may_rest is None else _refusing("stop", "presence_penalty", "frequency_penalty")
     if _O_SERIES.search(model):
         refused |= _refusing("parallel_tool_calls")
-    return ChatDialect(efforts=of_openai(model), rests=may_rest, has_web_search="search" in model, members=refused)
+    return ChatDialect(
+        efforts=of_openai(model),
+        rests=may_rest,
+        rests_beside_tools=rests_beside_tools(model),
+        has_web_search="search" in model,
+        members=refused,
+    )
 
 
 def _xai(model: str) -> ChatDialect:

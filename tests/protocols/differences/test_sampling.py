@@ -99,6 +99,42 @@ def test_host_is_not_asked_for_what_it_refuses(kind: str, model: str, lost: set[
     assert asked("openai_chat", dialect, **usual)[1] == set()
 
 
+def test_mistral_is_not_asked_for_more_than_its_highest_temperature() -> None:
+    """It refuses the whole call; a client of Gemini's may ask for 2."""
+    dialect = dialect_of(endpoint("mistral"), provider="p", protocol="openai_chat", model="mistral-large-4", most_output=0, default_output=9)
+    for wanted, sent in ((2, 1.5), (1.5, 1.5), (0.2, 0.2)):
+        body, losses = asked("openai_chat", dialect, temperature=wanted)
+        assert (body["temperature"], losses) == (sent, {"approximated:generation.temperature"} if wanted > sent else set())
+
+
+@in_turn(
+    ("model", "thinking", "sent", "losses"),
+    [
+        ("gpt-5.4", {"type": "enabled", "budget_tokens": 4096}, "none", {"approximated:capabilities.reasoning.effort"}),
+        ("gpt-5.4", None, "none", set[str]()),
+        ("gpt-5.6-sol", None, "none", {"defaulted:capabilities.reasoning.effort"}),
+        ("gpt-5.6-sol", {"type": "disabled"}, "none", set[str]()),
+        ("gpt-5.2", {"type": "enabled", "budget_tokens": 4096}, "medium", set[str]()),
+        ("gpt-5.5-codex", None, None, set[str]()),
+    ],
+)
+def test_a_model_that_takes_tools_only_at_rest_is_told_to_rest(
+    model: str, thinking: dict[str, Any] | None, sent: str | None, losses: set[str]
+) -> None:
+    """Where a provider is pinned to Chat, OpenAI answers 400 to tools beside reasoning from GPT-5.4 on, also if that is the default."""
+    dialect = dialect_of(endpoint("openai"), provider="p", protocol="openai_chat", model=model, most_output=0, default_output=9)
+    body = {
+        "model": "m",
+        "max_tokens": 9000,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "tools": [{"name": "look", "input_schema": {"type": "object"}}],
+    }
+    body |= {} if thinking is None else {"thinking": thinking}
+    report = transcode_request("anthropic_messages", "openai_chat", msgspec.json.encode(body), model=model, dialect=dialect)
+    assert msgspec.json.decode(report.value).get("reasoning_effort") == sent
+    assert {f"{loss.kind}:{loss.path}" for loss in report.loss_reasons if loss.path.endswith(".effort")} == losses
+
+
 @in_turn(
     ("kind", "model", "is_taken"),
     [("gemini", "gemini-2.5-flash", False), ("gemini", "gemini-3-pro", False), ("vertex_ai", "gemini-2.5-flash", True)],

@@ -40,6 +40,16 @@ def free_choice(wanted: ReasoningCapability | None, body: dict[str, Any], place:
         body["tool_choice"] = "auto"
 
 
+def rest(body: dict[str, Any], place: Place) -> None:
+    """Tell a model not to reason that else takes no tools."""
+    why = "switched off: in Chat the model takes no tools while it reasons"
+    if body.get("reasoning_effort", "none") != "none":
+        place.losses.approximate(f"{_PATH}.effort", why)
+    elif place.dialect.rests is False and "reasoning_effort" not in body:
+        place.losses.default(f"{_PATH}.effort", why)
+    body["reasoning_effort"] = "none"
+
+
 def _is_switched(place: Place) -> bool:
     return place.dialect.switches_thoughts and not place.is_own
 

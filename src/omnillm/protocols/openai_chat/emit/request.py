@@ -13,12 +13,12 @@ from omnillm.protocols.differences.generation import tier_said
 from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.emit.conversation import write_messages
-from omnillm.protocols.openai_chat.emit.effort import write_effort
+from omnillm.protocols.openai_chat.emit.effort import rest, write_effort
 from omnillm.protocols.openai_chat.emit.tools import write_tools
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import write_policy
 
-_PLAIN = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "n", "logprobs", "top_logprobs", "logit_bias"})
+_PLAIN = frozenset({"top_p", "presence_penalty", "frequency_penalty", "seed", "n", "logprobs", "top_logprobs", "logit_bias"})
 """Fields that are members of the same name."""
 _MOST_STOPS = 4
 _PATHS = {"user": "user_id", "parallel_tool_calls": "capabilities.parallel_tool_calls"}
@@ -99,6 +99,14 @@ def _write_output_cap(tokens: int, body: dict[str, Any], place: Place) -> None:
     body[place.dialect.output_cap_member] = tokens
 
 
+def _write_temperature(temperature: float, body: dict[str, Any], place: Place) -> None:
+    most = place.dialect.most_temperature
+    if temperature > most and not place.is_own:
+        place.losses.approximate("generation.temperature", f"at most {most:g} at this host")
+        temperature = most
+    body["temperature"] = temperature
+
+
 def _write_top_k(top_k: int, body: dict[str, Any], place: Place) -> None:
     if place.is_openai:
         place.losses.drop("generation.top_k", "OpenAI has no top_k")
@@ -120,6 +128,7 @@ def _write_tier(tier: str, body: dict[str, Any], place: Place) -> None:
 
 _FIELDS: dict[str, Callable[[Any, dict[str, Any], Place], None]] = {
     "max_output_tokens": _write_output_cap,
+    "temperature": _write_temperature,
     "top_k": _write_top_k,
     "stop": _write_stops,
     "verbosity": lambda verbosity, body, place: _write_openai_member("verbosity", verbosity, "generation.verbosity", body, place),
@@ -131,6 +140,8 @@ def _write_capabilities(capabilities: CapabilitySet, body: dict[str, Any], place
     write_tools(capabilities, body, place)
     if capabilities.reasoning is not None:
         write_effort(capabilities.reasoning, body, place)
+    if place.dialect.rests_beside_tools and "tools" in body and not place.is_own:
+        rest(body, place)
     if capabilities.structured_output is not None:
         body["response_format"] = _response_format(capabilities.structured_output, place)
     if capabilities.modalities:
