@@ -77,6 +77,8 @@ def test_newest_claude_models_cannot_be_forced_to_call(model: str, forces: bool,
         ("claude-haiku-4-5", True),
         ("claude-haiku-5", False),
         ("claude-mythos-5", False),
+        ("claude-sonnet-latest", False),
+        ("claude-3-7-sonnet-latest", True),
         ("gpt-5", True),
     ],
 )

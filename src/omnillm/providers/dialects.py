@@ -14,7 +14,8 @@ from omnillm.providers.efforts import levels_of, version_of_gemini
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.hosts import host_of
 
-_CLAUDE = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](\d{1,2}))?(?![0-9])")
+_CLAUDE = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(?:latest|(\d+)(?:[-.](\d{1,2}))?(?![0-9]))")
+_NEWEST_CLAUDE = (99, 0)
 _ADAPTIVE_SINCE = {"opus": (4, 7), "sonnet": (5, 0), "haiku": (5, 0), "fable": (5, 0), "mythos": (5, 0)}
 """From this generation on a Claude model takes no sampling parameters and no budget of thinking, but an effort."""
 _ALWAYS_THINKS_SINCE = {"opus": (5, 5), "sonnet": (5, 5), "fable": (0, 0), "mythos": (0, 0)}
@@ -99,7 +100,8 @@ def _is_claude_since(model: str, since: dict[str, tuple[int, int]]) -> bool:
     found = _CLAUDE.search(model)
     if found is None or found[1] not in since:
         return False
-    return (int(found[2]), int(found[3] or 0)) >= since[found[1]]
+    version = (int(found[2]), int(found[3] or 0)) if found[2] else _NEWEST_CLAUDE
+    return version >= since[found[1]]
 
 
 def _gemini(endpoint: Endpoint, model: str) -> GeminiDialect:
