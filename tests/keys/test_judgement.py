@@ -77,6 +77,22 @@ def test_nothing_else_counts_for_the_breaker_or_resets_it(verdict):
     assert breaker.circuit.rest_s(desk.now) > 0.0
 
 
+def test_a_late_refusal_does_not_tell_why_a_model_rests():
+    """It failed while others did well: that it is refused to a call from before is news of nothing."""
+    desk = Desk(key("a"))
+    late = desk.lease()
+    for _ in range(5):
+        desk.call(model="n")
+        desk.call(Verdict.SERVER_FAULT)
+    trouble = desk.pool.keys["a"].troubles["m"]
+    until = trouble.circuit.until
+    desk.end(late, Verdict.DENIED)
+    assert (trouble.refusal, trouble.circuit.until) == (None, until)
+    desk.wait_for("a")
+    desk.call(Verdict.DENIED)
+    assert trouble.refusal is Verdict.DENIED
+
+
 def test_success_resets_the_count():
     """Five in a row means in a row."""
     desk = Desk(key("a"))

@@ -521,14 +521,14 @@ def test_keys_passed_over_only_say_that_they_were_tried():
 
 
 def test_state_is_kept_by_label():
-    """Windows, calls in flight and health, whatever else changes."""
+    """Windows, calls in flight and health, whatever else changes, also the terms of its breakers."""
     desk = Desk(key("a", rpm=9), key("b"))
     for _ in range(5):
         desk.call(Verdict.DENIED, on="a", model="denied")
     for _ in range(3):
         desk.lease(pinned="a")
     desk.call(Verdict.KEY_DEAD, on="b")
-    desk.configure(key("b", weight=7), key("a", rpm=10, max_concurrency=4))
+    desk.configure(key("b", weight=7), key("a", rpm=10, max_concurrency=4), breaker=BreakerConfigured(failures=7))
     assert not desk.is_leasable("b")
     assert not desk.is_leasable("a", "denied")
     assert desk.lease().key.label == "a"

@@ -73,7 +73,8 @@ class Pool:
                 key.configure(key_terms, group, rank)
                 if terms.breaker != before_breaker:
                     key.breaker.configure(terms.breaker)
-                    key.troubles.clear()
+                    for trouble in key.troubles.values():
+                        trouble.configure(terms.breaker)
             self.keys[key.label] = key
             group.keys.append(key)
         self._retire(before)

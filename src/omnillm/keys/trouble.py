@@ -3,7 +3,7 @@
 from typing import Final
 
 from omnillm.keys.breaker import JITTER, Breaker
-from omnillm.keys.circuit import Backoff
+from omnillm.keys.circuit import CLOSED, Backoff
 from omnillm.keys.terms import BreakerConfigured, Dice
 from omnillm.keys.witnesses import Witnesses
 from omnillm.outcome import Outcome, Verdict
@@ -29,8 +29,7 @@ class Trouble(Breaker):
     def met(self, grant: object, caller: str, now: float, dice: Dice) -> None:
         """The model failed."""
         if self.witnesses.is_believed(caller, now) or grant in self.circuit.probes:
-            self.refusal = None
-            self.failed(grant, now, dice)
+            self._count(None, grant, now, dice)
 
     def refused(self, grant: object, caller: str, outcome: Outcome, now: float, dice: Dice) -> None:
         """The key may not use the model, or does not find it.
@@ -40,5 +39,10 @@ class Trouble(Breaker):
         is_again, is_doubtful = self.witnesses.is_again(caller), outcome.is_doubtful
         is_own = is_again and (is_doubtful or self.witnesses.others_did_well(caller, now, PROVEN_S))
         if not is_own or (grant in self.circuit.probes and not is_doubtful):
-            self.refusal = outcome.verdict
-            self.failed(grant, now, dice, REFUSED)
+            self._count(outcome.verdict, grant, now, dice)
+
+    def _count(self, refusal: Verdict | None, grant: object, now: float, dice: Dice) -> None:
+        """What comes while it rests, or beside its probe, does not tell for what."""
+        if self.circuit.state is CLOSED or grant in self.circuit.probes:
+            self.refusal = refusal
+        self.failed(grant, now, dice, REFUSED if refusal else None)
