@@ -156,7 +156,9 @@ def test_weights_of_targets_left_out_count_for_nothing():
     assert names(router.plan("mixed", protocol="anthropic_messages", operation="count_tokens")) == ["anthropic/claude-haiku"]
 
 
-@pytest.mark.parametrize("model", ["nothere", "", "openai", "openai/", "/x", "gpt-" + "x" * 5000, "gpt-ü", "gpt-\r\nx: y", "gpt-\x7f", "nowhere/x"])
+@pytest.mark.parametrize(
+    "model", ["nothere", "", "openai", "openai/", "/x", "gpt-" + "x" * 5000, "gpt-ü", "gpt-\r\nx: y", "gpt-\x7f", "nowhere/x"]
+)
 def test_an_unknown_or_unspeakable_name_is_the_callers_fault(router, model):
     """404, in a message of bounded length."""
     with pytest.raises(UnknownModel) as caught:

@@ -197,8 +197,10 @@ async def test_two_processes_that_change_a_key_at_once(serve: Serve, provider: F
     assert code(await admin(gateway, "POST", KEYS, {"name": "bob"})) == (409, "virtual_key_exists")
 
 
-async def test_a_thousand_keys_are_loaded_and_counted(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
-    """More than a page of them, each with a budget of its own."""
+async def test_a_thousand_keys_are_loaded_and_counted(
+    serve: Serve, provider: FakeProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More than a page of them, each with a budget of its own, and all made with the pepper that is in use."""
     text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db")
     gateway = await serve(text)
     secret = await make(gateway, "key-0", budget={"limit_usd": 1, "period": "day"})
@@ -212,6 +214,7 @@ async def test_a_thousand_keys_are_loaded_and_counted(serve: Serve, provider: Fa
     keyring.enrol()
     assert len(keyring.page(after="", limit=2000)) == 1101
     assert len(gateway.program.controller.budgets()) == 1101
+    assert "another pepper" not in caplog.text
     assert (await call(gateway, secret)).status == 200
 
 

@@ -101,7 +101,9 @@ def test_host_is_not_asked_for_what_it_refuses(kind: str, model: str, lost: set[
 
 def test_mistral_is_not_asked_for_more_than_its_highest_temperature() -> None:
     """It refuses the whole call; a client of Gemini's may ask for 2."""
-    dialect = dialect_of(endpoint("mistral"), provider="p", protocol="openai_chat", model="mistral-large-4", most_output=0, default_output=9)
+    dialect = dialect_of(
+        endpoint("mistral"), provider="p", protocol="openai_chat", model="mistral-large-4", most_output=0, default_output=9
+    )
     for wanted, sent in ((2, 1.5), (1.5, 1.5), (0.2, 0.2)):
         body, losses = asked("openai_chat", dialect, temperature=wanted)
         assert (body["temperature"], losses) == (sent, {"approximated:generation.temperature"} if wanted > sent else set())
