@@ -140,6 +140,24 @@ async def test_ledger_that_is_down_keeps_no_key(serve: Serve, provider: FakeProv
     await check_once(gateway, provider)
 
 
+async def test_key_that_is_known_to_be_free_cannot_be_kept_by_a_ledger_that_is_down(
+    serve: Serve, provider: FakeProvider, tmp_path: Path
+) -> None:
+    """Nor is a call made that has no budget, where nothing else would be asked of the ledger first."""
+    path = tmp_path / "ledger.db"
+    text = configuration(provider, store=f"sqlite:///{path}")
+    gateway = await serve(text.replace(text[text.index("budgets: [{name") : text.index("virtual_keys")], ""))
+    provider.enqueue(Fault.status(400))
+    assert (await exchange(gateway.port, once())).status == 400
+    path.rename(tmp_path / "elsewhere.db")
+    assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+    await until(lambda: not gateway.program.store.is_healthy)
+    reply = await exchange(gateway.port, once())
+    assert (reply.status, code_of(reply)) == (503, "ledger_unavailable")
+    assert len(provider.log) == 2
+    (tmp_path / "elsewhere.db").rename(path)
+
+
 async def test_outage_that_is_allowed_leaves_keys_to_memory(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
     """With `when_down: allow` a call is made once as long as the process lives."""
     path = tmp_path / "ledger.db"

@@ -101,9 +101,7 @@ def test_host_is_not_asked_for_what_it_refuses(kind: str, model: str, lost: set[
 
 def test_mistral_is_not_asked_for_more_than_its_highest_temperature() -> None:
     """It refuses the whole call; a client of Gemini's may ask for 2."""
-    dialect = dialect_of(
-        endpoint("mistral"), provider="p", protocol="openai_chat", model="mistral-large-4", most_output=0, default_output=9
-    )
+    dialect = spoken_to(endpoint("mistral"), CHAT, "mistral-large-4")
     for wanted, sent in ((2, 1.5), (1.5, 1.5), (0.2, 0.2)):
         body, losses = asked("openai_chat", dialect, temperature=wanted)
         assert (body["temperature"], losses) == (sent, {"approximated:generation.temperature"} if wanted > sent else set())
@@ -124,17 +122,12 @@ def test_a_model_that_takes_tools_only_at_rest_is_told_to_rest(
     model: str, thinking: dict[str, Any] | None, sent: str | None, losses: set[str]
 ) -> None:
     """Where a provider is pinned to Chat, OpenAI answers 400 to tools beside reasoning from GPT-5.4 on, also if that is the default."""
-    dialect = dialect_of(endpoint("openai"), provider="p", protocol="openai_chat", model=model, most_output=0, default_output=9)
-    body = {
-        "model": "m",
-        "max_tokens": 9000,
-        "messages": [{"role": "user", "content": "Hi"}],
-        "tools": [{"name": "look", "input_schema": {"type": "object"}}],
-    }
+    dialect = spoken_to(endpoint("openai"), CHAT, model)
+    body = messages(max_tokens=9000, messages=[HI], tools=[{"name": "look", "input_schema": {"type": "object"}}])
     body |= {} if thinking is None else {"thinking": thinking}
-    report = transcode_request("anthropic_messages", "openai_chat", msgspec.json.encode(body), model=model, dialect=dialect)
-    assert msgspec.json.decode(report.value).get("reasoning_effort") == sent
-    assert {f"{loss.kind}:{loss.path}" for loss in report.loss_reasons if loss.path.endswith(".effort")} == losses
+    written, lost = said(MESSAGES, CHAT, body, dialect, model=model)
+    assert written.get("reasoning_effort") == sent
+    assert {f"{kind}:{path}" for path, kind in lost.items() if path.endswith(".effort")} == losses
 
 
 @in_turn(
