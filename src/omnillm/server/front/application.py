@@ -1,13 +1,15 @@
 """What the front asks of the application that answers its requests."""
 
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from omnillm.errors import OmniError
-from omnillm.server.front.reply import Reply
 from omnillm.server.front.requests import Request
+
+if TYPE_CHECKING:
+    from omnillm.server.front.reply import Reply
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -25,7 +27,7 @@ class Application(Protocol):
     def is_current(self, context: object) -> bool:
         """Whether `open` would answer this context, which it called keepable, to its head now. Asked of every known head that comes."""
 
-    def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]:
+    def respond(self, request: Request, reply: "Reply") -> Coroutine[Any, Any, None]:
         """Answer: one task a request, cancelled at once when the client hangs up. An OmniError before the first byte becomes `problem`."""
 
     def problem(self, request: Request | None, error: OmniError) -> Rendered:
