@@ -94,7 +94,7 @@ async def test_a_reload_keeps_what_its_windows_counted(serve: Serve, provider: F
 
 
 async def test_a_rotated_key_has_another_secret(serve: Serve, provider: FakeProvider) -> None:
-    """The old one ends at once, or after the grace; limits and budget go on counting."""
+    """The old one ends at once, or after the grace, or with the key; limits and budget go on counting, and a change ends no grace."""
     clock = ManualClock()
     gateway = await serve(configuration(provider), clock=clock)
     first = await make(gateway, "ada", rpm=4)
@@ -105,6 +105,10 @@ async def test_a_rotated_key_has_another_secret(serve: Serve, provider: FakeProv
     rotated = (await admin(gateway, "POST", f"{KEYS}/ada/rotate", {"grace": "1h"})).json
     third = rotated["secret"]
     assert rotated["virtual_key"]["previous_secret_until"] == clock.wall() + HOUR
+    assert rotated["virtual_key"]["rotated_at"] == clock.wall()
+    clock.advance(1)
+    changed = (await admin(gateway, "PATCH", f"{KEYS}/ada", {"metadata": {"owner": "Ada"}})).json["virtual_key"]
+    assert changed == rotated["virtual_key"] | {"metadata": {"owner": "Ada"}}
     assert len({first, second, third}) == 3
     assert [(await call(gateway, secret)).status for secret in (second, third)] == [200, 200]
     assert code(await call(gateway, third)) == (429, "requests_limit")
@@ -113,6 +117,8 @@ async def test_a_rotated_key_has_another_secret(serve: Serve, provider: FakeProv
     assert (await call(gateway, third)).status == 200
     await admin(gateway, "POST", f"{KEYS}/ada/rotate", {"grace": "1h"})
     assert code(await call(gateway, second)) == (401, "invalid_api_key")
+    await admin(gateway, "PATCH", f"{KEYS}/ada", {"expires": "2020-01-01"})
+    assert code(await call(gateway, third)) == (401, "expired_api_key")
 
 
 async def test_a_key_that_changes_is_the_same_key(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
