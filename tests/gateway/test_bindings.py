@@ -1,11 +1,14 @@
 """What was made lately is known at once, without the ledger; what is older, or too long, is not."""
 
+from msgspec.structs import replace
+
 from omnillm.admission.asks import Lease
-from omnillm.gateway.bindings import LONGEST_ID, MOST_RECENT, Bindings
+from omnillm.gateway.bindings import KEPT_S, LONGEST_ID, MOST_RECENT, OBJECT_KEPT_S, Bindings, Pin, pinned
 from omnillm.gateway.call import Call, Caller
-from omnillm.protocols.bound import FILE
+from omnillm.protocols.bound import FILE, RESPONSE
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
+from omnillm.routing.target import Plan, Target
 from omnillm.stores.memory import MemoryStore
 from omnillm.testing import ManualClock
 
@@ -40,3 +43,29 @@ async def test_an_id_that_no_index_takes_is_not_bound() -> None:
     bindings = Bindings(MemoryStore(clock=ManualClock()), ManualClock())
     longest, longer = "f" * LONGEST_ID, "é" * LONGEST_ID
     assert [binding.upstream_id for binding in bindings.make(CALL, LEASE, ((FILE, longest), (FILE, longer)))] == [longest]
+
+
+async def test_the_first_owner_stays_until_its_time_is_over() -> None:
+    """Nobody becomes the owner of an object because a reply mentions it."""
+    clock = ManualClock()
+    bindings, began = Bindings(MemoryStore(clock=clock), clock), clock.wall()
+    another = replace(CALL, caller=Caller(name="bob"))
+    made = bindings.make(CALL, LEASE, ((FILE, "f"), (RESPONSE, "r")))
+    assert [binding.expires_wall_ms for binding in made] == [int((began + kept_s) * 1000) for kept_s in (OBJECT_KEPT_S, KEPT_S)]
+    for seconds, owner in ((OBJECT_KEPT_S - 1, "ada"), (1, "bob")):
+        clock.advance(seconds)
+        bindings.make(another, LEASE, ((FILE, "f"),))
+        found = await bindings.owner((FILE, "f"))
+        assert found is not None
+        assert found.caller == owner
+    clock.advance(OBJECT_KEPT_S)
+    assert await bindings.owner((FILE, "f")) is None
+
+
+def test_where_a_wish_leads_is_tried_first() -> None:
+    """Then the others, in their order; a must leaves nothing else."""
+    targets = tuple(Target(provider=provider, model=model, protocol="openai_chat") for provider, model in ("qa", "pb", "rc", "pd"))
+    plan = Plan(targets=targets, public_model="m", route="m")
+    for is_must, order in ((False, "bdac"), (True, "bd")):
+        pin = Pin(provider="p", key="k", is_must=is_must, upstream_id="f", reasoning={})
+        assert "".join(target.model for target in pinned(plan, pin, CALL).targets) == order
