@@ -71,8 +71,11 @@ def test_who_goes_on_with_an_upload_is_asked_for_its_token_before_anything_else(
     """Anybody may ask, so no more is read of a query than of one that bears a key; the oldest of too many uploads is forgotten."""
     tokens = map(str, count())
     uploads = Uploads(lambda: next(tokens))
-    upload = Upload.of("https://host/upload/v1beta/files?upload_id=theirs", provider="gemini", key="a", holder=b"")
-    assert upload is not None
+    told = {"provider": "gemini", "key": "a", "holder": b""}
+    upload = Upload.of("https://host/upload/v1beta/files?upload_id=theirs", **told)
+    assert upload == Upload(**told, path="/upload/v1beta/files", query="upload_id=theirs")
+    for url in ("https://host/v1beta/files?upload_id=theirs", "https://host/upload/v1beta/\u00e9", "https://[/upload/"):
+        assert Upload.of(url, **told) is None
     assert [uploads.add(upload) for _ in range(MOST + 1)][-1] == str(MOST)
     assert uploads.find(f"upload_id={MOST}") is uploads.find("a=b&" * 99 + "upload_id=1") is upload
     for query in ("upload_id=0", "upload_id=theirs", "upload_id=", "", "a=b&" * 100 + "upload_id=1"):
