@@ -1,13 +1,16 @@
 """What was made lately is known at once, without the ledger; what is older, or too long, is not."""
 
+import pytest
 from msgspec.structs import replace
 
 from omnillm.admission.asks import Lease
+from omnillm.errors import BadRequest, CallerFault
 from omnillm.gateway.bindings import KEPT_S, LONGEST_ID, MOST_RECENT, OBJECT_KEPT_S, Bindings, Pin, pinned
 from omnillm.gateway.call import Call, Caller
 from omnillm.protocols.bound import FILE, RESPONSE
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
+from omnillm.records import BATCH_BILL
 from omnillm.routing.target import Plan, Target
 from omnillm.stores.memory import MemoryStore
 from omnillm.testing import ManualClock
@@ -43,6 +46,23 @@ async def test_an_id_that_no_index_takes_is_not_bound() -> None:
     bindings = Bindings(MemoryStore(clock=ManualClock()), ManualClock())
     longest, longer = "f" * LONGEST_ID, "é" * LONGEST_ID
     assert [binding.upstream_id for binding in bindings.make(CALL, LEASE, ((FILE, longest), (FILE, longer)))] == [longest]
+
+
+async def test_one_key_answers_for_all_that_a_call_names() -> None:
+    """What two keys made is one call's too much, and what another caller made is not there. A batch's bill is its request's own."""
+    clock = ManualClock()
+    bindings = Bindings(MemoryStore(clock=clock), clock)
+    bindings.make(CALL, LEASE, ((FILE, "a"), (FILE, "b")))
+    bindings.make(CALL, replace(LEASE, key="l"), ((FILE, "c"),))
+    pin = await bindings.pin(CALL, ((FILE, "a"), (FILE, "b"), (FILE, "nobody's")))
+    assert pin == Pin(provider="p", key="k", is_must=True, upstream_id="b", reasoning={})
+    with pytest.raises(BadRequest, match="'a' and 'c' were made with two provider keys"):
+        await bindings.pin(CALL, ((FILE, "a"), (FILE, "c")))
+    with pytest.raises(CallerFault) as refused:
+        await bindings.pin(replace(CALL, caller=Caller(name="bob")), ((FILE, "a"),))
+    assert (refused.value.status, refused.value.code) == (404, "not_found")
+    [bill] = bindings.make(CALL, LEASE, ((BATCH_BILL, "batch"),), request_id="r")
+    assert bill.caller == "r"
 
 
 async def test_the_first_owner_stays_until_its_time_is_over() -> None:
