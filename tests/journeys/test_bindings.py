@@ -6,6 +6,7 @@ from typing import Any
 
 import openai
 import pytest
+from msgspec.structs import replace
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration
 from tests.journeys.wire import PROVIDERS, exchange
 from tests.journeys.wire import ask as ask_raw
@@ -372,15 +373,20 @@ async def test_one_call_cannot_have_what_two_keys_made(serve: Serve, three_keys:
 
 
 async def test_a_provider_that_does_not_serve_the_model_is_told(serve: Serve, three_keys: FakeProvider) -> None:
-    """What a call names was made by a provider to which its model never goes."""
+    """What a call names was made by a provider to which its model never goes, or with a key that is gone."""
     gateway = await serve(configuration(three_keys, keys=KEYS))
     made = Binding(kind="response", upstream_id="resp_1", provider="gemini", key="a", caller="journey", expires_wall_ms=4_000_000_000_000)
-    await gateway.program.store.post_durably(Posting(bindings=(made,)))
+    gone = replace(made, upstream_id="resp_2", provider="openai", key="gone")
+    await gateway.program.store.post_durably(Posting(bindings=(made, gone)))
     async with client(gateway) as sdk:
         with pytest.raises(openai.BadRequestError) as refused:
             await ask(sdk, input="And how wide?", previous_response_id="resp_1")
+        with pytest.raises(openai.InternalServerError) as lost:
+            await ask(sdk, input="And how wide?", previous_response_id="resp_2")
     assert refused.value.code == "bound_to_another_provider"
     assert "'gemini', which does not serve 'fast'" in refused.value.message
+    assert (lost.value.status_code, lost.value.code) == (503, "no_key_serves_model")
+    assert "'resp_2' was made with key 'gone' of provider 'openai', which is not configured any more" in lost.value.message
 
 
 async def test_reasoning_goes_on_while_the_ledger_cannot_be_read(serve: Serve, three_keys: FakeProvider, tmp_path: Path) -> None:

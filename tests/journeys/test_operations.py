@@ -19,8 +19,11 @@ from tests.ports import free_port
 
 from omnillm.config.load import parse
 from omnillm.config.settings import BudgetSettings, VirtualKeyTerms
+from omnillm.money import format_usd
+from omnillm.records import EntryKind, Posting
 from omnillm.stores.daily import COUNT_COLUMNS
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, ManualClock
+from omnillm.testing.rows import entry, request_id
 from omnillm.usage import NO_USAGE
 
 
@@ -255,6 +258,9 @@ async def test_requests_page_and_open_up(gateway: Running) -> None:
         assert (await get(gateway, f"/admin/v1/requests?before={quote(before)}")).status == 400, before
     for unknown in (newest["request_id"][:-1], newest["request_id"] + "0", "f" * 32, "x", "%25", "'--"):
         assert (await get(gateway, f"/admin/v1/requests/{unknown}")).status == 404
+    await gateway.program.store.post_durably(Posting(entries=(entry(7, EntryKind.RESERVE),)))
+    under_way = (await get(gateway, f"/admin/v1/requests/{request_id(7)}")).json
+    assert (under_way["request"], under_way["attempts"], len(under_way["entries"])) == (None, [], 1)
 
 
 async def test_requests_are_filtered(gateway: Running) -> None:
@@ -329,9 +335,17 @@ async def test_pools_show_a_rest_and_revive_ends_it(serve: Serve, provider: Fake
 async def test_budgets_show_spent_and_left(gateway: Running, provider: FakeProvider) -> None:
     """Decimal strings that add up."""
     [budget] = (await get(gateway, "/admin/v1/budgets")).json["budgets"]
-    assert budget["name"] == "everything"
-    assert round(float(budget["used_usd"]) * 1e9) == provider.invoice.total_nanousd
-    assert budget["held_usd"] == "0"
+    used = provider.invoice.total_nanousd
+    assert budget == {
+        "name": "everything",
+        "period": "total",
+        "is_hard": True,
+        "limit_usd": "1000",
+        "used_usd": format_usd(used),
+        "held_usd": "0",
+        "left_usd": format_usd(1000 * 10**9 - used),
+        "resets_at": None,
+    }
 
 
 async def test_the_admin_api_is_the_administrators(gateway: Running) -> None:
