@@ -1,13 +1,13 @@
 """Streams of the Messages API as clients get them, put together by the SDK, and what is lost."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import RawMessageStreamEvent
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from tests.protocols.anthropic_messages.streaming import CONTEXT, ISSUER, OWN, P, read_sse, values, whole, write
 
 from omnillm.framing.sse import SseReader
@@ -37,7 +37,7 @@ from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.usage import Usage
 
 GEMINI = Opaque(value="sig", issuer=Issuer(protocol="gemini_generate_content"))
-SDK_EVENT: TypeAdapter = TypeAdapter(RawMessageStreamEvent)
+SDK_EVENT: TypeAdapter = TypeAdapter(Annotated[RawMessageStreamEvent, Field(discriminator="type")])
 
 
 def accumulated(raw: bytes) -> Any:

@@ -1,11 +1,11 @@
 """Streams of the Messages API, read to canonical events."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from anthropic.types.beta import BetaRawMessageStreamEvent
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from tests.in_turn import in_turn
 from tests.protocols.anthropic_messages.streaming import ISSUER, OWN, P, block, delta, read_sse, values, whole, write
 from tests.protocols.conftest import recordings
@@ -37,7 +37,7 @@ START = {
     "message": {"id": "msg_1", "type": "message", "model": "m", "content": [], "usage": {"input_tokens": 7, "output_tokens": 1}},
 }
 STOP = {"type": "message_stop"}
-BETA_EVENT: TypeAdapter = TypeAdapter(BetaRawMessageStreamEvent)
+BETA_EVENT: TypeAdapter = TypeAdapter(Annotated[BetaRawMessageStreamEvent, Field(discriminator="type")])
 
 
 def end(stop_reason: str = "end_turn", **usage: int) -> list[dict]:

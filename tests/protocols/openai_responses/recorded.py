@@ -1,8 +1,10 @@
 """Recorded replies and streams, and what may differ when one is written again."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from openai.types.responses import ResponseStreamEvent
+from pydantic import Field, TypeAdapter
 
 from omnillm.model import Issuer
 from omnillm.protocols.codec import ReplyContext
@@ -10,9 +12,9 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import CODEC
 from omnillm.protocols.openai_responses.parse.reply import ECHOES
 
+EVENT = TypeAdapter(Annotated[ResponseStreamEvent, Field(discriminator="type")])
+"""An event of a stream as the SDK reads it: of the kind that it says."""
 ISSUER = Issuer(protocol="openai_responses", provider="openai", key="k1")
-
-
 _in_order = msgspec.json.Encoder(order="deterministic").encode
 
 

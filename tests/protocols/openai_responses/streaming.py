@@ -3,9 +3,7 @@
 from typing import Any
 
 import msgspec
-from openai.types.responses import ResponseStreamEvent
-from pydantic import TypeAdapter
-from tests.protocols.openai_responses.recorded import ISSUER
+from tests.protocols.openai_responses.recorded import EVENT, ISSUER
 
 from omnillm.framing.sse import Frame, SseReader
 from omnillm.model import Completed, Finished, FinishReason, LlmStreamEvent, ResponseAssembler, ResponseStarted, UsageReported
@@ -17,7 +15,6 @@ from omnillm.usage import Usage
 OWN = "openai_responses"
 CONTEXT = ReplyContext(id="x1", created=7, model="asked")
 USAGE = Usage(input=20, output=7)
-_event = TypeAdapter(ResponseStreamEvent)
 
 
 def read(*events: dict[str, Any]) -> list[LlmStreamEvent]:
@@ -53,7 +50,7 @@ def write(*events: LlmStreamEvent, context: ReplyContext = CONTEXT) -> tuple[lis
     written = [msgspec.json.decode(frame.data) for frame in frames]
     for number, (frame, event) in enumerate(zip(frames, written, strict=True)):
         assert (frame.event.decode(), event["sequence_number"]) == (event["type"], number)
-        _event.validate_python(event)
+        EVENT.validate_python(event)
     assert encoder.next_sequence == len(frames)
     return written, [f"{reason.kind}:{reason.path}" for reason in losses.reasons]
 

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from openai import omit
 from openai.lib.streaming.responses._responses import ResponseStreamState
 from tests.model import strategies
-from tests.protocols.openai_responses.recorded import ISSUER
+from tests.protocols.openai_responses.recorded import EVENT, ISSUER
 from tests.protocols.openai_responses.streaming import (
     COMPLETED,
     CONTEXT,
     CREATED,
     MESSAGE,
     OWN,
-    _event,
     added,
     assembled,
     at,
@@ -289,7 +288,7 @@ def accumulated(events: list[dict[str, Any]]) -> Any:
     """What the SDK's own accumulator makes of a stream."""
     state = ResponseStreamState(input_tools=omit, text_format=omit)
     for event in events:
-        state.handle_event(_event.validate_python(event))
+        state.handle_event(EVENT.validate_python(event))
     return state._completed_response
 
 

@@ -4,10 +4,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from openai.types.responses import ResponseStreamEvent
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from tests.in_turn import in_turn
-from tests.protocols.openai_responses.recorded import ISSUER, comparable, context_of
+from tests.protocols.openai_responses.recorded import EVENT, ISSUER, comparable, context_of
 from tests.protocols.openai_responses.test_fixtures import RECORDED, framed, streams
 
 from omnillm.framing.sse import SseReader
@@ -24,13 +23,12 @@ GEMINI = Opaque(value="c2ln", issuer=Issuer(protocol="gemini_generate_content"))
 USAGE = Usage(input=20, output=7)
 needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded replies are not on this machine")
 recorded_streams = in_turn(("name", "lines"), streams(), ids=lambda value: value if isinstance(value, str) else "")
-_event = TypeAdapter(ResponseStreamEvent)
 
 
 def is_strict(events: list[dict[str, Any]]) -> bool:
     try:
         for event in events:
-            _event.validate_python(event)
+            EVENT.validate_python(event)
     except ValidationError:
         return False
     return True
