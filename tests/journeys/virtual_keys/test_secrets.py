@@ -82,3 +82,4 @@ async def test_another_pepper_is_told(serve: Serve, provider: FakeProvider, tmp_
     assert (await call(again, secret)).status == 401
     rotated = (await admin(again, "POST", f"{KEYS}/ada/rotate")).json["secret"]
     assert (await call(again, rotated)).status == 200
+    assert (await again.program.store.virtual_keys.get("ada")).pepper_id == again.service.keyring._pepper_id
