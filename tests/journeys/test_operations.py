@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from msgspec.structs import asdict
+from omnillm.testing.rows import entry, request_id
 from prometheus_client.parser import text_string_to_metric_families
 from tests.journeys.running import ADMIN_KEY, PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.wire import Reply, ask, exchange, send
@@ -23,7 +24,6 @@ from omnillm.money import format_usd
 from omnillm.records import EntryKind, Posting
 from omnillm.stores.daily import COUNT_COLUMNS
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, ManualClock
-from omnillm.testing.rows import entry, request_id
 from omnillm.usage import NO_USAGE
 
 

@@ -5,12 +5,9 @@ from typing import Annotated, Any
 
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import RawMessageStreamEvent
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter
-from tests.protocols.anthropic_messages.streaming import CONTEXT, ISSUER, OWN, P, read_sse, values, whole, write
+from tests.protocols.anthropic_messages.streaming import CONTEXT, OWN, P, values, write
 
-from omnillm.framing.sse import SseReader
 from omnillm.model.events import (
     AudioDelta,
     CitationAdded,
@@ -32,7 +29,6 @@ from omnillm.model.message import Audio, Citation, Issuer, Message, MessageRole,
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages import CODEC
 from omnillm.protocols.envelope import seal
-from omnillm.protocols.loss import Losses
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.usage import Usage
 
@@ -279,22 +275,3 @@ def test_what_a_stream_cannot_say_is_in_the_report():
     assert [getattr(block, "text", None) or block.input for block in message.content] == ["a", "spoken", "no", {"input": 'say "hi"'}]
     assert message.content[0].citations[0].cited_text == "x"
     assert message.stop_reason == "refusal"
-
-
-PIECES = st.lists(st.text(max_size=4), max_size=3)
-TEXTS = PIECES.map(lambda pieces: (Text(text=""), *map(text, pieces)))
-CALLS = st.just((ToolCall(call_id="c", name="f"), lambda index: ToolCallDelta(index=index, arguments='{"a":"ü"}')))
-PARTS = st.lists(TEXTS | CALLS | st.just(Native(protocol=P, kind="x", value={"type": "x", "y": [1]})), max_size=4)
-
-
-@given(PARTS, st.data())
-def test_stream_says_the_same_however_its_bytes_are_cut(parts, data):
-    """And what is read from the written stream is what was written, but for texts that say nothing."""
-    events = streamed(*parts)
-    raw, lost = write(*events)
-    cut = data.draw(st.integers(0, len(raw)))
-    reader, decoder = SseReader(), CODEC.decoder(ISSUER, Losses())
-    found = [event for piece in (raw[:cut], raw[cut:]) for frame in reader.feed(piece) for event in decoder.feed(frame)]
-    assert found == read_sse(raw)
-    assert not lost
-    assert whole(found).message.parts == tuple(part for part in whole(events).message.parts if part != Text(text=""))

@@ -1,12 +1,9 @@
 """Chunks of generateContent to events, and native streams there and back."""
 
-import itertools
 import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
 from tests.protocols.gemini_generate_content.bodies import PNG, SIGNATURE, call, inline, signed
@@ -18,14 +15,12 @@ from tests.protocols.gemini_generate_content.replies import (
     assembled,
     decode,
     encode,
-    frame,
     known_to_sdk,
     parse,
     reply,
 )
 from tests.protocols.gemini_generate_content.streaming import chunk, piece
 
-from omnillm.framing.sse import SseReader
 from omnillm.model import (
     Audio,
     AudioDelta,
@@ -49,8 +44,6 @@ from omnillm.model import (
     ToolCall,
     UsageReported,
 )
-from omnillm.protocols.gemini_generate_content import CODEC
-from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
 from omnillm.usage import Usage
 
@@ -297,20 +290,3 @@ def merged(chunks: list[dict]) -> dict:
         "usage": read[-1]["usageMetadata"],
         "identity": (read[-1]["modelVersion"], read[-1]["responseId"]),
     }
-
-
-def sse(chunks: list[dict]) -> bytes:
-    return b"".join(frame(each).raw for each in chunks)
-
-
-@given(cuts=st.sets(st.integers(1, 2000), max_size=6), name=st.sampled_from([*REPLIES]))
-def test_stream_is_the_same_however_it_is_split(cuts: set[int], name: str) -> None:
-    """Whole, or at random places."""
-    raw = sse([chunk({"text": "Ö"}), REPLIES[name]])
-    edges = [0, *sorted(cut for cut in cuts if cut < len(raw)), len(raw)]
-    reader, decoder = SseReader(), CODEC.decoder(ISSUER, Losses())
-    events = [event for begin, stop in itertools.pairwise(edges) for found in reader.feed(raw[begin:stop]) for event in decoder.feed(found)]
-    if name == "blocked prompt":
-        decoder.finish()
-        return
-    assert [*events, *decoder.finish()] == decode(chunk({"text": "Ö"}), REPLIES[name])

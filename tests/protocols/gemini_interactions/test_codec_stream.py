@@ -45,7 +45,6 @@ from omnillm.protocols.gemini_interactions import CODEC
 from omnillm.protocols.gemini_interactions.parse.reply import parse_reply
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
-from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.usage import Usage
 
 Event = dict[str, Any]
@@ -97,11 +96,6 @@ STREAM = [
 """`WHOLE` as Google streams it."""
 
 
-def frames(events: Iterable[Event]) -> bytes:
-    written = [b"event: %b\ndata: %b\n\n" % (event["event_type"].encode(), json.dumps(event).encode()) for event in events]
-    return b"".join(written) + b"event: done\ndata: [DONE]\n\n"
-
-
 def decoded(*events: Event) -> list[LlmStreamEvent]:
     decoder = CODEC.decoder(ISSUER, Losses())
     found = [read for event in events for read in decoder.feed(Frame(raw=b"", data=json.dumps(event).encode(), event=b""))]
@@ -151,16 +145,6 @@ def test_stream_of_googles_is_read_as_the_whole_reply_is() -> None:
         WHOLE["id"],
         WHOLE["model"],
     )
-
-
-def test_stream_is_the_same_cut_at_every_byte() -> None:
-    """Into any two pieces."""
-    raw = frames(STREAM)
-    whole = StreamTranscoder(P, "openai_chat", context=CONTEXT)
-    expected = whole.feed(raw) + whole.feed(b"")
-    for at in range(1, len(raw)):
-        transcoder = StreamTranscoder(P, "openai_chat", context=CONTEXT)
-        assert transcoder.feed(raw[:at]) + transcoder.feed(raw[at:]) + transcoder.feed(b"") == expected
 
 
 @in_turn(

@@ -40,19 +40,6 @@ def test_a_stream_is_followed_to_its_end():
     assert (watch.usage, watch.tier, watch.response_id) == (TOLD, "standard", "v1_a")
 
 
-def test_a_stream_split_anywhere_is_the_same():
-    """Every byte."""
-    raw = framed(WHOLE)
-    for place in range(1, len(raw)):
-        reader, watch = SseReader(), PROTOCOL.watch(False)
-        frames = [*reader.feed(raw[:place]), *reader.feed(raw[place:])]
-        seen = 0
-        for frame in frames:
-            seen |= watch.see(frame)
-        assert b"".join([frame.raw for frame in frames]) == raw
-        assert (seen, watch.usage) == (Sight.CONTENT | Sight.END, TOLD)
-
-
 def test_a_stream_cut_anywhere_is_not_complete():
     """Before its last event; a stream that ends there is whole, with [DONE] or without."""
     raw = framed(WHOLE)

@@ -1,12 +1,10 @@
 """Streams of the Responses API as clients get them: each step that they wait for, and what is lost."""
 
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 from openai import omit
 from openai.lib.streaming.responses._responses import ResponseStreamState
 from tests.model import strategies
@@ -302,18 +300,3 @@ def test_any_stream_ends_with_what_a_plain_reply_says(sequence: tuple[LlmStreamE
     assert [msgspec.structs.replace(part, item_id="") for part in again.message.parts] == list(assembled(sequence).message.parts)
     response = accumulated(events)
     assert response is None or [item.id for item in response.output] == [item["id"] for item in plain["output"]]
-
-
-@given(sequence=strategies.event_sequences(), cuts=st.sets(st.integers(1, 6000), max_size=6))
-@settings(max_examples=40)
-def test_stream_is_the_same_however_it_is_split(sequence: tuple[LlmStreamEvent, ...], cuts: set[int]) -> None:
-    """Whole, or in any pieces."""
-    encoder = CODEC.encoder(CONTEXT, Losses())
-    raw = b"".join(encoder.feed(event) for event in sequence)
-
-    def events_of(pieces: list[bytes]) -> list[LlmStreamEvent]:
-        reader, decoder = SseReader(), CODEC.decoder(ISSUER, Losses())
-        return [event for piece in pieces for frame in reader.feed(piece) for event in decoder.feed(frame)]
-
-    edges = [0, *sorted(cut for cut in cuts if cut < len(raw)), len(raw)]
-    assert events_of([raw[begin:end] for begin, end in pairwise(edges)]) == events_of([raw])

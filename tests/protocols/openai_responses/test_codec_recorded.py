@@ -10,17 +10,11 @@ from tests.protocols.openai_responses.recorded import EVENT, ISSUER, comparable,
 from tests.protocols.openai_responses.test_fixtures import RECORDED, framed, streams
 
 from omnillm.framing.sse import SseReader
-from omnillm.model import Failed, Issuer, Opaque, ResponseStarted
-from omnillm.protocols.codec import ReplyContext
+from omnillm.model import Failed, ResponseStarted
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import CODEC, PROTOCOL
 from omnillm.protocols.protocol import Sight
-from omnillm.usage import Usage
 
-OWN = "openai_responses"
-CONTEXT = ReplyContext(id="x1", created=7, model="asked")
-GEMINI = Opaque(value="c2ln", issuer=Issuer(protocol="gemini_generate_content"))
-USAGE = Usage(input=20, output=7)
 needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded replies are not on this machine")
 recorded_streams = in_turn(("name", "lines"), streams(), ids=lambda value: value if isinstance(value, str) else "")
 
