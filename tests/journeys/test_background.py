@@ -176,8 +176,7 @@ async def test_one_that_nobody_asks_for_is_looked_at(serve: Serve, host: tuple[H
     told, url = host
     clock, store = ManualClock(), f"sqlite:///{tmp_path}/omnillm.db"
     before = await begun(serve, url, store=store, clock=clock)
-    await before.service.server.drain()
-    await before.service.aclose()
+    await before.end()
     after = await serve(CONFIG.replace("BASE", url).replace("STORE", store), clock=clock)
     told.tell("completed", USAGE)
     looks = after.program.batch_looks

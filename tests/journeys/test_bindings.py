@@ -213,8 +213,7 @@ async def test_binding_survives_a_restart(serve: Serve, three_keys: FakeProvider
     async with client(before) as sdk:
         for number in range(TURNS):
             made.append(await ask(sdk, input=f"How deep is lake {number}?"))
-    await before.service.server.drain()
-    await before.service.aclose()
+    await before.end()
     after = await serve(text)
     async with client(after) as sdk:
         for response, key in made:

@@ -238,6 +238,5 @@ async def test_the_last_calls_are_exported_when_the_gateway_ends(serve: Serve, p
     for _ in range(3):
         await exchange(gateway.port, ask("openai_chat", "Hello"))
     gateway.service.server.stop()
-    await gateway.service.server.drain()
-    await gateway.service.aclose()
+    await gateway.end()
     assert len(collector.tree()) == 3

@@ -47,9 +47,8 @@ async def test_b6_a_usage_that_lies_makes_no_call_cheaper(gateway: Running, fake
     prompt, output = COUNTS[dialect]
     fake.enqueue(said(dialect, {prompt: 5, output: LIES[name]}))
     assert (await exchange(gateway.port, ask(dialect, "hello", cap=WORDS))).status == 200
-    ledger, settled, reserved = await gateway.books()
+    await gateway.spent()
     request, _ = await gateway.last()
-    assert (ledger, reserved) == (settled, 0)
     if name == "1.5":
         assert request.cost_nanousd >= 5 * INPUT + OUTPUT
     else:
@@ -172,9 +171,8 @@ async def test_b6_usage_is_taken_where_it_is_the_last_word_and_bounded_elsewhere
     gateway = await serve(configuration(fake, queue="0s"))
     fake.enqueue(stream)
     await exchange(gateway.port, ask(dialect, "hello", cap=WORDS + 10, is_stream=True))
-    ledger, settled, reserved = await gateway.books()
+    await gateway.spent()
     request, attempts = await gateway.last()
-    assert (ledger, reserved) == (settled, 0)
     assert (attempts[0].cost_nanousd == WHOLE) if is_told else (attempts[0].cost_nanousd >= WHOLE)
     assert attempts[0].is_estimated is not is_told
     assert request.usage == sum((attempt.usage for attempt in attempts), start=NO_USAGE), "a call has used what its attempts have"

@@ -164,9 +164,7 @@ async def test_b15_attempt_that_may_be_billed_is_paid_and_another_needs_money_of
     tight = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, limit_usd=usd(2 * held - 50_000)))
     reply = await exchange(tight.port, ask("openai_chat", "hello  [[fault:lost_reply*1]]", cap=20))
     assert (reply.status, reply.headers["x-omnillm-attempts"]) == (402, "1")
-    ledger, settled, reserved = await tight.books()
-    assert ledger == settled > 0
-    assert reserved == 0
+    assert await tight.spent() > 0
 
 
 async def test_b15_an_attempt_at_another_provider_is_priced_by_that_one(serve: Serve) -> None:

@@ -27,9 +27,7 @@ def code_of(reply: Reply) -> object:
 async def check_once(gateway: Running, fake: FakeProvider, *, calls: int = 1) -> None:
     """The provider was asked, and paid, so often; the ledger says the same, and nothing is held or in flight."""
     assert len(fake.log) == calls
-    ledger, settled, reserved = await gateway.books()
-    assert ledger == settled == fake.invoice.total_nanousd
-    assert reserved == 0
+    assert await gateway.spent() == fake.invoice.total_nanousd
     assert gateway.program._idempotency.claims._in_flight == {}
 
 

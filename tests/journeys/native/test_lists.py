@@ -87,8 +87,7 @@ async def test_what_an_opened_path_made_is_found_again(fake: FakeProvider, serve
         reply = await ask(before, "POST", stores, b"{}")
         made[reply.json["id"]] = reply.headers["x-omnillm-key"]
     assert set(made.values()) == {"a", "b"}
-    await before.service.server.drain()
-    await before.service.aclose()
+    await before.end()
     after = await serve(text, clock=clock)
     for name, key in made.items():
         reply = await ask(after, "GET", f"{stores}/{name}")
@@ -161,8 +160,7 @@ async def test_what_a_key_made_that_is_gone_is_told_so(fake: FakeProvider, serve
     text = CONFIG.replace("BASE", fake.base_url).replace("memory://", f"sqlite:///{tmp_path}/omnillm.db")
     before = await serve(text)
     made = (await upload(before)).json["id"]
-    await before.service.server.drain()
-    await before.service.aclose()
+    await before.end()
     after = await serve(text.replace('{label: a, key: sk-a, models: ["fake-*"]}, ', ""))
     told = {"model": "openai/fake-small", "messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": made}}]}]}
     for refused in (await ask(after, "GET", f"{FILE}/{made}"), await ask(after, "POST", "/v1/chat/completions", json.dumps(told).encode())):

@@ -12,8 +12,6 @@ from websockets.asyncio.server import Request, Response, ServerConnection
 
 from omnillm.testing import FakeProvider, Fault
 
-# the provider goes
-
 LOSSES = {
     "reset": Fault.reset(after_events=4),
     "cut": Fault.cut(after_events=4),
@@ -52,8 +50,6 @@ async def test_a_provider_that_says_farewell_is_repeated(gateway: Running, fake:
     assert (request.status, request.outcome) == (101, "provider_closed_4321")
     await check_free(gateway, fake)
 
-
-# what a session may do
 
 REFUSED = {
     "openai": [Fault.status(401), Fault.status(429), Fault.status(500), Fault.reset(), Fault(name="no", close_code=1013, message="busy")],

@@ -159,8 +159,7 @@ async def test_a_start_that_does_not_fit_the_kept_keys_is_refused(serve: Serve, 
     text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db")
     gateway = await serve(team(text))
     await make(gateway, "ada", budgets=["team"])
-    await gateway.service.server.drain()
-    await gateway.service.aclose()
+    await gateway.end()
     settings = parse(text, {})
     service = Service(settings, reload=lambda: settings)
     try:

@@ -71,8 +71,7 @@ async def test_its_budget_is_hard_over_a_reload_and_a_restart(serve: Serve, prov
     await gateway.service.reload()
     assert code(await call(gateway, secret)) == (402, "budget_exceeded")
     before = (await admin(gateway, "GET", f"{KEYS}/ada")).json
-    await gateway.service.server.drain()
-    await gateway.service.aclose()
+    await gateway.end()
     again = await serve(text)
     assert code(await call(again, secret)) == (402, "budget_exceeded")
     assert (await admin(again, "GET", f"{KEYS}/ada")).json == before
@@ -150,8 +149,7 @@ async def test_a_key_that_changes_is_the_same_key(serve: Serve, provider: FakePr
     assert (shown["rpm"], shown["models"], shown["tags"], shown["metadata"]) == (0, [], {"y": "2"}, {})
     spent = {budget.name: budget.settled_nanousd for budget in gateway.program.controller.budgets()}
     assert 0 < spent["key:ada"] < spent["team"] < spent["everything"]
-    await gateway.service.server.drain()
-    await gateway.service.aclose()
+    await gateway.end()
     again = await serve(text, clock=clock)
     assert (await admin(again, "GET", f"{KEYS}/ada")).json == changed.json
     assert {budget.name: budget.settled_nanousd for budget in again.program.controller.budgets()} == spent

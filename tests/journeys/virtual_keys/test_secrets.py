@@ -75,8 +75,7 @@ async def test_another_pepper_is_told(serve: Serve, provider: FakeProvider, tmp_
     text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db")
     gateway = await serve(text)
     secret = await make(gateway, "ada")
-    await gateway.service.server.drain()
-    await gateway.service.aclose()
+    await gateway.end()
     again = await serve(text.replace("durability: relaxed", "durability: relaxed, pepper: canary-pepper-100"))
     assert "1 virtual keys were made with another pepper" in caplog.text
     assert (await call(again, secret)).status == 401
