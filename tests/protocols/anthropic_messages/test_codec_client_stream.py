@@ -29,6 +29,7 @@ from omnillm.model.message import Audio, Citation, Issuer, Message, MessageRole,
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages import CODEC
 from omnillm.protocols.envelope import seal
+from omnillm.protocols.loss import Losses
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.usage import Usage
 
