@@ -93,6 +93,20 @@ def test_a_late_refusal_does_not_tell_why_a_model_rests():
     assert trouble.refusal is Verdict.DENIED
 
 
+def test_who_did_well_speaks_for_a_model_as_long_as_somebody_else_is_refused():
+    """A caller that comes seldom does not have to prove it anew, because each of its calls goes well."""
+    desk = Desk(key("a"))
+    for turn in range(6):
+        if turn:
+            desk.call()
+        for _ in range(7 if turn else 4):
+            grant = desk.lease()
+            assert grant is not None, turn
+            grant.caller = "other"
+            desk.end(grant, Verdict.NOT_FOUND)
+            desk.now += 3.0
+
+
 def test_success_resets_the_count():
     """Five in a row means in a row."""
     desk = Desk(key("a"))

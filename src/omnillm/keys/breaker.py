@@ -60,11 +60,6 @@ class Breaker:
         return self.consecutive > 0 and self.window.tokens > 0
 
     @property
-    def is_sound(self) -> bool:
-        """All calls of its window went well, and more than the probe."""
-        return self.circuit.state is CLOSED and self.window.tokens == 0 and self.window.requests > 1
-
-    @property
     def _is_tripped(self) -> bool:
         terms = self.terms
         if self.consecutive >= terms.failures:

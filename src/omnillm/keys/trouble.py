@@ -17,17 +17,29 @@ PROVEN_S: Final = 600.0
 class Trouble(Breaker):
     """A breaker for key x model. Whoever fails with the model alone, while others do well with it, counts once."""
 
-    __slots__ = ("refusal", "witnesses")
+    __slots__ = ("_successes", "refusal", "witnesses")
 
     def __init__(self, terms: BreakerConfigured) -> None:
         super().__init__(terms)
         self.witnesses = Witnesses()
         """Callers of this model."""
+        self._successes = 0
+        """Since it last failed or was refused, whether that counted or not."""
         self.refusal: Verdict | None = None
         """The last that counted; None: that was a failure."""
 
+    @property
+    def is_sound(self) -> bool:
+        """All calls of its window went well, and more than the probe. One caller's refusals between others' successes are to be known again."""
+        return self.circuit.state is CLOSED and self.window.tokens == 0 and self._successes > 1
+
+    def succeeded(self, grant: object, now: float) -> None:
+        super().succeeded(grant, now)
+        self._successes += 1
+
     def met(self, grant: object, caller: str, now: float, dice: Dice) -> None:
         """The model failed."""
+        self._successes = 0
         if self.witnesses.is_believed(caller, now) or grant in self.circuit.probes:
             self._count(None, grant, now, dice)
 
@@ -36,6 +48,7 @@ class Trouble(Breaker):
 
         One caller's in a row count once if they are doubtful, or another did well with the model not long ago.
         """
+        self._successes = 0
         is_again, is_doubtful = self.witnesses.is_again(caller), outcome.is_doubtful
         is_own = is_again and (is_doubtful or self.witnesses.others_did_well(caller, now, PROVEN_S))
         if not is_own or (grant in self.circuit.probes and not is_doubtful):
