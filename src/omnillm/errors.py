@@ -9,7 +9,7 @@
     ├─ ProviderError    the provider's own answer: status, protocol, code, raw body
     ├─ ProtocolError    400: a translation that cannot be made
     ├─ Defect           500: the gateway's own; `__cause__` is the exception that ended the call
-    └─ ConfigError      start-up only
+    └─ ConfigError      at the start, or at a reload, which then has changed nothing
 
 A message says what happened, where, and what to do. It never holds a secret, a prompt or a provider's raw text.
 """
@@ -240,7 +240,7 @@ class Defect(OmniError):
 
 
 class ConfigError(OmniError):
-    """The configuration is wrong: start-up only. `path` is the place in the file, e.g. `providers.openai.keys[0].rpm`."""
+    """The configuration is wrong, at the start or at a reload. `path` is the place in the file, e.g. `providers.openai.keys[0].rpm`."""
 
     code = "bad_configuration"
 

@@ -125,9 +125,7 @@ def _check_keys(provider: ProviderSettings, path: str, problems: Problems) -> No
         if key.key is not None:
             _once(secrets, key.key, at(here, "key"), problems)
             if is_fetched(provider):
-                problems.add(
-                    at(here, "key"), "means nothing beside auth: entra, which sends the machine's own token; leave one of them out"
-                )
+                problems.add(at(here, "key"), "means nothing beside auth: entra, which sends the machine's own token: leave one out")
         elif not is_keyless:
             problems.add(at(here, "key"), "is needed and must not be empty")
 

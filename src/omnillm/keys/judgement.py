@@ -19,7 +19,7 @@ QUOTA = Backoff(first_s=600.0, most_s=inf)
 DOUBT = Backoff(first_s=1.0, most_s=5.0, jitter=0.25)
 """The shortest rest after a provider's hint proved too short. Some providers say "now" each time."""
 BELIEF = Backoff(first_s=120.0, most_s=inf)
-"""The longest rest by a 429's hint. A true one of hours costs a few probes; an untrue one would keep a lone key's callers away for hours."""
+"""The longest rest by a 429's hint. A true one of hours costs a few probes; an untrue one would keep a lone key's callers away."""
 REST = Backoff(first_s=60.0, most_s=3600.0)
 HINT_JITTER = 0.05
 """Added to a hint. To return earlier than the hint would mean another 429."""

@@ -30,7 +30,7 @@ class Trouble(Breaker):
 
     @property
     def is_sound(self) -> bool:
-        """All calls of its window went well, and more than the probe. One caller's refusals between others' successes are to be known again."""
+        """All calls of its window went well, and more than the probe; none was refused in between, as one caller's may be again."""
         return self.circuit.state is CLOSED and self.window.tokens == 0 and self._successes > 1
 
     def succeeded(self, grant: object, now: float) -> None:

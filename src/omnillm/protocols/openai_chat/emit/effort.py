@@ -40,8 +40,10 @@ def free_choice(wanted: ReasoningCapability | None, body: dict[str, Any], place:
         body["tool_choice"] = "auto"
 
 
-def rest(body: dict[str, Any], place: Place) -> None:
+def rest_beside_tools(body: dict[str, Any], place: Place) -> None:
     """Tell a model not to reason that else takes no tools."""
+    if not place.dialect.rests_beside_tools or place.is_own or "tools" not in body:
+        return
     why = "switched off: in Chat the model takes no tools while it reasons"
     if body.get("reasoning_effort", "none") != "none":
         place.losses.approximate(f"{_PATH}.effort", why)

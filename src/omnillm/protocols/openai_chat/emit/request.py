@@ -13,7 +13,7 @@ from omnillm.protocols.differences.generation import tier_said
 from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.emit.conversation import write_messages
-from omnillm.protocols.openai_chat.emit.effort import rest, write_effort
+from omnillm.protocols.openai_chat.emit.effort import rest_beside_tools, write_effort
 from omnillm.protocols.openai_chat.emit.tools import write_tools
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import write_policy
@@ -140,8 +140,7 @@ def _write_capabilities(capabilities: CapabilitySet, body: dict[str, Any], place
     write_tools(capabilities, body, place)
     if capabilities.reasoning is not None:
         write_effort(capabilities.reasoning, body, place)
-    if place.dialect.rests_beside_tools and "tools" in body and not place.is_own:
-        rest(body, place)
+    rest_beside_tools(body, place)
     if capabilities.structured_output is not None:
         body["response_format"] = _response_format(capabilities.structured_output, place)
     if capabilities.modalities:
