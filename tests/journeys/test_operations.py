@@ -6,6 +6,7 @@ import io
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from time import process_time, thread_time
 from urllib.parse import quote
@@ -224,6 +225,7 @@ async def test_usage_adds_up_in_every_grouping(gateway: Running, provider: FakeP
         "format=xml",
         "groupby=day",
         "since=yesterday",
+        "since=2026-11-26&until=2026-11-25",
         "until=2026-13-01",
         "since=%00",
     ):
@@ -272,17 +274,21 @@ async def test_requests_are_filtered(gateway: Running) -> None:
     rows = (await get(gateway, "/admin/v1/requests")).json["requests"]
     today = rows[0]["day"]
     chat, both = ["openai_chat"], ["anthropic_messages", "openai_chat"]
+    before = datetime.fromtimestamp(rows[-1]["wall_ms"] / 1000 - 60, UTC)
     for query, expected in (
         ("virtual_key=journey", both),
         ("virtual_key=", []),
         ("model=fast", chat),
         ("provider=openai&outcome=success", chat),
+        ("outcome=cancelled", []),
         ("status=200", both),
         ("status=429", []),
         (f"since={today}", both),
         (f"since={today}&until={today}", both),
         ("until=2020-01-01", []),
         ("since=2999-01-01T00:00:00%2B02:00", []),
+        (f"since={quote(before.astimezone(timezone(timedelta(hours=14))).isoformat())}", both),
+        (f"until={quote(before.isoformat())}", []),
         ("min_cost_usd=0", both),
         ("min_cost_usd=1000", []),
         ("lossy=true", []),
@@ -291,8 +297,10 @@ async def test_requests_are_filtered(gateway: Running) -> None:
         assert await found(query) == expected, query
     for query in (
         "status=2000",
-        "status=x",
+        "status=abc",
+        "status=%D9%A2%D9%A0%D9%A0",  # 200, in Arabic digits
         "since=yesterday",
+        "since=2026-11-26&until=2026-11-25",
         "until=99999",
         "min_cost_usd=-1",
         "min_cost_usd=x",

@@ -64,7 +64,7 @@ def read_filter(asked: Mapping[str, str]) -> RequestFilter:
     if lossy not in {"true", "false"}:
         raise BadRequest("lossy must be true or false.")
     since_wall_ms, until_wall_ms = (_moment_ms(asked.get(name, ""), is_end=name == "until") for name in ("since", "until"))
-    if since_wall_ms and until_wall_ms and until_wall_ms < since_wall_ms:
+    if since_wall_ms and until_wall_ms and until_wall_ms <= since_wall_ms:
         raise BadRequest(BACKWARDS)
     return RequestFilter(
         virtual_key=asked.get("virtual_key"),
