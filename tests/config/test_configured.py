@@ -1,16 +1,18 @@
 from msgspec.structs import replace
 
+from omnillm.admission.asks import CallerConfigured
 from omnillm.config import configured
 from omnillm.config.describe import describe
 from omnillm.config.load import parse
 from omnillm.config.settings import BreakerSettings
+from omnillm.keys.terms import BreakerConfigured, KeyConfigured, ModelLimits, PoolConfigured
 from omnillm.providers.auth_scheme import Header, Query
 from omnillm.providers.url_rule import request_target
 from omnillm.routing.target import Target
 
 TEXT = """
 budgets: [{name: all, limit_usd: 5}, {name: team, scope: named, limit_usd: 1, hard: false}]
-virtual_keys: [{name: k, key: xxxxxxxxxxxxxxxx, rpm: 5, budgets: [team], budget: {limit_usd: 0.5}}]
+virtual_keys: [{name: k, key: xxxxxxxxxxxxxxxx, rpm: 5, tpm: 6, max_concurrency: 8, budgets: [team], budget: {limit_usd: 0.5, period: rolling 5h}}]
 models:
   fast: {targets: [openai/a, openai/b]}
   smart: {strategy: weighted, targets: [{target: openai/a, weight: 3}, openai/b]}
@@ -37,8 +39,39 @@ def test_the_controller_is_configured_with_labels_and_digests(read):
     key = asked.pools[0].keys[0]
     assert (asked.pools[0].provider, key.label, key.secret_id) == ("openai", "a", settings.providers["openai"].keys[0].key.digest)
     assert [(budget.name, budget.is_hard) for budget in asked.budgets] == [("all", True), ("team", False), ("key:k", True)]
-    assert (asked.callers[0].name, asked.callers[0].rpm, asked.queue_depth) == ("k", 5, 7)
+    assert asked.callers == (CallerConfigured(name="k", rpm=5, tpm=6, max_concurrency=8),)
+    assert [budget.window for budget in asked.budgets] == ["", "", "rolling 5h"]
+    assert asked.queue_depth == 7
     assert "sk-canary" not in repr(asked)
+
+
+def test_a_pool_is_configured_with_all_that_is_said_of_it():
+    """Of its keys, too."""
+    key = (
+        "{label: a, key: sk-x, group: g, rpm: 1, tpm: 2, max_concurrency: 3, weight: 4, models: [m], limits: {m: {rpm: 5, tpm: 6, rpd: 7}}}"
+    )
+    breaker = "{failures: 3, open: 2s, max_open: 8s}"
+    text = f"providers: {{o: {{kind: openai, selection: weighted, max_cooldown: 9m, breaker: {breaker}, keys: [{key}]}}}}"
+    [pool] = configured.controller(parse(text, {})).pools
+    assert pool == PoolConfigured(
+        provider="o",
+        keys=(
+            KeyConfigured(
+                label="a",
+                secret_id=pool.keys[0].secret_id,
+                group="g",
+                rpm=1,
+                tpm=2,
+                max_concurrency=3,
+                weight=4,
+                models=("m",),
+                limits=(ModelLimits(pattern="m", rpm=5, tpm=6, rpd=7),),
+            ),
+        ),
+        selection="weighted",
+        breaker=BreakerConfigured(failures=3, open_s=2.0, max_open_s=8.0),
+        max_cooldown_s=540.0,
+    )
 
 
 def test_a_breaker_rests_no_longer_than_a_call_waits_unless_told_to(read):
@@ -76,7 +109,7 @@ def test_the_description_tells_what_is_in_force_and_no_secret(read):
     assert "budget all: 5 USD, hard, for every call" in told
     assert "budget team: 1 USD, soft, for the virtual keys that name it" in told
     assert "model smart: openai/a (weight 3), openai/b (weight 1)" in told
-    assert "its own budget 0.5 USD, hard" in told
+    assert "its own budget 0.5 USD in any 5h, hard" in told
     assert "sk-canary" not in told
 
 

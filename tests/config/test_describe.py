@@ -16,6 +16,24 @@ def test_native_calls_are_told() -> None:
     told = describe(parse(text, {}))
     assert "native calls below /openai go to provider p" in told
     assert "passed through to provider p, beside what its kind allows: /vector_stores*" in told
+    assert not any(
+        "passed through" in line for line in describe(parse("providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}", {}))
+    )
+
+
+@in_turn(
+    ("given", "nobody"),
+    [
+        ("", True),
+        ("server: {auth: none}\n", False),
+        ("server: {admin_key: 0123456789abcdef}\n", False),
+        ("virtual_keys: [{name: a, key: secret-of-somebody}]\n", False),
+    ],
+)
+def test_that_nobody_can_call_is_told(given: str, nobody: bool) -> None:
+    """Without a virtual key, and without an administrator to make one."""
+    told = describe(parse(f"providers: {{p: {{kind: openai, keys: [{{label: a, key: sk-x}}]}}}}\n{given}", {}))
+    assert any("nobody can call" in line for line in told) == nobody
 
 
 @in_turn(("sample", "whose"), [("1", "all"), ("0", "none"), ("0.125", "12.5 %")])
@@ -81,9 +99,13 @@ def test_what_becomes_of_a_virtual_key_is_told() -> None:
     text = (
         "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\n"
         "models: {fast: {targets: [p/m]}, 'gpt-*': {targets: [p/*]}}\n"
-        "virtual_keys: [{name: a, key: secret-of-somebody, expires: 2027-01-01, models: [fast, fats, gpt-4, p/x, 's*']}]\n"
+        "virtual_keys: [{name: a, key: secret-of-somebody, expires: 2027-01-01, models: [fast, fats, gpt-4, p/x, 's*']},\n"
+        "  {name: b, key: secret-of-another, rpm: 5, tpm: 6, max_concurrency: 7, budgets: [team], budget: {limit_usd: 2, period: day}}]\n"
+        "budgets: [{name: team, scope: named, limit_usd: 1}]\n"
     )
     told = describe(parse(text, {}))
+    own = "its own budget 2 USD a day (UTC), hard"
+    assert f"virtual key b: rpm 5, tpm 6, max_concurrency 7; every model; budgets team; {own}" in told
     assert "virtual key a: no local limit; models fast, fats (there is none), gpt-4, p/x, s*; until 2027-01-01T00:00:00Z" in told
     told = describe(parse(f"{text}models_only: true\n", {}))
     assert any("p/x (there is none)" in line for line in told)

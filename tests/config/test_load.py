@@ -114,6 +114,8 @@ def test_an_unset_variable_takes_its_default_and_an_empty_one_too(read):
     """As in a shell."""
     for env in ({"OPENAI_API_KEY": "x"}, {"OPENAI_API_KEY": "x", "HOST": ""}):
         assert read("server: {host: '${HOST:-localhost}'}", env).server.host == "localhost"
+    given = {"OPENAI_API_KEY": "x", "HOST": "127.1.2.3"}
+    assert read("server: {host: '${HOST:-localhost}'}", given).server.host == "127.1.2.3"
 
 
 def test_what_is_filled_in_is_not_read_again_and_a_doubled_dollar_is_literal(read):

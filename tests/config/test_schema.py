@@ -100,3 +100,6 @@ def test_a_secret_written_out_in_the_file_is_masked_too(complaint):
     """A label that repeats the key's text."""
     told = complaint("virtual_keys: [{name: a, key: sk-canary-3, budgets: [sk-canary-3]}]\n")
     assert "unknown budget '(a secret)'" in told
+    longer = "{name: b, key: sk-canary-3-and-more, budgets: [sk-canary-3-and-more]}"
+    told = complaint(f"virtual_keys: [{{name: a, key: sk-canary-3}}, {longer}]\n")
+    assert "and-more" not in told, "where one secret begins as another does, nothing of either is told"
