@@ -42,11 +42,23 @@ async def test_a_model_that_can_be_asked_can_be_looked_up(serve: Serve, provider
         ("/v1/models/openai%2Fgpt-unlisted", {"authorization": other}, "", 404),
         ("/v1/models/fast", {"authorization": other}, "fast", 200),
         ("/v1/models/fasst", {}, "", 404),
+        (f"/v1/models/fast?key={VIRTUAL_KEY}", {}, "models/fast", 200),
     ):
         reply = await send(gateway, "GET", path, headers=fields)
         assert reply.status == status, (path, fields, reply.body)
         assert status == 404 or reply.json.get("id", reply.json.get("name")) == name
     assert (await send(gateway, "GET", "/v1/models")).json["data"][0]["id"] == "fast"
+    listed = [
+        (await send(gateway, "GET", path, headers={"authorization": other, **fields})).json
+        for path, fields in (("/v1/models", {}), ("/v1/models", {"anthropic-version": "2023-06-01"}), ("/v1beta/models", {}))
+    ]
+    claude = {"type": "model", "id": "fast", "display_name": "fast", "created_at": "2023-11-14T22:13:20Z", "lifecycle": "active"}
+    methods = ["generateContent", "streamGenerateContent", "countTokens"]
+    assert listed == [
+        {"object": "list", "data": [{"id": "fast", "object": "model", "created": 1_700_000_000, "owned_by": "omnillm"}]},
+        {"data": [claude], "has_more": False, "first_id": "fast", "last_id": "fast"},
+        {"models": [{"name": "models/fast", "displayName": "fast", "supportedGenerationMethods": methods}]},
+    ], "only what the key may use"
 
 
 async def test_claude_codes_search_is_bounded_wherever_it_is_done(serve: Serve, provider: FakeProvider) -> None:
