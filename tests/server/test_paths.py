@@ -11,7 +11,7 @@ from omnillm.errors import CallerFault, Unauthenticated
 from omnillm.gateway.budgets.alerts import BudgetAlerts
 from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
-from omnillm.providers.kinds import KINDS
+from omnillm.providers.kinds import KINDS, endpoint
 from omnillm.providers.paths import GEMINI_SESSIONS
 from omnillm.server.app import PROBES, App, Surface
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
@@ -188,14 +188,17 @@ def test_what_a_head_led_to_holds_until_the_configuration_is_another() -> None:
         ("/download/v1beta/files/f_1:download", {}, "g"),
         ("/upload", {}, None),
         ("/uploads/v1beta/files", {}, None),
+        ("/v1/messages/batchesx", {}, None),
         ("/anthropic/v1/files", {}, "a"),
+        ("/anthropic/x", {}, "a"),
         ("/anthropic/", {}, None),
         ("/anthropics/v1/files", {}, None),
     ],
 )
 def test_a_path_without_a_name_is_of_the_provider_whose_clients_write_it(path: str, fields: dict[str, str], provider: str | None) -> None:
     """By its prefix, by the fields of an SDK, or by its beginning."""
-    wiring = msgspec.structs.replace(app().wiring, native={"openai": "o", "anthropic": "a", "gemini": "g"})
+    endpoints = {"o": endpoint("openai"), "a": endpoint("anthropic"), "g": endpoint("gemini")}
+    wiring = msgspec.structs.replace(app().wiring, native={"openai": "o", "anthropic": "a", "gemini": "g"}, endpoints=endpoints)
     place = place_of(request("GET", path, **fields), wiring)
     assert place == (None if provider is None else Place(provider, path.removeprefix("/anthropic")))
 
