@@ -30,6 +30,7 @@ def after(chunk: bytes) -> bytes:
         (after(b"x" * 5_000)[:4096], 2_000, None),
         (wav(8_000, 1, coding=7), 8_000 * 3, 3_000),
         (wav(16_000, 2, coding=85), 64_000, None),
+        (b"RIFF\0\0\0\0AVI " + wav(16_000, 2)[12:], 64_000, None),
         (wav(0, 2), 64_000, None),
         (b"RIFF\0\0\0\0WAVE", 64_000, None),
         (wav(8_000, 1)[:32] + b"\xff\x7f" + wav(8_000, 1)[34:], 8_000, 1_000),  # blocks of 32 KiB, of one sample of a byte

@@ -124,15 +124,25 @@ def test_documents_are_brought_along_for_who_asked() -> None:
     assert json.loads(emit_api_response("openai_rerank", RANKED, asked).value)["results"][0]["document"] == {"text": "b"}
 
 
-@given(st.text(min_size=1, max_size=80), st.lists(st.text(max_size=900), min_size=1, max_size=30))
-def test_search_units_have_a_bound(query: str, documents: list[str]) -> None:
-    """However short a token is, Cohere's count of hundreds of pieces of 500 tokens is never above it."""
+@in_turn(
+    ("query", "documents", "units"),
+    [
+        ("q" * 100, ["x" * 400] * 100, 1),
+        ("q" * 100, ["x" * 401] * 100, 2),
+        ("q" * 100, ["é" * 201] * 100, 2),
+        ("q" * 100, [""] * 100, 1),
+        ("q" * 100, ["x"] * 101, 2),
+        ("q" * 600, ["xx"] * 100, 2),
+        ("q", ["x" * 499 * 250], 3),
+    ],
+)
+def test_search_units_have_a_bound(query: str, documents: list[str], units: int) -> None:
+    """However short a token is: a byte at least. Cohere counts hundreds of pieces of 500 tokens, each with the query in it."""
     members = {
         name: msgspec.Raw(msgspec.json.encode(value)) for name, value in (("model", "m"), ("query", query), ("documents", documents))
     }
-    tokens = len(query.encode())
-    pieces = sum(max(-(-len(text.encode()) // max(500 - tokens, 1)), 1) for text in documents)
-    assert FORMATS["cohere_rerank"].protocol.asks(members).calls >= -(-pieces // 100)
+    assert FORMATS["cohere_rerank"].protocol.asks(members).calls == units
+    assert FORMATS["cohere_rerank"].protocol.weigh(members)[0] >= len(documents) * len(query) + sum(map(len, documents))
 
 
 def test_families_are_not_mixed() -> None:
