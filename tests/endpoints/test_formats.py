@@ -111,17 +111,40 @@ def test_stream_that_fails_is_seen_to_fail(name: str, event: bytes, code: str) -
 
 @in_turn("name", RERANK_FORMATS)
 def test_a_ranking_survives_its_format(name: str) -> None:
-    """Request and reply; Cohere's counts search units instead of tokens."""
-    request = parse_api_request(name, emit_api_request(name, RANKING).value)
-    assert request == RANKING
-    reply = parse_api_response(name, emit_api_response(name, RANKED, RANKING).value)
-    assert reply.results == RANKED.results
+    """Request and reply; Cohere's counts search units instead of tokens, and names no model."""
+    is_cohere = name == "cohere_rerank"
+    for returns_documents in (False, True):
+        asked = msgspec.structs.replace(RANKING, returns_documents=returns_documents)
+        request = parse_api_request(name, emit_api_request(name, asked).value)
+        assert request == (RANKING if is_cohere else asked)
+    ranked = msgspec.structs.replace(RANKED, usage=Usage(input=4, tool_calls=2))
+    shown = {"cohere_rerank": {"model": "", "usage": Usage(tool_calls=2)}, "canonical_rerank": {"usage": ranked.usage}}
+    reply = parse_api_response(name, emit_api_response(name, ranked, RANKING).value)
+    assert reply == msgspec.structs.replace(RANKED, **shown.get(name, {"usage": Usage(input=4)}))
 
 
 def test_documents_are_brought_along_for_who_asked() -> None:
     """Cohere's newer version does not return them: they are put to the reply from the request."""
     asked = msgspec.structs.replace(RANKING, returns_documents=True)
-    assert json.loads(emit_api_response("openai_rerank", RANKED, asked).value)["results"][0]["document"] == {"text": "b"}
+    results = (Ranked(index=1, score=0.5), Ranked(index=0, score=0.4, document="cut"), Ranked(index=2, score=0.3))
+    reply = json.loads(emit_api_response("openai_rerank", msgspec.structs.replace(RANKED, results=results), asked).value)
+    assert [each.get("document") for each in reply["results"]] == [{"text": "b"}, {"text": "cut"}, None]
+
+
+@in_turn(
+    ("counts", "usage"),
+    [
+        (b'"usage":{"total_tokens":5,"prompt_tokens":4}', Usage(input=5)),
+        (b'"usage":{"prompt_tokens":4}', Usage(input=4)),
+        (b'"meta":{"billed_units":{"search_units":1}}', Usage(tool_calls=1)),
+        (b'"meta":{"billed_units":{"search_units":2,"input_tokens":3}}', Usage(input=3, tool_calls=2)),
+        (b'"meta":{"tokens":{}}', None),
+        (b'"usage":{}', None),
+    ],
+)
+def test_a_ranking_is_counted_as_its_host_counts_it(counts: bytes, usage: Usage | None) -> None:
+    """By tokens, by search units, or by both."""
+    assert FORMATS["cohere_rerank"].protocol.peek_reply(b'{"results":[],%b}' % counts).usage == usage
 
 
 @in_turn(
