@@ -4,8 +4,6 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm import (
@@ -240,12 +238,18 @@ REQUESTS = [
     (
         "openai_transcriptions",
         TranscriptionRequest(
-            model="m", file=File(filename="a.wav", content=b"RIFF"), response_format="vtt", timestamp_granularities=("word",)
+            model="m",
+            file=File(filename="a.wav", content=b"RIFF"),
+            response_format="vtt",
+            timestamp_granularities=("word",),
+            prompt="lakes",
+            language="en",
         ),
         "/audio/transcriptions",
         "text/vtt",
     ),
 ]
+PICTURES = tuple(File(filename=f"{name}.png", content=b"png") for name in "ab")
 
 
 @in_turn(("name", "request_", "path", "accept"), REQUESTS)
@@ -255,10 +259,21 @@ def test_a_request_becomes_an_exchange(name: str, request_: object, path: str, a
     assert sent.url == f"https://host/v1{path}"
     assert dict(sent.headers)["accept"] == accept
     if isinstance(sent.body, BinaryBody):
-        assert b'name="timestamp_granularities[]"\r\n\r\nword\r\n' in sent.body.data
+        for member in (b'timestamp_granularities[]"\r\n\r\nword', b'prompt"\r\n\r\nlakes', b'language"\r\n\r\nen'):
+            assert b'name="%b\r\n' % member in sent.body.data
+        assert b'name="stream"' not in sent.body.data
         assert b'filename="a.wav"' in sent.body.data
     else:
         assert isinstance(sent.body, JsonBody)
+
+
+@in_turn(("pictures", "names"), [(PICTURES[:1], [b"image"]), (PICTURES, [b"image[]", b"image[]"])])
+def test_several_pictures_stand_in_a_list(pictures: tuple[File, ...], names: list[bytes]) -> None:
+    """As OpenAI's form has them; one stands alone."""
+    asked = ImageRequest(model="m", prompt="a", images=pictures)
+    sent = emit_transport_request("openai_image_edits", asked, base_url="https://host/v1/")
+    assert isinstance(sent.body, BinaryBody)
+    assert re.findall(rb'name="(image[^"]*)"; filename="[ab].png"', sent.body.data) == names
 
 
 def test_a_reply_is_read_from_its_exchange() -> None:
@@ -266,9 +281,15 @@ def test_a_reply_is_read_from_its_exchange() -> None:
     fields = (("Content-Type", "audio/wav"),)
     assert parse_transport_response("openai_speech", TransportResponse(status=200, headers=fields, body=BinaryBody(b"a"))).audio == b"a"
     assert parse_transport_response("openai_transcriptions", TransportResponse(status=200, body=TextBody("hi"))).text == "hi"
-    images = ImageResponse(images=(MadeImage(content=b"png"),), created=1, usage=Usage(input=1, output=2))
-    body = json.loads(emit_api_response("openai_image_generations", images, None).value)
-    assert parse_transport_response("openai_image_generations", TransportResponse(status=200, body=JsonBody(body))) == images
+    made = MadeImage(content=b"png", revised_prompt="a lake")
+    for usage in (Usage(input=1, output=2), Usage(input=1, input_image=3, cache_read=4, cache_read_image=5, output=2, output_image=6)):
+        images = ImageResponse(images=(made,), created=1, usage=usage)
+        body = json.loads(emit_api_response("openai_image_generations", images, None).value)
+        assert parse_transport_response("openai_image_generations", TransportResponse(status=200, body=JsonBody(body))) == images
+    assert body["usage"]["input_tokens_details"] == {"text_tokens": 5, "image_tokens": 8}
+    assert body["usage"]["output_tokens_details"] == {"text_tokens": 2, "image_tokens": 6}
+    uncounted = parse_transport_response("openai_image_generations", TransportResponse(status=200, body=JsonBody({"data": [{}, {}]})))
+    assert uncounted.usage == Usage(images=2)
     with pytest.raises(UpstreamLost, match="500"):
         parse_transport_response("openai_speech", TransportResponse(status=500))
 
