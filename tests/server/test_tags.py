@@ -23,7 +23,9 @@ def test_the_call_wins_and_the_rest_of_the_key_stays(own: str, keys: str, merged
 
 
 def test_together_they_are_no_longer_than_the_ledgers_indexes_take() -> None:
-    """Whole tags of the key are left out, never a part of one; a call's umlauts count twice."""
+    """Whole tags of the key are left out, never a part of one; umlauts count twice."""
     own = "a=" + "ü" * 1000
     assert merge_tags(own, "b=" + "x" * 43 + ",c=1") == own + ",b=" + "x" * 43
     assert merge_tags(own, "b=" + "x" * 44 + ",c=1") == own
+    assert merge_tags("a=1", "b=" + "ü" * 1021) == "a=1,b=" + "ü" * 1021
+    assert merge_tags("a=1", "b=" + "ü" * 1022) == "a=1"

@@ -17,7 +17,9 @@ with warnings.catch_warnings():
 from opentelemetry.semconv.attributes import error_attributes, http_attributes, server_attributes
 
 ID = "0199b6a3f80000000000000000000007"
-USAGE = Usage(input=5, cache_read=40, cache_write_short=3, output=7, reasoning=2)
+USAGE = Usage(
+    input=5, cache_read=30, cache_read_audio=6, cache_read_image=4, cache_write_short=2, cache_write_long=1, output=7, reasoning=2
+)
 ROW = RequestRow(
     *(ID, 1000, "2026-11-25", 812, "team-a", "openai_chat", "generate", "fast", "anthropic", "claude", "prod-2", 200, "success", True),
     *(2, USAGE, 345, True, "team=a", "s-1", "tools.x: dropped", 1),
