@@ -301,7 +301,7 @@ NESTED = {
 }
 
 
-@pytest.mark.parametrize("name", NESTED)
+@in_turn("name", NESTED)
 def test_a_bound_counts_what_another_reader_may_read(name: str) -> None:
     """A member that stands twice within another: the provider may take the longer."""
     body = NESTED[name].replace(b"LONG", b"x" * 10_000)

@@ -149,7 +149,7 @@ def test_dated_snapshots_are_their_models():
     assert CATALOG.find("p", "anthropic", "claude-haiku-4-5-20251001") == CATALOG.find("p", "anthropic", "claude-haiku-4-5")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("section", "model", "listed"),
     [
         ("openai", "ft:gpt-4.1-mini-2025-04-14:acme:support:9Xyz", "ft:gpt-4.1-mini-2025-04-14"),
@@ -180,7 +180,7 @@ def test_a_listed_model_is_found_however_its_provider_lets_it_be_written(section
     assert CATALOG.figures(LISTED.version, section, listed) == match.listing
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("section", "model"),
     [
         ("openai", "ft:gpt-4.2-mini:acme::9Xyz"),

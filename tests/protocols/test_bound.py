@@ -132,7 +132,7 @@ def test_repeated_file_is_named_once_and_too_many_are_refused() -> None:
     assert refused.value.code == "too_many_files"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "body",
     [
         rb'{"input":[{"type":"input_file","file\u005fid":"file-1"}]}',

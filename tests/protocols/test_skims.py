@@ -101,7 +101,7 @@ def test_plain_events_are_skimmed(protocol):
     assert watching(protocol).skims(event)
 
 
-@pytest.mark.parametrize("protocol", MANY)
+@in_turn("protocol", MANY)
 def test_several_plain_events_are_skimmed_in_one_look(protocol):
     """Where looking costs less than decoding."""
     for count in (2, 7):

@@ -1,11 +1,12 @@
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import ConfigError
 from omnillm.providers.kinds import endpoint
 from omnillm.secret import Secret
 
 
-@pytest.mark.parametrize(("kind", "version"), [("openai", "2024-10-21"), ("azure_openai", "v1"), ("azure_openai", "2024-10-21&x=y")])
+@in_turn(("kind", "version"), [("openai", "2024-10-21"), ("azure_openai", "v1"), ("azure_openai", "2024-10-21&x=y")])
 def test_a_version_that_is_none_is_refused(kind, version):
     """A slip in a version would be an error of Azure's at every call."""
     with pytest.raises(ConfigError) as refused:
@@ -13,7 +14,7 @@ def test_a_version_that_is_none_is_refused(kind, version):
     assert refused.value.path == "api_version"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "base_url",
     ["https://h/openai/v1", "https://h/openai/deployments/d/chat/completions", "https://h/openai?api-version=2024-02-01"],
 )

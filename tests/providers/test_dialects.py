@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from tests.in_turn import in_turn
 
 from omnillm.providers.dialects import dialect_of
@@ -185,7 +184,7 @@ def test_openai_models_and_hosts_differ(kind: str, model: str, can_stop: bool, h
     assert "gpt-6" not in model or dialect(kind, "openai_responses", model).efforts[-1] == "max"
 
 
-@pytest.mark.parametrize(("model", "is_new"), [("gemini-2.5-flash", False), ("gemini-3-pro-preview", True), ("gemini-flash-latest", True)])
+@in_turn(("model", "is_new"), [("gemini-2.5-flash", False), ("gemini-3-pro-preview", True), ("gemini-flash-latest", True)])
 def test_newer_gemini_models_think_in_levels(model: str, is_new: bool) -> None:
     """And take Google's own tools beside functions."""
     found = dialect("gemini", "gemini_generate_content", model)

@@ -76,7 +76,7 @@ def test_a_translated_call_says_nothing_that_only_the_clients_protocol_understan
     assert b"anthropic-version: of the client" in heads[1].split(b"\r\n")
 
 
-@pytest.mark.parametrize("kind", ["openai", "anthropic", "gemini"])
+@in_turn("kind", ["openai", "anthropic", "gemini"])
 def test_no_credential_cookie_or_forwarding_field_of_the_client_goes_upstream(kind):
     """Whatever name it has."""
     made = endpoint(kind)
@@ -133,7 +133,7 @@ def test_heads_of_many_models_are_kept_in_bounded_memory():
     assert len(lines) <= MOST_LINES
 
 
-@pytest.mark.parametrize("auth", [Bearer(), Header("x-api-key"), Query("key")])
+@in_turn("auth", [Bearer(), Header("x-api-key"), Query("key")])
 def test_keys_that_share_their_request_lines_send_each_its_own_secret(auth):
     """Whichever of them was asked first, and wherever the secret stands."""
     made = replace(endpoint("openai"), auth=auth)

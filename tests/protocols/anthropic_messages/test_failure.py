@@ -184,7 +184,7 @@ async def ask(base_url: str, *, stream: bool = False) -> None:
             pass
 
 
-@pytest.mark.parametrize("status", RAISED)
+@in_turn("status", RAISED)
 async def test_sdk_raises_its_class(status, serving):
     """Each status of ours raises the SDK's class for it, with our code and particulars."""
     body = PROTOCOL.write_fault(fault(status, details={"scope": "key", "limit_usd": "5"}))

@@ -230,7 +230,7 @@ def test_media_are_weighed_where_they_stand():
     assert weigh({"type": "document", "source": {"type": "content", "content": [picture]}}) == weigh(picture)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("source", "most", "usual"),
     [
         ({"type": "url", "url": "https://example.com/a.pdf"}, 460_000, 11_500),

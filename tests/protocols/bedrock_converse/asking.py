@@ -11,6 +11,10 @@ from omnillm.protocols.loss import ConversionReport
 from omnillm.protocols.transcode import emit_request
 
 SEARCH = ToolDefinition(name="search", description="Search.", input_schema={"type": "object", "properties": {"q": {"type": "string"}}})
+CALL = ToolCall(call_id="t1", name="search", arguments="{}")
+TOOLS = CapabilitySet(tools=(SEARCH,))
+NOVA = "us.amazon.nova-2-lite-v1:0"
+FOREIGN = Opaque(value="x", issuer=Issuer(protocol="gemini_generate_content"))
 
 
 def emit(request: LlmRequest, **dialect: Any) -> ConversionReport[bytes]:
@@ -31,13 +35,5 @@ def losses(request: LlmRequest, **dialect: Any) -> set[str]:
     return {f"{reason.kind}:{reason.path}" for reason in emit(request, **dialect).loss_reasons}
 
 
-FOREIGN = Opaque(value="x", issuer=Issuer(protocol="gemini_generate_content"))
-
-
 def said(*parts: Any) -> Message:
     return Message(role=MessageRole.ASSISTANT, parts=parts)
-
-
-CALL = ToolCall(call_id="t1", name="search", arguments="{}")
-TOOLS = CapabilitySet(tools=(SEARCH,))
-NOVA = "us.amazon.nova-2-lite-v1:0"

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 from tests.protocols.cases import asks
 from tests.protocols.differences.saying import CHAT, RESPONSES, chat, said
 from tests.protocols.directions import CONTEXT, events_of, reassembled
@@ -67,7 +68,7 @@ def test_grammar_of_a_custom_tool_is_said_as_each_api_of_openai_says_it() -> Non
     assert said(RESPONSES, RESPONSES, {"model": "m", "input": "Hi", "tools": flat})[0]["tools"] == flat
 
 
-@pytest.mark.parametrize("odd", [{"type": "text"}, {"type": "grammar", "grammar": "lark"}, {"type": "grammar", "grammar": GRAMMAR, "x": 1}])
+@in_turn("odd", [{"type": "text"}, {"type": "grammar", "grammar": "lark"}, {"type": "grammar", "grammar": GRAMMAR, "x": 1}])
 def test_format_of_another_form_stays_as_it_is(odd: dict[str, Any]) -> None:
     """Its host may know it."""
     tools = [{"type": "custom", "custom": {"name": "c", "format": odd}}]

@@ -209,7 +209,7 @@ THINKING: tuple[tuple[ReasoningCapability, dict, dict[str, str]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("reasoning", "written", "lost"), THINKING)
+@in_turn(("reasoning", "written", "lost"), THINKING)
 def test_reasoning(reasoning: ReasoningCapability, written: dict, lost: dict[str, str]) -> None:
     """A level or a budget."""
     body, found = emit(can(reasoning=reasoning))

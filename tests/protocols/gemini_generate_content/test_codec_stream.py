@@ -7,18 +7,7 @@ import pytest
 from tests.in_turn import in_turn
 from tests.protocols.conftest import recordings
 from tests.protocols.gemini_generate_content.bodies import PNG, SIGNATURE, call, inline, signed
-from tests.protocols.gemini_generate_content.replies import (
-    ISSUER,
-    REPLIES,
-    USAGE,
-    P,
-    assembled,
-    decode,
-    encode,
-    known_to_sdk,
-    parse,
-    reply,
-)
+from tests.protocols.gemini_generate_content.replies import ISSUER, REPLIES, USAGE, P, assembled, decode, encode, known_to_sdk, parse, reply
 from tests.protocols.gemini_generate_content.streaming import chunk, piece
 
 from omnillm.model import (
@@ -163,7 +152,7 @@ def test_call_in_pieces_that_nothing_ends() -> None:
     assert [(made.name, made.arguments) for made in parts] == [("f", '{"a":1}'), ("g", '{"b":2}')]
 
 
-@pytest.mark.parametrize("path", ["", "a", "$", "$.", "$.a[", "$[0]", "$.a[5]", "$.t.x", "$.a..b"])
+@in_turn("path", ["", "a", "$", "$.", "$.a[", "$[0]", "$.a[5]", "$.t.x", "$.a..b"])
 def test_odd_path_is_the_providers_mistake(path: str) -> None:
     """It is named."""
     with pytest.raises(Unfit) as caught:
@@ -234,7 +223,7 @@ def test_stream_without_end_is_no_success() -> None:
             decode(*chunks)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("path", "odd"),
     [
         ("", 5),

@@ -156,7 +156,7 @@ async def ask(base_url: str, *, stream: bool = False) -> None:
             pass
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@in_turn("status", STATUSES)
 async def test_sdk_raises_its_class(status, serving):
     """Each status of ours raises the SDK's class for it, with our code, wait and particulars."""
     body = PROTOCOL.write_fault(fault(status, retry_after_s=2.5, details={"scope": "key", "limit_usd": 5, "resets_at": None}))

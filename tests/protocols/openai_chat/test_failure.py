@@ -269,7 +269,7 @@ SDK_CLASSES = {
 }
 
 
-@pytest.mark.parametrize("status", SDK_CLASSES)
+@in_turn("status", SDK_CLASSES)
 async def test_sdk_raises_its_class(status, serving):
     """The official client sees its own exception with our code, message and type."""
     body = PROTOCOL.write_fault(fault(status))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from openai import omit
 from openai.lib.streaming.responses._responses import ResponseStreamState
+from tests.in_turn import in_turn
 from tests.model import strategies
 from tests.protocols.openai_responses.recorded import EVENT, ISSUER
 from tests.protocols.openai_responses.streaming import (
@@ -251,7 +252,7 @@ def test_deltas_that_say_nothing_or_are_of_another_answer_are_no_events() -> Non
         assert len(said) == len(quiet) + 1
 
 
-@pytest.mark.parametrize(("finish", "kind"), [
+@in_turn(("finish", "kind"), [
     (FinishReason.LENGTH, "response.incomplete"),
     (FinishReason.CANCELLED, "response.incomplete"),
     (FinishReason.MALFORMED_TOOL_CALL, "response.failed"),

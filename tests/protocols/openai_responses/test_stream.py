@@ -137,9 +137,7 @@ def test_last_words_are_two_events_in_sequence():
     assert (ended.response.error.code, ended.response.error.message) == ("server_error", FAULT.message)
 
 
-@pytest.mark.parametrize(
-    ("status", "code"), [(429, "rate_limit_exceeded"), (400, "invalid_prompt"), (402, "server_error"), (503, "server_error")]
-)
+@in_turn(("status", "code"), [(429, "rate_limit_exceeded"), (400, "invalid_prompt"), (402, "server_error"), (503, "server_error")])
 def test_code_of_a_failed_response_is_one_of_the_closed_list(status, code):
     """Strict clients know no other words there; without the provider's id the response is named after the request."""
     fault = Fault(status=status, code="whatever", message="m", request_id="0190")

@@ -47,7 +47,6 @@ class GeminiBody(TypedDict, total=False):
     store: bool
 
 
-CALLER = {"direct": {"type": "direct"}}
 _OPENAI = {
     "model": "model-1",
     "arguments": ARGUMENTS,

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 from tests.protocols.directions import CONTEXT, sdk_reads
 from tests.protocols.sdk_types import decided
 from tests.protocols.sdk_types.answered import PROVIDERS, replies
@@ -56,7 +57,7 @@ def test_every_count_is_the_same_in_the_clients_words_or_told(provider: str, cli
 
 
 @clients
-@pytest.mark.parametrize(("provider", "what"), REPLIES, ids=[f"{provider}: {what}" for provider, what in REPLIES])
+@in_turn(("provider", "what"), REPLIES, ids=[f"{provider}: {what}" for provider, what in REPLIES])
 def test_reply_in_words_of_tomorrow_is_read_today(provider: str, what: str, client: str) -> None:
     """Words, parts and members that nobody knows yet leave the rest of the answer as it is, and are never handed on as if they were known."""
     if provider == client:

@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 import msgspec
-import pytest
 from anthropic.types.beta import BetaRawContentBlockDelta, BetaRawMessageStreamEvent
 from openai.types.responses import ResponseStreamEvent
+from tests.in_turn import in_turn
 from tests.protocols.directions import CONTEXT, sdk_reads, sdk_reads_events
 from tests.protocols.sdk_types import decided
 from tests.protocols.sdk_types.answered import PROVIDERS, replies
@@ -90,7 +90,7 @@ def test_every_event_and_delta_of_anthropics_is_known() -> None:
     assert {samples.simplest(arm)["type"] for arm in arms(BetaRawContentBlockDelta)} == deltas
 
 
-@pytest.mark.parametrize(("provider", "what"), STREAMS, ids=[f"{provider}: {what}" for provider, what in STREAMS])
+@in_turn(("provider", "what"), STREAMS, ids=[f"{provider}: {what}" for provider, what in STREAMS])
 def test_stream_in_words_of_tomorrow_is_read_today(provider: str, what: str) -> None:
     """Events, deltas and words that nobody knows yet never end a stream, and are told."""
     for client in CLIENTS:

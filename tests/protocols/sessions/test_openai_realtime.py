@@ -87,7 +87,7 @@ def test_a_turn_that_was_refused_is_none(error: Any, left: int) -> None:
     assert watch.open_turns == left
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "message",
     [
         rb'{"type":"response\u002ecreate"}',
