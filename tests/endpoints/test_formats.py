@@ -1,6 +1,7 @@
 """Every wire format of every family: what does not fit is named, garbage is no reply, and bounds hold."""
 
 import json
+import re
 
 import msgspec
 import pytest

@@ -9,13 +9,12 @@ for two purposes) and S15 (addresses that a client chooses) have nothing here to
 import asyncio
 import json
 import os
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.journeys.hosts import hosting
+from tests.journeys.ledgers import rows
 from tests.journeys.running import VIRTUAL_KEY, Serve, configuration
 from tests.journeys.wire import DIALECTS, Question, admin, ask, exchange, send
 
@@ -59,8 +58,7 @@ async def test_s6_what_is_kept_of_a_secret_is_no_credential(serve: Serve, provid
     gateway = await serve(configuration(provider, store=f"sqlite:///{path}"))
     made = (await admin(gateway, "POST", "/admin/v1/virtual-keys", {"name": "ada"})).json
     assert (await exchange(gateway.port, ask("openai_chat", "hello", key=made["secret"]))).is_answer
-    with closing(sqlite3.connect(path)) as ledger:
-        [(row,)] = ledger.execute("SELECT record FROM virtual_keys").fetchall()
+    [(row,)] = rows(path, "SELECT record FROM virtual_keys")
     record = json.loads(row)
     pepper = path.with_name("ledger.db.pepper").read_text().strip()
     kept = {

@@ -2,12 +2,12 @@
 
 import asyncio
 import re
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.journeys.ledgers import locked, rows
 from tests.journeys.money import NANO, held_by_one, usd, watched
 from tests.journeys.running import PRICES, Serve, configuration, until
 from tests.journeys.served import forked
@@ -229,28 +229,17 @@ async def test_body_too_deep_to_be_counted_is_a_400(serve: Serve, fake: FakeProv
 # durability
 
 
-def rows(path: Path, query: str) -> list[tuple]:
-    """What stands on the disk, read by somebody else."""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-        found = connection.execute(query).fetchall()
-    connection.close()
-    return found
-
-
 async def test_reservation_is_on_disk_before_the_provider_is_asked(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
     """Strict: while the ledger cannot be written, nothing is sent; when it can, the reservation stands before the request arrives."""
     path = tmp_path / "ledger.db"
     gateway = await serve(configuration(fake, store=f"sqlite:///{path}", durability="strict"))
     fake.enqueue(Fault.stall())
-    lock = sqlite3.connect(path, isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    task = asyncio.get_running_loop().create_task(exchange(gateway.port, ask("openai_chat", "hello")))
-    await until(lambda: gateway.in_flight == 1)
-    for _ in range(50):
-        await asyncio.sleep(0)
-    assert fake.log == []
-    lock.rollback()
-    lock.close()
+    with locked(path):
+        task = asyncio.get_running_loop().create_task(exchange(gateway.port, ask("openai_chat", "hello")))
+        await until(lambda: gateway.in_flight == 1)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert fake.log == []
     await fake.arrived(1)
     [(kind, amount)] = rows(path, "SELECT kind, amount_nanousd FROM entries")
     assert (kind, amount) == (EntryKind.RESERVE, (await gateway.books())[2])
@@ -339,17 +328,14 @@ async def test_kill_in_the_middle_of_a_call_leaves_its_reservation_counted(
 async def test_ledger_that_cannot_be_written_refuses_who_has_a_budget(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
     """503, nothing sent, nothing held; and when the ledger is back, so is the gateway."""
     gateway = await serve(configuration(fake, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict"))
-    lock = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    reply = await exchange(gateway.port, ask("openai_chat", "hello"))
-    assert (reply.status, reply.error["code"]) == (503, "ledger_unavailable")
-    assert int(reply.headers["retry-after-ms"]) > 0
-    assert {"x-omnillm-attempts", "x-should-retry"}.isdisjoint(reply.headers), "the SDK may repeat what was never sent"
-    assert "ledger.db" not in reply.error["message"], "where it lies is the operator's affair"
-    assert fake.log == []
-    assert gateway.in_flight == 0
-    lock.rollback()
-    lock.close()
+    with locked(tmp_path / "ledger.db"):
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert (reply.status, reply.error["code"]) == (503, "ledger_unavailable")
+        assert int(reply.headers["retry-after-ms"]) > 0
+        assert {"x-omnillm-attempts", "x-should-retry"}.isdisjoint(reply.headers), "the SDK may repeat what was never sent"
+        assert "ledger.db" not in reply.error["message"], "where it lies is the operator's affair"
+        assert fake.log == []
+        assert gateway.in_flight == 0
     await until(lambda: gateway.program.store.is_healthy, seconds=10)
     assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
     assert (await gateway.books())[2] == 0

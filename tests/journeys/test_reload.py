@@ -3,12 +3,12 @@
 import asyncio
 import gc
 import os
-import sqlite3
 import weakref
 from pathlib import Path
 
 import pytest
 from tests.in_turn import in_turn
+from tests.journeys.ledgers import locked
 from tests.journeys.running import Running, Serve, configuration, until
 from tests.journeys.wire import Line, ask, exchange
 
@@ -73,13 +73,10 @@ async def test_a_key_that_is_removed_before_its_call_is_sent_is_another_keys_tur
     provider.script.behave("sk-new", Behaviour())
     options = {"store": f"sqlite:///{tmp_path}/ledger.db", "durability": "strict", "caller": "tpm: 100000"}
     gateway = await serve(configuration(provider, **options))
-    lock = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    asked = asyncio.get_running_loop().create_task(exchange(gateway.port, ask("openai_chat", "Hello")))
-    await until(lambda: gateway.in_flight == 1)
-    await reload(gateway, configuration(provider, keys={"new": "key: sk-new"}, **options))
-    lock.rollback()
-    lock.close()
+    with locked(tmp_path / "ledger.db"):
+        asked = asyncio.get_running_loop().create_task(exchange(gateway.port, ask("openai_chat", "Hello")))
+        await until(lambda: gateway.in_flight == 1)
+        await reload(gateway, configuration(provider, keys={"new": "key: sk-new"}, **options))
     reply = await asked
     assert (reply.status, reply.headers["x-omnillm-key"], reply.headers["x-omnillm-attempts"]) == (200, "new", "1")
     assert [each.key for each in provider.log] == ["sk-new"]

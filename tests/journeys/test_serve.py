@@ -6,10 +6,11 @@ import os
 import signal
 import sqlite3
 import sys
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.journeys.ledgers import locked, rows
 from tests.journeys.running import VIRTUAL_KEY, Serve, configuration, until
 from tests.journeys.served import Served, Start, is_open
 from tests.journeys.wire import DIALECTS, Line, ask, exchange
@@ -37,8 +38,7 @@ async def served(start: Start, place: tuple[Path, int]) -> Served:
 def written(served: Served) -> list[tuple[str, int, int]]:
     """Of each call in the ledger of a process that has ended: outcome, reservations, and how many of them are closed."""
     closed = "(SELECT count(*) FROM entries AS each WHERE each.request_id = requests.request_id AND each.kind {})"
-    with closing(sqlite3.connect(served.path.with_name("ledger.db"))) as ledger:
-        return ledger.execute(f"SELECT outcome, {closed.format('= 0')}, {closed.format('IN (1, 2)')} FROM requests").fetchall()
+    return rows(served.path.with_name("ledger.db"), f"SELECT outcome, {closed.format('= 0')}, {closed.format('IN (1, 2)')} FROM requests")
 
 
 async def test_it_is_ready_soon_and_small(place: tuple[Path, int], record_property) -> None:
@@ -115,8 +115,7 @@ async def test_a_call_that_waits_for_the_ledger_is_told_of_the_end(
     """Strict: its reservation is not on disk when the drain is over, so that nothing was sent; nothing is held for it afterwards."""
     clock, path = ManualClock(), tmp_path / "ledger.db"
     gateway = await serve(configuration(provider, store=f"sqlite:///{path}", durability="strict"), clock=clock)
-    with closing(sqlite3.connect(path, isolation_level=None)) as intruder:
-        intruder.execute("BEGIN IMMEDIATE")
+    with locked(path):
         line = await Line.open(gateway.port, ask(dialect, "Hello"))
         await until(lambda: gateway.in_flight == 1)
         draining = asyncio.ensure_future(gateway.service.server.drain())
@@ -124,7 +123,6 @@ async def test_a_call_that_waits_for_the_ledger_is_told_of_the_end(
         await until(lambda: front._crowd.is_draining)
         clock.advance(2)
         reply = await line.rest()
-        intruder.execute("ROLLBACK")
     await draining
     line.reset()
     assert (reply.status, reply.is_whole) == (503, True)
@@ -246,9 +244,8 @@ async def test_kill_9_leaves_the_reservation_counted(served: Served, start: Star
     writer.close()
     running.signal(signal.SIGTERM)
     assert await running.ended() == 0
-    with closing(sqlite3.connect(served.path.with_name("ledger.db"))) as ledger:
-        entries = ledger.execute("SELECT kind, amount_nanousd, is_estimated FROM entries ORDER BY kind").fetchall()
-        [row] = ledger.execute("SELECT outcome, cost_nanousd FROM requests").fetchall()
+    entries = rows(served.path.with_name("ledger.db"), "SELECT kind, amount_nanousd, is_estimated FROM entries ORDER BY kind")
+    [row] = rows(served.path.with_name("ledger.db"), "SELECT outcome, cost_nanousd FROM requests")
     bound = entries[0][1]
     assert entries == [(0, bound, 0), (1, bound, 1)]
     assert row == ("process_lost", bound)

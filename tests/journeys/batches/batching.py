@@ -3,15 +3,7 @@
 import json
 from typing import Any
 
-from omnillm import (
-    Gateway,
-    KeyConfig,
-    PriceConfig,
-    PrimitiveForm,
-    PrimitiveJob,
-    PrimitiveRequest,
-    ProviderEndpoint,
-)
+from omnillm import Gateway, KeyConfig, PriceConfig, PrimitiveForm, PrimitiveJob, PrimitiveRequest, ProviderEndpoint
 from omnillm.testing import FakeProvider
 
 KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]

@@ -12,11 +12,7 @@ from tests.in_turn import in_turn
 from tests.journeys.batches.batching import COST, USED, gateway, inline, is_proven, line, made_of_file, of_file, spent, tell, uploaded
 from tests.journeys.running import until
 
-from omnillm import (
-    OmniError,
-    PriceConfig,
-    PrimitiveRequest,
-)
+from omnillm import OmniError, PriceConfig, PrimitiveRequest
 from omnillm.config.prices import PricingSettings
 from omnillm.gateway import bindings
 from omnillm.gateway.native import batch_money

@@ -8,13 +8,7 @@ from tests.journeys.clouds.clouds import BEARER, RATES, SIGNED, configuration, p
 from tests.journeys.running import Running, Serve
 from tests.journeys.wire import send
 
-from omnillm import (
-    Gateway,
-    KeyConfig,
-    NoAvailableKey,
-    PrimitiveRequest,
-    ProviderEndpoint,
-)
+from omnillm import Gateway, KeyConfig, NoAvailableKey, PrimitiveRequest, ProviderEndpoint
 from omnillm.records import EntryKind
 from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 

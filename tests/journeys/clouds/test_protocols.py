@@ -6,18 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from tests.in_turn import in_turn
-from tests.journeys.clouds.clouds import (
-    BEARER,
-    CLAUDE,
-    EXPIRING,
-    GEMINI,
-    PROFILE,
-    RATES,
-    SIGNED,
-    VERTEX_CLAUDE,
-    configuration,
-    put,
-)
+from tests.journeys.clouds.clouds import BEARER, CLAUDE, EXPIRING, GEMINI, PROFILE, RATES, SIGNED, VERTEX_CLAUDE, configuration, put
 from tests.journeys.running import Running, Serve
 from tests.journeys.talking import CLIENTS, Wish
 from tests.journeys.wire import exchange, question, send

@@ -1,13 +1,12 @@
 """Idempotency keys in the ledger: written before the call, kept over a restart, and while it is away."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 from tests.journeys.idempotency.once import KEPT, KEY, check_once, check_refused, code_of, once
+from tests.journeys.ledgers import locked, rows
 from tests.journeys.running import Serve, configuration, until
 from tests.journeys.served import forked
 from tests.journeys.wire import Line, ask, exchange
@@ -42,14 +41,12 @@ async def test_claim_is_written_before_the_call_is_sent(serve: Serve, provider: 
     provider.enqueue(Fault.stall())
     line = await Line.open(gateway.port, once())
     await provider.arrived(1)
-    reader = sqlite3.connect(path)
     if durability == "relaxed":
         await gateway.program.store.flush()
-    [(state, fingerprint)] = reader.execute("SELECT state, fingerprint FROM claims").fetchall()
+    [(state, fingerprint)] = rows(path, "SELECT state, fingerprint FROM claims")
     assert state == 0
     body = once().raw.partition(b"\r\n\r\n")[2]
     assert fingerprint != blake2b(b"fast\0False\0" + body, digest_size=32).hexdigest()
-    reader.close()
     commits = gateway.program.store.commits
     provider.gate("stall").set()
     assert (await line.rest()).is_answer
@@ -171,8 +168,7 @@ async def test_outage_that_is_allowed_leaves_keys_to_memory(serve: Serve, provid
     assert len(provider.log) == 1
     await until(lambda: gateway.program.store.is_healthy)
     await gateway.program.store.flush()
-    with closing(sqlite3.connect(path)) as ledger:
-        kept = ledger.execute("SELECT state, length(reply) FROM claims").fetchall()
+    kept = rows(path, "SELECT state, length(reply) FROM claims")
     assert kept == [(ClaimState.FINISHED, 0)], "replies would fill the memory until it is back"
 
 
@@ -183,8 +179,7 @@ async def test_reply_that_is_on_its_way_to_the_disk_is_waited_for(serve: Serve, 
     provider.enqueue(Fault.stall())
     line = await Line.open(gateway.port, once())
     await provider.arrived(1)
-    with closing(sqlite3.connect(path, isolation_level=None)) as lock:
-        lock.execute("BEGIN IMMEDIATE")
+    with locked(path):
         provider.gate("stall").set()
         first = await line.rest()
         line.reset()

@@ -2,13 +2,13 @@
 
 import asyncio
 import gc
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
 import pytest
 from tests.journeys.idempotency.once import KEPT, KEY, check_once, check_refused, code_of, once
+from tests.journeys.ledgers import locked, rows
 from tests.journeys.running import Serve, configuration, until
 from tests.journeys.wire import Line, ask, exchange, question
 from tests.ports import free_port
@@ -159,16 +159,13 @@ async def test_client_that_hangs_up_before_anything_is_sent_frees_the_key(serve:
     """The claim was on its way to the disk: it is written, and taken back."""
     path = tmp_path / "ledger.db"
     gateway = await serve(configuration(provider, store=f"sqlite:///{path}", durability="strict"))
-    lock = sqlite3.connect(path, isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    line = await Line.open(gateway.port, once())
-    await until(lambda: gateway.in_flight == 1)
-    line.reset()
-    await until(lambda: gateway.in_flight == 0)
-    lock.rollback()
+    with locked(path):
+        line = await Line.open(gateway.port, once())
+        await until(lambda: gateway.in_flight == 1)
+        line.reset()
+        await until(lambda: gateway.in_flight == 0)
     await gateway.program.store.flush()
-    assert lock.execute("SELECT count(*) FROM claims").fetchone() == (0,)
-    lock.close()
+    assert rows(path, "SELECT count(*) FROM claims") == [(0,)]
     assert (await exchange(gateway.port, once())).is_answer
     await check_once(gateway, provider)
 

@@ -1,10 +1,10 @@
 """The client of a live session goes, or breaks the protocol: nothing is held, and the ledger is not below the invoice."""
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.journeys.ledgers import locked, rows
 from tests.journeys.live import LIVE, Talk, began, began_live, handshake
 from tests.journeys.realtime.sessions import ASK, DROP, ONE_KEY, TURN, check_free
 from tests.journeys.running import PRICES, Running, Serve, configuration, still, until
@@ -99,16 +99,13 @@ async def test_before_the_reservation_is_on_disk(serve: Serve, fake: FakeProvide
     """The provider is never asked, and what was reserved is void."""
     path = tmp_path / "ledger.db"
     gateway = await serve(configuration(fake, store=f"sqlite:///{path}", durability="strict"))
-    lock = sqlite3.connect(path, isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    talk = await Talk.open(gateway.port)
-    await until(lambda: gateway.in_flight == 1)
-    talk.reset()
-    await until(lambda: gateway.in_flight == 0)
-    lock.rollback()
+    with locked(path):
+        talk = await Talk.open(gateway.port)
+        await until(lambda: gateway.in_flight == 1)
+        talk.reset()
+        await until(lambda: gateway.in_flight == 0)
     assert await gateway.books() == (0, 0, 0)
-    assert lock.execute("SELECT kind FROM entries ORDER BY kind").fetchall() == [(EntryKind.RESERVE,), (EntryKind.VOID,)]
-    lock.close()
+    assert rows(path, "SELECT kind FROM entries ORDER BY kind") == [(EntryKind.RESERVE,), (EntryKind.VOID,)]
     assert fake.log == []
 
 

@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.journeys.ledgers import locked
 from tests.journeys.live import LIVE, Talk, began, handshake
 from tests.journeys.realtime.sessions import ASK, DROP, ONE_KEY, check_free
 from tests.journeys.running import Running, Serve, configuration, until
@@ -130,12 +129,10 @@ async def test_who_needs_a_slice_when_the_grace_is_over_is_told_of_the_end(serve
     journal = gateway.program._journal
     talk = await began(gateway.port)
     await until(lambda: not journal._waiting)
-    with closing(sqlite3.connect(path, isolation_level=None)) as lock:
-        lock.execute("BEGIN IMMEDIATE")
+    with locked(path):
         talk.say({"type": "conversation.item.create", "item": {"content": [{"type": "input_text", "text": "w" * 900_000}]}})
         await until(lambda: bool(journal._waiting))
         gateway.program.interrupt()
-        lock.execute("ROLLBACK")
     code, reason, _ = await talk.end()
     assert (code, reason.partition(":")[0]) == (1001, "shutting_down")
     await until(lambda: gateway.in_flight == 0)
@@ -153,8 +150,7 @@ async def test_a_slice_that_is_asked_for_ahead_when_the_grace_is_over_is_nobodys
     journal = gateway.program._journal
     talk = await began(gateway.port)
     await until(lambda: not journal._waiting)
-    with closing(sqlite3.connect(path, isolation_level=None)) as lock:
-        lock.execute("BEGIN IMMEDIATE")
+    with locked(path):
         said = 0
         while not journal._waiting:
             talk.say({"type": "conversation.item.create", "item": {"content": [{"type": "input_text", "text": "w" * 20_000}]}})
@@ -164,7 +160,6 @@ async def test_a_slice_that_is_asked_for_ahead_when_the_grace_is_over_is_nobodys
         assert ahead.get_name() == "advance"
         gateway.program.interrupt()
         await until(ahead.done)
-        lock.execute("ROLLBACK")
     assert ahead.exception() is None
     talk.reset()
     await until(lambda: gateway.in_flight == 0)

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
 from tests.forks import FORKS
 from tests.journeys import serving_process
+from tests.journeys.ledgers import locked, rows
 from tests.journeys.live import Talk, began
 from tests.journeys.realtime.sessions import ASK, ONE_KEY
 from tests.journeys.running import PRICES, Serve, configuration, until
@@ -46,29 +46,24 @@ async def test_every_slice_is_on_disk_before_it_is_used(serve: Serve, fake: Fake
     """An entry each, given back when the session settles; while the disk is busy, the question does not leave."""
     path = tmp_path / "ledger.db"
     gateway = await serve(configuration(fake, keys=ONE_KEY, store=f"sqlite:///{path}", durability="strict"))
-    lock = sqlite3.connect(path, isolation_level=None)
     talk = await began(gateway.port)
     talk.say(ASK)
     await talk.until("response.done")
-    lock.execute("BEGIN IMMEDIATE")
-    talk.say({"type": "conversation.item.create", "item": {"content": [{"type": "input_text", "text": "w" * 900_000}]}})
-    for _ in range(2000):
-        await asyncio.sleep(0)
-    assert len(fake.sessions[0].heard) == 1
-    lock.rollback()
+    with locked(path):
+        talk.say({"type": "conversation.item.create", "item": {"content": [{"type": "input_text", "text": "w" * 900_000}]}})
+        for _ in range(2000):
+            await asyncio.sleep(0)
+        assert len(fake.sessions[0].heard) == 1
     await talk.until("conversation.item.added")
-    reserved = lock.execute(
-        "SELECT attempt, amount_nanousd FROM entries WHERE kind = 0 AND budget = 'everything' ORDER BY attempt"
-    ).fetchall()
+    reserved = rows(path, "SELECT attempt, amount_nanousd FROM entries WHERE kind = 0 AND budget = 'everything' ORDER BY attempt")
     assert [attempt for attempt, _ in reserved] == list(range(1, len(reserved) + 1))
     assert len(reserved) > 2
     assert sum(amount for _, amount in reserved) == (await gateway.books())[2]
     await talk.close()
     await until(lambda: gateway.in_flight == 0)
     assert (await gateway.books())[2] == 0
-    closed = lock.execute("SELECT attempt, kind FROM entries WHERE kind <> 0 AND budget = 'everything' ORDER BY attempt").fetchall()
+    closed = rows(path, "SELECT attempt, kind FROM entries WHERE kind <> 0 AND budget = 'everything' ORDER BY attempt")
     assert closed == [(1, EntryKind.SETTLE), *((attempt, EntryKind.VOID) for attempt, _ in reserved[1:])]
-    lock.close()
 
 
 async def test_a_kill_leaves_all_slices_counted(serve: Serve, tmp_path: Path) -> None:
