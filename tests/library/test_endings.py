@@ -13,15 +13,7 @@ from tests.journeys.hosts import answering, hosting
 from tests.journeys.test_fairness import ANSWER, COST_NANOUSD
 from tests.library.calling import PRICE
 
-from omnillm import (
-    Gateway,
-    GenerationConfig,
-    KeyConfig,
-    LlmRequest,
-    PrimitiveRequest,
-    ProviderEndpoint,
-    user,
-)
+from omnillm import Gateway, GenerationConfig, KeyConfig, LlmRequest, PrimitiveRequest, ProviderEndpoint, user
 from omnillm.errors import Defect, Unavailable, UpstreamTimeout
 from omnillm.gateway.replies.answer import Answer
 from omnillm.model.assembly import ResponseAssembler
