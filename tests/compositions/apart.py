@@ -105,8 +105,8 @@ class Apart(Situation):
         """Its breakers are its own."""
 
     async def quiet(self) -> None:
-        while self._kept:
-            self._kept.pop().reset()
+        while self.kept:
+            self.kept.pop().reset()
         async with asyncio.timeout(10):
             await self.fake.ended(len(self.fake.log))
             while self.process.is_alive() and (held := await self.held()):

@@ -8,9 +8,10 @@ from typing import Final
 
 import msgspec
 from tests.compositions.asking import GENERATED, LIVE, NATIVE
+from tests.compositions.clients import Heard
 from tests.compositions.configured import PROVIDERS, secrets_of
 from tests.compositions.paid import NUMBER, REPLAY, Paid, number_in, number_of, numbers_of
-from tests.compositions.situation import Books, Heard, Situation
+from tests.compositions.situation import Books, Situation
 from tests.leaving.held import check_rest
 
 from omnillm.assemble import Program

@@ -10,16 +10,14 @@ from random import Random
 from typing import Any, Final
 
 import msgspec
-from tests.compositions.asking import LIVE, Asked, Asker, post, written
+from tests.compositions.asking import Asked, Asker, post, written
+from tests.compositions.clients import QUIET_S, Heard, call
 from tests.compositions.configured import ADMIN_KEY, CALLERS, PRICES, PROVIDERS, TELLING, changed, configured, secrets_of
 from tests.compositions.features import CALLED, CONFIGURED, EVENTS, Choice, Met, draw
-from tests.journeys.live import SETUP, Talk
 from tests.journeys.running import until
 from tests.journeys.wire import Line, Reply
 from tests.leaving.held import check_rest, revive
-from tests.leaving.wires import part
 from tests.ports import free_port
-from websockets.protocol import State
 
 from omnillm.assemble import Program, Service, SystemClock
 from omnillm.config.load import parse
@@ -29,8 +27,6 @@ from omnillm.records import RequestRow
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
 
 JSON = dict[str, Any]
-HAPPENS: Final = {0, 200, 400, 401, 402, 403, 404, 409, 413, 422, 429, 502, 503, 504, 529}
-"""What a repetition may be told."""
 HUGE: Final = {"huge_event", "huge_head"}
 """Megabytes each: seldom."""
 STALLS: Final = ("stall_before_head", "stall_mid_body", "sick")
@@ -48,8 +44,6 @@ TOLD: Final = {
     "thoughts": Behaviour(words=8, reasoning_tokens=20),
 }
 FORGOTTEN_S: Final = 3000
-QUIET_S: Final = 0.15
-"""Whoever has not ended by then waits for something that nobody else brings."""
 
 
 class LaterClock(SystemClock):
@@ -63,20 +57,6 @@ class LaterClock(SystemClock):
 
     def wall(self) -> float:  # type: ignore[override]
         return SystemClock.wall() + self.ahead_s
-
-
-class Heard(msgspec.Struct, kw_only=True):
-    """What a client was told."""
-
-    asked: Asked
-    reply: Reply | None = None
-    """None: it left, or was left."""
-    is_new: bool = True
-    """Its connection has borne no other request."""
-    event: str = ""
-    """What happened beside."""
-    has_read: bool = False
-    """It has waited for the end."""
 
 
 class Books(msgspec.Struct, kw_only=True):
@@ -130,8 +110,8 @@ class Situation:
         self.is_running = False
         self._count = 0
         self._repeatable: list[Asked] = []
-        self._later = asyncio.Event()
-        self._kept: list[Line] = []
+        self.later = asyncio.Event()
+        self.kept: list[Line] = []
         """Connections of clients on which another request may follow."""
 
     # -- the provider
@@ -238,7 +218,7 @@ class Situation:
         self.happened.append(event)
         asked = [each for _ in range(dice.randrange(6, 24)) for each in self.some()]
         before = asyncio.all_tasks()
-        tasks = [asyncio.create_task(self.call(each)) for each in asked]
+        tasks = [asyncio.create_task(call(self, each)) for each in asked]
         tasks.append(asyncio.create_task(self.happen(event)))
         watching = asyncio.create_task(self.watch())
         while True:
@@ -253,7 +233,7 @@ class Situation:
         watching.cancel()
         for name in STALLS:
             self.fake.gate(name).clear()
-        self._later.clear()
+        self.later.clear()
         await self.quiet()
         if event != "restart":
             await self.until_alone(before)
@@ -278,12 +258,12 @@ class Situation:
         """Stalls of the provider end, and clients that had paused read on."""
         for name in STALLS:
             self.fake.gate(name).set()
-        self._later.set()
+        self.later.set()
 
     async def quiet(self) -> None:
         """Nothing is under way: nothing is held either."""
-        while self._kept:
-            self._kept.pop().reset()
+        while self.kept:
+            self.kept.pop().reset()
         looks = self.program.batch_looks
         await until(lambda: looks._task is None and looks._due > self.clock.now())
         await self.rest()
@@ -499,128 +479,10 @@ class Situation:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, limit=1 << 26)
         return Line(reader, writer, dialect)
 
-    async def line_for(self, asked: Asked, heard: Heard) -> Line:
-        while asked.choice["connection"] == "kept" and self._kept:
-            kept = self._kept.pop()
-            if not (kept.writer.is_closing() or kept.reader.at_eof()):
-                heard.is_new = False
-                return Line(kept.reader, kept.writer, asked.dialect)
-            kept.reset()
-        return await self.connect(self.port, asked.dialect)
-
-    async def call(self, asked: Asked) -> None:
-        heard = Heard(asked=asked, event=self.happened[-1].partition(" ")[0])
-        self.heard.append(heard)
-        await self.wait_a_little()
-        try:
-            line = await self.line_for(asked, heard)
-            try:
-                if asked.kind in LIVE:
-                    await self._talk(line, heard)
-                else:
-                    await self._exchange(line, heard)
-                if heard.has_read and heard.reply is not None and heard.reply.is_whole and asked.kind not in LIVE:
-                    self._kept.append(line)
-            finally:
-                if line not in self._kept:
-                    line.reset()
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass  # the gateway has ended, or never began to answer
-        if heard.reply is not None:
-            self.told += [heard.reply.body, repr(heard.reply.headers).encode()]
-
-    async def _exchange(self, line: Line, heard: Heard) -> None:
-        asked, dice = heard.asked, Random(heard.asked.number)
-        end, raw = asked.choice["end"], asked.raw
-        if end == "in the request":
-            line.writer.write(raw[: dice.randrange(1, len(raw))])
-            await self.wait_a_little()
-            leave(line, is_reset=dice.random() < 0.5)
-            return
-        line.writer.write(raw)
-        if asked.choice["connection"] == "piped" and end in {"read", "late", "half", "at once"}:
-            line.writer.write(raw if asked.idempotency_key else written("GET", "/v1/models", asked.secret, {}))
-        match end:
-            case "at once":
-                await self.wait_a_little()
-            case "bytes":
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(QUIET_S * 2):
-                        await line.reader.readexactly(dice.choice([1, 100, 700, 1200, 2000, 4000]))
-                leave(line, is_reset=dice.random() < 0.5)
-            case "half" if self.first["front"] == "plain":
-                await self.wait_a_little()
-                if not line.writer.is_closing():
-                    line.writer.write_eof()
-                await line.reader.read()
-            case "late":
-                while await line.head() < 200:
-                    pass
-                await self._later.wait()
-                await self._read(line, heard)
-            case _:
-                await self._read(line, heard)
-
-    async def _read(self, line: Line, heard: Heard) -> None:
-        heard.reply = reply = await read_rest(line)
-        heard.has_read = True
-        if reply.status == 200 and reply.is_whole and reply.headers.get("content-type", "").startswith("application/json"):
-            self.asker.note(heard.asked, reply.json)
-        if heard.asked.choice["connection"] == "piped" and reply.is_whole and reply.headers.get("connection") != "close":
-            behind = await read_rest(Line(line.reader, line.writer, heard.asked.dialect))
-            assert behind.status in ({200, 401} if not heard.asked.idempotency_key else HAPPENS), (heard.asked, reply, behind)
-
-    async def _talk(self, line: Line, heard: Heard) -> None:
-        """Set up, one turn, and an end of some kind."""
-        asked, dice = heard.asked, Random(heard.asked.number)
-        talk = Talk(line.reader, line.writer)
-        line.writer.write(asked.raw)
-        if await talk.answer() != 101:
-            heard.reply, heard.has_read = Reply(asked.dialect, talk.status, talk.headers, talk.body, True), True
-            return
-        if asked.choice["end"] == "at once":
-            return
-        is_gemini = asked.kind == "live gemini"
-        if is_gemini:
-            talk.say({"setup": {**SETUP["setup"], "model": f"models/{asked.choice['model']}"}})
-        turns = dice.randrange(1, 3)
-        for _ in range(turns):
-            said = {"clientContent": {"turns": [{"role": "user", "parts": [{"text": "hi"}]}], "turnComplete": True}}
-            if talk.protocol.state is not State.OPEN:
-                return
-            talk.say(said if is_gemini else {"type": "response.create", "response": {"output_modalities": ["text"]}})
-            while (message := await talk.hear()) is not None:
-                if asked.choice["end"] in {"bytes", "half", "in the request"}:
-                    return
-                if b'"response.done"' in message[0] or b"turnComplete" in message[0]:
-                    break
-            else:
-                return
-        if talk.protocol.state is State.OPEN:
-            await asyncio.wait_for(talk.close(), 5)
-
 
 def renewed(certificate: Path) -> Path:
     """Another one of the same authority, with a key of another kind."""
     return certificate.with_name("renewed.pem")
-
-
-async def read_rest(line: Line) -> Reply:
-    """All of a reply, whichever way it is framed."""
-    while not line.status or line.status < 200:
-        try:
-            await line.head()
-        except asyncio.IncompleteReadError:
-            return await line.rest()
-    if "content-length" in line.headers or "transfer-encoding" in line.headers:
-        return await line.rest()
-    return Reply(line._dialect, line.status, line.headers, await line.reader.read(), True)
-
-
-def leave(line: Line, *, is_reset: bool) -> None:
-    """Hang up, unless the gateway has."""
-    if not line.writer.is_closing():
-        part(line.writer.transport, is_reset=is_reset)
 
 
 @asynccontextmanager
