@@ -152,7 +152,7 @@ def test_items_without_deltas_are_read() -> None:
 
 
 def test_what_only_the_end_of_a_piece_says_is_read() -> None:
-    """Some hosts leave out the deltas of refusals and summaries, the citations until the part is done, or the whole content."""
+    """Some hosts leave out the deltas of refusals and summaries, the citations until the part is done, or the whole content; or send a text whole."""
     reply = assembled(
         read(
             CREATED,
@@ -165,6 +165,7 @@ def test_what_only_the_end_of_a_piece_says_is_read() -> None:
             at("output_text.delta", 1, content_index=0, delta="149 m"),
             at("content_part.done", 1, content_index=0, part={"type": "output_text", "text": "149 m", "annotations": [CITED]}),
             at("refusal.done", 1, content_index=1, refusal="No."),
+            at("output_text.done", 1, content_index=2, text="Deep.", logprobs=[{"token": "Deep.", "logprob": -0.1}]),
             done(
                 {
                     **MESSAGE,
@@ -181,8 +182,10 @@ def test_what_only_the_end_of_a_piece_says_is_read() -> None:
         Reasoning(summary=("Hm.",), item_id="rs_1"),
         Text(text="149 m", citations=(Citation(url="u", title="t", start=0, end=1),), item_id="msg_1"),
         Refusal(text="No.", item_id="msg_1"),
+        Text(text="Deep.", item_id="msg_1"),
         Native(protocol=OWN, kind="message", value={**MESSAGE, "id": "msg_2", "status": "completed"}),
     )
+    assert [token["token"] for token in reply.candidates[0].logprobs["content"]] == ["Deep."]
 
 
 @in_turn("target", PROTOCOLS)

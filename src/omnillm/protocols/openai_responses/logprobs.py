@@ -19,6 +19,11 @@ def read_tokens(tokens: Any) -> list[Token]:
     return read
 
 
+def chat_logprobs(tokens: Any) -> dict[str, Any]:
+    """Read the tokens of a text as Chat's object."""
+    return {"content": read_tokens(tokens), "refusal": None}
+
+
 def _read_token(token: Token, path: str) -> Token:
     spelled = token.get("bytes")
     is_spelled = type(spelled) is list and all(type(byte) is int for byte in spelled)

@@ -15,6 +15,7 @@ from omnillm.model.events import (
     ToolCallDelta,
 )
 from omnillm.model.message import Issuer, Native, Refusal, Text, ToolCall
+from omnillm.protocols.openai_responses.logprobs import chat_logprobs
 from omnillm.protocols.openai_responses.parse.parts import (
     ITEM,
     call_of,
@@ -46,10 +47,13 @@ class Track:
         self.citations = 0
         self.is_open = True
 
-    def remainder(self, whole: str) -> str:
+    def say_rest(self, whole: str, log: PartLog, logprobs: Any = None) -> None:
+        """Say what of the whole has not been said. `logprobs`: the whole's; they are said with nothing less."""
         more = whole[self.length :]
-        self.length += len(more)
-        return more
+        if more:
+            said = chat_logprobs(logprobs) if logprobs and not self.length else None
+            self.length += len(more)
+            log.add(piece(self.index, self.kind, more, said))
 
     def end(self, log: PartLog) -> None:
         if self.is_open:
@@ -131,8 +135,7 @@ class _MessageItem(OpenItem):
         track = self.track(number, kind)
         if not track.is_open:
             return
-        if more := track.remainder(optional_text(part, _MEMBERS[kind], "part")):
-            self.log.add(piece(track.index, kind, more))
+        track.say_rest(optional_text(part, _MEMBERS[kind], "part"), self.log, part.get("logprobs"))
         if kind is Text:
             for citation in read_annotations(part)[track.citations :]:
                 self.log.add(CitationAdded(index=track.index, citation=citation))
@@ -213,8 +216,7 @@ class _CallItem(OpenItem):
 
     def close(self, done: Json) -> None:
         self.is_closed = True
-        if more := self._track.remainder(arguments_in(done, "item")):
-            self.log.add(piece(self._track.index, ToolCall, more))
+        self._track.say_rest(arguments_in(done, "item"), self.log)
         self._track.end(self.log)
 
 
@@ -240,11 +242,11 @@ def open_item(item: Json, issuer: Issuer, log: PartLog) -> OpenItem:
     return _OPENERS.get(text(item.get("type"), "item.type"), _NativeItem)(item, issuer, log)
 
 
-def piece(index: int, kind: type, words: str) -> LlmStreamEvent:
+def piece(index: int, kind: type, words: str, logprobs: Any = None) -> LlmStreamEvent:
     """Return the event by which a text, a refusal or a call's arguments grow."""
     if kind is ToolCall:
         return ToolCallDelta(index=index, arguments=words)
-    return TextDelta(index=index, text=words) if kind is Text else RefusalDelta(index=index, text=words)
+    return TextDelta(index=index, text=words, logprobs=logprobs) if kind is Text else RefusalDelta(index=index, text=words)
 
 
 def arguments_in(value: Json, path: str = "") -> str:

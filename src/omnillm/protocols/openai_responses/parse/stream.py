@@ -24,7 +24,7 @@ from omnillm.model.message import Issuer, Refusal, Text, ToolCall
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failed_of
 from omnillm.protocols.openai_responses.finish import incomplete_reason, read_finish
-from omnillm.protocols.openai_responses.logprobs import read_tokens
+from omnillm.protocols.openai_responses.logprobs import chat_logprobs
 from omnillm.protocols.openai_responses.parse.open_parts import OpenItem, arguments_in, open_item, piece
 from omnillm.protocols.openai_responses.parse.parts import read_annotation
 from omnillm.protocols.openai_responses.parse.reply import created_of, response_members
@@ -129,7 +129,7 @@ class ResponsesDecoder:
             raise Unfit("delta", "a string")
         track.length += len(delta)
         said = event.get("logprobs")
-        logprobs = {"content": read_tokens(said), "refusal": None} if said else None
+        logprobs = chat_logprobs(said) if said else None
         self._log.events.append(TextDelta(index=track.index, text=delta, logprobs=logprobs))
 
     def _annotation_added(self, event: Event) -> None:
@@ -148,9 +148,7 @@ class ResponsesDecoder:
 
     def _done(self, event: Event, kind: type, whole: str) -> None:
         """Say what the end of a part says beyond its deltas."""
-        track = self._item(event).track(event.get("content_index"), kind)
-        if more := track.remainder(whole):
-            self._log.add(piece(track.index, kind, more))
+        self._item(event).track(event.get("content_index"), kind).say_rest(whole, self._log, event.get("logprobs"))
 
     def _summary_delta(self, event: Event) -> None:
         self._reason(event, integer(event.get("summary_index"), "summary_index", 0))
