@@ -19,6 +19,7 @@ from omnillm.model import (
     ImageBase64,
     InlineSource,
     Issuer,
+    Json,
     LlmResponse,
     Message,
     MessagePart,
@@ -303,13 +304,15 @@ def test_reply_of_another_protocol_has_all_that_the_sdk_requires():
 
 
 def test_annotations_count_from_the_beginning_of_the_whole_content():
-    """Blocks are joined, so places in the second one move."""
+    """Blocks are joined, so places in the second one move, whatever the first one was."""
     cited = Text(text="149 m", citations=(Citation(url="https://e.com", title="T", start=0, end=3), Citation(cited_text="x")))
     body, losses = emitted(says(Text(text="Depth: "), cited))
     message = body["choices"][0]["message"]
     assert message["content"] == "Depth: 149 m"
     assert [note["url_citation"]["start_index"] for note in message["annotations"]] == [7]
     assert losses == ["approximated:candidates[0].message.parts", "dropped:candidates[0].message.parts[1].citations[1]"]
+    notes = emitted(says(Json(value=[149]), cited))[0]["choices"][0]["message"]["annotations"]
+    assert [note["url_citation"]["start_index"] for note in notes] == [len("[149]")]
 
 
 def test_what_an_answer_of_chat_has_no_place_for():

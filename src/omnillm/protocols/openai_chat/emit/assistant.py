@@ -92,6 +92,11 @@ class Spoken(msgspec.Struct, eq=False):
             self.rank = rank
         return put
 
+    def say(self, written: dict[str, Any]) -> None:
+        """Add a part of type text."""
+        self.length += len(written["text"])
+        self.contents.append(written)
+
     def add_members(self, message: dict[str, Any]) -> None:
         """Add what stands beside the content."""
         if self.annotations:
@@ -138,13 +143,12 @@ def _put_text(part: Text, spoken: Spoken, place: Place) -> None:
             place.drop(".citations", "a request has no annotations")
         else:
             spoken.annotations += write_annotations(part, spoken.length, place)
-    spoken.length += len(part.text)
     if part.cache_control is not None or part.vendor_extensions:
         if place.is_reply:
             drop_marks(part, place)
         else:
             with_common(written, part, place)
-    spoken.contents.append(written)
+    spoken.say(written)
 
 
 def _put_refusal(part: Refusal, spoken: Spoken, place: Place) -> None:
@@ -169,7 +173,7 @@ def _put_audio(part: Audio, spoken: Spoken, place: Place) -> None:
         spoken.audio = written_audio(part, place) if place.is_reply else _named_audio(part, place)
     elif part.transcript:
         place.losses.approximate(place.here(), "sound, as its transcript")
-        spoken.contents.append({"type": "text", "text": part.transcript})
+        spoken.say({"type": "text", "text": part.transcript})
     else:
         place.drop("", "Chat names earlier sound by its id only")
 
@@ -223,7 +227,7 @@ _Put = Callable[[Any, Spoken, Place], None]
 _PUT: dict[type, tuple[int, _Put]] = {
     Reasoning: (0, lambda part, spoken, place: spoken.reasonings.append((place.part, part))),
     Text: (1, _put_text),
-    Json: (1, lambda part, spoken, place: spoken.contents.append(write_json(part, place))),
+    Json: (1, lambda part, spoken, place: spoken.say(write_json(part, place))),
     Native: (1, _put_native),
     Refusal: (1, _put_refusal),
     Audio: (2, _put_audio),
