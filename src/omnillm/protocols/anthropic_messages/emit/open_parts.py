@@ -71,11 +71,11 @@ class OpenBlock:
             self.place.drop(".signature", self.unsigned)
         return self.close() if self.is_open else b""
 
-    def opening(self) -> Block:
-        """Write the block as it begins: without its words."""
+    def empty(self) -> Block:
+        """Write the block without its words."""
         return {"type": "text", "text": ""}
 
-    def opened(self) -> bytes:
+    def start(self) -> bytes:
         """Begin the block behind its signature, if it has not begun."""
         if self.is_open:
             return b""
@@ -83,7 +83,7 @@ class OpenBlock:
         if signature is not None:
             self._signature = None
             before = self.whole(carrier(signature))
-        block = self.opening()
+        block = self.empty()
         if self.part.vendor_extensions:
             self.place.extend(block, self.part.vendor_extensions, self.place.here("."))
         return before + self.open(block)
@@ -121,7 +121,7 @@ class _TextBlock(OpenBlock):
 
     def begin(self) -> bytes:
         part: Text = self.part
-        written = self.opened() + self.words(part.text) if part.text else b""
+        written = self.start() + self.words(part.text) if part.text else b""
         return written + b"".join(map(self.cite, part.citations))
 
     def say(self, event: TextDelta) -> bytes:
@@ -129,11 +129,11 @@ class _TextBlock(OpenBlock):
             self.place.losses.drop("candidates[0].logprobs", NO_LOGPROBS)
         if not event.text:
             return b""
-        return self.words(event.text) if self.is_open else self.opened() + self.words(event.text)
+        return self.words(event.text) if self.is_open else self.start() + self.words(event.text)
 
     def cite(self, citation: Citation) -> bytes:
         natives = citations_of((citation,), self.place)
-        return self.opened() + self.delta({"type": "citations_delta", "citation": natives[0]}) if natives else b""
+        return self.start() + self.delta({"type": "citations_delta", "citation": natives[0]}) if natives else b""
 
 
 class _ThinkingBlock(OpenBlock):
@@ -150,7 +150,7 @@ class _ThinkingBlock(OpenBlock):
             return b""
         if part.summary:
             self._summary = len(part.summary) - 1
-        return self.opened() + self.words(thoughts_of(part, self.place))
+        return self.start() + self.words(thoughts_of(part, self.place))
 
     def say(self, event: ReasoningDelta) -> bytes:
         text = event.text
@@ -159,7 +159,7 @@ class _ThinkingBlock(OpenBlock):
             self._summary = event.summary_index
             if event.summary_index is not None:
                 self.place.approximate(".summary", SUMMARIES)
-        return self.opened() + self.words(text) if text else b""
+        return self.start() + self.words(text) if text else b""
 
     def sign(self, opaque: Opaque) -> bytes:
         self._opaque = opaque
@@ -175,9 +175,9 @@ class _ThinkingBlock(OpenBlock):
             if block["type"] == "redacted_thinking":
                 return self.whole(block)
             signature = block["signature"]
-        return self.opened() + self.delta({"type": "signature_delta", "signature": signature}) + self.close()
+        return self.start() + self.delta({"type": "signature_delta", "signature": signature}) + self.close()
 
-    def opening(self) -> Block:
+    def empty(self) -> Block:
         return {"type": "thinking", "thinking": "", "signature": ""}
 
 
@@ -193,27 +193,27 @@ class _ToolBlock(OpenBlock):
         return self._pieces(event.arguments)
 
     def end(self) -> bytes:
-        ending = self.opened()
+        ending = self.start()
         if self.part.kind == "custom":
             ending += self.words('"}')
         elif object_of("".join(self._said)) is None:
             self.place.approximate(".arguments", "a client reads arguments that are no JSON object as it can")
         return ending + super().end()
 
-    def opening(self) -> Block:
+    def empty(self) -> Block:
         return {**(emit_block(replace(self.part, arguments="", signature=None), self.place) or {}), "input": {}}
 
-    def opened(self) -> bytes:
+    def start(self) -> bytes:
         if self.is_open or self.part.kind != "custom":
-            return super().opened()
-        return super().opened() + self.words('{"input":"')
+            return super().start()
+        return super().start() + self.words('{"input":"')
 
     def _pieces(self, arguments: str) -> bytes:
         if not arguments:
             return b""
         self._said.append(arguments)
         # The free text of a custom tool is the one member of an object: its pieces are pieces of a JSON string.
-        return self.opened() + self.words(_encode(arguments)[1:-1].decode() if self.part.kind == "custom" else arguments)
+        return self.start() + self.words(_encode(arguments)[1:-1].decode() if self.part.kind == "custom" else arguments)
 
 
 class _SaidAsText(OpenBlock):
@@ -230,14 +230,14 @@ class _SaidAsText(OpenBlock):
             return b""
         if not self.is_open:
             self.part = replace(self.part, **{member: words})
-        return self.opened() + self.words(words)
+        return self.start() + self.words(words)
 
     def end(self) -> bytes:
         if not self.is_open:
             emit_block(self.part, self.place)  # which tells that it is lost
         return super().end()
 
-    def opening(self) -> Block:
+    def empty(self) -> Block:
         return {**(emit_block(self.part, self.place) or {}), "text": ""}
 
 
