@@ -185,6 +185,14 @@ def test_models_without_a_known_way_to_think_say_so() -> None:
     assert losses(other) == {"dropped:capabilities.reasoning", "dropped:generation.top_k"}
 
 
+def test_what_converse_does_not_know_of_thinking_is_told() -> None:
+    """Whichever model is asked, and as Converse's own limit."""
+    reasoning = CapabilitySet(reasoning=ReasoningCapability(mode="enabled", budget_tokens=2000, vendor_extensions={"x": 1}))
+    for model in (CLAUDE, NOVA):
+        told = {reason.path: reason.detail for reason in emit(asked(model=model, capabilities=reasoning)).loss_reasons}
+        assert told["capabilities.reasoning.vendor_extensions.x"] == "Converse does not know it"
+
+
 def test_marks_become_cache_points() -> None:
     """After the marked part, the marked tool and the marked result; at most four, the last ones."""
     mark = CacheControl(ttl="1h")

@@ -6,11 +6,10 @@ import msgspec
 
 from omnillm.model.capabilities import ReasoningCapability
 from omnillm.model.message import VendorExtensions
-from omnillm.protocols.anthropic_messages.place import UNKNOWN
+from omnillm.protocols.anthropic_messages.place import Place
 from omnillm.protocols.dialects import ClaudeDialect
 from omnillm.protocols.differences.effort import SMALLEST_BUDGET, budget_of, effort_of
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.position import Position
 from omnillm.protocols.shapes import optional_integer, optional_mapping, optional_text, rest, text
 
 _PATH = "capabilities.reasoning"
@@ -63,13 +62,13 @@ def parse_reasoning(body: dict[str, Any], extensions: VendorExtensions) -> Reaso
     )
 
 
-def plan_thinking(reasoning: ReasoningCapability | None, place: Position[ClaudeDialect]) -> Thinking:
+def plan_thinking(reasoning: ReasoningCapability | None, place: Place) -> Thinking:
     """Decide what is written. A request that was written for the Messages API keeps its words."""
     if reasoning is None:
         return Thinking()
     dialect, losses = place.dialect, place.losses
     if not place.is_own:
-        losses.drop_extensions(reasoning.vendor_extensions, f"{_PATH}.", UNKNOWN)
+        losses.drop_extensions(reasoning.vendor_extensions, f"{_PATH}.", place.unknown)
         return _shown(reasoning, _bridged(reasoning, dialect, losses), losses)
     if reasoning.mode == "enabled" and dialect.thinks_adaptively:
         return _shown(reasoning, _adaptive(reasoning, losses), losses)
@@ -151,7 +150,7 @@ def _shown(reasoning: ReasoningCapability, plan: Thinking, losses: Losses) -> Th
     return msgspec.structs.replace(plan, thinking={**(plan.thinking or {}), "display": _DISPLAYS[shown]})
 
 
-def fit_budget(plan: Thinking, max_tokens: int, place: Position[ClaudeDialect]) -> Thinking:
+def fit_budget(plan: Thinking, max_tokens: int, place: Place) -> Thinking:
     """Bring a bridged budget into [1024, max_tokens - 1]; off where that is empty, for the cap is a promise about money."""
     if plan.budget is None:
         return plan

@@ -52,6 +52,7 @@ def _claude(reasoning: ReasoningCapability, max_tokens: int | None, place: Place
 def _nova(reasoning: ReasoningCapability, max_tokens: int | None, place: Place) -> Plan:
     """Nova 2 takes an effort; its highest forbids an output cap, which is a promise about money."""
     losses = place.losses
+    losses.drop_extensions(reasoning.vendor_extensions, f"{_PATH}.", place.unknown)
     effort = reasoning.effort or ("" if reasoning.budget_tokens is None else effort_of(reasoning.budget_tokens))
     if reasoning.mode == "disabled" or effort == "none":
         return Plan(fields={"reasoningConfig": {"type": "disabled"}}, max_tokens=max_tokens)
