@@ -13,7 +13,6 @@ from omnillm.protocols.position import Position
 NAME = "anthropic_messages"
 THINKING = frozenset({"thinking", "redacted_thinking"})
 """Blocks of this: they bear no cache mark."""
-UNKNOWN = "the Messages API does not know it"
 _TTLS = frozenset({"", "5m", "1h"})
 
 
@@ -21,7 +20,7 @@ class Place(Position[ClaudeDialect], eq=False, gc=False):
     """Of a request to the Messages API, or of a reply of it; what Converse has in another form, its own `Place` says."""
 
     host: ClassVar[str] = "the Messages API"
-    unknown: ClassVar[str] = UNKNOWN
+    unknown: ClassVar[str] = "the Messages API does not know it"
     unknown_of_system: ClassVar[str] = "the system text is no message here"
     has_points: ClassVar[bool] = False
     """Whether a cache mark is a block of its own, behind what it covers."""

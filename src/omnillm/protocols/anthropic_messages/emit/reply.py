@@ -21,7 +21,7 @@ from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages.emit.parts import emit_block, reasoning_block
 from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.parse.parts import GEMINI
-from omnillm.protocols.anthropic_messages.place import NAME, THINKING, UNKNOWN, Place
+from omnillm.protocols.anthropic_messages.place import NAME, THINKING, Place
 from omnillm.protocols.anthropic_messages.usage import usage_object
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.turns import Block
@@ -64,7 +64,7 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         for name, value in response.vendor_extensions.items():
             body.setdefault(name, value)
         return body
-    _drop_members(response, candidate, losses)
+    _drop_members(response, candidate, place)
     return body
 
 
@@ -82,13 +82,13 @@ def begun(own_id: str, model: str, usage: dict[str, Any], context: ReplyContext)
     }
 
 
-def _drop_members(response: LlmResponse, candidate: Candidate, losses: Losses) -> None:
+def _drop_members(response: LlmResponse, candidate: Candidate, place: Place) -> None:
     if response.vendor_extensions:
-        losses.drop_extensions(response.vendor_extensions, "", UNKNOWN)
+        place.losses.drop_extensions(response.vendor_extensions, "", place.unknown)
     if candidate.vendor_extensions:
-        losses.drop_extensions(candidate.vendor_extensions, "candidates[0].", UNKNOWN)
+        place.losses.drop_extensions(candidate.vendor_extensions, "candidates[0].", place.unknown)
     if candidate.message.vendor_extensions:
-        losses.drop_extensions(candidate.message.vendor_extensions, "candidates[0].message.", UNKNOWN)
+        place.losses.drop_extensions(candidate.message.vendor_extensions, "candidates[0].message.", place.unknown)
 
 
 def _first(candidates: tuple[Candidate, ...], losses: Losses) -> Candidate:

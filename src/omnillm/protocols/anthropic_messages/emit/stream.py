@@ -28,7 +28,7 @@ from omnillm.protocols.anthropic_messages.emit.open_parts import BLOCKS, OpenBlo
 from omnillm.protocols.anthropic_messages.emit.reply import MALFORMED, begun, named, stop_details
 from omnillm.protocols.anthropic_messages.failure import write_stream_fault
 from omnillm.protocols.anthropic_messages.finish import write_finish
-from omnillm.protocols.anthropic_messages.place import NAME, UNKNOWN, Place
+from omnillm.protocols.anthropic_messages.place import NAME, Place
 from omnillm.protocols.anthropic_messages.usage import counts_object, is_own, own_object, usage_object
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PART_EVENTS, PartOrder
@@ -132,7 +132,7 @@ class MessageEncoder:
             delta["stop_details"] = details
         said: dict[str, Any] = {"type": "message_delta", "delta": delta, "usage": self._counts()}
         self._extend(said, finished.vendor_extensions)
-        self._losses.drop_extensions(event.vendor_extensions, "", UNKNOWN)
+        self._losses.drop_extensions(event.vendor_extensions, "", self._place.unknown)
         return told + b"event: message_delta\ndata: " + _encode(said) + b"\n\n" + _STOP
 
     def _extend(self, said: dict[str, Any], extensions: VendorExtensions) -> None:
@@ -143,7 +143,7 @@ class MessageEncoder:
             elif name in _OWN_MEMBERS and self._place.is_own:
                 said[name] = value
             elif name != "stop_details" or not self._place.is_own:
-                self._losses.drop(f"candidates[0].vendor_extensions.{name}", UNKNOWN)
+                self._losses.drop(f"candidates[0].vendor_extensions.{name}", self._place.unknown)
 
     def _counts(self) -> dict[str, Any]:
         if self._place.is_own and is_own(self._raw):
