@@ -47,8 +47,8 @@ class Place(Position[ClaudeDialect], eq=False, gc=False):
     def text(self, words: str) -> Block:
         return {"type": "text", "text": words}
 
-    def refusal(self, blocks: list[Block]) -> str:
-        """Return why a required cache mark cannot stand at the end of these; "": it can."""
+    def why_no_mark(self, blocks: list[Block]) -> str:
+        """Return why no required cache mark can stand at the end of these; "": one can."""
         return "" if blocks else "has no place: there is nothing where its breakpoint is"
 
     def mark(self, blocks: list[Block], mark: CacheControl, path: str) -> None:

@@ -54,7 +54,7 @@ class Place(messages.Place, eq=False, gc=False):
     def text(self, words: str) -> Block:
         return {"text": words}
 
-    def refusal(self, blocks: list[Block]) -> str:
+    def why_no_mark(self, blocks: list[Block]) -> str:
         if blocks and self.takes_point(blocks):
             return ""
         reason = "the model takes no cache points there" if blocks or not self.is_caching else "there is nothing where its breakpoint is"

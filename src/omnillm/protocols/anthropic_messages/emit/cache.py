@@ -31,7 +31,7 @@ def _place_policy(policy: PromptCachePolicy, anchors: Anchors, place: Place) -> 
         place.marks.clear()
         return
     blocks = anchors.at(policy.breakpoint)
-    if policy.mode == "required" and (reason := place.refusal(blocks)):
+    if policy.mode == "required" and (reason := place.why_no_mark(blocks)):
         raise ProtocolError(f"The required prompt cache {reason}.", reason="unsupported_feature")
     drop_key(policy, losses, place.host)
     if not blocks:
