@@ -1,4 +1,7 @@
-"""Amazon Bedrock's Converse API: `/model/{id}/converse`, `/model/{id}/converse-stream`. Clients speak it below `/providers` only."""
+"""Amazon Bedrock's Converse API: `/model/{id}/converse`, `/model/{id}/converse-stream`. Clients speak it below `/providers` only.
+
+Where the Messages API says the same, its writers write it (conversation, cache marks, thinking, schemas), here in blocks of Converse's own.
+"""
 
 from typing import Any, NoReturn
 
