@@ -300,7 +300,7 @@ def test_text_grows_as_it_comes() -> None:
 
 
 def test_call_grows_as_it_comes() -> None:
-    """Its signature before it, or behind it where it comes late; free text when it is whole."""
+    """Its signature before it, or behind it where it comes late; free text when it is whole; its result bears its name."""
     call = ToolCall(call_id="c1", name="weather", signature=GEMINI)
     parts, losses = encoded(
         PartStarted(index=0, part=call),
@@ -320,6 +320,10 @@ def test_call_grows_as_it_comes() -> None:
     parts, losses = encoded(*whole(ToolCall(call_id="c1", name="sh", arguments='say "hi"', kind="custom")))
     assert parts[1]["delta"]["arguments"] == '{"input":"say \\"hi\\""}'
     assert losses == {"candidates[0].message.parts[0].kind": "approximated"}
+    result = (PartStarted(index=1, part=ToolResult(call_id="c1")), PartEnded(index=1))
+    parts, losses = encoded(*whole(ToolCall(call_id="c1", name="a")), *result)
+    assert parts[-2:] == [started(1, "function_result", call_id="c1", name="a", result=""), stopped(1)]
+    assert losses == {}
 
 
 def test_thought_is_signed_at_its_end() -> None:

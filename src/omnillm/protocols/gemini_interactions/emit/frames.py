@@ -41,10 +41,16 @@ class Wire:
     def stop_step(self, index: int) -> None:
         self.write("step.stop", {"index": index})
 
-    def carry(self, step: dict[str, Any]) -> None:
-        """Write a thought that has a signature alone, in the way of the others."""
-        index = self.start_step({"type": "thought"})
-        self.grow(index, {"type": "thought_signature", "signature": step["signature"]})
+    def whole(self, step: dict[str, Any]) -> None:
+        """Write a step of a plain reply. What is content, or a signature alone, comes in deltas, as where it grows."""
+        deltas: list[Any] = []
+        if step.keys() == {"type", "content"} and step["type"] == "model_output":
+            step, deltas = {"type": "model_output"}, step["content"]
+        elif step.keys() == {"type", "signature"} and step["type"] == "thought":
+            step, deltas = {"type": "thought"}, [{"type": "thought_signature", "signature": step["signature"]}]
+        index = self.start_step(step)
+        for delta in deltas:
+            self.grow(index, delta)
         self.stop_step(index)
 
 

@@ -6,16 +6,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from omnillm.model.media import InlineSource
-from omnillm.model.message import Audio, Citation, ImageBase64, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall, ToolResult
-from omnillm.protocols import base64_text, carrier
+from omnillm.model.message import Audio, Citation, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols import base64_text
 from omnillm.protocols.differences.arguments import object_of
 from omnillm.protocols.gemini_generate_content.media_types import type_of_format
 from omnillm.protocols.gemini_interactions.citations import write_annotations
 from omnillm.protocols.gemini_interactions.emit.frames import TEXT_TAIL, Wire, encode, text_head
 from omnillm.protocols.gemini_interactions.emit.parts import emit_content
-from omnillm.protocols.gemini_interactions.emit.results import emit_result
-from omnillm.protocols.gemini_interactions.emit.steps import call_step, carrier_step, purpose_of
-from omnillm.protocols.gemini_interactions.place import NAME, OF_CONTENT, Place
+from omnillm.protocols.gemini_interactions.emit.steps import carrier_step, steps_of, thought_step
+from omnillm.protocols.gemini_interactions.place import Place
 
 _OUTPUT = {"type": "model_output"}
 
@@ -77,7 +76,7 @@ class _Text(OpenStep):
             self.wire.grow(self._index, {"type": "text_annotation_delta", "annotations": annotations})
         self.wire.stop_step(self._index)
         if self.opaque is not None:
-            self.wire.carry(carrier_step(self.opaque, "text"))
+            self.wire.whole(carrier_step(self.opaque, "text"))
 
 
 class _Refusal(_Text):
@@ -95,12 +94,11 @@ class _Refusal(_Text):
 class _Thought(OpenStep):
     def __init__(self, wire: Wire, place: Place, part: Reasoning) -> None:
         super().__init__(wire, place)
-        place.finish({}, part)
         self.opaque = part.opaque
-        self._part = replace(part, text="", summary=(), vendor_extensions={}, cache_control=None)
+        self._part = part
         self._index = -1
-        self._has_text = False
-        self._summaries: set[int] = set()
+        self._text: list[str] = []
+        self._summaries: dict[int, str] = {}
         if part.text:
             self.reason(part.text, None)
         for number, text in enumerate(part.summary):
@@ -109,9 +107,9 @@ class _Thought(OpenStep):
     def reason(self, text: str, summary_index: int | None) -> None:
         is_next = self._index >= 0 and summary_index is not None and summary_index not in self._summaries
         if summary_index is None:
-            self._has_text = self._has_text or bool(text)
+            self._text.append(text)
         else:
-            self._summaries.add(summary_index)
+            self._summaries.setdefault(summary_index, text)
         if text:
             content = {"type": "text", "text": f"\n\n{text}" if is_next else text}
             self.wire.grow(self._begun(), {"type": "thought_summary", "content": content})
@@ -122,17 +120,14 @@ class _Thought(OpenStep):
         return self._index
 
     def end(self) -> None:
-        part = replace(self._part, text="x" if self._has_text else "", summary=("x",) * len(self._summaries), opaque=self.opaque)
-        purpose = purpose_of(part)
-        if self.opaque is not None:
-            signature = carrier.pack(self.opaque, NAME, purpose)
-            self.wire.grow(self._begun(), {"type": "thought_signature", "signature": signature})
-        if self._summaries and purpose != "summary":
-            self.place.approximate(".summary", "a summary is said as a thought")
-        if self._index < 0:
-            self.place.drop("", "reasoning without content")
-        else:
+        summary = tuple(self._summaries.values())
+        step = thought_step(replace(self._part, text="".join(self._text), summary=summary, opaque=self.opaque), self.place)
+        if step is not None and "signature" in step:
+            self.wire.grow(self._begun(), {"type": "thought_signature", "signature": step["signature"]})
+        if self._index >= 0:
             self.wire.stop_step(self._index)
+        elif step is not None:
+            self.place.drop("", "reasoning without content")
 
 
 class _Call(OpenStep):
@@ -142,11 +137,9 @@ class _Call(OpenStep):
         super().__init__(wire, place)
         self._part = part
         self._pieces: list[str] = []
-        step = call_step(replace(part, arguments="", kind="function"), place)
-        if part.signature is not None and part.signature.issuer.protocol == NAME:
-            step["signature"] = part.signature.value
-        elif part.signature is not None:
-            wire.carry(carrier_step(part.signature, "call", part.call_id))
+        *carriers, step = steps_of(replace(part, arguments="", kind="function"), place)
+        for carrier in carriers:
+            wire.whole(carrier)
         self._index = wire.start_step(step)
         if part.arguments:
             self.say(part.arguments)
@@ -166,7 +159,7 @@ class _Call(OpenStep):
             self.place.approximate(".arguments", "arguments that are no JSON object are said as they are")
         self.wire.stop_step(self._index)
         if self.opaque is not None:
-            self.wire.carry(carrier_step(self.opaque, "call", self._part.call_id))
+            self.wire.whole(carrier_step(self.opaque, "call", self._part.call_id))
 
 
 class _Sound(OpenStep):
@@ -204,7 +197,7 @@ class _Sound(OpenStep):
             return
         self.wire.stop_step(self._index)
         if self.opaque is not None:
-            self.wire.carry(carrier_step(self.opaque, "text"))
+            self.wire.whole(carrier_step(self.opaque, "text"))
 
 
 class _Whole(OpenStep):
@@ -212,20 +205,8 @@ class _Whole(OpenStep):
 
     def __init__(self, wire: Wire, place: Place, part: MessagePart) -> None:
         super().__init__(wire, place)
-        if type(part) is ToolResult:
-            wire.stop_step(wire.start_step(place.as_holder(emit_result, part)))
-            return
-        if type(part) is Native and not part.kind.startswith(OF_CONTENT) and part.protocol == NAME and type(part.value) is dict:
-            wire.stop_step(wire.start_step(part.value))
-            return
-        content = emit_content(part, place)
-        if content is None:
-            return
-        index = wire.start_step(_OUTPUT)
-        wire.grow(index, content)
-        wire.stop_step(index)
-        if type(part) is ImageBase64 and part.signature is not None:
-            wire.carry(carrier_step(part.signature, "text"))
+        for step in steps_of(part, place):
+            wire.whole(step)
 
 
 _OPENERS: dict[type, Callable[[Wire, Place, Any], OpenStep]] = {

@@ -24,6 +24,13 @@ def emit_steps(parts: Iterable[MessagePart], place: Place) -> list[Step]:
     return writer.steps
 
 
+def steps_of(part: MessagePart, place: Place) -> list[Step]:
+    """Write the part of a reply at which `place` stands: its step last, and before or behind it what carries a signature."""
+    writer = _StepWriter(place)
+    writer.write(part)
+    return writer.steps
+
+
 class _StepWriter:
     __slots__ = ("_awaits_call", "_place", "steps")
 
@@ -110,7 +117,7 @@ def thought_step(part: Reasoning, place: Place) -> Step | None:
         return None
     if part.opaque is not None and not signature:
         place.drop(".opaque", _FOREIGN)
-    if part.summary and not (place.is_reply and purpose_of(part) == "summary"):
+    if part.summary and not (place.is_reply and _purpose_of(part) == "summary"):
         place.approximate(".summary", "a summary is said as a thought")
     place.finish(written, part)
     return written
@@ -129,11 +136,11 @@ def _signature(part: Reasoning, place: Place) -> str:
     if opaque is None:
         return ""
     if place.is_reply:
-        return carrier.pack(opaque, NAME, purpose_of(part))
+        return carrier.pack(opaque, NAME, _purpose_of(part))
     return opaque.value if is_readable(opaque, NAME, place.dialect.provider) else ""
 
 
-def purpose_of(part: Reasoning) -> Purpose:
+def _purpose_of(part: Reasoning) -> Purpose:
     """Return what the envelope of its opaque value must say of it."""
     if part.is_redacted:
         return "redacted"
