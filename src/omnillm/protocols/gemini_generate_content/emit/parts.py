@@ -20,7 +20,7 @@ from omnillm.model.message import (
     ToolResult,
     Video,
 )
-from omnillm.protocols.differences.arguments import object_of, raw_object
+from omnillm.protocols.differences.arguments import input_of
 from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.gemini_generate_content.carrier import REDACTED, SUMMARY, UNCHECKED, pack
@@ -70,44 +70,27 @@ def emit_part(part: MessagePart, place: Place) -> GeminiPart | None:
     return written
 
 
-def arguments_object(call: ToolCall, place: Place) -> dict[str, Any]:
-    """Read a call's arguments as the object that Gemini needs."""
-    if call.kind == "custom":
-        place.approximate(".kind", "free text is the one argument of a function")
-        return {"input": call.arguments}
-    value = object_of(call.arguments)
-    if value is not None:
-        return value
-    if call.arguments.strip() in _NO_ARGUMENTS:
+def _arguments(call: ToolCall, place: Place) -> dict[str, Any]:
+    """Read a call's arguments as the object that Gemini needs; null is none."""
+    if call.kind == "function" and call.arguments.strip() in _NO_ARGUMENTS:
         return {}
-    place.approximate(".arguments", "arguments that are no JSON object stand in _raw")
-    return raw_object(call.arguments)
+    return input_of(call, lambda member, became: place.approximate(f".{member}", became))
 
 
-def function_call(call: ToolCall, place: Place) -> dict[str, Any]:
-    name = place.names.get(call.name, call.name)
-    arguments = arguments_object(call, place)
-    if not place.shows_id(call.call_id):
-        return {"name": name, "args": arguments}
-    return {"id": call.call_id, "name": name, "args": arguments}
-
-
-def sign(written: GeminiPart, opaque: Opaque, member: str, place: Place) -> bool:
-    """Add a signature where it can be read. Whether it could."""
+def _sign(written: GeminiPart, opaque: Opaque, member: str, place: Place, word: str = "") -> None:
+    """Add a signature where it can be read. `word`: what a client's envelope must say of it."""
     if place.is_reply:
-        written["thoughtSignature"] = pack(opaque)
+        written["thoughtSignature"] = pack(opaque, word)
     elif is_readable(opaque, NAME, place.dialect.provider):
         written["thoughtSignature"] = opaque.value
     else:
         place.drop(member, _FOREIGN)
-        return False
-    return True
 
 
 def _text(part: Text, place: Place) -> GeminiPart | None:
     written: GeminiPart = {"text": part.text}
     if part.signature is not None:
-        sign(written, part.signature, ".signature", place)
+        _sign(written, part.signature, ".signature", place)
     if not part.text and len(written) == 1 and not place.is_own:
         place.drop("", "an empty text")
         return None
@@ -117,27 +100,21 @@ def _text(part: Text, place: Place) -> GeminiPart | None:
 
 
 def _reasoning(part: Reasoning, place: Place) -> GeminiPart | None:
-    opaque = part.opaque
-    written: GeminiPart = {"text": thought_of(part), "thought": True}
-    if opaque is None:
-        if not written["text"] and not place.is_own:
-            place.drop("", "reasoning without content")
+    opaque, text = part.opaque, _thought(part)
+    written: GeminiPart = {"text": text, "thought": True}
+    if opaque is not None:
+        _sign(written, opaque, ".opaque" if text else "", place, word_of(part))
+        if not text and len(written) == 2:
             return None
-    elif place.is_reply:
-        written["thoughtSignature"] = pack(opaque, word_of(part))
-    elif is_readable(opaque, NAME, place.dialect.provider):
-        written["thoughtSignature"] = opaque.value
-    elif not written["text"]:
-        place.drop("", _FOREIGN)
+    elif not text and not place.is_own:
+        place.drop("", "reasoning without content")
         return None
-    else:
-        place.drop(".opaque", _FOREIGN)
     if part.summary and (len(part.summary) > 1 or not place.is_reply or opaque is None or word_of(part) != SUMMARY):
         place.approximate(".summary", "a summary is said as a thought")
     return written
 
 
-def thought_of(part: Reasoning) -> str:
+def _thought(part: Reasoning) -> str:
     if not part.summary:
         return part.text
     return "\n\n".join((part.text, *part.summary) if part.text else part.summary)
@@ -152,18 +129,18 @@ def word_of(part: Reasoning) -> str:
 
 
 def _tool_call(part: ToolCall, place: Place) -> GeminiPart:
-    written: GeminiPart = {"functionCall": function_call(part, place)}
-    is_first, place.awaits_call = place.awaits_call, False
+    call: dict[str, Any] = {"id": part.call_id} if place.shows_id(part.call_id) else {}
+    call["name"] = place.names.get(part.name, part.name)
+    call["args"] = _arguments(part, place)
+    written: GeminiPart = {"functionCall": call}
     place.calls[part.call_id] = part.name
-    if part.signature is not None:
-        if place.is_reply or is_readable(part.signature, NAME, place.dialect.provider):
-            sign(written, part.signature, ".signature", place)
-            return written
-        if not is_first:
-            place.drop(".signature", _FOREIGN)
-            return written
-        place.approximate(".signature", f"{_FOREIGN}: Gemini is told not to check")
-    if is_first:
+    is_first, place.awaits_call = place.awaits_call, False
+    signature = part.signature
+    if signature is not None and (not is_first or is_readable(signature, NAME, place.dialect.provider)):
+        _sign(written, signature, ".signature", place)
+    elif is_first:
+        if signature is not None:
+            place.approximate(".signature", f"{_FOREIGN}: Gemini is told not to check")
         written["thoughtSignature"] = UNCHECKED
     return written
 
@@ -277,7 +254,7 @@ def _audio(part: Audio, place: Place) -> GeminiPart | None:
 
 def _signed(written: GeminiPart, part: ImageBase64 | Audio, place: Place) -> GeminiPart:
     if part.signature is not None:
-        sign(written, part.signature, ".signature", place)
+        _sign(written, part.signature, ".signature", place)
     return written
 
 
