@@ -1,8 +1,10 @@
 """A canonical reply, written for a client of generateContent."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from omnillm.model.message import Refusal, Text, ToolCall
+from omnillm.model.events import Finished
+from omnillm.model.message import Refusal, Text, ToolCall, VendorExtensions
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.gemini_generate_content.carrier import Cargo
@@ -15,7 +17,7 @@ from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDI
 from omnillm.protocols.gemini_generate_content.usage import write_usage
 from omnillm.protocols.loss import Losses
 
-BLOCKED = {"blockReason": "OTHER"}
+_BLOCKED = {"blockReason": "OTHER"}
 """What is said of a prompt that has no answer, where no more is known."""
 
 
@@ -25,18 +27,29 @@ _USUAL_TIERS = frozenset({"", "auto", "default", "standard"})
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
     is_own = response.protocol == NAME
     place = Place(losses, is_own=is_own, is_reply=True, names=context.names)
-    body: dict[str, Any] = {}
-    if response.candidates:
-        body["candidates"] = [_candidate(candidate, number, place) for number, candidate in enumerate(response.candidates)]
+    candidates = [_candidate(candidate, number, place) for number, candidate in enumerate(response.candidates)]
     usage = write_usage(response.usage, response.raw_usage if is_own else None, losses)
+    drop_tier(response.service_tier, losses)
+    identity = identity_of(response.id if is_own else "", response.model, context)
+    return body_of(candidates, usage, identity, response.vendor_extensions, place)
+
+
+def identity_of(reply_id: str, model: str, context: ReplyContext) -> dict[str, Any]:
+    """Write what every chunk of a stream says, too. `reply_id`: of this protocol's own provider."""
+    return {"modelVersion": model or context.model, "responseId": reply_id or context.id}
+
+
+def body_of(
+    candidates: list[dict[str, Any]], usage: dict[str, Any] | None, identity: dict[str, Any], extensions: VendorExtensions, place: Place
+) -> dict[str, Any]:
+    """Put a reply together, or the last chunk of a stream."""
+    body: dict[str, Any] = {"candidates": candidates} if candidates else {}
     if usage is not None:
         body["usageMetadata"] = usage
-    drop_tier(response.service_tier, losses)
-    body["modelVersion"] = response.model or context.model
-    body["responseId"] = response.id if is_own and response.id else context.id
-    place.extend(body, response.vendor_extensions, lambda member: member[1:], OF_REPLY)
-    if not response.candidates:
-        body.setdefault("promptFeedback", BLOCKED)
+    body.update(identity)
+    place.extend(body, extensions, lambda member: member[1:], OF_REPLY)
+    if not candidates:
+        body.setdefault("promptFeedback", _BLOCKED)
     return body
 
 
@@ -60,16 +73,20 @@ def _candidate(candidate: Candidate, number: int, place: Place) -> dict[str, Any
         candidate.finish_reason, candidate.native_finish_reason, losses, number, has_call=ToolCall in kinds, has_refusal=Refusal in kinds
     )
     written["index"] = number
-    if candidate.stop_sequence is not None:
-        losses.drop(f"candidates[{number}].stop_sequence", "Gemini does not say which")
-    place.extend(written, candidate.vendor_extensions, place.around, OF_CANDIDATE)
-    if candidate.logprobs is not None and "logprobsResult" not in written:
-        logprobs = write_logprobs(candidate.logprobs, losses, number)
-        if logprobs is not None:
-            written["logprobsResult"] = logprobs
+    end_candidate(written, candidate, cites, place, candidate.logprobs)
+    return written
+
+
+def end_candidate(written: dict[str, Any], end: Candidate | Finished, cites: Sequence[Cites], place: Place, logprobs: Any = None) -> None:
+    """Add what the end of a candidate says beside its reason. `place` stands at the candidate."""
+    losses, number = place.losses, place.number
+    if end.stop_sequence is not None:
+        losses.drop(place.around(".stop_sequence"), "Gemini does not say which")
+    place.extend(written, end.vendor_extensions, place.around, OF_CANDIDATE)
+    if logprobs is not None and "logprobsResult" not in written and (told := write_logprobs(logprobs, losses, number)) is not None:
+        written["logprobsResult"] = told
     if cites and "groundingMetadata" not in written and (grounding := write_grounding(cites, losses, number)) is not None:
         written["groundingMetadata"] = grounding
-    return written
 
 
 def _parts(candidate: Candidate, place: Place) -> tuple[list[GeminiPart], list[Cites]]:

@@ -12,13 +12,11 @@ import msgspec
 from omnillm.model.events import Completed, Failed, Finished, LlmStreamEvent, NativeEvent, ResponseStarted, TextDelta, UsageReported
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.differences.part_order import PART_EVENTS
-from omnillm.protocols.gemini_generate_content.citations import write_grounding
 from omnillm.protocols.gemini_generate_content.emit.candidate import CandidateWriter, Parts
-from omnillm.protocols.gemini_generate_content.emit.reply import BLOCKED, drop_tier
+from omnillm.protocols.gemini_generate_content.emit.reply import body_of, drop_tier, end_candidate, identity_of
 from omnillm.protocols.gemini_generate_content.failure import write_stream_fault
 from omnillm.protocols.gemini_generate_content.finish import write_finish
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
-from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE, OF_REPLY
 from omnillm.protocols.gemini_generate_content.usage import write_usage
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Fault
@@ -55,7 +53,7 @@ class GenerateContentEncoder:
         return self._FEED[type(event)](self, event)
 
     def _identify(self, reply_id: str, model: str) -> None:
-        self._identity = {"modelVersion": model or self._context.model, "responseId": reply_id or self._context.id}
+        self._identity = identity_of(reply_id, model, self._context)
         self._tail = b"," + _encode(self._identity)[1:] + b"\n\n"
 
     def _start(self, event: ResponseStarted) -> bytes:
@@ -90,18 +88,9 @@ class GenerateContentEncoder:
         return b""
 
     def _complete(self, event: Completed) -> bytes:
-        last: dict[str, Any] = {}
-        numbers = sorted({*self._writers, *self._finished})
-        if numbers:
-            last["candidates"] = [self._last_words(number) for number in numbers]
+        candidates = [self._last_words(number) for number in sorted({*self._writers, *self._finished})]
         usage = write_usage(self._usage, self._raw if self._place.is_own else None, self._losses)
-        if usage is not None:
-            last["usageMetadata"] = usage
-        last.update(self._identity)
-        self._place.extend(last, event.vendor_extensions, lambda member: member[1:], OF_REPLY)
-        if not numbers:
-            last.setdefault("promptFeedback", BLOCKED)
-        return b"data: " + _encode(last) + b"\n\n"
+        return b"data: " + _encode(body_of(candidates, usage, self._identity, event.vendor_extensions, self._place)) + b"\n\n"
 
     def _last_words(self, number: int) -> dict[str, Any]:
         """Write the end of a candidate. Its content is never empty: Google's chats forget a turn with a chunk that has none."""
@@ -118,13 +107,8 @@ class GenerateContentEncoder:
             has_call=writer is not None and writer.has_call,
             has_refusal=writer is not None and writer.has_refusal,
         )
-        if finished.stop_sequence is not None:
-            self._losses.drop(f"candidates[{number}].stop_sequence", "Gemini does not say which")
         self._place.number = number
-        self._place.extend(last, finished.vendor_extensions, self._place.around, OF_CANDIDATE)
-        cites = [] if writer is None else writer.cites
-        if cites and "groundingMetadata" not in last and (grounding := write_grounding(cites, self._losses, number)) is not None:
-            last["groundingMetadata"] = grounding
+        end_candidate(last, finished, () if writer is None else writer.cites, self._place)
         return last
 
     def _fail(self, event: Failed) -> bytes:
