@@ -7,6 +7,7 @@ import msgspec
 from omnillm.framing.sse import Frame
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.gemini_generate_content.failure import failure_of
+from omnillm.protocols.gemini_generate_content.finish import UNSPECIFIED
 from omnillm.protocols.gemini_generate_content.peek import has_content, is_blocked
 from omnillm.protocols.gemini_generate_content.usage import read_usage, searches_of
 from omnillm.protocols.gemini_generate_content.wire import Candidate, Chunk
@@ -108,6 +109,6 @@ class GenerateContentWatch:
             self._metadata = metadata
 
     def _take_last_words(self, candidate: Candidate) -> None:
-        if candidate.finish_reason not in {None, "FINISH_REASON_UNSPECIFIED"}:
+        if candidate.finish_reason not in {None, UNSPECIFIED}:
             self._finished.add(candidate.index or 0)
         self._searches = max(self._searches, searches_of((candidate,)))

@@ -49,8 +49,10 @@ class CandidateWriter:
         self._order = PartOrder()
         self._part: MessagePart | None = None
         self._pieces: list[str] = []
-        self._sound = self._is_summed_up = False  # the last words of a reasoning were its summary's
-        self._summaries: dict[int, bool] = {}
+        self._has_sound = False
+        self._is_summed_up = False
+        """The last words of a reasoning were its summary's."""
+        self._summaries: set[int] = set()
         self._opaque: Opaque | None = None
         self._citations: list[Citation] = []
         self._said: type | None = None
@@ -84,8 +86,8 @@ class CandidateWriter:
 
     def _start(self, event: PartStarted) -> None:
         part = self._part = event.part
-        self._pieces, self._citations, self._summaries, self._opaque = [], [], {}, None
-        self._sound = self._is_summed_up = False
+        self._pieces, self._citations, self._summaries, self._opaque = [], [], set(), None
+        self._has_sound = self._is_summed_up = False
         self._START.get(type(part), CandidateWriter._start_whole)(self, part)
 
     def _start_whole(self, part: MessagePart) -> None:
@@ -133,7 +135,7 @@ class CandidateWriter:
         if part.source is None:
             return
         self._start_whole(replace(part, transcript="", audio_id=""))
-        self._sound = True
+        self._has_sound = True
 
     def _start_refusal(self, part: Refusal) -> None:
         self.has_refusal = True
@@ -162,7 +164,7 @@ class CandidateWriter:
     def _summarize(self, number: int, text: str) -> None:
         self._is_summed_up = True
         if number not in self._summaries:
-            self._summaries[number] = True
+            self._summaries.add(number)
             if self._pieces:
                 text = f"\n\n{text}"
         if text:
@@ -176,7 +178,7 @@ class CandidateWriter:
             media_type = part.source.media_type if isinstance(part.source, InlineSource) else ""
             source = InlineSource(data=event.data, media_type=media_type or type_of_format(part.format))
             written = emit_part(Audio(source=source), self._place)
-            self._sound = True
+            self._has_sound = True
             if written is not None:
                 self._append(written)
 
@@ -223,7 +225,7 @@ class CandidateWriter:
             self._place.drop(".transcript", "Gemini has the sound alone")
         if part.audio_id:
             self._place.drop(".audio_id", "Gemini has the sound alone")
-        if not self._sound:
+        if not self._has_sound:
             self._place.drop("", "Gemini keeps no sound")
 
     def _end_refusal(self, _: Refusal) -> None:

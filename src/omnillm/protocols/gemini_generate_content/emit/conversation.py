@@ -140,16 +140,12 @@ class _Turns:
         place.number = number
         place.awaits_call = message.role is MessageRole.ASSISTANT
         parts = _message_parts(message, place)
-        if not parts:
-            if not message.parts:
-                place.losses.drop(f"input[{number}]", "a message without content")
-            return
-        if self._before is message.role:
-            place.losses.move(f"input[{number}]", "joined with the message before it")
-        self._parts(_MODEL if message.role is MessageRole.ASSISTANT else _USER).extend(parts)
-        self._before = message.role
-        if message.vendor_extensions:
-            place.extend(self.contents[-1], message.vendor_extensions, place.around)
+        if parts:
+            if self._before is message.role:
+                place.losses.move(f"input[{number}]", "joined with the message before it")
+            self._say(message.role, parts, message)
+        elif not message.parts:
+            place.losses.drop(f"input[{number}]", "a message without content")
 
     def _add_system(self, message: Message, number: int) -> None:
         """Write a system message amid the conversation."""
@@ -161,10 +157,13 @@ class _Turns:
         place.losses.move(f"input[{number}]", "said by the user, inside <system>")
         parts[0] = {**parts[0], "text": f"<system>\n{parts[0].get('text', '')}"}
         parts[-1] = {**parts[-1], "text": f"{parts[-1].get('text', '')}\n</system>"}
-        self._parts(_USER).extend(parts)
-        self._before = MessageRole.USER
+        self._say(MessageRole.USER, parts, message)
+
+    def _say(self, role: MessageRole, parts: list[GeminiPart], message: Message) -> None:
+        self._parts(_MODEL if role is MessageRole.ASSISTANT else _USER).extend(parts)
+        self._before = role
         if message.vendor_extensions:
-            place.extend(self.contents[-1], message.vendor_extensions, place.around)
+            self._place.extend(self.contents[-1], message.vendor_extensions, self._place.around)
 
     def _parts(self, role: str) -> list[GeminiPart]:
         """Return the parts of the content that is being written, a new one where the role changes."""
