@@ -18,6 +18,10 @@ class Place(Position[GeminiDialect], eq=False, gc=False):
     dialect: GeminiDialect = GeminiDialect()
     own_protocol: ClassVar[str] = NAME
     """In which is written."""
+    host: ClassVar[str] = "Gemini"
+    """What people call it."""
+    part_shapes: ClassVar[Mapping[str, Any] | None] = OF_PART
+    """What its clients take of a part's own members; None: any."""
     calls: dict[str, str] = msgspec.field(default_factory=dict)
     """Names of the functions called so far, by call, in the order of the calls."""
     media: list[dict[str, Any]] = msgspec.field(default_factory=list)
@@ -36,7 +40,7 @@ class Place(Position[GeminiDialect], eq=False, gc=False):
         if part.cache_control is not None:
             self.losses.drop(path(".cache_control"), "Gemini caches by itself")
         if part.vendor_extensions:
-            self.extend(written, part.vendor_extensions, path, OF_PART)
+            self.extend(written, part.vendor_extensions, path, self.part_shapes)
 
     def extend(
         self,
@@ -54,7 +58,7 @@ class Place(Position[GeminiDialect], eq=False, gc=False):
             if self.is_own and self.is_reply and shapes is not None:
                 written = fitted(value, shapes[name]) if name in shapes else None
             if written is None or written != value:
-                self.losses.drop(path(f".vendor_extensions.{name}"), "Gemini does not know it")
+                self.losses.drop(path(f".vendor_extensions.{name}"), f"{self.host} does not know it")
             if written is not None:
                 merge(owner, name, written)
 
