@@ -41,9 +41,7 @@ def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
         config["candidateCount"] = most
         place.losses.approximate("generation.n", f"the model gives at most {most}")
     if generation.stop:
-        config["stopSequences"] = list(generation.stop if place.is_own else generation.stop[:_MOST_STOPS])
-        if len(generation.stop) > _MOST_STOPS and not place.is_own:
-            place.losses.drop("generation.stop", f"Gemini takes {_MOST_STOPS}")
+        config["stopSequences"] = written_stops(generation, place)
     if not place.is_own and not place.dialect.takes_penalties:
         _drop_penalties(config, place.losses)
     _drop_unsaid(generation, capabilities, place.losses)
@@ -54,6 +52,13 @@ def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
     if capabilities.reasoning is not None and (thinking := _thinking(capabilities.reasoning, place)):
         config["thinkingConfig"] = thinking
     return config
+
+
+def written_stops(generation: GenerationConfig, place: Place) -> list[str]:
+    if len(generation.stop) <= _MOST_STOPS or place.is_own:
+        return list(generation.stop)
+    place.losses.drop("generation.stop", f"Gemini takes {_MOST_STOPS}")
+    return list(generation.stop[:_MOST_STOPS])
 
 
 def _drop_penalties(config: dict[str, Any], losses: Losses) -> None:
@@ -99,16 +104,22 @@ def _thinking(reasoning: ReasoningCapability, place: Place) -> dict[str, Any]:
         _stop(reasoning, config, place)
     else:
         _effort(reasoning, config, place)
-    if reasoning.include_thoughts is not None:
-        config["includeThoughts"] = reasoning.include_thoughts
-    elif reasoning.summary:
-        losses.approximate(f"{_REASONING}.summary", "said as includeThoughts")
-        config["includeThoughts"] = True
-    elif reasoning.mode in {"enabled", "adaptive"}:
-        config["includeThoughts"] = True  # who asks for thinking in these words is shown it
+    shown = shows_thoughts(reasoning, losses, "includeThoughts")
+    if shown is not None:
+        config["includeThoughts"] = shown
     if reasoning.vendor_extensions:
         place.extend(config, reasoning.vendor_extensions, lambda member: f"{_REASONING}{member}")
     return config
+
+
+def shows_thoughts(reasoning: ReasoningCapability, losses: Losses, word: str) -> bool | None:
+    """Tell whether thoughts are to be shown; None: it is not said. `word`: what the member for it is called."""
+    if reasoning.include_thoughts is not None:
+        return reasoning.include_thoughts
+    if reasoning.summary:
+        losses.approximate(f"{_REASONING}.summary", f"said as {word}")
+        return True
+    return True if reasoning.mode in {"enabled", "adaptive"} else None  # who asks for thinking in these words is shown it
 
 
 def _stop(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) -> None:

@@ -8,6 +8,7 @@ from omnillm.model.capabilities import CapabilitySet, OutputModality, ReasoningC
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.differences.effort import effort_of, nearest
 from omnillm.protocols.differences.generation import drop_unsaid
+from omnillm.protocols.gemini_generate_content.emit.generation import shows_thoughts, written_stops
 from omnillm.protocols.gemini_interactions.place import Place
 
 _NUMBERS = frozenset({"max_output_tokens", "temperature", "top_p", "top_k", "seed"})
@@ -15,7 +16,6 @@ _LEVELS = frozenset({"minimal", "low", "medium", "high", "xhigh"})
 _LEAST = "minimal"
 _REASONING = "capabilities.reasoning"
 _OUTPUT = "capabilities.structured_output"
-_MOST_STOPS = 5
 _JSON = "application/json"
 _MODALITIES = "capabilities.modalities"
 
@@ -25,9 +25,7 @@ def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
     told = msgspec.to_builtins(generation)  # what is not said is left out, all in one step
     config: dict[str, Any] = {name: told[name] for name in filter(_NUMBERS.__contains__, told)}
     if generation.stop:
-        config["stop_sequences"] = list(generation.stop if place.is_own else generation.stop[:_MOST_STOPS])
-        if len(generation.stop) > _MOST_STOPS and not place.is_own:
-            losses.drop("generation.stop", f"Gemini takes {_MOST_STOPS}")
+        config["stop_sequences"] = written_stops(generation, place)
     drop_unsaid(generation, losses, "Interactions", says_seed=True)
     if request.capabilities.audio is not None:
         losses.drop("capabilities.audio", "Gemini has other voices, in speech_config")
@@ -48,15 +46,11 @@ def _think(reasoning: ReasoningCapability, config: dict[str, Any], place: Place)
         level = _level(reasoning, place)
     if level:
         config["thinking_level"] = level if place.is_own else _taken(level, place)
-    if reasoning.include_thoughts is not None:
-        config["thinking_summaries"] = "auto" if reasoning.include_thoughts else "none"
-        if reasoning.summary:
-            losses.drop(f"{_REASONING}.summary", "Interactions shows thoughts or not")
-    elif reasoning.summary:
-        losses.approximate(f"{_REASONING}.summary", "said as thinking_summaries")
-        config["thinking_summaries"] = "auto"
-    elif reasoning.mode in {"enabled", "adaptive"}:
-        config["thinking_summaries"] = "auto"  # who asks for thinking in these words is shown it
+    shown = shows_thoughts(reasoning, losses, "thinking_summaries")
+    if shown is not None:
+        config["thinking_summaries"] = "auto" if shown else "none"
+    if reasoning.include_thoughts is not None and reasoning.summary:
+        losses.drop(f"{_REASONING}.summary", "Interactions shows thoughts or not")
     place.extend(config, reasoning.vendor_extensions, lambda member: f"{_REASONING}{member}")
 
 
