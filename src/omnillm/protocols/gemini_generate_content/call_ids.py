@@ -18,10 +18,6 @@ def is_made_up(call_id: str) -> bool:
     return call_id.startswith(_MARK)
 
 
-def reply_seed(reply_id: str) -> str:
-    return f"{binascii.crc32(reply_id.encode()):08x}_"
-
-
 def make_id(number: int, name: str, seed: str = "") -> str:
     return f"{_MARK}{seed}{number}_{plain_id(name)}"[:_LONGEST]
 
@@ -32,7 +28,7 @@ class ReplyCalls:
     __slots__ = ("_count", "_seed")
 
     def __init__(self, reply_id: str) -> None:
-        self._seed = reply_seed(reply_id)
+        self._seed = f"{binascii.crc32(reply_id.encode()):08x}_"
         self._count = 0
 
     def call_id(self, given: str, name: str) -> str:

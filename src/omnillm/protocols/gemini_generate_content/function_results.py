@@ -40,7 +40,7 @@ def write_response(value: Any, *, is_error: bool) -> dict[str, Any]:
     return {"result": value}
 
 
-def text_of(value: Any) -> str:
+def json_text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 

@@ -32,7 +32,7 @@ from omnillm.protocols.gemini_generate_content.emit.media import (
     emit_image_url,
     emit_video,
 )
-from omnillm.protocols.gemini_generate_content.function_results import text_of, write_response
+from omnillm.protocols.gemini_generate_content.function_results import json_text, write_response
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_NATIVE
 
@@ -183,7 +183,7 @@ def _is_taken_within(medium: GeminiPart, place: Place) -> bool:
 def emit_stray_result(result: ToolResult, place: Place) -> list[GeminiPart]:
     """Say a result without a call as the user would."""
     value, media = _answer(result, place)
-    said = "" if value is None else value[0] if type(value[0]) is str else text_of(value[0])
+    said = "" if value is None else value[0] if type(value[0]) is str else json_text(value[0])
     mark = "tool_error" if result.is_error else "tool_result"
     place.losses.approximate(place.around(), "the call that it answers is not there: said as text")
     place.losses.drop_said(result, ("cache_control", "vendor_extensions"), place.around("."), "it is said as text")
@@ -210,7 +210,7 @@ def _answer(result: ToolResult, place: Place) -> tuple[tuple[Any] | None, list[G
         values.append("")
     if len(values) > 1:
         place.losses.approximate(place.around(".content"), "several texts are one result")
-        values = ["\n\n".join(value if type(value) is str else text_of(value) for value in values)]
+        values = ["\n\n".join(value if type(value) is str else json_text(value) for value in values)]
     return ((values[0],) if values else None), media
 
 
@@ -225,7 +225,7 @@ def _note_lost(part: Text | Json, place: Place) -> None:
 
 def _json(part: Json, place: Place) -> GeminiPart:
     place.approximate(".value", "JSON is said as text")
-    return {"text": text_of(part.value)}
+    return {"text": json_text(part.value)}
 
 
 def _refusal(part: Refusal, place: Place) -> GeminiPart | None:

@@ -7,7 +7,7 @@ from omnillm.model.media import AS_USUAL, FileSource, InlineSource, MediaSource,
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Json, Native, Refusal, Text, Video
 from omnillm.protocols import base64_text
 from omnillm.protocols.differences.tool_references import AS_TEXT, named_tool
-from omnillm.protocols.gemini_generate_content.function_results import text_of
+from omnillm.protocols.gemini_generate_content.function_results import json_text
 from omnillm.protocols.gemini_generate_content.media_types import type_of_format
 from omnillm.protocols.gemini_interactions.citations import write_annotations
 from omnillm.protocols.gemini_interactions.place import NAME, OF_CONTENT, Place
@@ -48,7 +48,7 @@ def _refusal(part: Refusal, place: Place) -> Content | None:
 
 def _json(part: Json, place: Place) -> Content:
     place.approximate(".value", "JSON is said as text")
-    return {"type": "text", "text": text_of(part.value)}
+    return {"type": "text", "text": json_text(part.value)}
 
 
 def _native(part: Native, place: Place) -> Content | None:
