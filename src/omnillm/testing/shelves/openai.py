@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from omnillm.testing.replies.reading import demand
-from omnillm.testing.replies.speaker import Json
+from omnillm.testing.replies.speaker import Json, Malformed
 from omnillm.testing.request import File, Request
 from omnillm.testing.shelves.shelf import Answer, Shelf
 
@@ -124,7 +124,10 @@ def _continue(shelf: Shelf, request: Request, name: str, verb: str) -> Answer:
         return Answer.json(shelf.keep("parts", piece["id"], piece, request.form().file("data").content))
     if verb == "cancel":
         return _change(shelf, "uploads", name, status="cancelled")
-    content = b"".join(part.content for each in demand(request.json, "part_ids", list) if (part := shelf.find("parts", each)) is not None)
+    parts = request.json.get("part_ids")
+    if not isinstance(parts, list):  # no part is an empty file
+        raise Malformed("part_ids: Field required")
+    content = b"".join(part.content for each in parts if (part := shelf.find("parts", each)) is not None)
     file = _file(shelf, request, File(kept.told["filename"], content), kept.told["purpose"])
     return _change(shelf, "uploads", name, status="completed", file=file)
 
