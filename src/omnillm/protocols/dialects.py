@@ -49,12 +49,12 @@ class ChatDialect(OpenAiDialect, frozen=True, kw_only=True):
     """Ids of calls are so many letters and digits; 0: at most OpenAI's 40, or whatever is."""
     output_cap_member: str = "max_completion_tokens"
     """"max_tokens" on most compatible hosts."""
-    most_temperature: float = inf
-    """A higher one is refused."""
     rests_beside_tools: bool = False
     """Tools are refused unless the model is told not to reason."""
     members: Mapping[str, str] = {}
     """What the host calls members of the body; "": it refuses them."""
+    most_temperature: float = inf
+    """Of a host with other `members`: it refuses a higher one."""
     has_strict_turns: bool = False
     """The system speaks first, a user not right behind a tool, and the assistant's last words are marked as a beginning."""
     has_documents: bool = False

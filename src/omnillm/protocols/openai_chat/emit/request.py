@@ -1,6 +1,6 @@
 """A request, written for a provider."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import to_builtins
@@ -18,7 +18,7 @@ from omnillm.protocols.openai_chat.emit.tools import write_tools
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import write_policy
 
-_PLAIN = frozenset({"top_p", "presence_penalty", "frequency_penalty", "seed", "n", "logprobs", "top_logprobs", "logit_bias"})
+_PLAIN = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "n", "logprobs", "top_logprobs", "logit_bias"})
 """Fields that are members of the same name."""
 _MOST_STOPS = 4
 _PATHS = {"user": "user_id", "parallel_tool_calls": "capabilities.parallel_tool_calls"}
@@ -49,13 +49,17 @@ def emit_request(request: LlmRequest, dialect: ChatDialect, losses: Losses) -> d
     if request.user_id or request.metadata or request.store is not None:
         _write_owner(request, body, place)
     if dialect.members and not place.is_own:
-        _rename_members(body, dialect.members, losses)
+        _fit_members(body, dialect, losses)
     if request.vendor_extensions:
         _write_extensions(request, body, place)
     return body
 
 
-def _rename_members(body: dict[str, Any], names: Mapping[str, str], losses: Losses) -> None:
+def _fit_members(body: dict[str, Any], dialect: ChatDialect, losses: Losses) -> None:
+    if body.get("temperature", 0) > dialect.most_temperature:
+        losses.approximate("generation.temperature", f"at most {dialect.most_temperature:g} at this host")
+        body["temperature"] = dialect.most_temperature
+    names = dialect.members
     for name in names.keys() & body.keys():
         value = body.pop(name)
         if names[name]:
@@ -99,14 +103,6 @@ def _write_output_cap(tokens: int, body: dict[str, Any], place: Place) -> None:
     body[place.dialect.output_cap_member] = tokens
 
 
-def _write_temperature(temperature: float, body: dict[str, Any], place: Place) -> None:
-    most = place.dialect.most_temperature
-    if temperature > most and not place.is_own:
-        place.losses.approximate("generation.temperature", f"at most {most:g} at this host")
-        temperature = most
-    body["temperature"] = temperature
-
-
 def _write_top_k(top_k: int, body: dict[str, Any], place: Place) -> None:
     if place.is_openai:
         place.losses.drop("generation.top_k", "OpenAI has no top_k")
@@ -128,7 +124,6 @@ def _write_tier(tier: str, body: dict[str, Any], place: Place) -> None:
 
 _FIELDS: dict[str, Callable[[Any, dict[str, Any], Place], None]] = {
     "max_output_tokens": _write_output_cap,
-    "temperature": _write_temperature,
     "top_k": _write_top_k,
     "stop": _write_stops,
     "verbosity": lambda verbosity, body, place: _write_openai_member("verbosity", verbosity, "generation.verbosity", body, place),
