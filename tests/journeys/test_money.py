@@ -155,6 +155,15 @@ async def test_call_without_a_cap_gets_one_where_the_models_own_is_unknown(serve
     assert fake.invoice.lines[0].usage.output == 30
 
 
+async def test_translated_call_without_a_cap_gets_one_too(serve: Serve, fake: FakeProvider) -> None:
+    """It is emitted anew, and what its provider is told is what is held."""
+    gateway = await serve(configuration(fake, calls="default_output_tokens: 30"))
+    fake.script.behave("*", Behaviour(words=500))
+    assert (await exchange(gateway.port, ask("gemini", "hello", model="fast"))).is_answer
+    assert CAPS["openai_chat"](sent_body(fake)) == 30
+    assert fake.invoice.lines[0].usage.output == 30
+
+
 @pytest.mark.parametrize("dialect", CAPS)
 async def test_call_without_a_cap_is_bounded_by_the_models_own(serve: Serve, fake: FakeProvider, dialect: str) -> None:
     """Where the price list knows the model's maximum, the body stays as it was and that much is held."""
