@@ -276,3 +276,12 @@ async def test_fault_in_a_call_that_is_held_back_is_hidden(serve: Serve) -> None
         request, attempts = await gateway.last()
         assert (request.outcome, len(attempts)) == ("success", 3)
         assert await gateway.spent() >= provider.invoice.total_nanousd
+
+
+async def test_a_native_target_beside_a_foreign_one_gets_the_clients_own_bytes(serve: Serve, provider: FakeProvider) -> None:
+    """The call was emitted for the other one; this one is sent what was written."""
+    gateway = await serve(configuration(provider))
+    said = b'[{"role":"user" ,"content":"hi"}]'
+    body = b'{"model":"mixed","messages":%b,"max_tokens":9}' % said
+    assert (await send(gateway, "POST", "/v1/chat/completions", body)).status == 200
+    assert b'"messages":%b' % said in provider.log[-1].body
