@@ -66,6 +66,41 @@ def test_a_report_that_repeats_the_one_before_counts_once() -> None:
     assert found == [Usage(input=100, output=5), Usage(output=7), Usage(input=130, output=7), Usage()]
 
 
+def test_what_is_observed_of_an_open_turn() -> None:
+    """What came since its last report bounds what a turn that breaks off has cost: a byte is a token, but of sound."""
+    watch = LiveWatch()
+    assert reports(watch, {"sessionResumptionUpdate": {}}) == []
+    assert (watch.observed_tokens, watch.open_turns) == (0, 0)
+    sound = {"serverContent": {"modelTurn": {"parts": [{"inlineData": {"mimeType": "audio/pcm", "data": "A" * 5000}}]}}}
+    assert reports(watch, sound, TALK) == []
+    assert watch.observed_tokens == len(say(sound)) // 512 + 1 + len(say(TALK))
+    reports(watch, usage(10, 2))
+    assert watch.observed_tokens == 0
+
+
+@in_turn("message", [TALK, {"server_content": {"model_turn": {"parts": []}}}, {"toolCall": {"functionCalls": []}}])
+def test_a_model_that_has_begun_has_a_turn(message: dict[str, Any]) -> None:
+    """Whoever asked for it; also one that only calls a tool."""
+    watch = LiveWatch()
+    assert reports(watch, message) == []
+    assert watch.open_turns == 1
+
+
+@in_turn(
+    ("message", "is_unbounded"),
+    [
+        ({"clientContent": {"turns": [{"parts": [{"text": "hello"}]}]}}, False),
+        ({"clientContent": {"turns": [{"parts": [{"fileData": {"fileUri": "https://host/film"}}]}]}}, True),
+        ({"client_content": {"turns": [{"parts": [{"file_data": {"file_uri": "https://host/film"}}]}]}}, True),
+    ],
+)
+def test_what_the_provider_fetches_has_no_bound(message: dict[str, Any], is_unbounded: bool) -> None:
+    """What a client says itself has one."""
+    watch = LiveWatch()
+    watch.to_provider(say(message))
+    assert watch.is_unbounded == is_unbounded
+
+
 def test_a_report_behind_the_end_of_its_turn() -> None:
     """Until it comes, the turn is open: nobody knows what it cost."""
     watch = LiveWatch()
