@@ -69,6 +69,12 @@ async def test_keys_are_listed_by_name_page_by_page(serve: Serve, provider: Fake
         assert secret not in json.dumps(listed)
     for wrong in ("limit=0", "limit=1001", "limit=x", "before=ada"):
         assert (await admin(gateway, "GET", f"{KEYS}?{wrong}")).status == 400
+    budget = {"limit_usd": "1", "hard": True}
+    for name, own in (("max", budget | {"period": "month", "tz": "Asia/Tokyo"}), ("mia", budget | {"period": "rolling 24h"})):
+        await make(gateway, name, budget=own)
+        shown = (await admin(gateway, "GET", f"{KEYS}/{name}")).json["virtual_key"]["budget"]
+        assert shown == own
+        assert (await admin(gateway, "PATCH", f"{KEYS}/{name}", {"budget": shown})).status == 200, "as it is shown it may be sent back"
 
 
 WRONG = [
