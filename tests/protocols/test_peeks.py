@@ -92,3 +92,4 @@ def test_whatever_is_streamed_is_followed(protocol: str, data: st.DataObject, no
     alone = PROTOCOLS[protocol].watch(True)
     assert 0 <= alone.see(Frame(raw=b"", data=json.dumps(disturbed(data, first)).encode())) <= 15
     assert alone.next_sequence >= 0
+    assert all(seen.usage is None or seen.usage.total_tokens >= 0 for seen in (watch, alone))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.in_turn import in_turn
+from tests.in_turn import every_case, in_turn
 from tests.protocols.cases import PROTOCOLS
 from tests.protocols.conftest import FIXTURES
 from tests.protocols.directions import CONTEXT, is_failure, sdk_reads, sdk_reads_events
@@ -121,22 +121,29 @@ def turns(protocol: str, path: Path) -> list[list[bytes]]:
     return [turn for turn in found if ENDS[protocol] in turn[-1]]
 
 
-@in_turn(("protocol", "path"), recorded(".chunks.txt"))
-def test_recorded_stream_cut_anywhere_is_lost(protocol: str, path: Path) -> None:
+@pytest.mark.parametrize("protocol", FAMILIES)
+def test_recorded_stream_cut_anywhere_is_lost(protocol: str) -> None:
     """Before the last byte of the event that ends it: it is whole neither for who watches it nor for who reads its translation."""
-    for frames in turns(protocol, path)[:3] if path.name not in ODD else ():
-        watch = REGISTRY[protocol].watch(False)
-        seen = [(watch.see(frame), watch.at_end_of_stream()) for frame in SseReader().feed(b"".join(frames))]
-        assert [is_end for _, is_end in seen] == [False] * (len(seen) - 1) + [True]
-        assert all(sight in {Sight.NOTHING, Sight.CONTENT} for sight, _ in seen[:-1])
-        raw = b"".join(frames)
-        end = len(raw) - 1
-        for at in {*range(0, end, max(1, end // 19)), end - 20, end - 5, end - 1}:
-            reader, cut = SseReader(), REGISTRY[protocol].watch(False)
-            for frame in reader.feed(raw[:at]):
-                cut.see(frame)
-            assert not (reader.finish() and cut.at_end_of_stream())
-            transcoder = StreamTranscoder(protocol, "canonical", context=CONTEXT)
-            assert b'"type":"completed"' not in transcoder.feed(raw[:at] or b":\n\n")
-            with pytest.raises(UpstreamLost):
-                transcoder.feed(b"")
+    with every_case() as case:
+        for path in [param.values[1] for param in recorded(".chunks.txt") if param.values[0] == protocol]:
+            for frames in turns(protocol, path)[:3] if path.name not in ODD else ():
+                with case(path.name):
+                    assert_lost_when_cut(protocol, frames)
+
+
+def assert_lost_when_cut(protocol: str, frames: list[bytes]) -> None:
+    watch = REGISTRY[protocol].watch(False)
+    seen = [(watch.see(frame), watch.at_end_of_stream()) for frame in SseReader().feed(b"".join(frames))]
+    assert [is_end for _, is_end in seen] == [False] * (len(seen) - 1) + [True]
+    assert all(sight in {Sight.NOTHING, Sight.CONTENT} for sight, _ in seen[:-1])
+    raw = b"".join(frames)
+    end = len(raw) - 1
+    for at in {*range(0, end, max(1, end // 19)), end - 20, end - 5, end - 1}:
+        reader, cut = SseReader(), REGISTRY[protocol].watch(False)
+        for frame in reader.feed(raw[:at]):
+            cut.see(frame)
+        assert not (reader.finish() and cut.at_end_of_stream())
+        transcoder = StreamTranscoder(protocol, "canonical", context=CONTEXT)
+        assert b'"type":"completed"' not in transcoder.feed(raw[:at] or b":\n\n")
+        with pytest.raises(UpstreamLost):
+            transcoder.feed(b"")

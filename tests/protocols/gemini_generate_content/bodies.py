@@ -219,6 +219,10 @@ SAME: dict[str, dict] = {
 """Bodies that are written as they came."""
 
 NEAR: dict[str, tuple[dict, dict]] = {
+    "a tool that is null": (
+        asks(tools=[{"googleSearch": None, "functionDeclarations": [{"name": "search"}]}]),
+        asks(tools=[{"functionDeclarations": [{"name": "search"}]}]),
+    ),
     "content alone": ({"contents": HI}, {"contents": [HI]}),
     "no role": ({"contents": [{"parts": {"text": "Hi"}}]}, {"contents": [HI]}),
     "role function": (

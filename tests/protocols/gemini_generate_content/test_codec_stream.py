@@ -177,11 +177,13 @@ def test_several_candidates_grow_at_once() -> None:
 
 
 def test_sources_are_cited_before_the_text_ends() -> None:
-    """They come in the last chunk, and count bytes of the whole text."""
+    """They come in the last chunk, and count bytes of the whole text; of one that has ended they stay the candidate's own."""
     grounding = REPLIES["sources"]["candidates"][0]["groundingMetadata"]
     events = decode(chunk({"text": "Größe "}), end({"text": "149 m"}, groundingMetadata=grounding))
     assert CitationAdded(index=0, citation=Citation(url="https://a.b", title="Lake", start=5, end=10, protocol=P)) in events
     assert assembled(events).candidates == parse(REPLIES["sources"])[0].candidates
+    late = decode(chunk({"text": "Größe 149 m"}), chunk(inline("image/png", PNG)), end({"text": "b"}, groundingMetadata=grounding))
+    assert not [event for event in late if isinstance(event, CitationAdded)]
 
 
 def test_log_probabilities_come_with_their_text() -> None:

@@ -157,8 +157,9 @@ def test_garbage_fails_the_stream(data):
 
 
 def test_parts_of_an_unknown_shape_are_content():
-    """What cannot be read is shown, not hidden behind a retry; frames without data say nothing."""
+    """What cannot be read is shown, not hidden behind a retry, and counts nothing; frames without data say nothing."""
     assert follow({"candidates": [{"content": {"parts": "x"}}]})[1] == [Sight.CONTENT]
+    assert follow({"candidates": [{"content": {"parts": [{"text": "Hi"}]}}], "usageMetadata": "many"})[0].usage is None
     assert PROTOCOL.watch(False).see(Frame(raw=b": hello\n\n", data=b"")) is Sight.NOTHING
 
 
