@@ -111,12 +111,13 @@ def test_usage_of_a_failed_response_is_kept():
 
 
 def test_next_number_follows_the_last_event_that_was_forwarded():
-    """A failed event is not forwarded, so its number is free; without numbers we begin at zero."""
+    """A failed event is not forwarded, so its number is free; without numbers, or with one that is none, we begin at zero."""
     assert follow()[1].next_sequence == 0
     assert follow(CREATED, DELTA)[1].next_sequence == 5
     assert follow(CREATED, DELTA, event("error", sequence_number=5))[1].next_sequence == 5
     assert follow(CREATED, DELTA, DELTA, b"<html>")[1].next_sequence == 5
     assert follow(event("response.something"))[1].next_sequence == 0
+    assert follow(event("response.something", sequence_number=-2))[1].next_sequence == 0
     assert follow(CREATED, DELTA)[1].response_id == "resp_1"
 
 

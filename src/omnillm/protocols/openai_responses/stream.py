@@ -88,7 +88,7 @@ class ResponsesWatch:
             last = _POSITION.decode(self._last).sequence_number
         except UNREADABLE:
             return 0
-        return 0 if last is None else last + 1
+        return 0 if last is None else max(last, -1) + 1
 
     def _look(self, data: bytes) -> int:
         try:
