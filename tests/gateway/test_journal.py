@@ -44,10 +44,12 @@ async def waiting(tmp_path: Path) -> AsyncIterator[tuple[Journal, asyncio.Task[N
     await store.aclose()
 
 
-async def test_who_waits_is_told_of_the_end(waiting: tuple[Journal, asyncio.Task[None]]) -> None:
-    """The call is not cancelled: it is told, and goes on to give back what it holds."""
+async def test_who_waits_and_who_comes_after_it_is_told_of_the_end(waiting: tuple[Journal, asyncio.Task[None]]) -> None:
+    """The call that waits is not cancelled: it is told, and goes on to give back what it holds. Of the ledger nothing is asked any more."""
     journal, task = waiting
     journal.close()
+    with pytest.raises(Unavailable, match="shutting down"):
+        await journal.reserve(reservation(1), None)
     with pytest.raises(Unavailable, match="shutting down"):
         await task
     assert not task.cancelling()
@@ -90,16 +92,6 @@ async def test_a_call_whose_client_leaves_meanwhile_is_freed_at_once(waiting: tu
     finally:
         gc.enable()
         other.cancel()
-
-
-async def test_after_the_end_nothing_is_asked_of_the_ledger(waiting: tuple[Journal, asyncio.Task[None]]) -> None:
-    """A call that comes to reserve then is told at once."""
-    journal, task = waiting
-    journal.close()
-    with pytest.raises(Unavailable, match="shutting down"):
-        await journal.reserve(reservation(1), None)
-    with pytest.raises(Unavailable):
-        await task
 
 
 @pytest.mark.parametrize("is_strict", [True, False])

@@ -14,17 +14,19 @@ from omnillm.gateway.replies import drain
 from omnillm.testing import Behaviour, FakeProvider, Fault
 
 
-async def test_drained_while_it_is_held_back(serve: Serve) -> None:
+@pytest.mark.parametrize("key", [{"idempotency-key": "once"}, {}], ids=["with an idempotency key", "without one"])
+async def test_drained_while_it_is_held_back(serve: Serve, key: dict[str, str]) -> None:
     """The model thinks, and nothing was shown yet: most leave then. It is read to its end all the same, and costs what was reported."""
     async with FakeProvider(keys={"sk-a": Behaviour(reasoning_tokens=2000)}, prices=PRICES, clock=SystemClock()) as fake:
         gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}, calls="on_abort: drain", caller="max_concurrency: 1"))
         fake.enqueue(Fault.stall(after_events=0))
-        question = ask("openai_chat", "hello", is_stream=True, cap=5000, headers={"idempotency-key": "once"})
+        question = ask("openai_chat", "hello", is_stream=True, cap=5000, headers=key)
         line = await Line.open(gateway.port, question)
         await still(lambda: len(fake.log))
         line.reset()
         await until(lambda: bool(gateway.program.drains._tasks))
-        assert (await exchange(gateway.port, question)).error["code"] == "idempotency_in_flight"
+        if key:
+            assert (await exchange(gateway.port, question)).error["code"] == "idempotency_in_flight"
         assert (gateway.in_flight, (await gateway.books())[2] > 0) == (1, True)
         fake.gate("stall").set()
         await until(lambda: gateway.in_flight == 0)
@@ -33,22 +35,9 @@ async def test_drained_while_it_is_held_back(serve: Serve) -> None:
         assert (attempt.verdict, attempt.usage.reasoning) == ("success", 2000)
         assert await gateway.spent() == fake.invoice.total_nanousd
         assert not fake.log[0].aborted_by_client
-        assert (await exchange(gateway.port, question)).error["code"] == "idempotency_finished"
+        if key:
+            assert (await exchange(gateway.port, question)).error["code"] == "idempotency_finished"
         assert (await exchange(gateway.port, ask("openai_chat", "hello", cap=9))).is_answer
-
-
-async def test_drained_though_it_has_no_idempotency_key(serve: Serve) -> None:
-    """What is held back is read to its end for its cost; no repetition of the call needs to be told of it."""
-    async with FakeProvider(keys={"sk-a": Behaviour(reasoning_tokens=2000)}, prices=PRICES, clock=SystemClock()) as fake:
-        gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}, calls="on_abort: drain"))
-        fake.enqueue(Fault.stall(after_events=0))
-        line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=5000))
-        await still(lambda: len(fake.log))
-        line.reset()
-        await until(lambda: bool(gateway.program.drains._tasks))
-        fake.gate("stall").set()
-        await until(lambda: gateway.in_flight == 0)
-        assert await gateway.spent() == fake.invoice.total_nanousd
 
 
 async def test_a_gateway_that_ends_waits_for_no_drain(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
