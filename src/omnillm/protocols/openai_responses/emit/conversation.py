@@ -147,6 +147,6 @@ class InputWriter(Turn):
             self.place.drop(".cache_control", "only what is said to the model bears a mark")
         if part.item_id and self.place.takes_id():
             item["id"] = part.item_id
-        super().add(item, part)
+        Turn.add(self, item, part)
 
     WRITERS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {**Turn.WRITERS, Text: say, ToolCall: call, Reasoning: reason}
