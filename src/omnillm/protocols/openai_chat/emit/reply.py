@@ -41,7 +41,8 @@ def _write_choice(candidate: Candidate, number: int, place: Place) -> dict[str, 
     losses = place.losses
     spoken = assistant.put_parts(candidate.message.parts, place)
     path = f"candidates[{number}]."
-    note_unsaid(candidate.native_finish_reason, candidate.stop_sequence, path, losses)
+    if candidate.native_finish_reason or candidate.stop_sequence is not None:
+        note_unsaid(candidate.native_finish_reason, candidate.stop_sequence, path, losses)
     choice: dict[str, Any] = {
         "index": number,
         "message": _write_message(candidate, spoken, path, place),
