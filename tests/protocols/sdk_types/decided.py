@@ -156,7 +156,6 @@ STREAMS: dict[str, tuple[Decided, ...]] = {
             "the stream's own end tells what is cut short",
             "A",
         ),
-        Decided("`id` of a refusal's item", r"ResponseOutputRefusal", "only a whole reply tells that it is left out", "C"),
     ),
     "anthropic_messages": (),
     BETA: (),
