@@ -6,7 +6,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from omnillm.model.message import Citation
-from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import Grounding, GroundingChunk, Segment
 from omnillm.protocols.loss import Losses
@@ -37,12 +36,9 @@ class Cites(NamedTuple):
 def read_citations(metadata: Any, texts: Sequence[str | None]) -> list[Cited]:
     """Return the citations of an answer, given the text of each of its parts; what cannot be mapped is left to its own protocol.
 
-    So is what comes behind `_MOST_CITED`: an index of two bytes repeats an address of any length.
+    So is what comes behind `_MOST_CITED`: an index of two bytes repeats an address of any length. `metadata` is a `Grounding`.
     """
-    try:
-        grounding = msgspec.convert(metadata, Grounding)
-    except UNREADABLE:
-        return []
+    grounding = msgspec.convert(metadata, Grounding)
     found: list[Cited] = []
     room = _MOST_CITED
     for cited in _cited(grounding, texts):

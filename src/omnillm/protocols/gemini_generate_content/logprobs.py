@@ -4,17 +4,13 @@ from typing import Any
 
 import msgspec
 
-from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import LogprobsResult, TokenLogprob
 from omnillm.protocols.loss import Losses
 
 
-def read_logprobs(value: Any) -> dict[str, Any] | None:
-    """Return Chat's logprobs object; None for what is no `logprobsResult`."""
-    try:
-        result = msgspec.convert(value, LogprobsResult)
-    except UNREADABLE:
-        return None
+def read_logprobs(value: Any) -> dict[str, Any]:
+    """Return Chat's logprobs object. `value` has the shape of a `LogprobsResult`."""
+    result = msgspec.convert(value, LogprobsResult)
     tops = result.top_candidates or []
     content = []
     for number, chosen in enumerate(result.chosen_candidates or ()):

@@ -81,8 +81,10 @@ class OpenCandidate:
         more = known_members(candidate, CANDIDATE, OF_CANDIDATE, self._losses, f"candidates[{self.number}].")
         logprobs = more.pop("logprobsResult", None)
         self._extensions.update(more)
-        read = None if logprobs is None else read_logprobs(logprobs)
-        if read is not None and not says_all(read, logprobs):
+        if logprobs is None:
+            return None
+        read = read_logprobs(logprobs)
+        if not says_all(read, logprobs):
             self._losses.drop(f"candidates[{self.number}].logprobsResult", "of each token its text and probability alone are told")
         return read
 

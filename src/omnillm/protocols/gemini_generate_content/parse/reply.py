@@ -77,9 +77,11 @@ def _candidate(candidate: dict[str, Any], position: int, reader: ReplyReader, lo
     content = optional_mapping(candidate, "content") or {}
     parts = signed_before(parse_parts(optional_array(content, "parts", "content"), reader, "content.parts"))
     extensions = known_members(candidate, CANDIDATE, OF_CANDIDATE, losses, f"candidates[{position}].")
-    logprobs = read_logprobs(extensions["logprobsResult"]) if "logprobsResult" in extensions else None
-    if logprobs is not None and says_all(logprobs, extensions["logprobsResult"]):
-        del extensions["logprobsResult"]
+    logprobs = None
+    if "logprobsResult" in extensions:
+        logprobs = read_logprobs(extensions["logprobsResult"])
+        if says_all(logprobs, extensions["logprobsResult"]):
+            del extensions["logprobsResult"]
     if "groundingMetadata" in extensions:
         parts = _cited(parts, extensions["groundingMetadata"])
     native = optional_text(candidate, "finishReason")
