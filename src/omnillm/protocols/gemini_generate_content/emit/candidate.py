@@ -98,16 +98,14 @@ class CandidateWriter:
 
     def _start_text(self, part: Text) -> None:
         self._opaque, self._citations = part.signature, list(part.citations)
-        if part.vendor_extensions or part.cache_control is not None:
-            self._start_extended(part)
-        elif part.text:
-            self._say(Text, part.text)
+        self._begin(part)
 
-    def _start_extended(self, part: Text | Reasoning) -> None:
-        """Write what stands beside a text along with its beginning."""
+    def _begin(self, part: Text | Reasoning) -> None:
+        """Write what is there already of a text or a thought, along with what stands beside it."""
         written: GeminiPart = {"text": part.text} if type(part) is Text else {"text": part.text, "thought": True}
+        bare = len(written)
         self._place.finish(written, part)
-        if len(written) > (1 if type(part) is Text else 2):
+        if len(written) > bare:
             self._append(written)
             self._pieces.append(part.text)
         elif part.text:
@@ -119,10 +117,7 @@ class CandidateWriter:
             self._part = None
             return
         self._opaque = part.opaque
-        if part.vendor_extensions or part.cache_control is not None:
-            self._start_extended(part)
-        elif part.text:
-            self._say(Reasoning, part.text)
+        self._begin(part)
         for number, text in enumerate(part.summary):
             self._summarize(number, text)
 
@@ -206,15 +201,13 @@ class CandidateWriter:
         text = "".join(self._pieces)
         whole = Reasoning(summary=(text,), opaque=self._opaque) if self._summaries else Reasoning(text=text, opaque=self._opaque)
         self._cargo.see(whole, None)
+        word = word_of(whole)
         if self._opaque is not None:
-            word = word_of(whole)
             self._append({"text": "", "thought": True, "thoughtSignature": pack(self._opaque, word)}, goes_on=said)
-            if len(self._summaries) > 1 or (self._summaries and not word):
-                self._place.approximate(".summary", "a summary is said as a thought")
-        elif self._summaries:
-            self._place.approximate(".summary", "a summary is said as a thought")
-        elif not said and not part.vendor_extensions:
+        elif not said and not self._summaries and not part.vendor_extensions:
             self._place.drop("", "reasoning without content")
+        if len(self._summaries) > 1 or (self._summaries and not word):
+            self._place.approximate(".summary", "a summary is said as a thought")
 
     def _end_call(self, part: ToolCall) -> None:
         signature = self._opaque if self._opaque is not None else part.signature
