@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from omnillm.model.message import Citation, Text
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.position import Position
@@ -45,6 +47,8 @@ def write_annotation(citation: Citation, offset: int, length: int, where: tuple[
     native = citation.native if citation.protocol == NAME else None
     if type(native) is dict and (not place.is_reply or (not offset and _is_known(native))):
         return native
+    if native is not None:
+        citation = replace(citation, native=None)  # what it says beside its fields is Chat's own, and no loss to tell
     cited = cited_place(citation, number, length, place, "Chat")
     if cited is None:
         return None
