@@ -62,17 +62,15 @@ def with_media(written: list[GeminiPart], place: Place) -> list[GeminiPart]:
 
 
 def emit_part(part: MessagePart, place: Place) -> GeminiPart | None:
-    if type(part) is ToolResult:
-        return place.as_holder(emit_result, part)  # type: ignore[no-any-return]  # a `GeminiPart`
     written = _PARTS[type(part)](part, place)
-    if written is not None and (part.cache_control is not None or part.vendor_extensions):
+    if written is not None and (part.cache_control is not None or part.vendor_extensions) and type(part) is not ToolResult:
         place.finish(written, part)
     return written
 
 
 def _arguments(call: ToolCall, place: Place) -> dict[str, Any]:
     """Read a call's arguments as the object that Gemini needs; null is none."""
-    if call.kind == "function" and call.arguments.strip() in _NO_ARGUMENTS:
+    if call.arguments.strip() in _NO_ARGUMENTS and call.kind == "function":
         return {}
     return input_of(call, lambda member, became: place.approximate(f".{member}", became))
 
@@ -157,7 +155,8 @@ def emit_result(part: ToolResult, place: Place) -> GeminiPart:
     if part.kind == "custom":
         place.losses.approximate(place.around(".kind"), "free text is the one argument of a function")
     written = {"functionResponse": result}
-    place.finish(written, part, place.around)
+    if part.cache_control is not None or part.vendor_extensions:
+        place.finish(written, part, place.around)
     return written
 
 
@@ -262,6 +261,7 @@ _PARTS: dict[type, Callable[[Any, Place], GeminiPart | None]] = {
     Text: _text,
     Reasoning: _reasoning,
     ToolCall: _tool_call,
+    ToolResult: lambda part, place: place.as_holder(emit_result, part),  # finished there, as one beside the messages is
     ImageBase64: lambda part, place: _signed(emit_image_base64(part, place), part, place),
     ImageUrl: emit_image_url,
     ImageFile: emit_image_file,

@@ -47,7 +47,8 @@ def body_of(
     if usage is not None:
         body["usageMetadata"] = usage
     body.update(identity)
-    place.extend(body, extensions, lambda member: member[1:], OF_REPLY)
+    if extensions:
+        place.extend(body, extensions, lambda member: member[1:], OF_REPLY)
     if not candidates:
         body.setdefault("promptFeedback", _BLOCKED)
     return body
@@ -79,13 +80,17 @@ def _candidate(candidate: Candidate, number: int, place: Place) -> dict[str, Any
 
 def end_candidate(written: dict[str, Any], end: Candidate | Finished, cites: Sequence[Cites], place: Place, logprobs: Any = None) -> None:
     """Add what the end of a candidate says beside its reason. `place` stands at the candidate."""
-    losses, number = place.losses, place.number
     if end.stop_sequence is not None:
-        losses.drop(place.around(".stop_sequence"), "Gemini does not say which")
-    place.extend(written, end.vendor_extensions, place.around, OF_CANDIDATE)
-    if logprobs is not None and "logprobsResult" not in written and (told := write_logprobs(logprobs, losses, number)) is not None:
+        place.losses.drop(place.around(".stop_sequence"), "Gemini does not say which")
+    if end.vendor_extensions:
+        place.extend(written, end.vendor_extensions, place.around, OF_CANDIDATE)
+    if (
+        logprobs is not None
+        and "logprobsResult" not in written
+        and (told := write_logprobs(logprobs, place.losses, place.number)) is not None
+    ):
         written["logprobsResult"] = told
-    if cites and "groundingMetadata" not in written and (grounding := write_grounding(cites, losses, number)) is not None:
+    if cites and "groundingMetadata" not in written and (grounding := write_grounding(cites, place.losses, place.number)) is not None:
         written["groundingMetadata"] = grounding
 
 
