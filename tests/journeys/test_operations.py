@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 import pytest
 from msgspec.structs import asdict
-from omnillm.testing.rows import entry, request_id
 from prometheus_client.parser import text_string_to_metric_families
 from tests.journeys.running import ADMIN_KEY, PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.wire import Reply, ask, exchange, send
 from tests.ports import free_port
+from tests.stores.rows import entry, request_id
 
 from omnillm.config.load import parse
 from omnillm.config.settings import BudgetSettings, VirtualKeyTerms
