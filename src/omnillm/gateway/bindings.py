@@ -119,10 +119,14 @@ class Bindings:
 
     def keep(self, binding: Binding) -> None:
         """Known from now on. The first one stands, as in the ledger: nobody becomes the owner of an object because a reply mentions it."""
-        recent, name = self._recent, (binding.kind, binding.upstream_id)
-        known = recent.get(name)
+        known = self._recent.get((binding.kind, binding.upstream_id))
         if known is None or known.expires_wall_ms <= self._clock.wall() * 1000:
-            recent[name] = binding
+            self.renew(binding)
+
+    def renew(self, binding: Binding) -> None:
+        """Known from now on, whatever was: of what an object holds, and not of whose it is."""
+        recent = self._recent
+        recent[binding.kind, binding.upstream_id] = binding
         if len(recent) > MOST_RECENT:
             del recent[next(iter(recent))]
 

@@ -49,6 +49,7 @@ from omnillm.gateway.native.batch_results import Results
 from omnillm.library.prices import price_settings
 from omnillm.providers.kinds import KINDS
 from omnillm.testing import Behaviour, FakeProvider
+from omnillm.testing.shelves.shelf import Shelves
 from omnillm.transport.sending import SLICE_BYTES
 from omnillm.transport.spool import FileBody
 
@@ -91,6 +92,18 @@ async def test_the_bound_of_a_file_outlives_a_restart(provider: FakeProvider, tm
         assert refused.value.code == "unbounded_cost"
         again = await program.primitive_async_job(of_file(await uploaded(program, line())))
         assert again.reply.cost_nanousd > bound
+
+
+async def test_a_file_by_an_id_that_was_there_before_has_its_own_bound(provider: FakeProvider) -> None:
+    """A host that is set up anew numbers its files anew: a batch is booked by what went up last under that id."""
+    endpoint, made = ProviderEndpoint(kind="openai", base_url=provider.base_url), []
+    async with Gateway(endpoint, keys=KEYS[:1], budget_limit_usd="1", prices=PRICE) as program:
+        for lines in (1, 3):
+            file = await uploaded(program, b"\n".join([line()] * lines))
+            made.append((file, (await program.primitive_async_job(of_file(file))).reply.cost_nanousd))
+            provider._judge.shelves = Shelves()
+    (first, bound), (second, larger) = made
+    assert (second, larger) == (first, 3 * bound)
 
 
 async def test_a_file_whose_bound_cannot_be_read_now_is_not_told_to_have_none(

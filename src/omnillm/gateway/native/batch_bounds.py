@@ -98,7 +98,7 @@ class BatchBounds:
         expires = int((self._clock.wall() + OBJECT_KEPT_S) * 1000)
         note = msgspec.json.encode(bound).decode()
         binding = Binding(kind=NOTE, upstream_id=file, provider=lease.provider, key=lease.key, caller=note, expires_wall_ms=expires)
-        self._bindings.keep(binding)
+        self._bindings.renew(binding)  # a host that was set up anew may give a file the id of another one
         self._journal.post(Posting(bindings=(binding,)))
 
     async def _of_file(self, provider: str, file: str, prices: PriceBook) -> BatchBound | None:
