@@ -254,7 +254,7 @@ def test_failure_is_the_last_chunk() -> None:
 def test_error_is_told_once() -> None:
     """Whatever follows it is nothing."""
     error = {"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}
-    for late in ([error, error], [[error, error, chunk({"text": "b"})]]):  # one by one, or as an array
+    for late in ([error, error], [[error, error, chunk({"text": "b"}), "garbage"]]):  # one by one, or as an array
         events = decode(chunk({"text": "a"}), *late)
         assert [type(event) for event in events].count(Failed) == 1
         assert isinstance(events[-1], Failed)

@@ -69,10 +69,12 @@ class GenerateContentDecoder:
         return events
 
     def _take(self, chunk: Any, events: Events) -> None:
+        if self._is_over:
+            return
         if type(chunk) is not dict:
             raise Unfit("", "an object")
-        if chunk.get("error") is not None or self._is_over:
-            self._fail(chunk.get("error"), events)
+        if chunk.get("error") is not None:
+            self._fail(chunk["error"], events)
             return
         reader = self._reader or self._start(chunk, events)
         if "usageMetadata" in chunk and (usage := optional_mapping(chunk, "usageMetadata")) is not None:
@@ -122,9 +124,7 @@ class GenerateContentDecoder:
         found.take(candidate, events)
 
     def _fail(self, error: Any, events: Events) -> None:
-        """Tell the error once; whatever comes after it is nothing."""
-        if self._is_over:
-            return
+        """Tell the error; whatever comes after it is nothing."""
         self._is_over = True
         failure = failure_of(200, error)
         code = error.get("code") if type(error) is dict else None
