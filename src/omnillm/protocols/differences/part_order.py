@@ -51,6 +51,8 @@ class PartOrder:
         if self.open is not None and event.index != self.open:
             self._hold_back(event)
             return
+        if type(event) is PartStarted and self.open is not None:
+            yield PartEnded(index=self.open)  # a part that begins twice is two
         yield self._passed(event)
         yield from self._due()
 
@@ -76,5 +78,7 @@ class PartOrder:
     def _due(self) -> Iterator[Any]:
         while self.open is None and self._waiting:
             for event in self._waiting.popitem(last=False)[1]:  # the first key of a plain dict is found by a search
+                if type(event) is PartStarted and self.open is not None:
+                    yield PartEnded(index=self.open)
                 if event.index == self.open or type(event) is PartStarted:
                     yield self._passed(event)
