@@ -134,6 +134,7 @@ WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
         (Text(text=" \n"), None, "dropped:"),
         (Text(text="Nine.", signature=FOREIGN), {"text": "Nine."}, "dropped:signature"),
         (Native(protocol="openai_chat", kind="video_url", value={"type": "video_url"}), None, "dropped:"),
+        (Native(protocol="bedrock_converse", kind="", value={}), None, "dropped:"),
         (
             Native(protocol="bedrock_converse", kind="guardContent", value={"guardContent": {"text": {"text": "hm"}}}),
             {"guardContent": {"text": {"text": "hm"}}},

@@ -160,7 +160,7 @@ def _native(part: Native, place: Place) -> Block | None:
     if text := named_tool(part):
         place.approximate("", AS_TEXT)
         return {"text": text}
-    if part.protocol != NAME or type(part.value) is not dict:
+    if part.protocol != NAME or type(part.value) is not dict or not part.value:
         place.drop("", "only its own protocol knows it")
         return None
     return dict(part.value)
