@@ -61,7 +61,7 @@ def _answer(response: LlmResponse, place: Place) -> tuple[list[Step], str]:
         losses.drop(f"candidates[{number}]", "Interactions gives one answer")
     if not response.candidates:
         losses.approximate("candidates", "no answer, as one that was filtered")
-        return [], write_finish(FinishReason.CONTENT_FILTER, "", Losses(), is_own=False, has_call=False)
+        return [], write_finish(FinishReason.CONTENT_FILTER, "", losses, is_own=False, has_call=False)
     candidate = response.candidates[0]
     message = candidate.message
     steps = emit_steps(message.parts, place)
