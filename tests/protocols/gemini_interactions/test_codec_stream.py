@@ -389,8 +389,11 @@ def test_head_and_end_are_as_google_writes_them() -> None:
 
 
 def test_stream_of_its_own_keeps_what_only_google_says() -> None:
-    """The traces of its tools, its usage, and what it says at the end."""
-    events = [*decoded(*STREAM[:-1], completed("requires_action", usage=USAGE, environment_id="e1"))]
+    """The traces of its tools, its usage, what it says at the end, and members of a text or a thought."""
+    said = {"type": "text", "text": "Nine.", "x": 1}
+    odd = [started(90, "model_output", content=[said]), started(91, "thought", signature="aGk=", x=2), started(92, "thought", x=3)]
+    steps = [event for begun in odd for event in (begun, stopped(begun["index"]))]
+    events = [*decoded(*STREAM[:-1], *steps, completed("requires_action", usage=USAGE, environment_id="e1"))]
     losses = Losses()
     encoder = CODEC.encoder(CONTEXT, losses)
     raw = b"".join(map(encoder.feed, events))
@@ -401,6 +404,11 @@ def test_stream_of_its_own_keeps_what_only_google_says() -> None:
     assert b'"environment_id":"e1"' in raw
     assert WHOLE["id"].encode() in raw
     assert [part.kind for part in reply.message.parts if isinstance(part, Native)] == ["google_search_call", "google_search_result"]
+    assert [(part.text, part.vendor_extensions) for part in reply.message.parts[-3:]] == [
+        ("Nine.", {"x": 1}),
+        ("", {"x": 2}),
+        ("", {"x": 3}),
+    ]
     assert not losses
 
 

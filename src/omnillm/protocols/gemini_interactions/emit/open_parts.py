@@ -13,6 +13,7 @@ from omnillm.protocols.gemini_generate_content.media_types import type_of_format
 from omnillm.protocols.gemini_interactions.citations import write_annotations
 from omnillm.protocols.gemini_interactions.emit.frames import TEXT_TAIL, Wire, encode, text_head
 from omnillm.protocols.gemini_interactions.emit.parts import emit_content
+from omnillm.protocols.gemini_interactions.emit.results import Step
 from omnillm.protocols.gemini_interactions.emit.steps import carrier_step, steps_of, thought_step
 from omnillm.protocols.gemini_interactions.place import Place
 
@@ -46,19 +47,26 @@ class OpenStep:
 class _Text(OpenStep):
     def __init__(self, wire: Wire, place: Place, part: Text) -> None:
         super().__init__(wire, place)
-        place.finish({}, part)
         self.opaque = part.signature
         self._index = -1
         self._head = b""
         self._pieces: list[str] = []
         self._citations = list(part.citations)
-        if part.text:
+        content = {"type": "text", "text": part.text}
+        place.finish(content, part)
+        if len(content) > 2:
+            self._start({**_OUTPUT, "content": [content]})
+            self._pieces.append(part.text)
+        elif part.text:
             self.say(part.text)
+
+    def _start(self, step: Step) -> None:
+        self._index = self.wire.start_step(step)
+        self._head = text_head(self._index)
 
     def say(self, text: str) -> None:
         if self._index < 0:
-            self._index = self.wire.start_step(_OUTPUT)
-            self._head = text_head(self._index)
+            self._start(_OUTPUT)
         self._pieces.append(text)
         self.wire.write_raw(self._head + encode(text) + TEXT_TAIL)
 
@@ -116,7 +124,9 @@ class _Thought(OpenStep):
 
     def _begun(self) -> int:
         if self._index < 0:
-            self._index = self.wire.start_step({"type": "thought"})
+            step: Step = {"type": "thought"}
+            self.place.finish(step, self._part)
+            self._index = self.wire.start_step(step)
         return self._index
 
     def end(self) -> None:
@@ -127,7 +137,7 @@ class _Thought(OpenStep):
         if self._index >= 0:
             self.wire.stop_step(self._index)
         elif step is not None:
-            self.place.drop("", "reasoning without content")
+            self.wire.whole(step)
 
 
 class _Call(OpenStep):
