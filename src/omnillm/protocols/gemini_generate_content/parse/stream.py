@@ -49,7 +49,8 @@ class GenerateContentDecoder:
             self._take(decoded, events)
             return events
         for chunk in decoded:
-            self._take(chunk, events)
+            if not self._is_over:
+                self._take(chunk, events)
         return events
 
     def finish(self) -> Sequence[LlmStreamEvent]:
@@ -69,8 +70,6 @@ class GenerateContentDecoder:
         return events
 
     def _take(self, chunk: Any, events: Events) -> None:
-        if self._is_over:
-            return
         if type(chunk) is not dict:
             raise Unfit("", "an object")
         if chunk.get("error") is not None:
