@@ -36,7 +36,8 @@ class Turn:
                 place.drop("", f"{self.UNSAID} {part.__struct_config__.tag} in Responses")
             else:
                 write(self, part)
-        self.end_message()
+        if self._message is not None:
+            self.end_message()
 
     def begin_message(self, item_id: str) -> Item:
         """Return a message whose parts bear this id, and whose content is yet to come."""
@@ -54,8 +55,9 @@ class Turn:
     def content_of(self, part: Any) -> list[Item]:
         """Return the content of the message that a part belongs to, which may be a new one."""
         item_id = part.item_id if type(part) is not Native else self._item_id
-        if self._message is None or item_id != self._item_id:
+        if item_id != self._item_id:
             self.end_message()
+        if self._message is None:
             self._item_id, self._content = item_id, []
             self._message = self.begin_message(item_id)
             self.items.append(self._message)
