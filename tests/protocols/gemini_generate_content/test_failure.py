@@ -60,6 +60,7 @@ def fault(status: int, **changes: object) -> Fault:
         (403, {"code": 403, "status": "PERMISSION_DENIED"}, Verdict.DENIED, "PERMISSION_DENIED"),
         (403, {"status": "PERMISSION_DENIED", "details": [info("CONSUMER_SUSPENDED")]}, Verdict.KEY_DEAD, "CONSUMER_SUSPENDED"),
         (403, {"status": "PERMISSION_DENIED", "details": [info("BILLING_DISABLED")]}, Verdict.QUOTA_EXHAUSTED, "BILLING_DISABLED"),
+        (403, {"status": "PERMISSION_DENIED", "details": [info(5), info("no word")]}, Verdict.DENIED, "PERMISSION_DENIED"),
         (404, {"code": 404, "status": "NOT_FOUND"}, Verdict.NOT_FOUND, "NOT_FOUND"),
         (413, {"code": 413}, Verdict.CALLER_FAULT, "INVALID_ARGUMENT"),
         (429, {"status": "RESOURCE_EXHAUSTED"}, Verdict.RATE_LIMITED, "RESOURCE_EXHAUSTED"),
@@ -106,6 +107,7 @@ def test_provider_error_is_classified(status, error, verdict, code):
         ({b"retry-after": b"7"}, [delay("34.4s")], 7.0),
         ({}, [delay("-3s")], None),
         ({}, [delay("soon")], None),
+        ({}, [delay(7), quota(5)], None),
         ({}, [], None),
     ],
 )
