@@ -304,6 +304,7 @@ def test_reply_without_a_candidate_is_a_refusal():
         ({"content": None}, "content"),
         ({"content": [{"type": "text"}]}, "content[0].text"),
         ({"content": [{"type": "tool_use", "id": 1}]}, "content[0].id"),
+        ({"content": [{"type": "thinking", "thinking": 1}]}, "content[0].thinking"),
         ({"content": [{"type": "text", "text": "a", "citations": [1]}]}, "content[0].citations[0]"),
         ({"stop_reason": 1}, "stop_reason"),
         ({"usage": 1}, "usage"),

@@ -152,12 +152,20 @@ def test_call_in_pieces_that_nothing_ends() -> None:
     assert [(made.name, made.arguments) for made in parts] == [("f", '{"a":1}'), ("g", '{"b":2}')]
 
 
-@in_turn("path", ["", "a", "$", "$.", "$.a[", "$[0]", "$.a[5]", "$.t.x", "$.a..b"])
-def test_odd_path_is_the_providers_mistake(path: str) -> None:
+@in_turn(
+    ("odd", "place"),
+    [
+        *((piece(path, 5), "partialArgs.jsonPath") for path in ("", "a", "$", "$.", "$.a[", "$[0]", "$.a[5]", "$.t.x", "$.a..b")),
+        ({"jsonPath": 5}, "partialArgs.jsonPath"),
+        ({"jsonPath": "$.a", "stringValue": 5}, "partialArgs.stringValue"),
+        ("$.a", "partialArgs"),
+    ],
+)
+def test_odd_piece_is_the_providers_mistake(odd: Any, place: str) -> None:
     """It is named."""
     with pytest.raises(Unfit) as caught:
-        decode(chunk(partial(piece("$.t", "x"), piece(path, 5), name="f", willContinue=True)))
-    assert caught.value.path == "candidates[0].content.parts[0].functionCall.partialArgs.jsonPath"
+        decode(chunk(partial(piece("$.t", "x"), odd, name="f", willContinue=True)))
+    assert caught.value.path == f"candidates[0].content.parts[0].functionCall.{place}"
 
 
 def test_several_candidates_grow_at_once() -> None:
@@ -235,6 +243,7 @@ def test_stream_without_end_is_no_success() -> None:
         ("candidates[0].content.parts", {"candidates": [{"content": {"parts": 5}}]}),
         ("candidates[0].content.parts[1].text", chunk({"text": "a"}, {"text": 5})),
         ("candidates[0].content.parts[0].functionCall", chunk({"functionCall": 5})),
+        ("candidates[0].content.parts[0].functionCall.name", chunk(partial(name=5, willContinue=True))),
         ("candidates[0].finishReason", {"candidates": [{"finishReason": 5}]}),
         ("usageMetadata", {"usageMetadata": 5}),
     ],
