@@ -11,7 +11,21 @@ from tests.protocols.rare_cases import RARE_REQUESTS
 
 from omnillm.errors import ProtocolError, UpstreamLost
 from omnillm.framing.sse import SseReader
-from omnillm.model import FinishReason, LlmResponse, LlmStreamEvent, ResponseAssembler, Text, ToolCall, ToolDefinition
+from omnillm.model import (
+    FinishReason,
+    LlmResponse,
+    LlmStreamEvent,
+    PartEnded,
+    PartStarted,
+    Reasoning,
+    ResponseAssembler,
+    ResponseStarted,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolDefinition,
+)
 from omnillm.protocols import canonical
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response, transcode_response
@@ -69,6 +83,24 @@ def test_stream_without_its_end_is_no_success() -> None:
     cut.feed(b"".join(frame.raw for frame in frames[:-1]))
     with pytest.raises(UpstreamLost, match="`stream` must be complete"):
         cut.feed(b"")
+
+
+@in_turn(
+    "events",
+    [
+        [PartStarted(index=0, part=Text(text="a"))] * 2,
+        [PartEnded(index=0)],
+        [PartStarted(index=0, part=Reasoning()), TextDelta(index=0, text="a")],
+        [PartStarted(index=0, part=Text(text="a")), ToolCallDelta(index=0, arguments="{}")],
+        [PartStarted(index=0, part=Text(text="a")), TextDelta(index=0, text="b", candidate=1)],
+    ],
+)
+def test_event_of_a_part_that_cannot_grow_by_it_is_refused(events: list[LlmStreamEvent]) -> None:
+    """Whoever writes a stream rests on the life that its events promise; Anthropic's and Responses' writers raised an AttributeError."""
+    transcoder = StreamTranscoder("canonical", "anthropic_messages", context=CONTEXT)
+    raw = b"".join(b"data: " + msgspec.json.encode(event) + b"\n\n" for event in (ResponseStarted(), *events))
+    with pytest.raises(UpstreamLost, match="`index` must be that of a"):
+        transcoder.feed(raw)
 
 
 @in_turn("name", ["peek_reply", "watch", "read_failure", "write_stream_fault", "read_headroom", "weigh"])

@@ -11,13 +11,26 @@ import msgspec
 
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.framing.sse import Frame
-from omnillm.model.events import Completed, Failed, LlmStreamEvent, PartStarted
-from omnillm.model.message import Issuer
+from omnillm.model.events import (
+    AudioDelta,
+    CitationAdded,
+    Completed,
+    Failed,
+    LlmStreamEvent,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from omnillm.model.message import Audio, Issuer, Reasoning, Refusal, Text, ToolCall
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
 from omnillm.protocols.bound import responses_named
 from omnillm.protocols.codec import Codec, ReplyContext
 from omnillm.protocols.dialects import Dialect
+from omnillm.protocols.differences.part_order import PART_EVENTS
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Fault, Members, Protocol, RequestPeek
 from omnillm.protocols.shapes import Unfit, typed
@@ -26,18 +39,44 @@ from omnillm.usage import Usage
 NAME = "canonical"
 _EVENT = msgspec.json.Decoder(LlmStreamEvent)
 _GENERATION = "generation"
+_GROW: dict[type, type] = {
+    TextDelta: Text,
+    RefusalDelta: Refusal,
+    ReasoningDelta: Reasoning,
+    ToolCallDelta: ToolCall,
+    AudioDelta: Audio,
+    CitationAdded: Text,
+}
+"""Which parts grow by an event; by any other, every part does."""
 
 
 class CanonicalDecoder:
     def __init__(self, issuer: Issuer, losses: Losses) -> None:  # noqa: ARG002 - the signature of `Codec.decoder`
         self._is_complete = False
+        self._open: dict[tuple[int, int], type] = {}
+        """Types of the open parts, by candidate and index."""
 
     def feed(self, frame: Frame) -> Sequence[LlmStreamEvent]:
         if not frame.data:
             return ()
         event = _EVENT.decode(frame.data)
+        if type(event) in PART_EVENTS:
+            self._follow(event)
         self._is_complete = self._is_complete or type(event) is Completed
         return (event,)
+
+    def _follow(self, event: Any) -> None:
+        """Hold an event of a part to the life of a stream: whoever writes it rests on that."""
+        part = event.candidate, event.index
+        kind = self._open.get(part)
+        if type(event) is PartStarted:
+            if kind is not None:
+                raise Unfit("index", "that of a new part")
+            self._open[part] = type(event.part)
+        elif kind is None or _GROW.get(type(event), kind) is not kind:
+            raise Unfit("index", "that of an open part which can grow so")
+        elif type(event) is PartEnded:
+            del self._open[part]
 
     def finish(self) -> Sequence[LlmStreamEvent]:
         if not self._is_complete:

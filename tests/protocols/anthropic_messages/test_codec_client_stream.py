@@ -106,16 +106,6 @@ def test_parts_that_interleave_are_written_one_after_the_other():
     assert accumulated(raw).stop_reason == "tool_use"
 
 
-def test_part_that_begins_twice_is_two():
-    """No provider says so; a canonical stream of somebody's own may, even of parts that wait."""
-    twice = [PartStarted(index=1, part=Text(text="b")), PartStarted(index=1, part=Text(text="c"))]
-    open_ = PartStarted(index=0, part=Text(text="a"))
-    raw, _ = write(
-        ResponseStarted(), open_, open_, *twice, PartEnded(index=0), PartEnded(index=1), Finished(reason=FinishReason.STOP), Completed()
-    )
-    assert [block.text for block in accumulated(raw).content] == ["a", "a", "b", "c"]
-
-
 def test_signature_of_thinking_is_said_once_before_its_end():
     """A provider's own as it is, a foreign one in an envelope, none as an empty one."""
     thinking = [lambda index: ReasoningDelta(index=index, text="hm")]

@@ -46,10 +46,12 @@ class PartOrder:
 
     def feed(self, event: Any) -> Iterator[Any]:
         """Give the events whose turn it is; one of a part that was never begun, or has ended, has none."""
+        if self.open is None and type(event) is not PartStarted:
+            return
         if self.open is not None and event.index != self.open:
             self._hold_back(event)
             return
-        yield from self._turn(event)
+        yield self._passed(event)
         yield from self._due()
 
     def _hold_back(self, event: Any) -> None:
@@ -61,22 +63,18 @@ class PartOrder:
     def finish(self) -> Iterator[Any]:
         """Give all that waits; a part without an end ends here."""
         while self.open is not None:
-            yield from self._turn(PartEnded(index=self.open))
+            yield self._passed(PartEnded(index=self.open))
             yield from self._due()
 
-    def _turn(self, event: Any) -> Iterator[Any]:
-        """Give an event of the open part, or of one that begins; a part that begins twice is two."""
+    def _passed(self, event: Any) -> Any:
         if type(event) is PartStarted:
-            if self.open is not None:
-                yield PartEnded(index=self.open)
             self.open = event.index
-        elif event.index != self.open:
-            return
         elif type(event) is PartEnded:
             self.open = None
-        yield event
+        return event
 
     def _due(self) -> Iterator[Any]:
         while self.open is None and self._waiting:
             for event in self._waiting.popitem(last=False)[1]:  # the first key of a plain dict is found by a search
-                yield from self._turn(event)
+                if event.index == self.open or type(event) is PartStarted:
+                    yield self._passed(event)
