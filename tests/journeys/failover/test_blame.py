@@ -186,6 +186,17 @@ async def test_what_no_host_of_a_model_takes_keeps_nobody_else_from_it(serve: Se
         assert (await exchange(gateway.port, ask(dialect, "hello"))).headers["x-omnillm-attempts"] == "1"
 
 
+async def test_an_error_in_a_stream_is_told_in_its_own_words(serve: Serve) -> None:
+    """OpenRouter names the status in it; what another key has answered before it is no news."""
+    async with FakeProvider(keys={"a": Behaviour(), "b": Behaviour()}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab")))
+        told = b'data: {"error":{"code":400,"message":"of the second"}}\n\n'
+        stream = Fault(http_status=200, body=told, fields={"content-type": "text/event-stream"})
+        fake.enqueue(Fault.status(404, message="of the first"), stream)
+        refused = await exchange(gateway.port, ask("openai_chat", "hello", is_stream=True))
+        assert (refused.status, refused.error["message"], len(fake.log)) == (400, "of the second", 2)
+
+
 MISSING = {
     "an environment": ("gemini_interactions", 404, {"environment": "env_none"}),
     "a cache": ("gemini_interactions", 403, {"cached_content": "cachedContents/none"}),

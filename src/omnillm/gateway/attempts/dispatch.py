@@ -189,6 +189,7 @@ class Dispatch:
             tools=ToolCalls.of(watch, upstream.protocol, case.quote, attempt.target) if case.quote.extras else None,
         )
         case.held = answer
+        case.provider_body = b""  # of another attempt: what a stream tells of has no body
         if exchange.is_readable:  # what came with the head is looked at before a timer is set, which costs 3 us
             shown = _show(attempt, answer, await exchange.read())
             if shown is not None:
