@@ -74,8 +74,8 @@ fuzz: $(VENV)/dev.stamp  ## ten minutes of odd input for every codec
 
 soak: $(VENV)/dev.stamp  ## the long tests: a million admissions, a million movements of money, 100,000 calls against the invoice, 100 times 1,000 calls for the money of 7, 2,000 kills each of a gateway and of a ledger in SQLite and in PostgreSQL, every moment at which a call may be left
 	SOAK=50 $(BIN)/pytest -q -n 2 --dist worksteal --timeout 3600 tests/admission/test_simulation.py tests/admission/test_machine.py \
-		tests/stores/test_crash.py tests/stores/test_power.py tests/stores/test_model.py tests/stores/test_movements.py \
-		tests/journeys/test_money.py tests/journeys/test_invoice.py tests/journeys/test_kill.py tests/journeys/bypasses/test_requests.py
+		tests/stores/test_crash.py tests/stores/test_power.py tests/stores/test_model.py tests/stores/test_movements.py tests/stores/test_open_reservations.py \
+		tests/journeys/test_invoice.py tests/journeys/test_kill.py tests/journeys/bypasses/test_requests.py
 	SOAK=50 $(BIN)/pytest -q --timeout 3600 tests/journeys/realtime/test_load.py
 	SOAK=50 $(BIN)/pytest -q -n 2 --dist worksteal --timeout 3600 tests/leaving
 
