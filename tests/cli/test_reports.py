@@ -27,7 +27,6 @@ from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 
 CONFIG = 'store: {{url: "{url}"}}\nproviders: {{openai: {{kind: openai, keys: [{{label: a, key: sk-a-0123456789}}]}}}}\n'
-TOTAL = 4 * COST + 1
 NOT_AT_HAND = "0 costs computed again, 4 not: their prices are not at hand"
 OWN = "pricing: {overrides: {openai/own: {input: 0.4, output: 1.6, cache_read: 0, reasoning: 0}}}\n"
 

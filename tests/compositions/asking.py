@@ -16,7 +16,6 @@ from omnillm.framing.multipart import Field
 
 JSON = dict[str, Any]
 GENERATED: Final = DIALECTS
-FAMILIES: Final = ("embeddings", "image", "speech", "transcription", "rerank", "moderation")
 LIVE: Final = ("live", "live gemini")
 NATIVE: Final = ("models", "upload", "batch", "list")
 SCHEMA: Final = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}

@@ -12,7 +12,6 @@ JSON = dict[str, Any]
 ADMIN_KEY: Final = "admin-canary-0123456789"
 CALLERS: Final = {"first": "sk-canary-first-0123456789", "second": "sk-canary-second-0123456789"}
 NOVA: Final = "us.amazon.nova-2-lite-v1:0"
-NANO: Final = 1_000_000_000
 RATES: Final = {"input": 400_000_000, "output": 1_600_000_000, "cache_read": 40_000_000, "cache_write": 500_000_000}
 DEAR: Final = {name: 3 * rate for name, rate in RATES.items()}
 URGENT: Final = {"input": 500_000_000, "output": 2_000_000_000, "cache_read": 50_000_000, "cache_write": 625_000_000}

@@ -261,7 +261,7 @@ async def test_a_look_stops_when_the_gateway_does(provider: FakeProvider) -> Non
     assert all(key.in_flight == 0 for key in program.pool_status())
 
 
-async def test_a_look_is_no_call_of_the_batchs_owner(serve: Serve, tmp_path: Path) -> None:
+async def test_a_look_is_no_call_of_the_batchs_owner(serve: Serve) -> None:
     """Neither the caller's limits nor budget know of it, and the results stay the caller's alone."""
     clock = ManualClock(wall=1_795_608_000.0)
     async with FakeProvider(keys={"sk-a": Behaviour(), "sk-b": Behaviour()}, clock=clock) as fake:

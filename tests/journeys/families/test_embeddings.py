@@ -130,7 +130,7 @@ async def test_another_key_hides_a_fault(serve: Serve, provider: FakeProvider) -
     assert await gateway.spent() >= provider.invoice.total_nanousd > 0
 
 
-async def test_a_provider_without_the_family_is_refused_by_name(client, gateway: Running, provider: FakeProvider) -> None:
+async def test_a_provider_without_the_family_is_refused_by_name(client, provider: FakeProvider) -> None:
     """400, naming what the provider has, before anything is reserved."""
     with pytest.raises(openai.BadRequestError, match=r"no embeddings: anthropic \(anthropic\) has generate"):
         await client.embeddings.create(model="claude", input="one")
