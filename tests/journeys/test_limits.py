@@ -389,15 +389,18 @@ async def test_a_reply_that_is_too_large_is_asked_for_once_and_no_key_rests_for_
     for key in ("sk-a", "sk-b"):
         provider.script.behave(key, Behaviour(words=3000))
     gateway = await serve(configuration(provider, keys=keys).replace("drain: 2s", "drain: 2s, limits: {body: 4KiB}"))
-    for _ in range(12):
-        gc.disable()
-        reply = await exchange(gateway.port, ask("openai_chat", "Hello"))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(12):
+            reply = await exchange(gateway.port, ask("openai_chat", "Hello"))
+            assert (reply.status, reply.error["code"], reply.headers["x-should-retry"]) == (502, "upstream_too_large", "false")
+            _, [attempt] = await gateway.last()
+            assert (attempt.error, attempt.is_estimated) == ("upstream_too_large", True)
+            assert attempt.cost_nanousd >= provider.invoice.lines[-1].cost_nanousd > 0
         assert not any(isinstance(each, ReplyTooLarge) for each in gc.get_objects())
+    finally:
         gc.enable()
-        assert (reply.status, reply.error["code"], reply.headers["x-should-retry"]) == (502, "upstream_too_large", "false")
-        _, [attempt] = await gateway.last()
-        assert (attempt.error, attempt.is_estimated) == ("upstream_too_large", True)
-        assert attempt.cost_nanousd >= provider.invoice.lines[-1].cost_nanousd > 0
     assert (await exchange(gateway.port, ask("openai_chat", "Hello", is_stream=True))).is_answer
     assert {key.state for key in gateway.program.controller.keys(0)} == {"ready"}
     assert len(provider.log) == 13
