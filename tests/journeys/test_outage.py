@@ -1,12 +1,12 @@
 """`when_down: allow`: the call that finds the ledger down is answered like those behind it, and afterwards the books are right all the same."""
 
 import resource
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from tests.journeys import ledgers
 from tests.journeys.live import began
 from tests.journeys.running import Running, Serve, configuration, until
 from tests.journeys.wire import Reply, ask, exchange
@@ -49,12 +49,9 @@ async def check_next_run(gateway: Running, provider: FakeProvider, serve: Serve,
     await again.agrees_with(provider)
 
 
-@contextmanager
-def locked(path: Path, gateway: Running) -> Iterator[None]:
+def locked(path: Path, gateway: Running) -> AbstractContextManager[None]:
     """By another process."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as intruder:
-        intruder.execute("BEGIN IMMEDIATE")
-        yield
+    return ledgers.locked(path)
 
 
 @contextmanager
