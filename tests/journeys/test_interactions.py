@@ -152,7 +152,7 @@ async def test_a_kept_interaction_is_its_makers(fake: FakeProvider, gateway: Run
 )
 async def test_errors_are_of_the_sdks_classes(serve: Serve, provider: FakeProvider, status: int, error: type[Exception]) -> None:
     """A request's own fault comes through word for word, the rest is the gateway's once no key could help."""
-    gateway = await serve(configuration(provider))
+    gateway = await serve(configuration(provider, queue="0s"))
     for key in provider.script.keys:
         provider.script.behave(key, Behaviour(fault=Fault.status(status)))
     async with client(gateway) as google:

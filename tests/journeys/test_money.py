@@ -16,6 +16,7 @@ from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange, send
 from omnillm.assemble import SystemClock
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 
 
@@ -336,8 +337,9 @@ async def test_kill_in_the_middle_of_a_call_leaves_its_reservation_counted(
 
 async def test_ledger_that_cannot_be_written_refuses_who_has_a_budget(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
     """503, nothing sent, nothing held; and when the ledger is back, so is the gateway."""
-    gateway = await serve(configuration(fake, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict"))
-    with locked(tmp_path / "ledger.db"):
+    path = tmp_path / "ledger.db"
+    gateway = await serve(configuration(fake, durability="strict"), store=SqliteStore(path, clock=SystemClock(), busy_s=0.05))
+    with locked(path):
         reply = await exchange(gateway.port, ask("openai_chat", "hello"))
         assert (reply.status, reply.error["code"]) == (503, "ledger_unavailable")
         assert int(reply.headers["retry-after-ms"]) > 0

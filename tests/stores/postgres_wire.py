@@ -31,7 +31,7 @@ class Wire:
         self.rewrites = (b"", b"")
         """What the server says that the store hears otherwise."""
         self.is_held = False
-        self.is_half_open = False
+        self._half_open = []
         self.joined = 0
         """Connections that came in."""
 
@@ -51,14 +51,14 @@ class Wire:
             self._server.close()
             self._server = None
             (self.here / SOCKET).unlink(missing_ok=True)
-        self.is_half_open = False
+        self._half_open.clear()
         for ends in self._ends:
             _close(ends)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def abandon(self):
         """The store's ends close; the server's stay open, and hear nothing more, until the wire is cut."""
-        self.is_half_open = True
+        self._half_open += self._ends
         for ours, _ in self._ends:
             ours.close()
 
@@ -85,7 +85,7 @@ class Wire:
                     return
                 writer.write(piece.replace(*self.rewrites) if is_from_server and self.rewrites[0] else piece)
         finally:
-            if not self.is_half_open:
+            if ends not in self._half_open:
                 _close(ends)
 
 
