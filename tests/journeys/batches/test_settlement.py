@@ -20,7 +20,7 @@ from omnillm.gateway.native.batch_lines import LONGEST_LINE
 from omnillm.gateway.native.batch_results import Results
 from omnillm.library.prices import price_settings
 from omnillm.providers.kinds import KINDS
-from omnillm.testing import FAULTS, FakeProvider
+from omnillm.testing import FAULTS, FakeProvider, Fault, Hint
 
 
 async def test_a_batch_is_booked_at_its_bound_until_it_is_over(provider: FakeProvider) -> None:
@@ -220,7 +220,7 @@ async def test_a_batch_that_was_refused_by_one_key_is_settled_once(provider: Fak
     """By what the attempt that made it was booked at: the refused one cost nothing, and nothing of it is corrected."""
     async with gateway(provider) as program:
         file = await uploaded(program, line())
-        provider.enqueue(FAULTS["status_429"])
+        provider.enqueue(Fault.status(429, hint=Hint(form="ms", seconds=0.005)))
         made = await program.primitive_async_job(PrimitiveRequest.json({"input_file_id": file}, path="/v1/batches"))
         assert (made.reply.attempts, spent(program)) == (2, made.reply.cost_nanousd)
         tell(provider, "batches", made.id, status="completed", usage=USED, model="fake-small")

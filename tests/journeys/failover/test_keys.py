@@ -116,7 +116,7 @@ async def test_a_key_that_only_a_person_can_mend_is_told_in_the_log(
 async def test_count_of_tokens_fails_over_too(serve: Serve, name: str, dialect: str) -> None:
     """A count is asked of another key when the first one fails, costs nothing, and what is no count is never passed on as one."""
     async with FakeProvider(keys={"*": Behaviour()}, prices=PRICES) as fake:
-        gateway = await serve(configuration(fake, keys=pool_of("ab")))
+        gateway = await serve(configuration(fake, keys=pool_of("ab"), queue="0s"))
         count = ask_count(dialect, "hello")
         fake.enqueue(FAULTS[name])
         reply = await exchange(gateway.port, count)
