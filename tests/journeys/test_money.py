@@ -366,7 +366,7 @@ async def test_nothing_is_spent_unseen_where_reservations_are_not_waited_for(
         await serve(text)
     else:
         (tmp_path / "ledger.db").rename(tmp_path / "away.db")
-    assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer  # it cannot know yet
+    await exchange(gateway.port, ask("openai_chat", "hello"))  # answered, unless the ledger, idle for a second, has looked for itself
     await until(lambda: not gateway.program.store.is_healthy)
     sent = len(provider.log)
     reply = await exchange(gateway.port, ask("openai_chat", "hello"))
