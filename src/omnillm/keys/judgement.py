@@ -18,8 +18,6 @@ COOLDOWN = Backoff(first_s=1.0, most_s=10.0, jitter=0.25)
 QUOTA = Backoff(first_s=600.0, most_s=inf)
 DOUBT = Backoff(first_s=1.0, most_s=5.0, jitter=0.25)
 """The shortest rest after a provider's hint proved too short. Some providers say "now" each time."""
-BELIEF = Backoff(first_s=120.0, most_s=inf)
-"""The longest rest by a 429's hint. A true one of hours costs a few probes; an untrue one would keep a lone key's callers away."""
 REST = Backoff(first_s=60.0, most_s=3600.0)
 HINT_JITTER = 0.05
 """Added to a hint. To return earlier than the hint would mean another 429."""
@@ -38,7 +36,7 @@ def _rate_limited(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> N
     if hint_s is None:
         delay = circuit.delay(COOLDOWN, dice)
     else:
-        delay = min(_hinted(hint_s, dice), circuit.delay(BELIEF, dice))
+        delay = _hinted(hint_s, dice)
         if circuit.is_in_vain:
             delay = max(delay, circuit.delay(DOUBT, dice))
     _cool(pool, grant, delay, now)
