@@ -121,24 +121,23 @@ def _retry_after_s(headers: Mapping[bytes, bytes], wall: float) -> float | None:
     if hint is not None:
         return hint
     resets = [rfc3339_s(headers.get(reset)) for _, left, reset in _BUCKETS if int_or_none(headers.get(left)) == 0]
-    return _since_reply(headers, max((reset for reset in resets if reset is not None), default=None))
+    latest = max((reset for reset in resets if reset is not None), default=None)
+    if latest is None:
+        return None
+    return _since_reply(headers, latest, wall)
 
 
-def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:  # noqa: ARG001 - it is another clock's
+def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:
     """What the rate-limit headers say; of the token buckets, the scarcest, if one is scarce. Resets only of what is.
-
-    None where the reply does not tell its `date`: until when it holds is not known, and a key would rest for as long as two clocks differ.
 
     Input and output are limited apart, cache reads and `max_tokens` count for neither: whether a call of so many tokens fits into a bucket
     cannot be told from outside, only that it does not when hardly anything is left.
     """
-    if b"date" not in headers:
-        return None
     # Reading a date costs more than all the rest, and nobody waits for a bucket that has more than a tenth left.
     limit, remaining, reset = _REQUESTS
     requests_left, requests_reset_s = int_or_none(headers.get(remaining)), None
     if requests_left is not None and _is_scarce(requests_left, headers.get(limit)):
-        requests_reset_s = _reset_s(headers, reset)
+        requests_reset_s = _reset_s(headers, reset, wall)
     tokens_left, scarcest = None, b""
     for limit, remaining, reset in _TOKENS:
         left = int_or_none(headers.get(remaining))
@@ -153,7 +152,7 @@ def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | Non
         requests_left=requests_left,
         requests_reset_s=requests_reset_s,
         tokens_left=tokens_left,
-        tokens_reset_s=_reset_s(headers, scarcest) if scarcest else None,
+        tokens_reset_s=_reset_s(headers, scarcest, wall) if scarcest else None,
     )
 
 
@@ -162,14 +161,15 @@ def _is_scarce(left: int, limit: bytes | None) -> bool:
     return most is None or left * 10 <= most
 
 
-def _reset_s(headers: Mapping[bytes, bytes], name: bytes) -> float | None:
-    return _since_reply(headers, rfc3339_s(headers.get(name)))
-
-
-def _since_reply(headers: Mapping[bytes, bytes], at: float | None) -> float | None:
+def _reset_s(headers: Mapping[bytes, bytes], name: bytes, wall: float) -> float | None:
     """Seconds from the moment of the reply, as its own clock tells it: this one may go otherwise, and a stream's end is later."""
+    at = rfc3339_s(headers.get(name))
+    return None if at is None else _since_reply(headers, at, wall)
+
+
+def _since_reply(headers: Mapping[bytes, bytes], at: float, wall: float) -> float:
     sent = http_date_s(headers.get(b"date", b""))
-    return None if at is None or sent is None else max(at - sent, 0.0)
+    return max(at - (wall if sent is None else sent), 0.0)
 
 
 def _type_of(status: int) -> str:
